@@ -1,0 +1,129 @@
+package message
+
+import "time"
+
+// Status of a recipient.
+type Status string
+
+// What is known of a recipient.
+const (
+	Pending   Status = "pending"
+	Delivered Status = "delivered"
+	Failed    Status = "failed"
+	// Unknown is final: the message may or may not have arrived, and nothing more will be learnt or sent.
+	Unknown Status = "unknown"
+)
+
+// Result is what became of one recipient, as callers read it.
+type Result struct {
+	// To is the masked number.
+	To      string  `json:"to"`
+	Status  Status  `json:"status"`
+	Channel Channel `json:"channel,omitempty"`
+	// Code is Aligo's result (a receipt letter, an SMS state's class) or one of this system's own words, such as Expired.
+	Code string `json:"code,omitempty"`
+	// Reason is for people.
+	Reason string `json:"reason,omitempty"`
+	// At is when the vendor or this system came to know it.
+	At time.Time `json:"at,omitzero"`
+}
+
+// MessageStatus is the status of a message as a whole.
+type MessageStatus string
+
+// The states of a message.
+const (
+	Scheduled        MessageStatus = "scheduled"
+	Sending          MessageStatus = "sending"
+	Parked           MessageStatus = "parked"
+	AllDelivered     MessageStatus = "delivered"
+	PartlyDelivered  MessageStatus = "partial"
+	NoneDelivered    MessageStatus = "failed"
+	MessageExpired   MessageStatus = "expired"
+	MessageCancelled MessageStatus = "cancelled"
+)
+
+// Outcome is the body of GET /v1/messages/{id} and the detail of a MessageSettled event.
+type Outcome struct {
+	ID        string        `json:"id"`
+	Status    MessageStatus `json:"status"`
+	Reference string        `json:"reference,omitempty"`
+	CreatedAt time.Time     `json:"createdAt"`
+	SettledAt time.Time     `json:"settledAt,omitzero"`
+	// Parked says why a parked message waits for an operator; absent otherwise.
+	Parked     *Parking `json:"parked,omitempty"`
+	Recipients []Result `json:"recipients"`
+}
+
+// Progress is what the state machine carries from state to state beside the message: small, and free of numbers and
+// texts, because every state's input stands in the execution's history. The machine branches on which of Doubt, Queue
+// and Wait are there, in this order; with none of them the message is settled.
+type Progress struct {
+	// Recipients has one result per recipient of the message, in the message's order; empty before the first send.
+	Recipients []Result `json:"recipients,omitempty"`
+	// Batches are the calls that Aligo has accepted.
+	Batches []Batch `json:"batches,omitempty"`
+	// Queue is what is to be sent next.
+	Queue *Queue `json:"queue,omitempty"`
+	// Failure is the error with which the latest send ended, until Reconcile has dealt with it.
+	Failure *Failure `json:"failure,omitempty"`
+	// Doubt is a send of which nobody knows yet whether Aligo accepted it.
+	Doubt *Doubt `json:"doubt,omitempty"`
+	// Doubts counts the sends that turned out not to have been accepted.
+	Doubts int `json:"doubts,omitempty"`
+	// Parked is there while an operator has to repair something.
+	Parked *Parking `json:"parked,omitempty"`
+	// Reads counts the looks at the receipts of the newest batch.
+	Reads int `json:"reads,omitempty"`
+	// Wait is how many seconds to wait before the receipts are read again; 0 when there is nothing to read.
+	Wait int `json:"wait,omitempty"`
+}
+
+// Queue names the recipients of the next call. Without Recipients it is everybody.
+type Queue struct {
+	Channel    Channel `json:"channel"`
+	Recipients []int   `json:"recipients,omitempty"`
+}
+
+// Batch is one accepted call.
+type Batch struct {
+	Channel Channel `json:"channel"`
+	// MID is Aligo's id of the call: info.mid of AlimTalk, msg_id of SMS.
+	MID string `json:"mid"`
+	// At is when it was accepted.
+	At time.Time `json:"at"`
+	// Accepted is how many recipients Aligo accepted; less than were sent when it found some malformed.
+	Accepted int `json:"accepted"`
+	// Recipients are the indices of the batch; empty means everybody.
+	Recipients []int `json:"recipients,omitempty"`
+}
+
+// Failure is an error of a send as Step Functions reports it.
+type Failure struct {
+	Error string `json:"error"`
+	Cause string `json:"cause,omitempty"`
+	// Since is when the state that failed was entered: no call is older.
+	Since time.Time `json:"since"`
+}
+
+// Doubt is an unanswered question to Aligo's history: was the queue's call accepted?
+type Doubt struct {
+	Error string    `json:"error"`
+	Since time.Time `json:"since"`
+	// At is the first look; the attempt had ended by then.
+	At    time.Time `json:"at"`
+	Looks int       `json:"looks"`
+	// Wait is how many seconds to wait before the next look.
+	Wait int `json:"wait"`
+}
+
+// Parking says what an operator must repair before a message can go out.
+type Parking struct {
+	// Cause is ip, credentials, balance or sender.
+	Cause string `json:"cause"`
+	// Reason is for the operator; for ip it names the address to register.
+	Reason string    `json:"reason"`
+	Since  time.Time `json:"since"`
+	// Wait is how many seconds to wait before the next attempt.
+	Wait int `json:"wait,omitempty"`
+}
