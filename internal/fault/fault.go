@@ -1,0 +1,40 @@
+// Package fault has the errors that cross from a function to the state machine. Lambda reports the name of an error's
+// Go type as its errorType, and the state machine's Retry and Catch match that name, so the names of these types are
+// part of the definition of the state machine.
+package fault
+
+// Transient says that the call surely did not reach the vendor: it may be repeated.
+type Transient struct{ Reason string }
+
+// Ambiguous says that the vendor may have accepted the call: it must not be repeated before its history was read.
+type Ambiguous struct{ Reason string }
+
+// Rejected says that the vendor refused this message.
+type Rejected struct{ Reason string }
+
+// NotConfigured says that an operator has to repair something before any message can go out. Its message is
+// "cause: reason", where cause is one word: ip, credentials, balance or sender.
+type NotConfigured struct{ Cause, Reason string }
+
+// Invalid says that the message itself cannot be sent.
+type Invalid struct{ Reason string }
+
+// Expired says that the time of the message is over.
+type Expired struct{ Reason string }
+
+func (e *Transient) Error() string     { return e.Reason }
+func (e *Ambiguous) Error() string     { return e.Reason }
+func (e *Rejected) Error() string      { return e.Reason }
+func (e *NotConfigured) Error() string { return e.Cause + ": " + e.Reason }
+func (e *Invalid) Error() string       { return e.Reason }
+func (e *Expired) Error() string       { return e.Reason }
+
+// The names under which Step Functions sees these errors.
+const (
+	NameTransient     = "Transient"
+	NameAmbiguous     = "Ambiguous"
+	NameRejected      = "Rejected"
+	NameNotConfigured = "NotConfigured"
+	NameInvalid       = "Invalid"
+	NameExpired       = "Expired"
+)

@@ -1,0 +1,125 @@
+package statemachine_test
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"sms-api/statemachine"
+)
+
+var resources = statemachine.Resources{
+	AlimTalkFunction:  "arn:aws:lambda:ap-northeast-2:000000000000:function:alimtalk",
+	SMSFunction:       "arn:aws:lambda:ap-northeast-2:000000000000:function:sms",
+	ReceiptsFunction:  "arn:aws:lambda:ap-northeast-2:000000000000:function:receipts",
+	ReconcileFunction: "arn:aws:lambda:ap-northeast-2:000000000000:function:reconcile",
+	EventBus:          "sms-api",
+}
+
+func TestDefinitionHasEveryResourceAndNoPlaceholder(t *testing.T) {
+	t.Parallel()
+	definition, err := statemachine.Definition(resources)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(definition, "${") {
+		t.Error("a placeholder is left in the definition")
+	}
+	for _, want := range []string{resources.AlimTalkFunction, resources.SMSFunction, resources.ReceiptsFunction, resources.ReconcileFunction, resources.EventBus} {
+		if !strings.Contains(definition, `"`+want+`"`) {
+			t.Errorf("the definition does not name %s", want)
+		}
+	}
+}
+
+func TestDefinitionRefusesAMissingOrStrangeResource(t *testing.T) {
+	t.Parallel()
+	for _, value := range []string{"", `a"b`, "{% $x %}"} {
+		r := resources
+		r.EventBus = value
+		if _, err := statemachine.Definition(r); err == nil || !strings.Contains(err.Error(), "EventBus") {
+			t.Errorf("event bus %q: got error %v, want one that names EventBus", value, err)
+		}
+	}
+}
+
+// states reads the definition the way a person would: names, types and the error names of every Retry and Catch.
+func states(t *testing.T) map[string]state {
+	t.Helper()
+	definition, err := statemachine.Definition(resources)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var machine struct{ States map[string]state }
+	if err := json.Unmarshal([]byte(definition), &machine); err != nil {
+		t.Fatal(err)
+	}
+	return machine.States
+}
+
+type state struct {
+	Type           string
+	TimeoutSeconds int
+	Retry, Catch   []struct {
+		ErrorEquals     []string
+		MaxDelaySeconds int
+		JitterStrategy  string
+	}
+}
+
+func TestConstantsNameTheStates(t *testing.T) {
+	t.Parallel()
+	constants := []string{
+		statemachine.StateRoute, statemachine.StateWaitUntilSendTime, statemachine.StateSendAlimTalk, statemachine.StateSendSMS,
+		statemachine.StateWaitForRepair, statemachine.StateReconcile, statemachine.StateWaitToLookAgain, statemachine.StateSettled,
+		statemachine.StateWaitForReceipts, statemachine.StateReadReceipts, statemachine.StateAnnounce,
+	}
+	slices.Sort(constants)
+	if got := slices.Sorted(maps.Keys(states(t))); !slices.Equal(got, constants) {
+		t.Errorf("states in the JSON: %q\nconstants:          %q", got, constants)
+	}
+}
+
+func TestTasksEndAndRetriesAreSpread(t *testing.T) {
+	t.Parallel()
+	for name, s := range states(t) {
+		if s.Type != "Task" {
+			continue
+		}
+		if s.TimeoutSeconds == 0 {
+			t.Errorf("%s has no TimeoutSeconds", name)
+		}
+		if len(s.Retry) == 0 {
+			t.Errorf("%s has no Retry", name)
+		}
+		for i, r := range s.Retry {
+			if r.JitterStrategy != "FULL" || r.MaxDelaySeconds == 0 {
+				t.Errorf("%s Retry %d: jitter %q, longest delay %d s: want FULL and a limit", name, i, r.JitterStrategy, r.MaxDelaySeconds)
+			}
+		}
+	}
+}
+
+func TestASendIsRepeatedOnlyWhenItSurelyDidNotHappen(t *testing.T) {
+	t.Parallel()
+	sure := []string{
+		"Transient", "Lambda.TooManyRequestsException", "Lambda.EC2ThrottledException", "Lambda.EC2UnexpectedException",
+		"Lambda.ENILimitReachedException", "Lambda.SubnetIPAddressLimitReachedException", "Lambda.ResourceNotReadyException",
+	}
+	all := states(t)
+	for _, name := range []string{statemachine.StateSendAlimTalk, statemachine.StateSendSMS} {
+		for _, r := range all[name].Retry {
+			for _, e := range r.ErrorEquals {
+				if !slices.Contains(sure, e) {
+					t.Errorf("%s is retried after %s, which may have sent something", name, e)
+				}
+			}
+		}
+		last := all[name].Catch[len(all[name].Catch)-1]
+		if !slices.Equal(last.ErrorEquals, []string{"States.ALL"}) {
+			t.Errorf("%s: the last Catch matches %q, want States.ALL", name, last.ErrorEquals)
+		}
+	}
+}
