@@ -92,8 +92,8 @@ type Batch struct {
 	MID string `json:"mid"`
 	// At is when it was accepted.
 	At time.Time `json:"at"`
-	// Accepted is how many recipients Aligo accepted; less than were sent when it found some malformed.
-	Accepted int `json:"accepted"`
+	// Refused is how many of the recipients Aligo left out because it found them malformed. It does not say which.
+	Refused int `json:"refused,omitempty"`
 	// Recipients are the indices of the batch; empty means everybody.
 	Recipients []int `json:"recipients,omitempty"`
 }

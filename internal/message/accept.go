@@ -1,0 +1,327 @@
+package message
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// What a message may ask for in time.
+const (
+	// DefaultLifetime is how long a message without expiresAt is sent at most, from sendAt or from when it was asked for.
+	DefaultLifetime = 24 * time.Hour
+	// MaxLifetime bounds expiresAt. A parked message tries again every 15 minutes, and an execution's history has 25,000 events.
+	MaxLifetime = 7 * 24 * time.Hour
+	// MaxSchedule bounds sendAt.
+	MaxSchedule = 90 * 24 * time.Hour
+	// DefaultAfter is the default of Fallback.After. Most receipts come within seconds.
+	DefaultAfter = 5 * time.Minute
+)
+
+// MaxSize is how many bytes a message's JSON may have. The payload of a task is the message and its progress, and Step
+// Functions takes 262,144 bytes; the progress of 500 recipients needs less than the rest.
+const MaxSize = 160 << 10
+
+// Acceptance is what a request becomes a message with.
+type Acceptance struct {
+	ID, Caller string
+	Now        time.Time
+	// RequestedAt is when the request was made, if that is before Now, as with events that had to wait: lifetimes count from it.
+	RequestedAt time.Time
+	// Frontend narrows the request down to what a caller that is not trusted may ask for; nil for one that is.
+	Frontend *Frontend
+}
+
+// Frontend is what protects against a stolen token and SMS pumping: few recipients, and mobile phones only.
+type Frontend struct {
+	MaxRecipients int
+}
+
+// Accept makes a message of a request and fills the defaults in, or says everything that is wrong with it.
+func Accept(r Request, a Acceptance) (Message, []Problem) {
+	c := checker{decoder: decoder{problems: slices.Clone(r.problems)}, request: r, acceptance: a, misshapen: map[string]bool{}}
+	for _, p := range r.problems {
+		c.misshapen[p.Pointer] = true
+	}
+	m := Message{
+		ID: a.ID, Caller: a.Caller, Channel: r.Channel, Template: r.Template, Text: r.Text, Title: r.Title,
+		Recipients: r.Recipients, SendAt: r.SendAt, Reference: r.Reference, CreatedAt: a.Now.UTC().Truncate(time.Millisecond),
+	}
+	if m.Channel == "" {
+		m.Channel = AlimTalk
+	}
+	m.ExpiresAt = c.times()
+	m.Fallback = c.fallback(m)
+	c.channel(m)
+	c.recipients()
+	if len(c.problems) > 0 {
+		return Message{}, c.problems
+	}
+	fingerprint, err := r.fingerprint()
+	if err != nil {
+		return Message{}, []Problem{{Detail: err.Error()}}
+	}
+	m.Fingerprint = fingerprint
+	return m, nil
+}
+
+// fingerprint hashes the request in a form that does not depend on how it was written: white space, the order of
+// members, escapes, hyphens in numbers, time zones.
+func (r Request) fingerprint() (string, error) {
+	b, err := json.Marshal(r)
+	if err != nil {
+		return "", fmt.Errorf("request: %w", err)
+	}
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:]), nil
+}
+
+// checker finds what is wrong across members. What the decoder has already complained about it leaves alone.
+type checker struct {
+	decoder
+	request    Request
+	acceptance Acceptance
+	misshapen  map[string]bool
+}
+
+func (c *checker) add(pointer, format string, args ...any) {
+	if !c.misshapen[pointer] {
+		c.decoder.add(pointer, format, args...)
+	}
+}
+
+func (c *checker) times() (expiresAt time.Time) {
+	r, now := c.request, c.acceptance.Now
+	start := now
+	if at := c.acceptance.RequestedAt; !at.IsZero() && at.Before(now) {
+		start = at
+	}
+	if r.SendAt.After(now.Add(MaxSchedule)) {
+		c.add("/sendAt", "is more than 90 days ahead")
+	}
+	if !r.SendAt.IsZero() {
+		start = r.SendAt
+	}
+	expiresAt = start.Add(DefaultLifetime).UTC().Truncate(time.Millisecond)
+	at := "/sendAt"
+	if !r.ExpiresAt.IsZero() {
+		expiresAt, at = r.ExpiresAt, "/expiresAt"
+	} else if r.SendAt.IsZero() {
+		at = ""
+	}
+	switch {
+	case !expiresAt.After(now) && at == "/sendAt":
+		c.add(at, "is more than 24 hours ago: the message has expired")
+	case !expiresAt.After(now) && at == "":
+		c.add(at, "the message was asked for more than 24 hours ago: it has expired")
+	case !expiresAt.After(now):
+		c.add(at, "is over")
+	case !expiresAt.After(start):
+		c.add(at, "must be after sendAt")
+	case expiresAt.After(start.Add(MaxLifetime)):
+		c.add(at, "is more than 7 days after the message is to be sent")
+	}
+	return expiresAt
+}
+
+func (c *checker) fallback(m Message) Fallback {
+	f := Fallback{Enabled: m.Channel == AlimTalk, After: Duration(DefaultAfter), OnUnknown: LeaveUnknown}
+	r := c.request.Fallback
+	if r == nil {
+		return f
+	}
+	if m.Channel == SMS {
+		c.add("/fallback", "is for alimtalk only: nothing comes after sms")
+		return f
+	}
+	if r.Enabled != nil {
+		f.Enabled = *r.Enabled
+	}
+	f.Text, f.Title = r.Text, r.Title
+	if r.After != nil {
+		f.After = *r.After
+	}
+	if r.OnUnknown != "" {
+		f.OnUnknown = r.OnUnknown
+	}
+	if !f.Enabled {
+		const off = "makes no sense while fallback.enabled is false"
+		if f.Text != "" {
+			c.add("/fallback/text", off)
+		}
+		if f.Title != "" {
+			c.add("/fallback/title", off)
+		}
+		if f.OnUnknown == SMSUnknown {
+			c.add("/fallback/onUnknown", off)
+		}
+		return f
+	}
+	start := c.acceptance.Now
+	if m.SendAt.After(start) {
+		start = m.SendAt
+	}
+	if f.OnUnknown == SMSUnknown && !m.ExpiresAt.After(start.Add(time.Duration(f.After))) {
+		c.add("/fallback/after", "is longer than the message lives, so that onUnknown could never send an SMS")
+	}
+	if f.Text != "" {
+		c.text("/fallback/text", string(f.Text))
+	}
+	if f.Title != "" {
+		c.title("/fallback/title", string(f.Title))
+	}
+	return f
+}
+
+func (c *checker) channel(m Message) {
+	if m.Channel == AlimTalk {
+		if m.Template == "" {
+			c.add("/template", "is missing: an AlimTalk is made from an approved template")
+		}
+		const only = "is for channel sms only: an AlimTalk is made from its template; see fallback.%s for the SMS that may follow it"
+		if m.Text != "" {
+			c.add("/text", only, "text")
+		}
+		if m.Title != "" {
+			c.add("/title", only, "title")
+		}
+		return
+	}
+	if m.Template != "" {
+		c.add("/template", "is for channel alimtalk only")
+	}
+	if m.Text == "" {
+		c.add("/text", "is missing: an SMS needs a text")
+	} else {
+		c.text("/text", string(m.Text))
+	}
+	if m.Title != "" {
+		c.title("/title", string(m.Title))
+	}
+}
+
+func (c *checker) recipients() {
+	list := c.request.Recipients
+	if len(list) == 0 {
+		c.add("/recipients", "is missing")
+	}
+	frontend := c.acceptance.Frontend
+	if frontend != nil && len(list) > frontend.MaxRecipients {
+		c.add("/recipients", "has %d recipients; this caller may send to at most %d in a message", len(list), frontend.MaxRecipients)
+	}
+	first := make(map[Phone]int, len(list))
+	for i, r := range list {
+		at := recipientPointer(i, "to")
+		if r.To == "" {
+			continue
+		}
+		if j, twice := first[r.To]; twice {
+			c.add(at, "is the same number as %s", recipientPointer(j, "to"))
+			continue
+		}
+		first[r.To] = i
+		if frontend != nil && !r.To.Mobile() {
+			c.add(at, "is not a mobile number; this caller may send to no others")
+		}
+	}
+}
+
+// text checks a text that goes out as SMS, with each recipient's values put in.
+func (c *checker) text(pointer, text string) {
+	names := Placeholders(text)
+	fine := true
+	wrong := func(at, format string, args ...any) {
+		fine = false
+		c.add(at, format, args...)
+	}
+	if bad := Unencodable(text); len(bad) > 0 {
+		wrong(pointer, "%s", unencodableDetail(bad))
+	}
+	if strings.Count(text, "#{") != len(placeholder.FindAllString(text, -1)) {
+		wrong(pointer, "has a #{ that does not begin a placeholder such as #{%s}", NamePlaceholder)
+	}
+	if strings.TrimSpace(text) == "" {
+		wrong(pointer, "is blank")
+	}
+	if len(names) == 0 {
+		if n := CP949Len(text); n > MaxLMS {
+			wrong(pointer, "has %d bytes in CP949; an LMS has at most %d", n, MaxLMS)
+		}
+		return
+	}
+	for i, r := range c.request.Recipients {
+		values := r.Values()
+		filled, err := Fill(text, values)
+		var missing *MissingError
+		if errors.As(err, &missing) {
+			for _, name := range missing.Names {
+				c.add(recipientPointer(i, "variables", name), "is missing: %s has #{%s}", pointer, name)
+			}
+		}
+		encodable := true
+		for _, name := range names {
+			if bad := Unencodable(values[name]); len(bad) > 0 {
+				encodable = false
+				c.add(r.valuePointer(i, name), "%s", unencodableDetail(bad))
+			}
+		}
+		if !fine || !encodable || err != nil {
+			continue
+		}
+		if n := CP949Len(filled); n > MaxLMS {
+			c.add(recipientPointer(i, "variables"), "make %s %d bytes long in CP949; an LMS has at most %d", pointer, n, MaxLMS)
+		}
+		if strings.TrimSpace(filled) == "" {
+			c.add(recipientPointer(i, "variables"), "leave %s blank", pointer)
+		}
+	}
+}
+
+// title checks the title of an LMS, which is one for all recipients.
+func (c *checker) title(pointer, title string) {
+	if bad := Unencodable(title); len(bad) > 0 {
+		c.add(pointer, "%s", unencodableDetail(bad))
+		return
+	}
+	if n := CP949Len(title); n > MaxTitle {
+		c.add(pointer, "has %d bytes in CP949; a title has at most %d", n, MaxTitle)
+	}
+	if strings.Contains(title, "#{") {
+		c.add(pointer, "cannot have placeholders: it is the same for all recipients")
+	}
+}
+
+// unencodableDetail names the first few characters that a phone would show as "?".
+func unencodableDetail(bad []BadRune) string {
+	var b strings.Builder
+	b.WriteString("SMS cannot carry ")
+	for i, r := range bad {
+		if i == 5 {
+			fmt.Fprintf(&b, " and %d more", len(bad)-i)
+			break
+		}
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		fmt.Fprintf(&b, "%q (character %d)", r.Rune, r.Index+1)
+	}
+	return b.String()
+}
+
+func recipientPointer(i int, tokens ...string) string {
+	return Pointer("/recipients/"+strconv.Itoa(i), tokens...)
+}
+
+// valuePointer points to where a placeholder's value was written.
+func (r Recipient) valuePointer(i int, name string) string {
+	if _, given := r.Variables[name]; !given && name == NamePlaceholder && r.Name != "" {
+		return recipientPointer(i, "name")
+	}
+	return recipientPointer(i, "variables", name)
+}

@@ -1,0 +1,420 @@
+package message
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Request is what a caller asks for, with absent members absent. Decode makes it, and with it the list of everything in
+// it that is of the wrong shape, which Accept reports together with what it finds itself.
+type Request struct {
+	Channel    Channel          `json:"channel,omitempty"`
+	Template   string           `json:"template,omitempty"`
+	Text       Text             `json:"text,omitempty"`
+	Title      Text             `json:"title,omitempty"`
+	Recipients []Recipient      `json:"recipients,omitempty"`
+	Fallback   *FallbackRequest `json:"fallback,omitempty"`
+	SendAt     time.Time        `json:"sendAt,omitzero"`
+	ExpiresAt  time.Time        `json:"expiresAt,omitzero"`
+	Reference  string           `json:"reference,omitempty"`
+	// IdempotencyKey comes with events only; over HTTP it is a header.
+	IdempotencyKey string `json:"-"`
+
+	problems []Problem
+}
+
+// FallbackRequest is the request's member fallback.
+type FallbackRequest struct {
+	Enabled   *bool     `json:"enabled,omitempty"`
+	Text      Text      `json:"text,omitempty"`
+	Title     Text      `json:"title,omitempty"`
+	After     *Duration `json:"after,omitempty"`
+	OnUnknown OnUnknown `json:"onUnknown,omitempty"`
+}
+
+// Limits of a request's members. Lengths are in characters (Unicode code points), as JSON Schema counts them.
+const (
+	MaxRecipients     = 500 // Aligo's limit for one call
+	MaxReference      = 128
+	MaxIdempotencyKey = 255
+	maxText           = MaxLMS
+	maxTitle          = MaxTitle
+	maxName           = 100
+	maxVariables      = 100
+	maxVariableName   = 64
+	maxVariableValue  = 1000 // a whole AlimTalk has no more
+	maxPhone          = 32
+	maxDepth          = 16
+)
+
+// The range of Fallback.After. No receipt comes after 24 hours.
+const (
+	minAfter = 5 * time.Second
+	maxAfter = 24 * time.Hour
+)
+
+var (
+	templateCode   = regexp.MustCompile(`^[!-~]{1,64}$`)
+	visibleASCII   = regexp.MustCompile(`^[!-~]{1,255}$`)
+	durationFormat = regexp.MustCompile(`^([0-9]{1,2}h)?([0-9]{1,4}m)?([0-9]{1,5}s)?$`)
+)
+
+// ValidIdempotencyKey says whether s is 1 to 255 visible ASCII characters.
+func ValidIdempotencyKey(s string) bool { return visibleASCII.MatchString(s) }
+
+// SyntaxError says that a body is not one JSON value in UTF-8.
+type SyntaxError struct {
+	Detail string
+}
+
+func (e *SyntaxError) Error() string { return e.Detail }
+
+// Decode reads the body of POST /v1/messages. The error is a *SyntaxError; a body that is JSON but of the wrong shape
+// (unknown or duplicate members among it) is reported by Accept.
+func Decode(body []byte) (Request, error) { return decode(body, false) }
+
+// DecodeEvent reads the detail of a MessageRequested event: a body that may also have an idempotencyKey.
+func DecodeEvent(detail []byte) (Request, error) { return decode(detail, true) }
+
+func decode(body []byte, event bool) (Request, error) {
+	d := decoder{json: json.NewDecoder(bytes.NewReader(body))}
+	switch {
+	case len(bytes.TrimSpace(body)) == 0:
+		return Request{}, &SyntaxError{Detail: "the body is empty"}
+	case !utf8.Valid(body):
+		return Request{}, &SyntaxError{Detail: "the body is not UTF-8"}
+	}
+	d.json.UseNumber()
+	v, err := d.value("", 0)
+	if err != nil {
+		return Request{}, syntaxError(err, d.json.InputOffset())
+	}
+	if _, err := d.json.Token(); !errors.Is(err, io.EOF) {
+		return Request{}, &SyntaxError{Detail: fmt.Sprintf("something follows the JSON value at byte %d", d.json.InputOffset())}
+	}
+	r := d.request(v, event)
+	r.problems = d.problems
+	return r, nil
+}
+
+func syntaxError(err error, offset int64) *SyntaxError {
+	var own *SyntaxError
+	var syntax *json.SyntaxError
+	switch {
+	case errors.As(err, &own):
+		return own
+	case errors.As(err, &syntax):
+		return &SyntaxError{Detail: fmt.Sprintf("the body is not JSON: %s at byte %d", syntax, syntax.Offset)}
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return &SyntaxError{Detail: "the body ends inside a JSON value"}
+	}
+	return &SyntaxError{Detail: fmt.Sprintf("the body is not JSON at byte %d", offset)}
+}
+
+// decoder reads JSON into values of Go and those into a Request. encoding/json alone would take a duplicate member's last
+// value, match names without regard to case, and stop at the first value of the wrong type.
+type decoder struct {
+	json     *json.Decoder
+	problems []Problem
+}
+
+// object is a JSON object with its members in the order written.
+type object []member
+
+type member struct {
+	name  string
+	value any
+}
+
+func (d *decoder) add(pointer, format string, args ...any) {
+	d.problems = append(d.problems, Problem{Pointer: pointer, Detail: fmt.Sprintf(format, args...)})
+}
+
+// value reads one value: object, []any, string, json.Number, bool or nil.
+func (d *decoder) value(pointer string, depth int) (any, error) {
+	if depth > maxDepth {
+		return nil, &SyntaxError{Detail: fmt.Sprintf("the body is nested deeper than %d levels", maxDepth)}
+	}
+	token, err := d.json.Token()
+	if err != nil {
+		return nil, err
+	}
+	switch token {
+	case json.Delim('{'):
+		o := object{}
+		seen := map[string]bool{}
+		for d.json.More() {
+			name, err := d.json.Token()
+			if err != nil {
+				return nil, err
+			}
+			m := member{name: name.(string)} //nolint:forcetypeassert // the decoder refuses any other name
+			at := Pointer(pointer, m.name)
+			if m.value, err = d.value(at, depth+1); err != nil {
+				return nil, err
+			}
+			if seen[m.name] {
+				d.add(at, "is there twice")
+				continue
+			}
+			seen[m.name] = true
+			o = append(o, m)
+		}
+		_, err = d.json.Token()
+		return o, err
+	case json.Delim('['):
+		a := []any{}
+		for d.json.More() {
+			v, err := d.value(Pointer(pointer, strconv.Itoa(len(a))), depth+1)
+			if err != nil {
+				return nil, err
+			}
+			a = append(a, v)
+		}
+		_, err = d.json.Token()
+		return a, err
+	}
+	return token, nil
+}
+
+// members calls the reader of each member of an object.
+func (d *decoder) members(v any, pointer string, read map[string]func(v any, pointer string)) {
+	o, ok := v.(object)
+	if !ok {
+		d.add(pointer, "must be an object")
+		return
+	}
+	for _, m := range o {
+		if f := read[m.name]; f != nil {
+			f(m.value, Pointer(pointer, m.name))
+		} else {
+			d.add(Pointer(pointer, m.name), "is not a member of this object")
+		}
+	}
+}
+
+func (d *decoder) request(v any, event bool) Request {
+	var r Request
+	read := map[string]func(any, string){
+		"channel": func(v any, p string) {
+			r.Channel = Channel(d.oneOf(v, p, string(AlimTalk), string(SMS)))
+		},
+		"template": func(v any, p string) {
+			r.Template = d.matching(v, p, templateCode, "must be a template code: 1 to 64 visible ASCII characters")
+		},
+		"text":       func(v any, p string) { r.Text = Text(d.text(v, p, maxText, true)) },
+		"title":      func(v any, p string) { r.Title = Text(d.text(v, p, maxTitle, false)) },
+		"recipients": func(v any, p string) { r.Recipients = d.recipients(v, p) },
+		"fallback":   func(v any, p string) { r.Fallback = d.fallback(v, p) },
+		"sendAt":     func(v any, p string) { r.SendAt = d.time(v, p) },
+		"expiresAt":  func(v any, p string) { r.ExpiresAt = d.time(v, p) },
+		"reference":  func(v any, p string) { r.Reference = d.text(v, p, MaxReference, false) },
+	}
+	if event {
+		read["idempotencyKey"] = func(v any, p string) {
+			r.IdempotencyKey = d.matching(v, p, visibleASCII, "must be 1 to 255 visible ASCII characters")
+		}
+	}
+	d.members(v, "", read)
+	return r
+}
+
+func (d *decoder) recipients(v any, pointer string) []Recipient {
+	list, ok := v.([]any)
+	switch {
+	case !ok:
+		d.add(pointer, "must be an array")
+		return nil
+	case len(list) == 0:
+		d.add(pointer, "must have at least one recipient")
+	case len(list) > MaxRecipients:
+		d.add(pointer, "has %d recipients; a message has at most %d", len(list), MaxRecipients)
+	}
+	recipients := make([]Recipient, len(list))
+	for i, v := range list {
+		recipients[i] = d.recipient(v, Pointer(pointer, strconv.Itoa(i)))
+	}
+	return recipients
+}
+
+func (d *decoder) recipient(v any, pointer string) Recipient {
+	var r Recipient
+	given := false
+	d.members(v, pointer, map[string]func(any, string){
+		"to":        func(v any, p string) { r.To, given = d.phone(v, p), true },
+		"name":      func(v any, p string) { r.Name = Text(d.text(v, p, maxName, false)) },
+		"variables": func(v any, p string) { r.Variables = d.variables(v, p) },
+	})
+	if _, ok := v.(object); ok && !given {
+		d.add(Pointer(pointer, "to"), "is missing")
+	}
+	return r
+}
+
+func (d *decoder) phone(v any, pointer string) Phone {
+	s, ok := d.string(v, pointer, maxPhone)
+	if !ok {
+		return ""
+	}
+	p, wrong := ParseRecipientPhone(s)
+	if wrong != "" {
+		d.add(pointer, "%s", wrong)
+	}
+	return p
+}
+
+func (d *decoder) variables(v any, pointer string) map[string]Text {
+	o, ok := v.(object)
+	if !ok {
+		d.add(pointer, "must be an object")
+		return nil
+	}
+	if len(o) > maxVariables {
+		d.add(pointer, "has %d members; at most %d are allowed", len(o), maxVariables)
+	}
+	values := make(map[string]Text, len(o))
+	for _, m := range o {
+		p := Pointer(pointer, m.name)
+		n := utf8.RuneCountInString(m.name)
+		if n == 0 || n > maxVariableName || strings.ContainsAny(m.name, "{}") || broken(m.name, false) {
+			d.add(p, "is not the name of a placeholder: 1 to %d characters, without braces", maxVariableName)
+			continue
+		}
+		s, ok := m.value.(string)
+		switch {
+		case !ok:
+			d.add(p, "must be a string")
+			continue
+		case utf8.RuneCountInString(s) > maxVariableValue:
+			d.add(p, "has %d characters; at most %d are allowed", utf8.RuneCountInString(s), maxVariableValue)
+		case broken(s, true):
+			d.add(p, "%s", brokenDetail)
+		}
+		values[m.name] = Text(s)
+	}
+	return values
+}
+
+func (d *decoder) fallback(v any, pointer string) *FallbackRequest {
+	var f FallbackRequest
+	d.members(v, pointer, map[string]func(any, string){
+		"enabled": func(v any, p string) {
+			b, ok := v.(bool)
+			if !ok {
+				d.add(p, "must be true or false")
+				return
+			}
+			f.Enabled = &b
+		},
+		"text":  func(v any, p string) { f.Text = Text(d.text(v, p, maxText, true)) },
+		"title": func(v any, p string) { f.Title = Text(d.text(v, p, maxTitle, false)) },
+		"after": func(v any, p string) { f.After = d.duration(v, p) },
+		"onUnknown": func(v any, p string) {
+			f.OnUnknown = OnUnknown(d.oneOf(v, p, string(LeaveUnknown), string(SMSUnknown)))
+		},
+	})
+	return &f
+}
+
+// string reads a string of 1 to limit characters.
+func (d *decoder) string(v any, pointer string, limit int) (string, bool) {
+	s, ok := v.(string)
+	n := utf8.RuneCountInString(s)
+	switch {
+	case !ok:
+		d.add(pointer, "must be a string")
+	case n == 0:
+		d.add(pointer, "must not be empty")
+	case n > limit:
+		d.add(pointer, "has %d characters; at most %d are allowed", n, limit)
+	default:
+		return s, true
+	}
+	return "", false
+}
+
+const brokenDetail = "has a control character, or U+FFFD, which stands for something that was lost"
+
+// broken says whether a text has control characters, or the character that stands for undecodable input. Lone surrogates
+// such as "\ud800" have become that one, too.
+func broken(s string, lines bool) bool {
+	return strings.ContainsFunc(s, func(r rune) bool {
+		if lines && (r == '\n' || r == '\r' || r == '\t') {
+			return false
+		}
+		return unicode.IsControl(r) || r == utf8.RuneError
+	})
+}
+
+// text reads a string for people, with line breaks or without.
+func (d *decoder) text(v any, pointer string, limit int, lines bool) string {
+	s, ok := d.string(v, pointer, limit)
+	switch {
+	case !ok:
+		return ""
+	case broken(s, lines):
+		d.add(pointer, brokenDetail)
+		return ""
+	}
+	return s
+}
+
+func (d *decoder) oneOf(v any, pointer string, values ...string) string {
+	for _, value := range values {
+		if v == value {
+			return value
+		}
+	}
+	d.add(pointer, "must be \"%s\"", strings.Join(values, `" or "`))
+	return ""
+}
+
+func (d *decoder) matching(v any, pointer string, format *regexp.Regexp, detail string) string {
+	s, ok := v.(string)
+	if !ok || !format.MatchString(s) {
+		d.add(pointer, "%s", detail)
+		return ""
+	}
+	return s
+}
+
+// time reads an RFC 3339 time and brings it to UTC, so that the same instant is the same request.
+func (d *decoder) time(v any, pointer string) time.Time {
+	var t time.Time
+	s, ok := v.(string)
+	// Unlike time.Parse, UnmarshalText takes nothing but RFC 3339.
+	if !ok || t.UnmarshalText([]byte(s)) != nil {
+		d.add(pointer, "must be an RFC 3339 time, such as 2026-12-01T09:00:00+09:00")
+		return time.Time{}
+	}
+	t = t.UTC().Truncate(time.Millisecond)
+	if t.Year() < 1970 || t.Year() > 9998 {
+		d.add(pointer, "is out of range")
+		return time.Time{}
+	}
+	return t
+}
+
+func (d *decoder) duration(v any, pointer string) *Duration {
+	s, ok := v.(string)
+	t, err := time.ParseDuration(s)
+	switch {
+	case !ok || err != nil || !durationFormat.MatchString(s):
+		d.add(pointer, "must be a duration in hours, minutes and seconds, such as 5m or 1h30m")
+		return nil
+	case t < minAfter || t > maxAfter:
+		d.add(pointer, "must be from 5s to 24h")
+		return nil
+	}
+	after := Duration(t)
+	return &after
+}
