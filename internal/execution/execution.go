@@ -1,0 +1,222 @@
+// Package execution sees messages as executions of the state machine: it starts and stops them, and tells from an
+// execution's description and history what has become of a message. Step Functions is the only store there is.
+package execution
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
+	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
+
+	"sms-api/internal/message"
+	"sms-api/statemachine"
+)
+
+// ErrNotFound says that there is no message with this id (any more: executions are kept for 90 days).
+var ErrNotFound = errors.New("there is no such message")
+
+// ErrConflict says that another message has this id already.
+var ErrConflict = errors.New("another message has this id")
+
+// NotCancellableError says why a message cannot be cancelled.
+type NotCancellableError struct {
+	// Reason is for people.
+	Reason string
+}
+
+func (e *NotCancellableError) Error() string { return e.Reason }
+
+// client is what this package calls of *sfn.Client.
+type client interface {
+	StartExecution(ctx context.Context, in *sfn.StartExecutionInput, opts ...func(*sfn.Options)) (*sfn.StartExecutionOutput, error)
+	StopExecution(ctx context.Context, in *sfn.StopExecutionInput, opts ...func(*sfn.Options)) (*sfn.StopExecutionOutput, error)
+	DescribeExecution(ctx context.Context, in *sfn.DescribeExecutionInput, opts ...func(*sfn.Options)) (*sfn.DescribeExecutionOutput, error)
+	GetExecutionHistory(ctx context.Context, in *sfn.GetExecutionHistoryInput, opts ...func(*sfn.Options)) (*sfn.GetExecutionHistoryOutput, error)
+}
+
+// Executions are the executions of one state machine. All fields are needed.
+type Executions struct {
+	Client client
+	// StateMachineARN is arn:aws:states:REGION:ACCOUNT:stateMachine:NAME.
+	StateMachineARN string
+	// Now is the clock by which the state machine runs.
+	Now func() time.Time
+}
+
+// Start starts the execution of a message. A message with the same id and fingerprint that exists already is a replay:
+// nothing is started, and the message that was accepted then is returned. One with another fingerprint is ErrConflict.
+func (e *Executions) Start(ctx context.Context, m message.Message) (accepted message.Message, replayed bool, err error) {
+	input, err := json.Marshal(m)
+	if err != nil {
+		return message.Message{}, false, fmt.Errorf("start message %s: %w", m.ID, err)
+	}
+	_, err = e.Client.StartExecution(ctx, &sfn.StartExecutionInput{
+		StateMachineArn: &e.StateMachineARN, Name: &m.ID, Input: aws.String(string(input)),
+	})
+	var exists *types.ExecutionAlreadyExists
+	switch {
+	case err == nil:
+		return m, false, nil
+	case !errors.As(err, &exists):
+		return message.Message{}, false, fmt.Errorf("start message %s: %w", m.ID, err)
+	}
+	stored, err := e.Find(ctx, m.ID)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		// What has just been started cannot always be described yet.
+		return message.Message{}, false, fmt.Errorf("start message %s: it exists but cannot be read yet", m.ID)
+	case err != nil:
+		return message.Message{}, false, fmt.Errorf("start message %s: %w", m.ID, err)
+	case stored.Fingerprint != m.Fingerprint:
+		return message.Message{}, false, ErrConflict
+	}
+	return stored, true, nil
+}
+
+// Find returns the message with this id as it was accepted. The error is ErrNotFound or Step Functions'.
+func (e *Executions) Find(ctx context.Context, id string) (message.Message, error) {
+	_, m, err := e.describe(ctx, id)
+	return m, err
+}
+
+// Outcome tells what has become of a message so far. The error is ErrNotFound, or else it is Step Functions' and worth
+// another try.
+func (e *Executions) Outcome(ctx context.Context, id string) (message.Message, message.Outcome, error) {
+	d, m, err := e.describe(ctx, id)
+	if err != nil {
+		return message.Message{}, message.Outcome{}, err
+	}
+	o, err := e.outcome(ctx, d, m)
+	if err != nil {
+		return message.Message{}, message.Outcome{}, fmt.Errorf("message %s: %w", id, err)
+	}
+	return m, o, nil
+}
+
+func (e *Executions) outcome(ctx context.Context, d *sfn.DescribeExecutionOutput, m message.Message) (message.Outcome, error) {
+	if d.Status == types.ExecutionStatusSucceeded {
+		return decodeOutcome(aws.ToString(d.Output))
+	}
+	p, err := e.position(ctx, aws.ToString(d.ExecutionArn))
+	switch {
+	case err != nil:
+		return message.Outcome{}, err
+	case p.state == statemachine.StateAnnounce:
+		return decodeOutcome(p.input)
+	}
+	progress, err := p.progress()
+	switch {
+	case err != nil:
+		return message.Outcome{}, err
+	case d.Status == types.ExecutionStatusAborted || d.Status == types.ExecutionStatusFailed || d.Status == types.ExecutionStatusTimedOut:
+		return stopped(m, p, progress, d.Status, aws.ToTime(d.StopDate)), nil
+	}
+	return e.running(m, p, progress), nil
+}
+
+func decodeOutcome(s string) (message.Outcome, error) {
+	var o message.Outcome
+	if err := json.Unmarshal([]byte(s), &o); err != nil {
+		return message.Outcome{}, fmt.Errorf("read the outcome: %w", err)
+	}
+	return o, nil
+}
+
+// cancelMargin is how long a message must go on waiting for it to be cancelled. One that wakes up while it is being
+// stopped would have its send cut off, and nobody would learn what became of it.
+const cancelMargin = 10 * time.Second
+
+// Cancel stops a message of which nothing has been sent, and returns its outcome. To cancel it once more is no error.
+// Other errors are ErrNotFound and *NotCancellableError.
+func (e *Executions) Cancel(ctx context.Context, id string) (message.Outcome, error) {
+	d, m, err := e.describe(ctx, id)
+	if err != nil {
+		return message.Outcome{}, err
+	}
+	if d.Status != types.ExecutionStatusRunning {
+		o, err := e.outcome(ctx, d, m)
+		switch {
+		case err != nil:
+			return message.Outcome{}, fmt.Errorf("cancel message %s: %w", id, err)
+		case o.Status != message.MessageCancelled:
+			return message.Outcome{}, &NotCancellableError{Reason: fmt.Sprintf("the message is settled: %s", o.Status)}
+		}
+		return o, nil
+	}
+	if err := e.cancellable(ctx, m, aws.ToString(d.ExecutionArn)); err != nil {
+		return message.Outcome{}, err
+	}
+	stop, err := e.Client.StopExecution(ctx, &sfn.StopExecutionInput{
+		ExecutionArn: d.ExecutionArn, Error: aws.String(message.CodeCancelled), Cause: aws.String("its caller cancelled the message"),
+	})
+	if err != nil {
+		return message.Outcome{}, fmt.Errorf("cancel message %s: %w", id, err)
+	}
+	// The history knows, and sooner than the description, whether the machine was still where it was seen.
+	p, err := e.position(ctx, aws.ToString(d.ExecutionArn))
+	if err != nil {
+		return message.Outcome{}, fmt.Errorf("cancel message %s: %w", id, err)
+	}
+	progress, err := p.progress()
+	if err != nil {
+		return message.Outcome{}, fmt.Errorf("cancel message %s: %w", id, err)
+	}
+	if p.sent(progress) {
+		return message.Outcome{}, &NotCancellableError{Reason: "the message was stopped, but its sending had begun in that moment"}
+	}
+	return stopped(m, p, progress, types.ExecutionStatusAborted, aws.ToTime(stop.StopDate)), nil
+}
+
+// cancellable says whether nothing was sent and nothing is about to be.
+func (e *Executions) cancellable(ctx context.Context, m message.Message, arn string) error {
+	p, err := e.position(ctx, arn)
+	if err != nil {
+		return fmt.Errorf("cancel message %s: %w", m.ID, err)
+	}
+	var wakes time.Time
+	switch p.state {
+	case statemachine.StateWaitUntilSendTime:
+		wakes = m.SendAt
+	case statemachine.StateWaitForRepair:
+		progress, err := p.progress()
+		switch {
+		case err != nil:
+			return fmt.Errorf("cancel message %s: %w", m.ID, err)
+		case p.sent(progress):
+			return &NotCancellableError{Reason: "a part of the message has been sent already"}
+		case progress.Parked != nil:
+			wakes = p.entered.Add(time.Duration(progress.Parked.Wait) * time.Second)
+		}
+	default:
+		return &NotCancellableError{Reason: "the message is being sent"}
+	}
+	if wakes.Before(e.Now().Add(cancelMargin)) {
+		return &NotCancellableError{Reason: "the message is about to be sent"}
+	}
+	return nil
+}
+
+// describe reads an execution and the message in it. An execution that holds no message of this id is not found.
+func (e *Executions) describe(ctx context.Context, id string) (*sfn.DescribeExecutionOutput, message.Message, error) {
+	arn := strings.Replace(e.StateMachineARN, ":stateMachine:", ":execution:", 1) + ":" + id
+	d, err := e.Client.DescribeExecution(ctx, &sfn.DescribeExecutionInput{ExecutionArn: &arn})
+	var missing *types.ExecutionDoesNotExist
+	var malformed *types.InvalidArn
+	switch {
+	case errors.As(err, &missing), errors.As(err, &malformed):
+		return nil, message.Message{}, ErrNotFound
+	case err != nil:
+		return nil, message.Message{}, fmt.Errorf("message %s: %w", id, err)
+	}
+	var m message.Message
+	if err := json.Unmarshal([]byte(aws.ToString(d.Input)), &m); err != nil || m.ID != id {
+		return nil, message.Message{}, ErrNotFound
+	}
+	return d, m, nil
+}

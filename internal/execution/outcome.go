@@ -1,0 +1,68 @@
+package execution
+
+import (
+	"slices"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
+
+	"sms-api/internal/message"
+	"sms-api/statemachine"
+)
+
+// results are the recipients as far as they are known.
+func results(m message.Message, v progress) []message.Result {
+	if len(v.Recipients) > 0 {
+		return slices.Clone(v.Recipients)
+	}
+	list := make([]message.Result, len(m.Recipients))
+	for i, r := range m.Recipients {
+		list[i] = message.Result{To: r.To.Masked(), Status: message.Pending}
+	}
+	return list
+}
+
+// running is the outcome so far.
+func (e *Executions) running(m message.Message, p position, v progress) message.Outcome {
+	o := message.Outcome{ID: m.ID, Status: message.Sending, Reference: m.Reference, CreatedAt: m.CreatedAt, Recipients: results(m, v)}
+	switch {
+	case p.state == statemachine.StateWaitUntilSendTime,
+		(p.state == "" || p.state == statemachine.StateRoute) && m.SendAt.After(e.Now()):
+		o.Status = message.Scheduled
+	case v.Parked != nil:
+		o.Status, o.Parked = message.Parked, v.Parked
+	}
+	return o
+}
+
+// stopped is the outcome of an execution that ended before its last state. Whoever was still to be sent to has got
+// nothing; of the others that are open nobody will learn any more.
+func stopped(m message.Message, p position, v progress, how types.ExecutionStatus, at time.Time) message.Outcome {
+	at = at.UTC().Truncate(time.Second)
+	o := message.Outcome{ID: m.ID, Reference: m.Reference, CreatedAt: m.CreatedAt, SettledAt: at, Recipients: results(m, v)}
+	cancelled := how == types.ExecutionStatusAborted && !p.sent(v)
+	doubtful := p.doubtful(v)
+	for i := range o.Recipients {
+		r := &o.Recipients[i]
+		queued := v.Queue != nil && (len(v.Queue.Recipients) == 0 || slices.Contains(v.Queue.Recipients, i))
+		switch {
+		case r.Status != message.Pending:
+			continue
+		case cancelled:
+			r.Status, r.Code, r.Reason = message.Failed, message.CodeCancelled, "the message was cancelled before it was sent"
+		case queued && !doubtful && r.Code != "":
+			// AlimTalk did not reach this recipient; the code says why.
+			r.Status, r.Reason = message.Failed, r.Reason+"; the execution was stopped before an SMS was sent"
+		case queued && !doubtful:
+			r.Status, r.Code, r.Reason = message.Failed, message.CodeStopped, "the execution was stopped before anything was sent"
+		default:
+			r.Status, r.Code, r.Reason = message.Unknown, message.CodeStopped, "the execution was stopped before a receipt came"
+		}
+		r.At = at
+	}
+	o.Status = message.StatusOf(o.Recipients)
+	if cancelled {
+		o.Status = message.MessageCancelled
+	}
+	return o
+}
