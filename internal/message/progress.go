@@ -71,6 +71,8 @@ type Progress struct {
 	Doubt *Doubt `json:"doubt,omitempty"`
 	// Doubts counts the sends that turned out not to have been accepted.
 	Doubts int `json:"doubts,omitempty"`
+	// Redrives is the count of redrives after which the history was looked through.
+	Redrives int `json:"redrives,omitempty"`
 	// Parked is there while an operator has to repair something.
 	Parked *Parking `json:"parked,omitempty"`
 	// Reads counts the looks at the receipts of the newest batch.
