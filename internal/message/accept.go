@@ -63,23 +63,17 @@ func Accept(r Request, a Acceptance) (Message, []Problem) {
 	if len(c.problems) > 0 {
 		return Message{}, c.problems
 	}
-	fingerprint, err := r.fingerprint()
-	if err != nil {
-		return Message{}, []Problem{{Detail: err.Error()}}
-	}
-	m.Fingerprint = fingerprint
+	m.Fingerprint = r.Fingerprint()
 	return m, nil
 }
 
-// fingerprint hashes the request in a form that does not depend on how it was written: white space, the order of
+// Fingerprint hashes the request in a form that does not depend on how it was written: white space, the order of
 // members, escapes, hyphens in numbers, time zones.
-func (r Request) fingerprint() (string, error) {
-	b, err := json.Marshal(r)
-	if err != nil {
-		return "", fmt.Errorf("request: %w", err)
-	}
-	sum := sha256.Sum256(b)
-	return hex.EncodeToString(sum[:]), nil
+func (r Request) Fingerprint() string {
+	h := sha256.New()
+	// Neither a hash nor these types can fail.
+	_ = json.NewEncoder(h).Encode(r)
+	return hex.EncodeToString(h.Sum(nil))
 }
 
 // checker finds what is wrong across members. What the decoder has already complained about it leaves alone.

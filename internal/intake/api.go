@@ -1,0 +1,370 @@
+package intake
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"mime"
+	"net/http"
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"sms-api/internal/execution"
+	"sms-api/internal/message"
+)
+
+// The scopes that a caller may have.
+const (
+	// ScopeSend is for sending approved templates and for cancelling.
+	ScopeSend = "messages:send"
+	// ScopeRead is for reading what became of one's own messages.
+	ScopeRead = "messages:read"
+	// ScopeText marks a trusted caller: it may write the texts itself, send to many and to any Korean number, and see the wallet.
+	ScopeText = "messages:text"
+)
+
+// Caller is who makes a request.
+type Caller struct {
+	// ID is stable for one person or service: idempotency keys and messages belong to it.
+	ID     string
+	Scopes []string
+}
+
+func (c Caller) has(scope string) bool { return slices.Contains(c.Scopes, scope) }
+
+// messages is what the API calls of *execution.Executions.
+type messages interface {
+	starter
+	Outcome(ctx context.Context, id string) (message.Message, message.Outcome, error)
+	Cancel(ctx context.Context, id string) (message.Outcome, error)
+}
+
+// API is the HTTP API. All fields are needed.
+type API struct {
+	Executions messages
+	// Identify says who makes a request; an error means nobody known.
+	Identify func(*http.Request) (Caller, error)
+	// MaxRecipients is how many recipients a message of a caller without the scope messages:text may have.
+	MaxRecipients int
+	Now           func() time.Time
+	Log           *slog.Logger
+}
+
+// maxBody bounds request bodies, in bytes. A message of message.MaxSize has at most three times as many when every
+// character is written as \uXXXX.
+const maxBody = 512 << 10
+
+// route is one operation of the API.
+type route struct {
+	method, path string
+	// scope is empty for what everybody may read.
+	scope string
+	serve func(http.ResponseWriter, *http.Request, Caller) error
+}
+
+func (a *API) routes() []route {
+	return []route{
+		{http.MethodPost, "/v1/messages", ScopeSend, a.postMessage},
+		{http.MethodGet, "/v1/messages/{id}", ScopeRead, a.getMessage},
+		{http.MethodDelete, "/v1/messages/{id}", ScopeSend, a.deleteMessage},
+	}
+}
+
+// Handler returns the API as a handler for the paths under /v1/.
+func (a *API) Handler() http.Handler {
+	mux := http.NewServeMux()
+	methods := map[string][]string{}
+	for _, r := range a.routes() {
+		mux.Handle(r.method+" "+r.path, a.operation(r))
+		methods[r.path] = append(methods[r.path], r.method)
+		if r.method == http.MethodGet {
+			methods[r.path] = append(methods[r.path], http.MethodHead)
+		}
+	}
+	for p, allowed := range methods {
+		mux.Handle(p, a.otherMethods(strings.Join(append(allowed, http.MethodOptions), ", ")))
+	}
+	mux.HandleFunc("/", a.noRoute)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		// The mux would redirect from a path such as /v1//messages.
+		if r.URL.Path != path.Clean(r.URL.Path) {
+			a.noRoute(w, r)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
+}
+
+// operation identifies the caller, checks the scope and serves.
+func (a *API) operation(route route) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var caller Caller
+		if route.scope != "" {
+			var err error
+			if caller, err = a.Identify(r); err != nil || caller.ID == "" {
+				w.Header().Set("WWW-Authenticate", "Bearer")
+				a.fail(w, r, problemUnauthenticated())
+				return
+			}
+			if !caller.has(route.scope) {
+				w.Header().Set("WWW-Authenticate", `Bearer error="insufficient_scope", scope="`+route.scope+`"`)
+				a.fail(w, r, problemScope(route.scope))
+				return
+			}
+		}
+		if err := route.serve(w, r, caller); err != nil {
+			a.fail(w, r, err)
+		}
+	})
+}
+
+func (a *API) otherMethods(allowed string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Allow", allowed)
+		if r.Method == http.MethodOptions {
+			w.WriteHeader(http.StatusNoContent)
+			return
+		}
+		a.fail(w, r, problemMethod(r.Method, allowed))
+	})
+}
+
+func (a *API) noRoute(w http.ResponseWriter, r *http.Request) {
+	a.fail(w, r, problemRoute(r.URL.Path))
+}
+
+// fail answers with a problem document. An error that is no *Problem is ours: it is logged, and the caller is asked to
+// try again.
+func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
+	var p *Problem
+	if !errors.As(err, &p) {
+		a.Log.LogAttrs(r.Context(), slog.LevelError, "request not served", slog.String("method", r.Method), slog.String("error", err.Error()))
+		p = problemUnavailable()
+		w.Header().Set("Retry-After", "5")
+	}
+	if p.Status == http.StatusUnprocessableEntity || p.Status == http.StatusForbidden {
+		a.Log.LogAttrs(r.Context(), slog.LevelInfo, "request refused", slog.String("problem", p.Type), slog.Int("errors", len(p.Errors)))
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	a.write(w, r, p.Status, "application/problem+json", p)
+}
+
+func (a *API) write(w http.ResponseWriter, r *http.Request, status int, contentType string, v any) {
+	body, err := json.Marshal(v)
+	if err != nil {
+		a.Log.LogAttrs(r.Context(), slog.LevelError, "response not written", slog.String("error", err.Error()))
+		w.WriteHeader(http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", contentType)
+	w.WriteHeader(status)
+	if r.Method != http.MethodHead {
+		_, _ = w.Write(append(body, '\n'))
+	}
+}
+
+// writeCacheable answers a GET with an entity tag, and with 304 when the caller has the same already.
+func (a *API) writeCacheable(w http.ResponseWriter, r *http.Request, v any) error {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	sum := sha256.Sum256(body)
+	tag := `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
+	w.Header().Set("ETag", tag)
+	w.Header().Set("Cache-Control", "private, no-cache")
+	for _, known := range strings.Split(strings.Join(r.Header.Values("If-None-Match"), ","), ",") {
+		if known = strings.TrimPrefix(strings.TrimSpace(known), "W/"); known == tag || known == "*" {
+			w.WriteHeader(http.StatusNotModified)
+			return nil
+		}
+	}
+	a.write(w, r, http.StatusOK, "application/json", json.RawMessage(body))
+	return nil
+}
+
+// Accepted is the body of a response to POST /v1/messages.
+type Accepted struct {
+	ID     string `json:"id"`
+	Status string `json:"status"`
+}
+
+func (a *API) postMessage(w http.ResponseWriter, r *http.Request, caller Caller) error {
+	key, err := idempotencyKey(r)
+	if err != nil {
+		return err
+	}
+	body, err := readBody(w, r)
+	if err != nil {
+		return err
+	}
+	request, err := message.Decode(body)
+	var syntax *message.SyntaxError
+	if errors.As(err, &syntax) {
+		return problemMalformed(syntax.Detail)
+	}
+	s := submission{caller: caller.ID, key: key}
+	if !caller.has(ScopeText) {
+		if err := templatesOnly(request); err != nil {
+			return err
+		}
+		s.frontend = &message.Frontend{MaxRecipients: a.MaxRecipients}
+	}
+	d := door{executions: a.Executions, now: a.Now, log: a.Log}
+	m, replayed, err := d.submit(r.Context(), request, s)
+	if err != nil {
+		return err
+	}
+	a.Log.LogAttrs(r.Context(), slog.LevelInfo, "message accepted", slog.String("message", m.ID), slog.String("caller", caller.ID),
+		slog.String("channel", string(m.Channel)), slog.Int("recipients", len(m.Recipients)), slog.Bool("replayed", replayed))
+	w.Header().Set("Location", "/v1/messages/"+m.ID)
+	w.Header().Set("Cache-Control", "no-store")
+	status := http.StatusAccepted
+	if replayed {
+		w.Header().Set("Idempotent-Replayed", "true")
+		status = http.StatusOK
+	} else {
+		w.Header().Set("Retry-After", strconv.Itoa(wait(message.Sending, m, a.Now())))
+	}
+	a.write(w, r, status, "application/json", Accepted{ID: m.ID, Status: "accepted"})
+	return nil
+}
+
+func idempotencyKey(r *http.Request) (string, error) {
+	keys := r.Header.Values("Idempotency-Key")
+	switch {
+	case len(keys) == 0:
+		return "", nil
+	case len(keys) > 1, !message.ValidIdempotencyKey(keys[0]):
+		return "", problemKey()
+	}
+	return keys[0], nil
+}
+
+func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	mediaType, parameters, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	switch {
+	case err != nil || mediaType != "application/json":
+		return nil, problemMediaType("Content-Type must be application/json")
+	case !strings.EqualFold(cmp.Or(parameters["charset"], "utf-8"), "utf-8"):
+		return nil, problemMediaType("the charset of JSON is UTF-8")
+	case !strings.EqualFold(cmp.Or(r.Header.Get("Content-Encoding"), "identity"), "identity"):
+		return nil, problemMediaType("the body must not be compressed")
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		return nil, problemBodyTooLarge()
+	case err != nil:
+		return nil, problemMalformed("the body could not be read to its end")
+	}
+	return body, nil
+}
+
+// templatesOnly refuses free text: whoever has stolen a token without messages:text can send nothing but approved
+// templates.
+func templatesOnly(r message.Request) error {
+	p := problemScope(ScopeText)
+	refuse := func(pointer, what string) {
+		p.Errors = append(p.Errors, message.Problem{Pointer: pointer, Detail: what + " needs the scope " + ScopeText})
+	}
+	if r.Channel == message.SMS {
+		refuse("/channel", "sending SMS with a text of one's own")
+	}
+	if f := r.Fallback; f != nil && f.Text != "" {
+		refuse("/fallback/text", "a text of one's own")
+	}
+	if f := r.Fallback; f != nil && f.Title != "" {
+		refuse("/fallback/title", "a title of one's own")
+	}
+	if len(p.Errors) == 0 {
+		return nil
+	}
+	return p
+}
+
+// idFormat is what messageID makes. Nothing else is asked for at Step Functions.
+var idFormat = regexp.MustCompile(`^([0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}|[a-z2-7]{52})$`)
+
+func (a *API) getMessage(w http.ResponseWriter, r *http.Request, caller Caller) error {
+	m, o, err := a.own(r, caller)
+	if err != nil {
+		return err
+	}
+	if s := wait(o.Status, m, a.Now()); s > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(s))
+	}
+	if !caller.has(ScopeText) {
+		// What an operator has to repair, and at which address, is none of a frontend's business.
+		o.Parked = nil
+	}
+	return a.writeCacheable(w, r, o)
+}
+
+func (a *API) deleteMessage(w http.ResponseWriter, r *http.Request, caller Caller) error {
+	m, _, err := a.own(r, caller)
+	if err != nil {
+		return err
+	}
+	o, err := a.Executions.Cancel(r.Context(), m.ID)
+	var not *execution.NotCancellableError
+	switch {
+	case errors.As(err, &not):
+		return problemNotCancellable(not.Reason)
+	case errors.Is(err, execution.ErrNotFound):
+		return problemNoMessage()
+	case err != nil:
+		return err
+	}
+	a.Log.LogAttrs(r.Context(), slog.LevelInfo, "message cancelled", slog.String("message", m.ID), slog.String("caller", caller.ID))
+	w.Header().Set("Cache-Control", "no-store")
+	a.write(w, r, http.StatusOK, "application/json", o)
+	return nil
+}
+
+// own reads a message of the caller. Those of others do not exist.
+func (a *API) own(r *http.Request, caller Caller) (message.Message, message.Outcome, error) {
+	id := r.PathValue("id")
+	if !idFormat.MatchString(id) {
+		return message.Message{}, message.Outcome{}, problemNoMessage()
+	}
+	m, o, err := a.Executions.Outcome(r.Context(), id)
+	if errors.Is(err, execution.ErrNotFound) || err == nil && m.Caller != caller.ID {
+		return message.Message{}, message.Outcome{}, problemNoMessage()
+	}
+	return m, o, err
+}
+
+// wait is how many seconds a caller should leave a message alone before it looks again; 0 when nothing will change. Most
+// receipts come within seconds, and what is not there after a minute may take hours.
+func wait(s message.MessageStatus, m message.Message, now time.Time) int {
+	begin := m.CreatedAt
+	if m.SendAt.After(begin) {
+		begin = m.SendAt
+	}
+	age := now.Sub(begin)
+	switch {
+	case s != message.Scheduled && s != message.Sending && s != message.Parked:
+		return 0
+	case age < 0:
+		return int(min(-age, time.Hour)/time.Second) + 1
+	case s == message.Parked:
+		return 60
+	case age < time.Minute:
+		return 3
+	case age < 10*time.Minute:
+		return 15
+	}
+	return 60
+}

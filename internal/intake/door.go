@@ -1,0 +1,108 @@
+// Package intake is the door: the HTTP API and the handler of MessageRequested events. Both decode a request, accept it
+// or say everything that is wrong with it, and start its execution. A request that was accepted before is a replay.
+package intake
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base32"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"sms-api/internal/execution"
+	"sms-api/internal/message"
+)
+
+// starter is what both ways in call of *execution.Executions.
+type starter interface {
+	Start(ctx context.Context, m message.Message) (accepted message.Message, replayed bool, err error)
+	Find(ctx context.Context, id string) (message.Message, error)
+}
+
+// door is what both ways in have in common.
+type door struct {
+	executions starter
+	now        func() time.Time
+	log        *slog.Logger
+}
+
+// submission is who asks for a message, and how.
+type submission struct {
+	caller string
+	// key is the idempotency key; without one each request is a message of its own.
+	key string
+	// requestedAt is zero for a request that is made right now.
+	requestedAt time.Time
+	// frontend is nil for a trusted caller.
+	frontend *message.Frontend
+}
+
+// submit accepts a request and starts its execution. An error that is a *Problem is the caller's; any other is ours.
+func (d *door) submit(ctx context.Context, r message.Request, s submission) (m message.Message, replayed bool, err error) {
+	id, err := messageID(s.caller, s.key)
+	if err != nil {
+		return message.Message{}, false, err
+	}
+	m, refusal := d.accept(ctx, r, message.Acceptance{
+		ID: id, Caller: s.caller, Now: d.now(), RequestedAt: s.requestedAt, Frontend: s.frontend,
+	})
+	if refusal == nil {
+		m, replayed, err = d.executions.Start(ctx, m)
+		if errors.Is(err, execution.ErrConflict) {
+			return message.Message{}, false, problemConflict()
+		}
+		return m, replayed, err
+	}
+	if s.key == "" {
+		return message.Message{}, false, refusal
+	}
+	// What was right when it was first asked for may be wrong by now: its time is over, its template is gone. A replay of
+	// it is answered as before all the same.
+	stored, err := d.executions.Find(ctx, id)
+	switch {
+	case errors.Is(err, execution.ErrNotFound):
+		return message.Message{}, false, refusal
+	case err != nil:
+		return message.Message{}, false, err
+	case stored.Fingerprint != r.Fingerprint():
+		return message.Message{}, false, refusal
+	}
+	return stored, true, nil
+}
+
+// accept makes a message of a request. The result is a *Problem or nil.
+func (d *door) accept(ctx context.Context, r message.Request, a message.Acceptance) (message.Message, *Problem) {
+	m, problems := message.Accept(r, a)
+	if len(problems) > 0 {
+		return message.Message{}, problemInvalid(problems)
+	}
+	input, err := json.Marshal(m)
+	if err != nil {
+		return message.Message{}, problemMalformed(err.Error())
+	}
+	if len(input) > message.MaxSize {
+		return message.Message{}, problemTooLarge("the message with its defaults filled in", len(input), message.MaxSize)
+	}
+	return m, nil
+}
+
+// messageID is the name of the execution: for a key a hash of caller and key, so that the same key of the same caller is
+// the same message, and of another caller another one; else a new UUID. Both are legal names of executions.
+func messageID(caller, key string) (string, error) {
+	if key == "" {
+		id, err := uuid.NewV7()
+		if err != nil {
+			return "", fmt.Errorf("make a message id: %w", err)
+		}
+		return id.String(), nil
+	}
+	sum := sha256.Sum256([]byte(strconv.Itoa(len(caller)) + ":" + caller + key))
+	return strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:])), nil
+}

@@ -1,0 +1,104 @@
+package intake
+
+import (
+	"fmt"
+	"net/http"
+
+	"sms-api/internal/message"
+)
+
+// Problem is a problem document (RFC 9457): the body of every response that is not a success, and the greater part of a
+// MessageRejected event. As an error it is for the caller; every other error is ours. It holds no number and no text of
+// the request.
+type Problem struct {
+	// Type is the URI that a program tells problems apart by; it never changes.
+	Type   string `json:"type"`
+	Title  string `json:"title"`
+	Status int    `json:"status"`
+	Detail string `json:"detail,omitempty"`
+	// Errors has everything that is wrong with the request's body.
+	Errors []message.Problem `json:"errors,omitempty"`
+}
+
+func (p *Problem) Error() string { return fmt.Sprintf("%s: %s", p.Title, p.Detail) }
+
+// problemType is the prefix of every problem's type.
+const problemType = "urn:sms-api:problem:"
+
+func problem(status int, name, title, format string, args ...any) *Problem {
+	return &Problem{Type: problemType + name, Title: title, Status: status, Detail: fmt.Sprintf(format, args...)}
+}
+
+func problemMalformed(detail string) *Problem {
+	return problem(http.StatusBadRequest, "malformed-body", "The body is not one JSON value in UTF-8", "%s", detail)
+}
+
+// maxProblemBytes bounds the list of errors, so that a MessageRejected fits into an event of 256 KB.
+const maxProblemBytes = 100 << 10
+
+func problemInvalid(errors []message.Problem) *Problem {
+	p := problem(http.StatusUnprocessableEntity, "invalid-message", "The message cannot be accepted", "%d things are wrong", len(errors))
+	if len(errors) == 1 {
+		p.Detail = "1 thing is wrong"
+	}
+	room := maxProblemBytes
+	for i, e := range errors {
+		if room -= len(e.Pointer) + len(e.Detail) + len(`{"pointer":"","detail":""},`); room < 0 {
+			p.Detail += fmt.Sprintf("; the first %d are listed", i)
+			break
+		}
+		p.Errors = append(p.Errors, e)
+	}
+	return p
+}
+
+func problemTooLarge(what string, size, limit int) *Problem {
+	return problem(http.StatusRequestEntityTooLarge, "message-too-large", "The message is too large", "%s has %d bytes; at most %d are allowed. "+
+		"Send to the recipients in several messages", what, size, limit)
+}
+
+func problemBodyTooLarge() *Problem {
+	return problem(http.StatusRequestEntityTooLarge, "message-too-large", "The message is too large", "the body has more than %d bytes", maxBody)
+}
+
+func problemConflict() *Problem {
+	return problem(http.StatusUnprocessableEntity, "idempotency-conflict", "The idempotency key belongs to another message",
+		"a message with this key was accepted from a request with another body")
+}
+
+func problemKey() *Problem {
+	return problem(http.StatusBadRequest, "invalid-idempotency-key", "The idempotency key is not valid",
+		"Idempotency-Key must be there at most once and have 1 to %d visible ASCII characters", message.MaxIdempotencyKey)
+}
+
+func problemMediaType(detail string) *Problem {
+	return problem(http.StatusUnsupportedMediaType, "unsupported-media-type", "The body is of a type that is not supported", "%s", detail)
+}
+
+func problemUnauthenticated() *Problem {
+	return problem(http.StatusUnauthorized, "unauthenticated", "The caller is not known", "the request carries no identity")
+}
+
+func problemScope(scope string) *Problem {
+	return problem(http.StatusForbidden, "insufficient-scope", "The caller may not do this", "this needs the scope %s", scope)
+}
+
+func problemRoute(path string) *Problem {
+	return problem(http.StatusNotFound, "not-found", "There is nothing here", "no resource has the path %.200q", path)
+}
+
+func problemMethod(method, allowed string) *Problem {
+	return problem(http.StatusMethodNotAllowed, "method-not-allowed", "The resource does not have this method", "%.20q is not one of %s", method, allowed)
+}
+
+func problemNoMessage() *Problem {
+	return problem(http.StatusNotFound, "message-not-found", "There is no such message", "the caller has no message with this id; messages are kept for 90 days")
+}
+
+func problemNotCancellable(reason string) *Problem {
+	return problem(http.StatusConflict, "not-cancellable", "The message cannot be cancelled", "%s", reason)
+}
+
+func problemUnavailable() *Problem {
+	return problem(http.StatusServiceUnavailable, "unavailable", "This cannot be done at the moment", "it is worth trying again, with the same Idempotency-Key if it is a message")
+}

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/awslabs/aws-lambda-go-api-proxy/core"
+
+	"sms-api/internal/intake"
+)
+
+// identify takes the caller from what API Gateway's authorizer has found out: the JWT's subject or client, or else the
+// IAM principal. Nothing in the request's own headers counts.
+func identify(r *http.Request) (intake.Caller, error) {
+	gateway, ok := core.GetAPIGatewayV2ContextFromContext(r.Context())
+	if !ok || gateway.Authorizer == nil {
+		return intake.Caller{}, errors.New("the request did not come through an authorizer")
+	}
+	switch {
+	case gateway.Authorizer.JWT != nil:
+		return fromJWT(gateway.Authorizer.JWT)
+	case gateway.Authorizer.IAM != nil:
+		return fromIAM(gateway.Authorizer.IAM)
+	}
+	return intake.Caller{}, errors.New("the authorizer is neither JWT nor IAM")
+}
+
+// scopePrefix is what Amazon Cognito puts before the scopes of a resource server with the identifier sms-api.
+const scopePrefix = "sms-api/"
+
+func fromJWT(jwt *events.APIGatewayV2HTTPRequestContextAuthorizerJWTDescription) (intake.Caller, error) {
+	subject := jwt.Claims["sub"]
+	if subject == "" {
+		subject = jwt.Claims["client_id"]
+	}
+	if subject == "" {
+		return intake.Caller{}, errors.New("the token has neither sub nor client_id")
+	}
+	c := intake.Caller{ID: "jwt:" + subject}
+	// API Gateway lists the scopes only where a route asks for some. RFC 9068 has them in "scope", separated by spaces;
+	// Okta and Entra in "scp", as an array, which API Gateway prints in brackets.
+	scopes := append(jwt.Scopes, strings.Fields(jwt.Claims["scope"])...)
+	scopes = append(scopes, strings.Fields(strings.Trim(jwt.Claims["scp"], "[]"))...)
+	for _, s := range scopes {
+		c.Scopes = append(c.Scopes, strings.TrimPrefix(s, scopePrefix))
+	}
+	return c, nil
+}
+
+// fromIAM makes a caller of a principal that has signed its request. A principal of the account is a service that its
+// IAM policy trusts with the API; an identity of a Cognito identity pool is somebody's browser or telephone.
+func fromIAM(iam *events.APIGatewayV2HTTPRequestContextAuthorizerIAMDescription) (intake.Caller, error) {
+	if id := iam.CognitoIdentity.IdentityID; id != "" {
+		return intake.Caller{ID: "cognito:" + id, Scopes: []string{intake.ScopeSend, intake.ScopeRead}}, nil
+	}
+	if iam.UserARN == "" {
+		return intake.Caller{}, errors.New("the signature has no principal")
+	}
+	return intake.Caller{ID: "iam:" + principal(iam.UserARN), Scopes: []string{intake.ScopeSend, intake.ScopeRead, intake.ScopeText}}, nil
+}
+
+// principal cuts the session off an assumed role, arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION: each instance of a
+// service has its own, and they are one caller.
+func principal(arn string) string {
+	before, after, ok := strings.Cut(arn, ":assumed-role/")
+	if !ok {
+		return arn
+	}
+	role, _, _ := strings.Cut(after, "/")
+	return before + ":assumed-role/" + role
+}
