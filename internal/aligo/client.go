@@ -1,0 +1,232 @@
+// Package aligo is a client of Aligo (알리고), the Korean message relay: SMS, LMS and MMS on apis.aligo.in, KakaoTalk
+// AlimTalk on kakaoapi.aligo.in. It knows what the vendor's pages leave out: that failures come with status 200, that
+// numbers come as strings, that "accepted" is not "delivered", and that after a timeout only the vendor's own history
+// tells whether a message went out.
+//
+// Everything is checked before a byte is sent, every failure is an [*Error] with a [Class], and no call is ever repeated
+// by the package once the vendor may have seen it. Numbers, texts and credentials have types that print masked, and they
+// appear in no error.
+//
+// The vendor's pages: https://smartsms.aligo.in/admin/api/spec.html (SMS) and
+// https://smartsms.aligo.in/alimapi.html (Kakao).
+package aligo
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+	"unicode/utf8"
+
+	"golang.org/x/text/encoding/korean"
+)
+
+// The vendor's hosts.
+const (
+	DefaultSMSURL   = "https://apis.aligo.in"
+	DefaultKakaoURL = "https://kakaoapi.aligo.in"
+)
+
+const (
+	// maxBody bounds the bodies that are read: a page of 500 long texts, escaped as \uXXXX, takes 4 MB.
+	maxBody = 16 << 20
+	// idleTimeout is how long a connection is kept for the next call. It is shorter than the 5 s after which an Apache
+	// server with default settings hangs up: a call on a connection that the server is closing fails after it was
+	// written, and then nobody knows whether it was accepted. A new TLS connection costs far less than that doubt.
+	idleTimeout = 4 * time.Second
+)
+
+// Client calls Aligo. The zero value of every field but Credentials is ready for production. A Client may be used by
+// several goroutines and must not be copied after its first call.
+type Client struct {
+	// SMSURL and KakaoURL are the base URLs of the two APIs, without a slash at the end; empty means the vendor's.
+	SMSURL, KakaoURL string
+	// HTTP makes the calls. Redirects are never followed, whatever its CheckRedirect says, because that could send a
+	// message twice. Nil means a client of the package's own: one connection kept open, 5 s to connect, 30 s a call.
+	HTTP *http.Client
+	// Credentials are asked for before each call.
+	Credentials CredentialsSource
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+
+	once sync.Once
+	http *http.Client
+}
+
+// endpoint is one of the vendor's URLs and how it marks success.
+type endpoint struct {
+	path  string
+	kakao bool
+	// one is set where the vendor's pages show 1 as the Kakao API's success code instead of 0, or contradict
+	// themselves about it; both are accepted then.
+	one bool
+}
+
+// post makes one call: it builds the form with the current credentials, sends it, judges the answer, and decodes it
+// into answer. When the vendor refuses the credentials, which proves that the call was not accepted, the source is
+// asked for newer ones and the call is made once more with them.
+func (c *Client) post(ctx context.Context, ep endpoint, build func(Credentials) *form, answer any) error {
+	if c.Credentials == nil {
+		return &Error{Class: ClassNotConfigured, Cause: CauseCredentials, Endpoint: ep.path, Message: "the client has no source of credentials"}
+	}
+	creds, err := c.Credentials.Credentials(ctx)
+	if err != nil {
+		return credentialsError(ep, err)
+	}
+	err = c.postOnce(ctx, ep, creds, build, answer)
+	var refusal *Error
+	if !errors.As(err, &refusal) || refusal.Class != ClassNotConfigured || refusal.Cause != CauseCredentials {
+		return err
+	}
+	fresh, refreshErr := c.Credentials.Refresh(ctx, creds)
+	if refreshErr != nil {
+		refusal.Err = fmt.Errorf("read the credentials again: %w", refreshErr)
+		return refusal
+	}
+	if fresh == creds {
+		return refusal
+	}
+	return c.postOnce(ctx, ep, fresh, build, answer)
+}
+
+func (c *Client) postOnce(ctx context.Context, ep endpoint, creds Credentials, build func(Credentials) *form, answer any) error {
+	f := build(creds)
+	if err := creds.check(ep, f); err != nil {
+		return err
+	}
+	status, contentType, body, err := c.roundTrip(ctx, ep, f)
+	if err != nil {
+		return err
+	}
+	return judge(ep, f, status, contentType, body, answer)
+}
+
+// roundTrip sends a form and returns the whole body of the answer.
+func (c *Client) roundTrip(ctx context.Context, ep endpoint, f *form) (status int, contentType string, body []byte, err error) {
+	if err := ctx.Err(); err != nil {
+		return 0, "", nil, &Error{Class: ClassTransient, Endpoint: ep.path, Err: err}
+	}
+	payload, payloadType := f.encode()
+	base := cmp.Or(c.SMSURL, DefaultSMSURL)
+	if ep.kakao {
+		base = cmp.Or(c.KakaoURL, DefaultKakaoURL)
+	}
+	var asked, written atomic.Bool
+	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GetConn: func(string) { asked.Store(true) },
+		// The header is complete in the transport's buffer, and from here on it may have left this machine. The hook
+		// WroteRequest comes too late: at the end of a body of which the vendor may have got all but the last bytes.
+		WroteHeaders: func() { written.Store(true) },
+	})
+	// The body is of a type that net/http cannot rewind: without GetBody the transport never repeats the request on
+	// another connection, not even one that it believes unsent.
+	req, err := http.NewRequestWithContext(traced, http.MethodPost, strings.TrimSuffix(base, "/")+ep.path, io.NopCloser(bytes.NewReader(payload)))
+	if err != nil {
+		return 0, "", nil, &Error{Class: ClassTransient, Endpoint: ep.path, Err: stripURL(err)}
+	}
+	req.ContentLength = int64(len(payload))
+	req.Header.Set("Content-Type", payloadType)
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("User-Agent", "sms-api")
+
+	client := c.client()
+	resp, err := client.Do(req)
+	if err != nil {
+		e := &Error{Class: ClassTransient, Endpoint: ep.path, Err: stripURL(err)}
+		// A transport that reports nothing to httptrace leaves open whether it has sent something.
+		if written.Load() || !asked.Load() && !isPlain(client.Transport) {
+			e.Class = ClassAmbiguous
+		}
+		return 0, "", nil, e
+	}
+	defer func() { _ = resp.Body.Close() }()
+	body, err = io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
+	if err != nil {
+		return 0, "", nil, &Error{Class: ClassAmbiguous, Endpoint: ep.path, Status: resp.StatusCode, Message: "the answer was cut off", Err: stripURL(err)}
+	}
+	if len(body) > maxBody {
+		return 0, "", nil, &Error{Class: ClassAmbiguous, Endpoint: ep.path, Status: resp.StatusCode, Message: "the answer is too long"}
+	}
+	return resp.StatusCode, resp.Header.Get("Content-Type"), body, nil
+}
+
+func (c *Client) client() *http.Client {
+	c.once.Do(func() {
+		client := http.Client{Timeout: 30 * time.Second}
+		if c.HTTP != nil {
+			client = *c.HTTP
+		} else {
+			client.Transport = newTransport()
+		}
+		client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+		c.http = &client
+	})
+	return c.http
+}
+
+func (c *Client) now() time.Time {
+	if c.Now != nil {
+		return c.Now()
+	}
+	return time.Now()
+}
+
+// isPlain tells whether a transport is net/http's own, which fires the hooks of httptrace.
+func isPlain(t http.RoundTripper) bool {
+	if t == nil {
+		return true
+	}
+	_, ok := t.(*http.Transport)
+	return ok
+}
+
+// stripURL takes off the layer of an error that names the URL.
+func stripURL(err error) error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		return u.Err
+	}
+	return err
+}
+
+// toUTF8 makes a body readable that came in the carriers' code instead of UTF-8; one public client guards against it.
+func toUTF8(body []byte) []byte {
+	body = bytes.TrimPrefix(body, []byte("\ufeff"))
+	if utf8.Valid(body) {
+		return body
+	}
+	if decoded, err := korean.EUCKR.NewDecoder().Bytes(body); err == nil {
+		return decoded
+	}
+	return body
+}
+
+// kst is Korean standard time, the vendor's clock; Korea has no daylight saving time.
+func kst() *time.Location { return time.FixedZone("KST", 9*60*60) }
+
+// newTransport is net/http's with tighter times. It speaks HTTP/1.1 only, in which a request that was not answered was
+// sent once and no more.
+func newTransport() *http.Transport {
+	dialer := &net.Dialer{Timeout: 5 * time.Second, KeepAlive: 15 * time.Second}
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	return &http.Transport{
+		Proxy:                 http.ProxyFromEnvironment,
+		DialContext:           dialer.DialContext,
+		TLSHandshakeTimeout:   5 * time.Second,
+		ResponseHeaderTimeout: 25 * time.Second,
+		IdleConnTimeout:       idleTimeout,
+		MaxIdleConnsPerHost:   4,
+		Protocols:             protocols,
+	}
+}

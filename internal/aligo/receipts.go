@@ -1,0 +1,245 @@
+package aligo
+
+import (
+	"context"
+	"strings"
+	"time"
+)
+
+// State is what a receipt says.
+type State string
+
+// The states of a receipt.
+const (
+	// StatePending: nothing is known yet; final after 24 hours at the latest.
+	StatePending   State = "pending"
+	StateDelivered State = "delivered"
+	StateFailed    State = "failed"
+	// StateUnknown: the vendor cannot say whether it arrived.
+	StateUnknown State = "unknown"
+)
+
+// Receipt is the vendor's word on one recipient.
+type Receipt struct {
+	State State
+	// Code is the letter of an AlimTalk receipt (rslt). The SMS API has texts only; its Code is "delivered", "pending",
+	// "number" for a wrong number, or "other".
+	Code string
+	// Reason is the vendor's text, for people.
+	Reason string
+	// SMSUseful says that an AlimTalk surely did not arrive and an SMS might.
+	SMSUseful bool
+	// Alert says that a person must look: the template, the profile, the wallet or a code that nobody has described.
+	Alert bool
+	// At is when the vendor came to know it; zero while pending.
+	At time.Time
+}
+
+// letter is what one AlimTalk result letter means.
+type letter struct {
+	state     State
+	smsUseful bool
+	alert     bool
+	reason    string
+}
+
+// letters are the values of rslt. The vendor documents only U; 0 was seen. The others are those of the relay that it
+// shares with several resellers, whose text for U is the same to the byte.
+func letters() map[string]letter {
+	const failed, unknown = StateFailed, StateUnknown
+	return map[string]letter{
+		"0": {StateDelivered, false, false, "성공"},
+		"A": {failed, true, false, "카카오톡 미사용자"},
+		"9": {failed, true, false, "최근 카카오톡 미사용자"},
+		"2": {failed, true, false, "서버와 연결되어있지않은 사용자"},
+		"8": {failed, true, false, "메시지를 전송할 수 없는 상태"},
+		"B": {failed, true, false, "알림톡 차단을 선택한 사용자"},
+		"E": {failed, true, false, "미지원 클라이언트 버전"},
+		"J": {failed, true, false, "050 안심번호 발송불가"},
+		"H": {failed, true, false, "카카오 시스템 오류"},
+		"G": {failed, true, false, "카카오 측 서비스 장애"},
+		"F": {failed, true, false, "기타 오류"},
+		"e": {failed, true, false, "서버 내부 에러"},
+		"U": {failed, true, true, "메시지가 템플릿과 일치하지않음"},
+		"V": {failed, true, true, "메시지가 템플릿과 비교 실패"},
+		"M": {failed, true, true, "템플릿을 찾을 수 없음"},
+		"1": {failed, true, true, "발신 프로필 키가 유효하지않음"},
+		"L": {failed, true, true, "메시지 길이 제한 오류"},
+		// An SMS would fail for the same reason, or the message was sent already.
+		"I": {failed, false, false, "전화번호 오류"},
+		"C": {failed, false, false, "메시지 일련번호 중복"},
+		"D": {failed, false, false, "5초 이내 메시지 중복 발송"},
+		"c": {failed, false, false, "중복된 키 접수 차단"},
+		"d": {failed, false, false, "중복된 수신번호 접수 차단"},
+		"p": {failed, false, false, "메시지본문 중복 차단(Agent 내부)"},
+		"q": {failed, false, false, "메시지 중복키 체크(Agent 내부)"},
+		"S": {failed, false, true, "발신번호 검증 오류"},
+		"a": {failed, false, true, "건수 부족"},
+		"b": {failed, false, true, "전송 권한 없음"},
+		"k": {failed, false, true, "메시지가 존재하지않음"},
+		"t": {failed, false, true, "메시지가 비어있음"},
+		"f": {failed, false, true, "메시지 포맷 오류"},
+		// It may have arrived, or may yet.
+		"5": {unknown, false, false, "메시지 발송 후 수신여부 불투명"},
+		"6": {unknown, false, false, "메시지 전송결과를 찾을 수 없음"},
+		"o": {unknown, false, false, "TIME OUT 처리(Agent 내부)"},
+	}
+}
+
+// alimTalkResult reads one row of /akv10/history/detail/. The row's status says only whether Kakao can read the number.
+func alimTalkResult(known map[string]letter, msgid, rslt, reason string, reported time.Time) Receipt {
+	if strings.HasPrefix(msgid, "Q") || rslt == "" || reported.IsZero() {
+		return Receipt{State: StatePending, Reason: reason}
+	}
+	l, ok := known[rslt]
+	if !ok {
+		// A letter that no list has is not taken for a failure: an SMS could then be a second message.
+		l = letter{state: StateUnknown, alert: true, reason: "알 수 없는 결과 코드"}
+	}
+	if reason == "" {
+		reason = l.reason
+	}
+	return Receipt{State: l.state, Code: rslt, Reason: reason, SMSUseful: l.smsUseful, Alert: l.alert, At: reported}
+}
+
+// smsResult reads the free text of sms_state.
+func smsResult(state string, at time.Time) Receipt {
+	text := strings.TrimSpace(state)
+	switch strings.Join(strings.Fields(text), "") {
+	case "발송완료":
+		return Receipt{State: StateDelivered, Code: "delivered", Reason: text, At: at}
+	// An empty text was seen to mean "not sent yet"; the one for a reservation is known from the Kakao API only.
+	case "전송중", "", "예약대기중":
+		return Receipt{State: StatePending, Code: "pending", Reason: text}
+	case "발/착신번호에러":
+		return Receipt{State: StateFailed, Code: "number", Reason: text, At: at}
+	}
+	return Receipt{State: StateFailed, Code: "other", Reason: text, At: at}
+}
+
+// AlimTalkReceipt is what became of one recipient of a call of SendAlimTalk.
+type AlimTalkReceipt struct {
+	// ID is the vendor's msgid without the Q that it begins with while pending.
+	ID string
+	// To is the recipient's number in digits.
+	To     string
+	Result Receipt
+	// Template is the template's code.
+	Template string
+	// Text is what was sent.
+	Text string
+	// FallbackMID is the batch of the SMS that the vendor sent instead; always empty for what this package sent.
+	FallbackMID string
+}
+
+// AlimTalkReceipts reads POST /akv10/history/detail/, all pages: what is known of the recipients of a call, one receipt a
+// number. A recipient who is not there is still pending; results usually come within seconds and are final after 24
+// hours.
+//
+// https://smartsms.aligo.in/alimapi.html
+func (c *Client) AlimTalkReceipts(ctx context.Context, mid string) ([]AlimTalkReceipt, error) {
+	rows := newByNumber[AlimTalkReceipt]()
+	err := c.alimTalkRows(ctx, mid, func(r AlimTalkReceipt) bool {
+		rows.add(r.To, r, r.Result.State)
+		return true
+	})
+	if err != nil {
+		return nil, err
+	}
+	return rows.all(), nil
+}
+
+// alimTalkRows reads the rows of a call, page by page, until take returns false. A row may come twice.
+func (c *Client) alimTalkRows(ctx context.Context, mid string, take func(AlimTalkReceipt) bool) error {
+	ep := endpoint{path: "/akv10/history/detail/", kakao: true}
+	if mid == "" {
+		return problems{{Field: "mid", Detail: "is missing"}}.err(ep)
+	}
+	known, seen, read := letters(), map[string]bool{}, 0
+	for page := 1; page <= maxPages; page++ {
+		var answer struct {
+			paging
+			List list[struct {
+				MsgID      scalar `json:"msgid"`
+				Phone      scalar `json:"phone"`
+				ReportDate scalar `json:"reportdate"`
+				Rslt       scalar `json:"rslt"`
+				RsltText   scalar `json:"rslt_message"`
+				Message    scalar `json:"message"`
+				TplCode    scalar `json:"tpl_code"`
+				SMID       scalar `json:"smid"`
+			}] `json:"list"`
+		}
+		err := c.post(ctx, ep, func(creds Credentials) *form {
+			f := kakaoForm(creds)
+			f.add("mid", mid)
+			f.addPage("page", page, "limit", maxPageSize)
+			return f
+		}, &answer)
+		if err != nil {
+			return err
+		}
+		before := len(seen)
+		for _, r := range answer.List {
+			msgid := strings.TrimSpace(string(r.MsgID))
+			receipt := AlimTalkReceipt{
+				ID: strings.TrimPrefix(msgid, "Q"), To: number(r.Phone), Template: string(r.TplCode), Text: string(r.Message), FallbackMID: r.SMID.id(),
+				Result: alimTalkResult(known, msgid, strings.TrimSpace(string(r.Rslt)), strings.TrimSpace(string(r.RsltText)), r.ReportDate.time()),
+			}
+			seen[receipt.To+"/"+receipt.ID] = true
+			if !take(receipt) {
+				return nil
+			}
+		}
+		read += len(answer.List)
+		// A page with nothing new on it is a list that does not end.
+		if len(seen) == before || !answer.more(page, len(answer.List), read) {
+			return nil
+		}
+	}
+	return nil
+}
+
+// byNumber gathers rows that may come twice and in any order into one a number, in the order of their first appearance.
+type byNumber[T any] struct {
+	order []string
+	rows  map[string]T
+	state map[string]State
+}
+
+func newByNumber[T any]() *byNumber[T] {
+	return &byNumber[T]{rows: map[string]T{}, state: map[string]State{}}
+}
+
+// add takes a row in; a final one replaces a pending one of the same number.
+func (b *byNumber[T]) add(number string, row T, state State) {
+	before, have := b.state[number]
+	if !have {
+		b.order = append(b.order, number)
+	}
+	if !have || before == StatePending && state != StatePending {
+		b.rows[number], b.state[number] = row, state
+	}
+}
+
+func (b *byNumber[T]) all() []T {
+	all := make([]T, len(b.order))
+	for i, number := range b.order {
+		all[i] = b.rows[number]
+	}
+	return all
+}
+
+// number is a phone number in digits as it is dialled in Korea, however the vendor writes it.
+func number(s scalar) string {
+	digits := strings.Map(func(r rune) rune {
+		if r < '0' || r > '9' {
+			return -1
+		}
+		return r
+	}, string(s))
+	if national, ok := strings.CutPrefix(digits, "82"); ok && len(national) >= 9 {
+		return "0" + strings.TrimPrefix(national, "0")
+	}
+	return digits
+}

@@ -1,0 +1,179 @@
+package aligo
+
+import (
+	"context"
+	"time"
+)
+
+// maxPageSize is the largest page of every list of both APIs.
+const maxPageSize = 500
+
+// maxPages bounds how many pages of a list are read, in case the vendor's paging never ends.
+const maxPages = 1000
+
+// SMSBatch is one call of SendSMS or SendMassSMS in the vendor's history.
+type SMSBatch struct {
+	MID  string
+	Type SMSType
+	// Sender is the sender number.
+	Sender string
+	// Count is how many receivers the batch has, Failed to how many it could not be delivered.
+	Count, Failed int
+	// Text is the text; of a MassSMS that of one of its messages.
+	Text string
+	// ReserveState is empty for a message that went out at once; "예약대기중" is waiting.
+	ReserveState string
+	// At is when the vendor registered the call, in whole seconds; ReservedFor when it goes out.
+	At, ReservedFor time.Time
+}
+
+// SMSPage selects one page of the history of SMS.
+type SMSPage struct {
+	// Page counts from 1; 0 is 1.
+	Page int
+	// Size is 30 to 500 rows; 0 is 500.
+	Size int
+	// Day is the newest day, in Korean time; zero is today.
+	Day time.Time
+	// Days is how many days back from Day; 0 leaves it to the vendor.
+	Days int
+}
+
+// SMSHistory calls POST /list/: one page of the sent batches, newest first, and whether there are more.
+//
+// https://smartsms.aligo.in/admin/api/spec.html
+func (c *Client) SMSHistory(ctx context.Context, page SMSPage) (batches []SMSBatch, more bool, err error) {
+	var answer struct {
+		List list[struct {
+			MID          scalar `json:"mid"`
+			Type         scalar `json:"type"`
+			Sender       scalar `json:"sender"`
+			Count        scalar `json:"sms_count"`
+			ReserveState scalar `json:"reserve_state"`
+			Msg          scalar `json:"msg"`
+			FailCount    scalar `json:"fail_count"`
+			RegDate      scalar `json:"reg_date"`
+			Reserve      scalar `json:"reserve"`
+		}] `json:"list"`
+		Next scalar `json:"next_yn"`
+	}
+	err = c.post(ctx, endpoint{path: "/list/"}, func(creds Credentials) *form {
+		f := smsForm(creds)
+		f.addPage("page", page.Page, "page_size", page.Size)
+		if !page.Day.IsZero() {
+			f.add("start_date", page.Day.In(kst()).Format("20060102"))
+		}
+		if page.Days > 0 {
+			f.addInt("limit_day", page.Days)
+		}
+		return f
+	}, &answer)
+	if err != nil {
+		return nil, false, err
+	}
+	for _, row := range answer.List {
+		batches = append(batches, SMSBatch{
+			MID: row.MID.id(), Type: SMSType(row.Type), Sender: string(row.Sender), Count: row.Count.int(), Failed: row.FailCount.int(),
+			Text: string(row.Msg), ReserveState: string(row.ReserveState), At: row.RegDate.time(), ReservedFor: row.Reserve.time(),
+		})
+	}
+	return batches, answer.Next == "Y", nil
+}
+
+// SMSReceipt is what became of one receiver of a batch.
+type SMSReceipt struct {
+	// ID is the vendor's mdid.
+	ID   string
+	Type SMSType
+	// To is the receiver's number in digits.
+	To     string
+	Result Receipt
+}
+
+// SMSReceipts reads POST /sms_list/, all pages: what is known of the receivers of a batch, one receipt a number. A
+// receiver who is not there is still pending; results are final after 24 hours.
+//
+// https://smartsms.aligo.in/admin/api/spec.html
+func (c *Client) SMSReceipts(ctx context.Context, mid string) ([]SMSReceipt, error) {
+	rows := newByNumber[SMSReceipt]()
+	err := c.smsRows(ctx, mid, func(r SMSReceipt) bool {
+		rows.add(r.To, r, r.Result.State)
+		return true
+	})
+	if err != nil {
+		return nil, err
+	}
+	return rows.all(), nil
+}
+
+// smsRows reads the rows of a batch, page by page, until take returns false. A row may come twice.
+func (c *Client) smsRows(ctx context.Context, mid string, take func(SMSReceipt) bool) error {
+	ep := endpoint{path: "/sms_list/"}
+	if mid == "" {
+		return problems{{Field: "mid", Detail: "is missing"}}.err(ep)
+	}
+	seen := map[string]bool{}
+	for page := 1; page <= maxPages; page++ {
+		var answer struct {
+			List list[struct {
+				MDID     scalar `json:"mdid"`
+				Type     scalar `json:"type"`
+				Receiver scalar `json:"receiver"`
+				State    scalar `json:"sms_state"`
+				SendDate scalar `json:"send_date"`
+			}] `json:"list"`
+			Next scalar `json:"next_yn"`
+		}
+		err := c.post(ctx, ep, func(creds Credentials) *form {
+			f := smsForm(creds)
+			f.add("mid", mid)
+			f.addPage("page", page, "page_size", maxPageSize)
+			return f
+		}, &answer)
+		if err != nil {
+			return err
+		}
+		before := len(seen)
+		for _, r := range answer.List {
+			receipt := SMSReceipt{ID: r.MDID.id(), Type: SMSType(r.Type), To: number(r.Receiver), Result: smsResult(string(r.State), r.SendDate.time())}
+			seen[receipt.To+"/"+receipt.ID] = true
+			if !take(receipt) {
+				return nil
+			}
+		}
+		// A page with nothing new on it is a list that does not end.
+		if len(seen) == before || answer.Next != "Y" {
+			return nil
+		}
+	}
+	return nil
+}
+
+// CancelSMS calls POST /cancel/: it takes back a reserved batch, until five minutes before it goes out. It returns when
+// the vendor cancelled it, or the zero time when the answer does not tell.
+//
+// https://smartsms.aligo.in/admin/api/spec.html
+func (c *Client) CancelSMS(ctx context.Context, mid string) (time.Time, error) {
+	var answer struct {
+		CancelDate scalar `json:"cancel_date"`
+	}
+	ep := endpoint{path: "/cancel/"}
+	if mid == "" {
+		return time.Time{}, problems{{Field: "mid", Detail: "is missing"}}.err(ep)
+	}
+	err := c.post(ctx, ep, func(creds Credentials) *form {
+		f := smsForm(creds)
+		f.add("mid", mid)
+		return f
+	}, &answer)
+	return answer.CancelDate.time(), err
+}
+
+// addPage adds the number and the size of a page.
+func (f *form) addPage(pageName string, page int, sizeName string, size int) {
+	f.addInt(pageName, max(1, page))
+	if size == 0 {
+		size = maxPageSize
+	}
+	f.addInt(sizeName, size)
+}
