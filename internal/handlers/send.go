@@ -1,0 +1,129 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"sms-api/internal/aligo"
+	"sms-api/internal/fault"
+	"sms-api/internal/message"
+)
+
+// SendAlimTalk sends the message to everybody with one call. It returns a progress with the accepted batch, or the fault
+// that kept it from being accepted. Recipients whose variables do not fit the template fail by themselves; the message
+// fails only when that is so for all.
+func (d *Dispatch) SendAlimTalk(ctx context.Context, in Input) (message.Progress, error) {
+	return d.run(ctx, "send AlimTalk", in, d.sendAlimTalk)
+}
+
+func (d *Dispatch) sendAlimTalk(ctx context.Context, in Input) (message.Progress, error) {
+	if err := checkRedrive(in); err != nil {
+		return message.Progress{}, err
+	}
+	if err := d.checkExpiry(in); err != nil {
+		return message.Progress{}, err
+	}
+	m, p := in.Message, start(in.Message, in.Progress)
+	drafts, err := d.alimTalkDrafts(ctx, m, p.Queue.Recipients)
+	if err != nil {
+		return message.Progress{}, d.templateFault(err)
+	}
+	good, bad := split(drafts)
+	if len(good) == 0 {
+		return message.Progress{}, &fault.Invalid{Reason: bad[0].err.Error()}
+	}
+	call := aligo.AlimTalk{Template: m.Template, Recipients: make([]aligo.AlimTalkRecipient, len(good))}
+	for n, one := range good {
+		r := m.Recipients[one.recipient]
+		call.Recipients[n] = aligo.AlimTalkRecipient{
+			To: string(r.To), Name: string(r.Name), Text: one.alimTalk.Text,
+			EmphasisTitle: one.alimTalk.EmphasisTitle, Buttons: one.alimTalk.Buttons,
+		}
+	}
+	// Reading the template may have taken its time.
+	if err := d.checkExpiry(in); err != nil {
+		return message.Progress{}, err
+	}
+	a, err := d.Aligo.SendAlimTalk(ctx, call)
+	if err != nil {
+		return message.Progress{}, d.fault(err, false)
+	}
+	if a.MID == "" {
+		return message.Progress{}, &fault.Rejected{Reason: "Aligo accepted none of the recipients"}
+	}
+	p = accepted(m, p, message.AlimTalk, recipients(good), a, d.Now())
+	return d.fail(p, bad), nil
+}
+
+// SendSMS sends one call to those in the queue who can share it, SMS before LMS, and leaves the others queued.
+func (d *Dispatch) SendSMS(ctx context.Context, in Input) (message.Progress, error) {
+	return d.run(ctx, "send SMS", in, d.sendSMS)
+}
+
+func (d *Dispatch) sendSMS(ctx context.Context, in Input) (message.Progress, error) {
+	if err := checkRedrive(in); err != nil {
+		return message.Progress{}, err
+	}
+	if err := d.checkExpiry(in); err != nil {
+		return message.Progress{}, err
+	}
+	m, p := in.Message, start(in.Message, in.Progress)
+	drafts, err := d.smsDrafts(ctx, m, p.Queue.Recipients)
+	if err != nil {
+		return message.Progress{}, d.templateFault(err)
+	}
+	good, bad := split(drafts)
+	if len(good) == 0 {
+		return message.Progress{}, &fault.Invalid{Reason: bad[0].err.Error()}
+	}
+	kind, call := nextSMS(good)
+	if err := d.checkExpiry(in); err != nil {
+		return message.Progress{}, err
+	}
+	a, err := d.callSMS(ctx, m, kind, call)
+	if err != nil {
+		return message.Progress{}, d.fault(err, false)
+	}
+	if a.MID == "" {
+		return message.Progress{}, &fault.Rejected{Reason: "Aligo accepted none of the recipients"}
+	}
+	p = accepted(m, p, message.SMS, recipients(call), a, d.Now())
+	return d.fail(p, bad), nil
+}
+
+// callSMS uses the call for one text when there is only one, which Aligo handles as one message with many receivers.
+func (d *Dispatch) callSMS(ctx context.Context, m message.Message, kind aligo.SMSType, call []draft) (aligo.Accepted, error) {
+	var subject string
+	if kind != aligo.TypeSMS {
+		subject = title(m)
+	}
+	if !slices.ContainsFunc(call, func(one draft) bool { return one.sms != call[0].sms }) {
+		to := make([]string, len(call))
+		for n, one := range call {
+			to[n] = string(m.Recipients[one.recipient].To)
+		}
+		return d.Aligo.SendSMS(ctx, aligo.SMS{Type: kind, To: to, Text: call[0].sms, Title: subject})
+	}
+	mass := aligo.MassSMS{Type: kind, Title: subject, Messages: make([]aligo.MassMessage, len(call))}
+	for n, one := range call {
+		mass.Messages[n] = aligo.MassMessage{To: string(m.Recipients[one.recipient].To), Text: one.sms}
+	}
+	return d.Aligo.SendMassSMS(ctx, mass)
+}
+
+// fail settles the recipients whose message cannot be written.
+func (d *Dispatch) fail(p message.Progress, bad []draft) message.Progress {
+	for _, one := range bad {
+		p = settle(p, []int{one.recipient}, message.Failed, fault.NameInvalid, one.err.Error(), d.Now())
+	}
+	return p
+}
+
+// templateFault is for errors of the template list. Nothing has been sent then.
+func (d *Dispatch) templateFault(err error) error {
+	if errors.Is(err, aligo.ErrNoTemplate) {
+		return &fault.Rejected{Reason: err.Error()}
+	}
+	return d.fault(err, true)
+}

@@ -1,0 +1,125 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"sms-api/internal/aligo"
+	"sms-api/internal/message"
+)
+
+// A draft is what one recipient is going to get, or why it cannot be written.
+type draft struct {
+	recipient int
+	alimTalk  aligo.Rendered
+	sms       string
+	err       error
+}
+
+// alimTalkDrafts renders the template for the recipients. The error is the template's own: not there, not approved, or
+// the list cannot be read.
+func (d *Dispatch) alimTalkDrafts(ctx context.Context, m message.Message, who []int) ([]draft, error) {
+	t, err := d.Templates.Template(ctx, m.Template)
+	if err != nil {
+		return nil, err
+	}
+	drafts := make([]draft, len(who))
+	for n, i := range who {
+		drafts[n].recipient = i
+		drafts[n].alimTalk, drafts[n].err = aligo.Render(t, m.Recipients[i].Values())
+	}
+	return drafts, nil
+}
+
+// smsDrafts writes the SMS texts: those of channel sms, the fallback's own, or else the AlimTalk text with the addresses
+// behind its buttons, which an SMS cannot show as buttons.
+func (d *Dispatch) smsDrafts(ctx context.Context, m message.Message, who []int) ([]draft, error) {
+	text := m.Fallback.Text
+	if m.Channel == message.SMS {
+		text = m.Text
+	}
+	var drafts []draft
+	if text == "" {
+		var err error
+		if drafts, err = d.alimTalkDrafts(ctx, m, who); err != nil {
+			return nil, err
+		}
+		for n := range drafts {
+			drafts[n].sms = aligo.FallbackText(drafts[n].alimTalk)
+		}
+	} else {
+		drafts = make([]draft, len(who))
+		for n, i := range who {
+			drafts[n].recipient = i
+			drafts[n].sms, drafts[n].err = message.Fill(string(text), m.Recipients[i].Values())
+		}
+	}
+	for n := range drafts {
+		if drafts[n].err == nil {
+			drafts[n].err = checkSMS(drafts[n].sms)
+		}
+	}
+	return drafts, nil
+}
+
+func checkSMS(text string) error {
+	if strings.TrimSpace(text) == "" {
+		return errors.New("the text is empty")
+	}
+	if bad := message.Unencodable(text); len(bad) > 0 {
+		return fmt.Errorf("an SMS cannot hold the character %U at position %d", bad[0].Rune, bad[0].Index)
+	}
+	if n := message.CP949Len(text); n > message.MaxLMS {
+		return fmt.Errorf("the text has %d bytes, an LMS holds %d", n, message.MaxLMS)
+	}
+	return nil
+}
+
+// nextSMS picks the drafts of the next call: Aligo takes one type a call, and a short message should not wait for a long
+// one. The choice depends on nothing but the message and the queue, so that after a crash it comes out the same.
+func nextSMS(drafts []draft) (aligo.SMSType, []draft) {
+	var short, long []draft
+	for _, one := range drafts {
+		switch {
+		case one.err != nil:
+		case message.CP949Len(one.sms) <= message.MaxSMS:
+			short = append(short, one)
+		default:
+			long = append(long, one)
+		}
+	}
+	if len(short) > 0 {
+		return aligo.TypeSMS, short
+	}
+	return aligo.TypeLMS, long
+}
+
+// title is the subject of an LMS; empty lets Aligo take the beginning of the text.
+func title(m message.Message) string {
+	if m.Channel == message.SMS {
+		return string(m.Title)
+	}
+	return string(m.Fallback.Title)
+}
+
+func recipients(drafts []draft) []int {
+	who := make([]int, len(drafts))
+	for n, one := range drafts {
+		who[n] = one.recipient
+	}
+	return who
+}
+
+// split separates the drafts that can be sent from the rest.
+func split(drafts []draft) (good, bad []draft) {
+	for _, one := range drafts {
+		if one.err == nil {
+			good = append(good, one)
+		} else {
+			bad = append(bad, one)
+		}
+	}
+	return good, bad
+}

@@ -1,0 +1,123 @@
+// Package parameters reads the Aligo credentials from SSM Parameter Store and keeps them in memory for a while, so that
+// a warm function costs no call and a rotation needs no deployment.
+package parameters
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+
+	"sms-api/internal/aligo"
+)
+
+// DefaultPrefix is the path that the parameters api-key, user-id, sender-key and sender are found under.
+const DefaultPrefix = "/sms-api/aligo"
+
+// DefaultTTL is how long credentials are used before they are read again.
+const DefaultTTL = 5 * time.Minute
+
+type getter interface {
+	GetParameters(ctx context.Context, in *ssm.GetParametersInput, opts ...func(*ssm.Options)) (*ssm.GetParametersOutput, error)
+}
+
+// Store is a source of credentials. It is safe for concurrent use; callers that come while a read is under way share it.
+type Store struct {
+	ssm    getter
+	prefix string
+	ttl    time.Duration
+	now    func() time.Time
+
+	mu     sync.Mutex
+	cached aligo.Credentials
+	read   time.Time
+}
+
+// New returns a store that reads prefix/api-key and its siblings with one call, at most once in ttl. A zero prefix or
+// ttl is the default.
+func New(client getter, prefix string, ttl time.Duration) *Store {
+	if prefix == "" {
+		prefix = DefaultPrefix
+	}
+	if ttl == 0 {
+		ttl = DefaultTTL
+	}
+	return &Store{ssm: client, prefix: strings.TrimSuffix(prefix, "/"), ttl: ttl, now: time.Now}
+}
+
+// Credentials returns the credentials in memory, or reads them. When a parameter does not exist, the error is an
+// *aligo.Error with the commands that create what is missing. While Parameter Store cannot be reached, credentials
+// that were read before go on being used: they are far more likely to be right than not.
+func (s *Store) Credentials(ctx context.Context) (aligo.Credentials, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.read.IsZero() && s.now().Sub(s.read) < s.ttl {
+		return s.cached, nil
+	}
+	fresh, err := s.fetch(ctx)
+	if err == nil {
+		s.cached, s.read = fresh, s.now()
+		return fresh, nil
+	}
+	var missing *aligo.Error
+	if !s.read.IsZero() && !errors.As(err, &missing) {
+		return s.cached, nil
+	}
+	return aligo.Credentials{}, err
+}
+
+// Refresh reads the credentials again after Aligo has refused those given, unless somebody else has done so meanwhile.
+func (s *Store) Refresh(ctx context.Context, refused aligo.Credentials) (aligo.Credentials, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.read.IsZero() && s.cached != refused {
+		return s.cached, nil
+	}
+	fresh, err := s.fetch(ctx)
+	if err != nil {
+		return aligo.Credentials{}, err
+	}
+	s.cached, s.read = fresh, s.now()
+	return fresh, nil
+}
+
+func (s *Store) fetch(ctx context.Context) (aligo.Credentials, error) {
+	var c aligo.Credentials
+	fields := map[string]*string{
+		s.prefix + "/api-key":    &c.APIKey,
+		s.prefix + "/user-id":    &c.UserID,
+		s.prefix + "/sender-key": &c.SenderKey,
+		s.prefix + "/sender":     &c.Sender,
+	}
+	names := make([]string, 0, len(fields))
+	for _, suffix := range []string{"/api-key", "/user-id", "/sender-key", "/sender"} {
+		names = append(names, s.prefix+suffix)
+	}
+	out, err := s.ssm.GetParameters(ctx, &ssm.GetParametersInput{Names: names, WithDecryption: aws.Bool(true)})
+	if err != nil {
+		return aligo.Credentials{}, fmt.Errorf("read the Aligo credentials: %w", err)
+	}
+	for _, p := range out.Parameters {
+		if field := fields[aws.ToString(p.Name)]; field != nil {
+			*field = strings.TrimSpace(aws.ToString(p.Value))
+		}
+	}
+	var missing []string
+	for _, name := range names {
+		if *fields[name] == "" {
+			missing = append(missing, "aws ssm put-parameter --type SecureString --name "+name+" --value …")
+		}
+	}
+	if len(missing) > 0 {
+		return aligo.Credentials{}, &aligo.Error{
+			Class: aligo.ClassNotConfigured, Cause: aligo.CauseCredentials, Endpoint: s.prefix,
+			Message: "parameters are missing: " + strings.Join(missing, "; "),
+		}
+	}
+	return c, nil
+}

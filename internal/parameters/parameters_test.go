@@ -1,0 +1,129 @@
+package parameters
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
+
+	"sms-api/internal/aligo"
+)
+
+// store is a Parameter Store that counts its calls.
+type store struct {
+	values map[string]string
+	err    error
+	calls  int
+}
+
+func (s *store) GetParameters(_ context.Context, in *ssm.GetParametersInput, _ ...func(*ssm.Options)) (*ssm.GetParametersOutput, error) {
+	s.calls++
+	if s.err != nil {
+		return nil, s.err
+	}
+	if !aws.ToBool(in.WithDecryption) {
+		return nil, errors.New("asked for secrets without decryption")
+	}
+	out := &ssm.GetParametersOutput{}
+	for _, name := range in.Names {
+		if v, ok := s.values[name]; ok {
+			out.Parameters = append(out.Parameters, types.Parameter{Name: aws.String(name), Value: aws.String(v)})
+		}
+	}
+	return out, nil
+}
+
+func filled() *store {
+	return &store{values: map[string]string{
+		"/shop/aligo/api-key": "key\n", "/shop/aligo/user-id": "user", "/shop/aligo/sender-key": "channel", "/shop/aligo/sender": "025114560",
+	}}
+}
+
+var want = aligo.Credentials{APIKey: "key", UserID: "user", SenderKey: "channel", Sender: "025114560"}
+
+func TestOneCallReadsAllAndServesUntilTheTTLIsOver(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ps := filled()
+		s := New(ps, "/shop/aligo/", time.Minute)
+		for range 3 {
+			got, err := s.Credentials(t.Context())
+			if err != nil || got != want {
+				t.Fatalf("got %v, error %v", got == want, err)
+			}
+		}
+		if ps.calls != 1 {
+			t.Errorf("%d calls within the TTL, want 1", ps.calls)
+		}
+		time.Sleep(time.Minute)
+		ps.values["/shop/aligo/api-key"] = "rotated"
+		if got, _ := s.Credentials(t.Context()); got.APIKey != "rotated" {
+			t.Error("the TTL was over, but the old key is still used")
+		}
+	})
+}
+
+func TestARefusalReadsAgainButOnlyOnceForTheSameCredentials(t *testing.T) {
+	t.Parallel()
+	ps := filled()
+	s := New(ps, "/shop/aligo", time.Hour)
+	old, err := s.Credentials(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ps.values["/shop/aligo/api-key"] = "rotated"
+	for range 2 {
+		fresh, err := s.Refresh(t.Context(), old)
+		if err != nil || fresh.APIKey != "rotated" {
+			t.Fatalf("refresh: key rotated: %v, error %v", fresh.APIKey == "rotated", err)
+		}
+	}
+	if ps.calls != 2 {
+		t.Errorf("%d calls, want 2: the second refusal of the same credentials finds newer ones in memory", ps.calls)
+	}
+}
+
+func TestMissingParametersAreTheOperatorsAndNamed(t *testing.T) {
+	t.Parallel()
+	ps := filled()
+	delete(ps.values, "/shop/aligo/sender-key")
+	ps.values["/shop/aligo/sender"] = " "
+	_, err := New(ps, "/shop/aligo", 0).Credentials(t.Context())
+	var e *aligo.Error
+	if !errors.As(err, &e) || e.Class != aligo.ClassNotConfigured || e.Cause != aligo.CauseCredentials {
+		t.Fatalf("got %v, want NotConfigured because of credentials", err)
+	}
+	for _, name := range []string{"/shop/aligo/sender-key", "/shop/aligo/sender "} {
+		if !strings.Contains(err.Error(), "put-parameter --type SecureString --name "+name) {
+			t.Errorf("the error does not say how to create %s: %v", name, err)
+		}
+	}
+	if strings.Contains(err.Error(), "api-key") {
+		t.Errorf("the error names a parameter that is there: %v", err)
+	}
+}
+
+func TestOldCredentialsOutliveAnOutageOfTheParameterStore(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ps := filled()
+		s := New(ps, "/shop/aligo", time.Minute)
+		if _, err := s.Credentials(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		ps.err = errors.New("throttled")
+		time.Sleep(time.Hour)
+		if got, err := s.Credentials(t.Context()); err != nil || got != want {
+			t.Errorf("during the outage: right credentials %v, error %v", got == want, err)
+		}
+		if _, err := New(ps, "/shop/aligo", 0).Credentials(t.Context()); err == nil {
+			t.Error("a store that has never read anything claims to have credentials")
+		}
+	})
+}

@@ -1,0 +1,80 @@
+// Package settle announces messages whose execution ended without doing so itself: cancelled ones, and those that timed
+// out or failed in a way that the state machine does not handle.
+package settle
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
+
+	"sms-api/internal/execution"
+	"sms-api/internal/message"
+	"sms-api/statemachine"
+)
+
+// ended is what a Handler calls of *execution.Executions.
+type ended interface {
+	Unannounced(ctx context.Context, id string) (o message.Outcome, ok bool, err error)
+}
+
+// putter is what a Handler calls of *eventbridge.Client.
+type putter interface {
+	PutEvents(ctx context.Context, in *eventbridge.PutEventsInput, opts ...func(*eventbridge.Options)) (*eventbridge.PutEventsOutput, error)
+}
+
+// Handler handles the status changes of executions. All fields are needed.
+type Handler struct {
+	Executions ended
+	Bus        putter
+	// EventBusName is where MessageSettled goes.
+	EventBusName string
+	Log          *slog.Logger
+}
+
+// Handle takes a "Step Functions Execution Status Change" event. An error is worth another try: Lambda makes it.
+func (h *Handler) Handle(ctx context.Context, event events.EventBridgeEvent) error {
+	var change struct {
+		Name   string `json:"name"`
+		Status string `json:"status"`
+	}
+	if err := json.Unmarshal(event.Detail, &change); err != nil || change.Name == "" {
+		return fmt.Errorf("event %s is not a status change of an execution", event.ID)
+	}
+	o, ok, err := h.Executions.Unannounced(ctx, change.Name)
+	attributes := []slog.Attr{slog.String("message", change.Name), slog.String("execution", change.Status)}
+	switch {
+	case errors.Is(err, execution.ErrNotFound):
+		h.Log.LogAttrs(ctx, slog.LevelWarn, "an execution that holds no message has ended", attributes...)
+		return nil
+	case err != nil:
+		return fmt.Errorf("settle: %w", err)
+	case !ok:
+		h.Log.LogAttrs(ctx, slog.LevelInfo, "nothing to announce", attributes...)
+		return nil
+	}
+	detail, err := json.Marshal(o)
+	if err != nil {
+		return fmt.Errorf("settle message %s: %w", change.Name, err)
+	}
+	out, err := h.Bus.PutEvents(ctx, &eventbridge.PutEventsInput{Entries: []types.PutEventsRequestEntry{{
+		EventBusName: &h.EventBusName,
+		Source:       aws.String(statemachine.EventSource),
+		DetailType:   aws.String(statemachine.DetailTypeSettled),
+		Detail:       aws.String(string(detail)),
+	}}})
+	if err != nil {
+		return fmt.Errorf("settle message %s: %w", change.Name, err)
+	}
+	if out.FailedEntryCount > 0 {
+		return fmt.Errorf("settle message %s: %s", change.Name, aws.ToString(out.Entries[0].ErrorCode))
+	}
+	h.Log.LogAttrs(ctx, slog.LevelInfo, "announced", append(attributes, slog.String("status", string(o.Status)))...)
+	return nil
+}

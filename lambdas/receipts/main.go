@@ -1,0 +1,20 @@
+// Command receipts is the Lambda function that reads delivery receipts and decides who gets an SMS.
+package main
+
+import (
+	"log/slog"
+	"os"
+
+	"github.com/aws/aws-lambda-go/lambda"
+
+	"sms-api/internal/settings"
+)
+
+func main() {
+	s, err := settings.FromEnvironment()
+	if err != nil {
+		slog.Error("start", slog.Any("error", err))
+		os.Exit(1)
+	}
+	lambda.Start(s.Dispatch().Receipts)
+}
