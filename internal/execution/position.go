@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -15,13 +14,6 @@ import (
 	"sms-api/internal/message"
 	"sms-api/statemachine"
 )
-
-// notAccepted are the errors after which Aligo surely has not accepted a call: the function said so, or did not run.
-var notAccepted = []string{
-	fault.NameTransient, fault.NameNotConfigured, fault.NameRejected, fault.NameInvalid, fault.NameExpired,
-	"Lambda.TooManyRequestsException", "Lambda.EC2ThrottledException", "Lambda.EC2UnexpectedException",
-	"Lambda.ENILimitReachedException", "Lambda.SubnetIPAddressLimitReachedException", "Lambda.ResourceNotReadyException",
-}
 
 // position is where an execution is, or was when it ended.
 type position struct {
@@ -34,18 +26,15 @@ type position struct {
 	called bool
 }
 
-// The sizes of the history's pages. An event may hold 256 KB twice, and the state entered last is nearly always among
-// the newest few; only a state with many retries is further away.
-const (
-	firstPage = 10
-	otherPage = 100
-)
+// pageSize is how many events are read at once. An event may hold 256 KB twice, and the state entered last is nearly
+// always among the newest few; only a state with many retries is further away.
+const pageSize = 20
 
 // position reads the history backwards as far as the state entered last.
 func (e *Executions) position(ctx context.Context, arn string) (position, error) {
 	var p position
 	harmless := false
-	in := &sfn.GetExecutionHistoryInput{ExecutionArn: &arn, ReverseOrder: true, IncludeExecutionData: aws.Bool(true), MaxResults: firstPage}
+	in := &sfn.GetExecutionHistoryInput{ExecutionArn: &arn, ReverseOrder: true, IncludeExecutionData: aws.Bool(true), MaxResults: pageSize}
 	for {
 		page, err := e.Client.GetExecutionHistory(ctx, in)
 		if err != nil {
@@ -55,7 +44,7 @@ func (e *Executions) position(ctx context.Context, arn string) (position, error)
 			switch event.Type {
 			case types.HistoryEventTypeTaskFailed:
 				d := event.TaskFailedEventDetails
-				harmless = d != nil && slices.Contains(notAccepted, aws.ToString(d.Error))
+				harmless = d != nil && fault.NotSent(aws.ToString(d.Error))
 			case types.HistoryEventTypeTaskSucceeded, types.HistoryEventTypeTaskTimedOut:
 				harmless = false
 			case types.HistoryEventTypeTaskScheduled:
@@ -70,7 +59,7 @@ func (e *Executions) position(ctx context.Context, arn string) (position, error)
 		if page.NextToken == nil {
 			return p, nil
 		}
-		in.NextToken, in.MaxResults = page.NextToken, otherPage
+		in.NextToken = page.NextToken
 	}
 }
 
@@ -98,7 +87,7 @@ func (p position) progress() (progress, error) {
 func (p position) doubtful(v progress) bool {
 	sends := p.state == statemachine.StateSendAlimTalk || p.state == statemachine.StateSendSMS
 	return sends && p.called || v.Doubt != nil || v.Broken != "" ||
-		v.Failure != nil && !slices.Contains(notAccepted, v.Failure.Error)
+		v.Failure != nil && !fault.NotSent(v.Failure.Error)
 }
 
 // sent says that something was sent, or that it may have been.

@@ -38,3 +38,16 @@ const (
 	NameInvalid       = "Invalid"
 	NameExpired       = "Expired"
 )
+
+// NotSent says of an error's name that the vendor surely has not accepted anything: the function said so itself, or
+// Lambda says that it did not run.
+// https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html#API_Invoke_Errors
+func NotSent(name string) bool {
+	switch name {
+	case NameTransient, NameRejected, NameNotConfigured, NameInvalid, NameExpired,
+		"Lambda.TooManyRequestsException", "Lambda.EC2ThrottledException", "Lambda.EC2UnexpectedException",
+		"Lambda.ENILimitReachedException", "Lambda.SubnetIPAddressLimitReachedException", "Lambda.ResourceNotReadyException":
+		return true
+	}
+	return false
+}

@@ -3,7 +3,6 @@ package handlers
 import (
 	"context"
 	"encoding/json"
-	"slices"
 	"time"
 
 	"sms-api/internal/aligo"
@@ -15,12 +14,6 @@ import (
 // function that was cut off has its last request on the way for less than its own time limit of 30 s, and Aligo takes a
 // moment to list what it accepted.
 const grace = time.Minute
-
-// notRun are the errors after which a function surely did not run.
-var notRun = []string{
-	"Lambda.TooManyRequestsException", "Lambda.EC2ThrottledException", "Lambda.EC2UnexpectedException",
-	"Lambda.ENILimitReachedException", "Lambda.SubnetIPAddressLimitReachedException", "Lambda.ResourceNotReadyException",
-}
 
 // Reconcile deals with a send that failed. What was refused becomes a fallback or a failure. Of what is in doubt it asks
 // Aligo's history: accepted, and the message goes on with that batch; not accepted, and it stays queued; cannot tell,
@@ -37,12 +30,12 @@ func (d *Dispatch) reconcile(ctx context.Context, in Input) (message.Progress, e
 		switch {
 		case f == nil || p.Queue == nil:
 			return message.Progress{}, &fault.Invalid{Reason: "there is no failed send to reconcile"}
-		case f.Error == fault.NameTransient || slices.Contains(notRun, f.Error):
-			return p, nil
 		case f.Error == fault.NameInvalid, f.Error == fault.NameExpired:
 			return d.waitFor(m, settle(p, p.Queue.Recipients, message.Failed, f.Error, reason(f), d.Now())), nil
 		case f.Error == fault.NameRejected:
 			return d.rejected(ctx, m, p, reason(f))
+		case fault.NotSent(f.Error):
+			return p, nil
 		}
 		p.Doubt = &message.Doubt{Error: f.Error, Since: f.Since, At: d.Now().UTC()}
 		if in.Redrives > p.Redrives {
