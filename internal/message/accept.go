@@ -26,7 +26,7 @@ const (
 
 // MaxSize is how many bytes a message's JSON may have. The payload of a task is the message and its progress, and Step
 // Functions takes 262,144 bytes; the progress of 500 recipients needs less than the rest.
-const MaxSize = 160 << 10
+const MaxSize = 128 << 10
 
 // Acceptance is what a request becomes a message with.
 type Acceptance struct {

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"regexp"
 	"strconv"
 	"strings"
@@ -93,31 +92,24 @@ func decode(body []byte, event bool) (Request, error) {
 	case !utf8.Valid(body):
 		return Request{}, &SyntaxError{Detail: "the body is not UTF-8"}
 	}
+	// Of a body that is not JSON this says more exactly where it goes wrong than reading it token by token does.
+	var raw json.RawMessage
+	var syntax *json.SyntaxError
+	if err := json.Unmarshal(body, &raw); errors.As(err, &syntax) {
+		return Request{}, &SyntaxError{Detail: fmt.Sprintf("the body is not JSON: %s (byte %d)", syntax, syntax.Offset)}
+	}
 	d.json.UseNumber()
 	v, err := d.value("", 0)
-	if err != nil {
-		return Request{}, syntaxError(err, d.json.InputOffset())
-	}
-	if _, err := d.json.Token(); !errors.Is(err, io.EOF) {
-		return Request{}, &SyntaxError{Detail: fmt.Sprintf("something follows the JSON value at byte %d", d.json.InputOffset())}
+	var tooDeep *SyntaxError
+	switch {
+	case errors.As(err, &tooDeep):
+		return Request{}, tooDeep
+	case err != nil:
+		return Request{}, &SyntaxError{Detail: "the body is not JSON: " + err.Error()}
 	}
 	r := d.request(v, event)
 	r.problems = d.problems
 	return r, nil
-}
-
-func syntaxError(err error, offset int64) *SyntaxError {
-	var own *SyntaxError
-	var syntax *json.SyntaxError
-	switch {
-	case errors.As(err, &own):
-		return own
-	case errors.As(err, &syntax):
-		return &SyntaxError{Detail: fmt.Sprintf("the body is not JSON: %s at byte %d", syntax, syntax.Offset)}
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return &SyntaxError{Detail: "the body ends inside a JSON value"}
-	}
-	return &SyntaxError{Detail: fmt.Sprintf("the body is not JSON at byte %d", offset)}
 }
 
 // decoder reads JSON into values of Go and those into a Request. encoding/json alone would take a duplicate member's last
@@ -387,7 +379,7 @@ func (d *decoder) matching(v any, pointer string, format *regexp.Regexp, detail 
 	return s
 }
 
-// time reads an RFC 3339 time and brings it to UTC, so that the same instant is the same request.
+// time reads an RFC 3339 time and brings it to whole seconds of UTC, so that the same instant is the same request.
 func (d *decoder) time(v any, pointer string) time.Time {
 	var t time.Time
 	s, ok := v.(string)
@@ -396,7 +388,7 @@ func (d *decoder) time(v any, pointer string) time.Time {
 		d.add(pointer, "must be an RFC 3339 time, such as 2026-12-01T09:00:00+09:00")
 		return time.Time{}
 	}
-	t = t.UTC().Truncate(time.Millisecond)
+	t = t.UTC().Truncate(time.Second)
 	if t.Year() < 1970 || t.Year() > 9998 {
 		d.add(pointer, "is out of range")
 		return time.Time{}

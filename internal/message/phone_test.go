@@ -1,0 +1,134 @@
+package message_test
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+
+	"sms-api/internal/message"
+)
+
+func TestParseRecipientPhone(t *testing.T) {
+	t.Parallel()
+	const (
+		notKorean = "is not a Korean telephone number"
+		business  = "is a business number, which cannot receive messages"
+		premium   = "is a premium-rate number, which messages are never sent to or from"
+		abroad    = "has a country code other than 82; only Korean numbers can be reached"
+	)
+	for _, c := range []struct{ written, want, wrong string }{
+		{written: "01012345678", want: "01012345678"},
+		{written: "010-1234-5678", want: "01012345678"},
+		{written: "010 1234 5678", want: "01012345678"},
+		{written: "010.1234.5678", want: "01012345678"},
+		{written: "(010) 1234-5678", want: "01012345678"},
+		{written: "+82 10-1234-5678", want: "01012345678"},
+		{written: "+82-010-1234-5678", want: "01012345678"},
+		{written: "+82 (0)10-1234-5678", want: "01012345678"},
+		{written: "821012345678", want: "01012345678"},
+		{written: "011-123-4567", want: "0111234567"},
+		{written: "016-1234-5678", want: "01612345678"},
+		{written: "02-123-4567", want: "021234567"},
+		{written: "02-1234-5678", want: "0212345678"},
+		{written: "031-123-4567", want: "0311234567"},
+		{written: "064-1234-5678", want: "06412345678"},
+		{written: "070-1234-5678", want: "07012345678"},
+		{written: "0505-123-4567", want: "05051234567"},
+		{written: "0504-1234-5678", want: "050412345678"},
+
+		{written: "1588-0000", wrong: business},
+		{written: "+82 1588-0000", wrong: notKorean},
+		{written: "080-123-4567", wrong: business},
+		{written: "060-700-1234", wrong: premium},
+		{written: "+82 60-700-1234", wrong: premium},
+		{written: "060", wrong: premium},
+		{written: "+1 415 555 2671", wrong: abroad},
+		{written: "+81 90-1234-5678", wrong: abroad},
+		{written: "010-123-4567", wrong: notKorean},
+		{written: "010-1234-56789", wrong: notKorean},
+		{written: "012-1234-5678", wrong: notKorean},
+		{written: "015-1234-5678", wrong: notKorean},
+		{written: "02-012-3456", wrong: notKorean},
+		{written: "039-123-4567", wrong: notKorean},
+		{written: "0501-123-4567", wrong: notKorean},
+		{written: "112", wrong: notKorean},
+		{written: "00700-82-10-1234-5678", wrong: notKorean},
+		{written: "０１０12345678", wrong: notKorean},
+		{written: "010/1234/5678", wrong: notKorean},
+		{written: "++821012345678", wrong: notKorean},
+		{written: "phone", wrong: notKorean},
+		{written: "", wrong: notKorean},
+	} {
+		got, wrong := message.ParseRecipientPhone(c.written)
+		if string(got) != c.want || wrong != c.wrong {
+			t.Errorf("%q: got %q, %q; want %q, %q", c.written, string(got), wrong, c.want, c.wrong)
+		}
+	}
+}
+
+func TestParseSenderPhone(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		written, want string
+	}{
+		{"02-1234-5678", "0212345678"},
+		{"010-1234-5678", "01012345678"},
+		{"1588-0000", "15880000"},
+		{"1661.1234", "16611234"},
+		{"1899-0000", "18990000"},
+		{"080-123-4567", "0801234567"},
+		{"0505-123-4567", "05051234567"},
+		{"070-1234-5678", "07012345678"},
+		{"060-700-1234", ""},
+		{"1288-0000", ""},
+		{"1588-00000", ""},
+		{"112", ""},
+	} {
+		got, wrong := message.ParseSenderPhone(c.written)
+		if string(got) != c.want || (wrong == "") != (c.want != "") {
+			t.Errorf("%q: got %q, %q; want %q", c.written, string(got), wrong, c.want)
+		}
+	}
+}
+
+func TestMobile(t *testing.T) {
+	t.Parallel()
+	for phone, want := range map[message.Phone]bool{
+		"01012345678": true, "0111234567": true, "0212345678": false, "050412345678": false, "07012345678": false, "": false,
+	} {
+		if phone.Mobile() != want {
+			t.Errorf("%s: got %v", string(phone), !want)
+		}
+	}
+}
+
+func FuzzParsePhone(f *testing.F) {
+	for _, s := range []string{"010-1234-5678", "+82 (0)10 1234 5678", "1588-0000", "060-700-1234", "８２10", "+", "82"} {
+		f.Add(s)
+	}
+	digits := regexp.MustCompile(`^[01][0-9]{7,11}$`)
+	f.Fuzz(func(t *testing.T, s string) {
+		sender, wrongSender := message.ParseSenderPhone(s)
+		recipient, wrongRecipient := message.ParseRecipientPhone(s)
+		for _, r := range []struct {
+			phone message.Phone
+			wrong string
+			again func(string) (message.Phone, string)
+		}{{sender, wrongSender, message.ParseSenderPhone}, {recipient, wrongRecipient, message.ParseRecipientPhone}} {
+			switch {
+			case (r.phone == "") == (r.wrong == ""):
+				t.Fatalf("%q: both or neither of %q and %q", s, string(r.phone), r.wrong)
+			case r.wrong != "":
+				continue
+			case !digits.MatchString(string(r.phone)) || strings.HasPrefix(string(r.phone), "060"):
+				t.Fatalf("%q was read as %q", s, string(r.phone))
+			}
+			if again, wrong := r.again(string(r.phone)); again != r.phone || wrong != "" {
+				t.Fatalf("%q was read as %q, and that as %q, %q", s, string(r.phone), string(again), wrong)
+			}
+		}
+		if recipient != "" && recipient != sender {
+			t.Fatalf("%q: recipient %q, sender %q", s, string(recipient), string(sender))
+		}
+	})
+}
