@@ -1,0 +1,166 @@
+package main
+
+import (
+	"encoding/json"
+
+	"github.com/pulumi/pulumi-aws/sdk/v7/go/aws/apigatewayv2"
+	"github.com/pulumi/pulumi-aws/sdk/v7/go/aws/cloudwatch"
+	"github.com/pulumi/pulumi-aws/sdk/v7/go/aws/lambda"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+)
+
+// httpAPI is the door for frontends.
+type httpAPI struct {
+	pulumi.ResourceState
+	api      *apigatewayv2.Api
+	logGroup *cloudwatch.LogGroup
+	url      pulumi.StringOutput
+	// target is what the DNS record of a domain of one's own points to; nil without one.
+	target pulumi.StringPtrOutput
+}
+
+type httpAPIArgs struct {
+	config     config
+	key        encryptionKey
+	function   *function
+	operations []operation
+}
+
+func newHTTPAPI(ctx *pulumi.Context, args httpAPIArgs) (*httpAPI, error) {
+	prefix, config := args.config.prefix, args.config.api
+	h := &httpAPI{}
+	if err := ctx.RegisterComponentResource("sms-api:index:Api", prefix+"-api", h); err != nil {
+		return nil, err
+	}
+	inside := pulumi.Parent(h)
+	api := &apigatewayv2.ApiArgs{
+		Name: pulumi.String(prefix), Description: pulumi.String("sms-api"), ProtocolType: pulumi.String("HTTP"),
+		// With a domain of its own there is one way in.
+		DisableExecuteApiEndpoint: pulumi.Bool(config.domainName != ""),
+	}
+	if len(config.corsOrigins) > 0 {
+		api.CorsConfiguration = apigatewayv2.ApiCorsConfigurationArgs{
+			AllowOrigins:  pulumi.ToStringArray(config.corsOrigins),
+			AllowMethods:  pulumi.ToStringArray([]string{"GET", "POST", "DELETE"}),
+			AllowHeaders:  pulumi.ToStringArray([]string{"authorization", "content-type", "idempotency-key", "if-none-match"}),
+			ExposeHeaders: pulumi.ToStringArray([]string{"location", "etag", "retry-after", "idempotent-replayed"}),
+			MaxAge:        pulumi.Int(600),
+		}
+	}
+	var err error
+	if h.api, err = apigatewayv2.NewApi(ctx, prefix, api, inside); err != nil {
+		return nil, err
+	}
+	if err := h.routes(ctx, args); err != nil {
+		return nil, err
+	}
+	if h.logGroup, err = newLogGroup(ctx, h, prefix+"-access", "/aws/vendedlogs/apigateway/"+prefix, args.config.logRetention, args.key); err != nil {
+		return nil, err
+	}
+	format, err := accessLogFormat()
+	if err != nil {
+		return nil, err
+	}
+	stage, err := apigatewayv2.NewStage(ctx, prefix, &apigatewayv2.StageArgs{
+		ApiId: h.api.ID(), Name: pulumi.String("$default"), AutoDeploy: pulumi.Bool(true),
+		AccessLogSettings: apigatewayv2.StageAccessLogSettingsArgs{DestinationArn: h.logGroup.Arn, Format: pulumi.String(format)},
+		DefaultRouteSettings: apigatewayv2.StageDefaultRouteSettingsArgs{
+			ThrottlingRateLimit: pulumi.Float64(config.throttleRate), ThrottlingBurstLimit: pulumi.Int(config.throttleBurst),
+		},
+	}, inside)
+	if err != nil {
+		return nil, err
+	}
+	_, err = lambda.NewPermission(ctx, prefix+"-api", &lambda.PermissionArgs{
+		Action: pulumi.String("lambda:InvokeFunction"), Function: args.function.Name, Principal: pulumi.String("apigateway.amazonaws.com"),
+		// Any method and path of this API's only stage.
+		SourceArn: pulumi.Sprintf("%s/$default/*", h.api.ExecutionArn).ToStringPtrOutput(),
+	}, inside)
+	if err != nil {
+		return nil, err
+	}
+	h.url = h.api.ApiEndpoint
+	if config.domainName != "" {
+		if err := h.domain(ctx, prefix, config, stage); err != nil {
+			return nil, err
+		}
+	}
+	return h, ctx.RegisterResourceOutputs(h, pulumi.Map{"url": h.url})
+}
+
+// routes gives each operation of the OpenAPI document a route of its own, with a JWT authorizer or else with IAM's
+// signatures. What the document does not call public is never open.
+func (h *httpAPI) routes(ctx *pulumi.Context, args httpAPIArgs) error {
+	prefix, config := args.config.prefix, args.config.api
+	integration, err := apigatewayv2.NewIntegration(ctx, prefix, &apigatewayv2.IntegrationArgs{
+		ApiId: h.api.ID(), IntegrationType: pulumi.String("AWS_PROXY"), IntegrationUri: args.function.InvokeArn.ToStringPtrOutput(),
+		PayloadFormatVersion: pulumi.String("2.0"),
+		// Long enough to hear the function out when it just makes it.
+		TimeoutMilliseconds: pulumi.Int((args.config.functions["api"].Timeout + 1) * 1000),
+	}, pulumi.Parent(h))
+	if err != nil {
+		return err
+	}
+	var authorizer pulumi.StringPtrInput
+	if config.jwtIssuer != "" {
+		made, err := apigatewayv2.NewAuthorizer(ctx, prefix, &apigatewayv2.AuthorizerArgs{
+			ApiId: h.api.ID(), Name: pulumi.String(prefix), AuthorizerType: pulumi.String("JWT"),
+			IdentitySources: pulumi.ToStringArray([]string{"$request.header.Authorization"}),
+			JwtConfiguration: apigatewayv2.AuthorizerJwtConfigurationArgs{
+				Issuer: pulumi.String(config.jwtIssuer), Audiences: pulumi.ToStringArray(config.jwtAudience),
+			},
+		}, pulumi.Parent(h))
+		if err != nil {
+			return err
+		}
+		authorizer = made.ID().ToStringPtrOutput()
+	}
+	for _, operation := range args.operations {
+		route := &apigatewayv2.RouteArgs{
+			ApiId: h.api.ID(), RouteKey: pulumi.String(operation.routeKey()), Target: pulumi.Sprintf("integrations/%s", integration.ID()).ToStringPtrOutput(),
+			OperationName: pulumi.String(operation.id), AuthorizationType: pulumi.String("AWS_IAM"),
+		}
+		switch {
+		case operation.public:
+			route.AuthorizationType = pulumi.String("NONE")
+		case authorizer != nil:
+			route.AuthorizationType, route.AuthorizerId = pulumi.String("JWT"), authorizer
+			route.AuthorizationScopes = pulumi.ToStringArray(operation.tokenScopes())
+		}
+		if _, err := apigatewayv2.NewRoute(ctx, prefix+"-"+operation.id, route, pulumi.Parent(h)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// domain puts the API under a name of one's own. The DNS record is made by whoever has the zone.
+func (h *httpAPI) domain(ctx *pulumi.Context, prefix string, config apiConfig, stage *apigatewayv2.Stage) error {
+	name, err := apigatewayv2.NewDomainName(ctx, prefix, &apigatewayv2.DomainNameArgs{
+		DomainName: pulumi.String(config.domainName),
+		DomainNameConfiguration: apigatewayv2.DomainNameDomainNameConfigurationArgs{
+			CertificateArn: pulumi.String(config.certificateARN), EndpointType: pulumi.String("REGIONAL"), SecurityPolicy: pulumi.String("TLS_1_2"),
+		},
+	}, pulumi.Parent(h))
+	if err != nil {
+		return err
+	}
+	_, err = apigatewayv2.NewApiMapping(ctx, prefix, &apigatewayv2.ApiMappingArgs{
+		ApiId: h.api.ID(), DomainName: name.DomainName, Stage: stage.Name,
+	}, pulumi.Parent(h))
+	h.url = pulumi.Sprintf("https://%s", name.DomainName)
+	h.target = name.DomainNameConfiguration.TargetDomainName()
+	return err
+}
+
+// accessLogFormat is what is written of each request: no body, no header, no query.
+// https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-logging-variables.html
+func accessLogFormat() (string, error) {
+	format, err := json.Marshal(map[string]string{
+		"requestId": "$context.requestId", "time": "$context.requestTime", "ip": "$context.identity.sourceIp",
+		"routeKey": "$context.routeKey", "status": "$context.status", "latency": "$context.responseLatency",
+		"integrationLatency": "$context.integrationLatency", "subject": "$context.authorizer.claims.sub",
+		"error": "$context.error.message", "authorizerError": "$context.authorizer.error", "integrationError": "$context.integrationErrorMessage",
+	})
+	return string(format), err
+}

@@ -1,0 +1,385 @@
+package main
+
+import (
+	_ "embed" // for the instance's setup
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+
+	"github.com/pulumi/pulumi-aws/sdk/v7/go/aws"
+	"github.com/pulumi/pulumi-aws/sdk/v7/go/aws/ec2"
+	"github.com/pulumi/pulumi-aws/sdk/v7/go/aws/ssm"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+)
+
+// network is where the functions run and the address they leave by.
+type network struct {
+	pulumi.ResourceState
+	subnetIDs, securityGroupIDs pulumi.StringArray
+	// egressIPs are the addresses to register with Aligo; none in a network of somebody else.
+	egressIPs pulumi.StringArray
+	// natGatewayIDs and natInstanceID are what the alarms watch.
+	natGatewayIDs pulumi.StringArray
+	natInstanceID pulumi.StringInput
+	// reachable says for each private subnet whether the internet is reached from it; empty without network:analyse.
+	reachable pulumi.BoolArray
+}
+
+const anywhere = "0.0.0.0/0"
+
+// slowly is for what waits until AWS gives back the functions' network interfaces.
+func slowly() pulumi.ResourceOption {
+	return pulumi.Timeouts(&pulumi.CustomTimeouts{Delete: "45m"})
+}
+
+func newNetwork(ctx *pulumi.Context, prefix string, config networkConfig) (*network, error) {
+	n := &network{}
+	if err := ctx.RegisterComponentResource("sms-api:index:Network", prefix+"-network", n); err != nil {
+		return nil, err
+	}
+	if config.own() {
+		n.subnetIDs, n.securityGroupIDs = pulumi.ToStringArray(config.subnetIDs), pulumi.ToStringArray(config.securityGroupIDs)
+		return n, ctx.RegisterResourceOutputs(n, pulumi.Map{})
+	}
+	b := &networkBuilder{ctx: ctx, prefix: prefix, config: config, network: n}
+	for _, step := range []func() error{b.findZones, b.vpc, b.subnets, b.addresses, b.wayOut, b.securityGroup, b.reachability} {
+		if err := step(); err != nil {
+			return nil, fmt.Errorf("network: %w", err)
+		}
+	}
+	return n, ctx.RegisterResourceOutputs(n, pulumi.Map{"egressIps": n.egressIPs, "subnetIds": n.subnetIDs})
+}
+
+// networkBuilder makes a network step by step; each step uses what the ones before it have left here.
+type networkBuilder struct {
+	ctx     *pulumi.Context
+	prefix  string
+	config  networkConfig
+	network *network
+
+	zones           []string
+	vpcID           pulumi.StringInput
+	vpcCIDR         string
+	gatewayID       pulumi.StringInput
+	public, private []*ec2.Subnet
+	privateBlocks   []string
+	privateTables   []*ec2.RouteTable
+	allocationIDs   pulumi.StringArray
+	// routes lead to the internet; what needs it comes after them.
+	publicRoute *ec2.Route
+	routes      []pulumi.Resource
+}
+
+// name is the name of a part of the network.
+func (b *networkBuilder) name(part string) string { return b.prefix + "-" + part }
+
+// inside makes a resource a part of the network.
+func (b *networkBuilder) inside() pulumi.ResourceOrInvokeOption { return pulumi.Parent(b.network) }
+
+// findZones picks the two availability zones, not local zones, which have no NAT gateways.
+func (b *networkBuilder) findZones() error {
+	b.zones = b.config.availabilityZones
+	if len(b.zones) > 0 {
+		return nil
+	}
+	found, err := aws.GetAvailabilityZones(b.ctx, &aws.GetAvailabilityZonesArgs{
+		State:   pulumi.StringRef("available"),
+		Filters: []aws.GetAvailabilityZonesFilter{{Name: "opt-in-status", Values: []string{"opt-in-not-required"}}},
+	}, b.inside())
+	if err != nil {
+		return err
+	}
+	if len(found.Names) < 2 {
+		return fmt.Errorf("the region has %d availability zones; two are needed", len(found.Names))
+	}
+	b.zones = found.Names[:2]
+	return nil
+}
+
+// vpc makes the VPC with its internet gateway, or finds those of network:vpcId.
+func (b *networkBuilder) vpc() error {
+	if b.config.vpcID != "" {
+		vpc, err := ec2.LookupVpc(b.ctx, &ec2.LookupVpcArgs{Id: &b.config.vpcID}, b.inside())
+		if err != nil {
+			return err
+		}
+		gateway, err := ec2.LookupInternetGateway(b.ctx, &ec2.LookupInternetGatewayArgs{
+			Filters: []ec2.GetInternetGatewayFilter{{Name: "attachment.vpc-id", Values: []string{b.config.vpcID}}},
+		}, b.inside())
+		if err != nil {
+			return fmt.Errorf("%s needs an internet gateway: %w", b.config.vpcID, err)
+		}
+		b.vpcID, b.vpcCIDR, b.gatewayID = pulumi.String(vpc.Id), vpc.CidrBlock, pulumi.String(gateway.InternetGatewayId)
+		return nil
+	}
+	b.vpcCIDR = b.config.cidr.String()
+	vpc, err := ec2.NewVpc(b.ctx, b.name("vpc"), &ec2.VpcArgs{
+		CidrBlock: pulumi.String(b.vpcCIDR), EnableDnsSupport: pulumi.Bool(true), EnableDnsHostnames: pulumi.Bool(true),
+	}, b.inside())
+	if err != nil {
+		return err
+	}
+	// Nothing uses the default security group, and nothing can by mistake.
+	if _, err := ec2.NewDefaultSecurityGroup(b.ctx, b.name("default"), &ec2.DefaultSecurityGroupArgs{VpcId: vpc.ID()}, b.inside()); err != nil {
+		return err
+	}
+	gateway, err := ec2.NewInternetGateway(b.ctx, b.name("internet"), &ec2.InternetGatewayArgs{VpcId: vpc.ID()}, b.inside())
+	if err != nil {
+		return err
+	}
+	b.vpcID, b.gatewayID = vpc.ID(), gateway.ID()
+	return nil
+}
+
+// subnets makes a public and a private subnet in each zone with their route tables. One private table serves both zones
+// unless each zone has its own way out.
+func (b *networkBuilder) subnets() error {
+	publicTable, err := b.table("public")
+	if err != nil {
+		return err
+	}
+	b.publicRoute, err = ec2.NewRoute(b.ctx, b.name("public"), &ec2.RouteArgs{
+		RouteTableId: publicTable.ID(), DestinationCidrBlock: pulumi.String(anywhere), GatewayId: b.gatewayID,
+	}, b.inside())
+	if err != nil {
+		return err
+	}
+	b.routes = append(b.routes, b.publicRoute)
+	blocks := quarters(b.config.cidr)
+	b.privateBlocks = blocks[2:]
+	for i, zone := range b.zones {
+		letter := zone[len(zone)-1:]
+		public, err := b.subnet("public-"+letter, zone, blocks[i], publicTable)
+		if err != nil {
+			return err
+		}
+		if i < b.config.addresses() {
+			table, err := b.table(numbered("private", i))
+			if err != nil {
+				return err
+			}
+			b.privateTables = append(b.privateTables, table)
+		}
+		private, err := b.subnet("private-"+letter, zone, b.privateBlocks[i], b.privateTables[len(b.privateTables)-1])
+		if err != nil {
+			return err
+		}
+		b.public, b.private = append(b.public, public), append(b.private, private)
+		b.network.subnetIDs = append(b.network.subnetIDs, private.ID())
+	}
+	return nil
+}
+
+// numbered names what each zone has with network:egress nat-gateway-per-az. The first has the same name in every mode, so
+// that a change of mode keeps it, above all the address.
+func numbered(part string, i int) string {
+	if i == 0 {
+		return part
+	}
+	return fmt.Sprintf("%s-%d", part, i+1)
+}
+
+func (b *networkBuilder) table(part string) (*ec2.RouteTable, error) {
+	return ec2.NewRouteTable(b.ctx, b.name(part), &ec2.RouteTableArgs{VpcId: b.vpcID}, b.inside())
+}
+
+func (b *networkBuilder) subnet(part, zone, block string, table *ec2.RouteTable) (*ec2.Subnet, error) {
+	subnet, err := ec2.NewSubnet(b.ctx, b.name(part), &ec2.SubnetArgs{
+		VpcId: b.vpcID, AvailabilityZone: pulumi.String(zone), CidrBlock: pulumi.String(block), MapPublicIpOnLaunch: pulumi.Bool(false),
+	}, b.inside(), slowly())
+	if err != nil {
+		return nil, err
+	}
+	_, err = ec2.NewRouteTableAssociation(b.ctx, b.name(part), &ec2.RouteTableAssociationArgs{
+		SubnetId: subnet.ID(), RouteTableId: table.ID(),
+	}, pulumi.Parent(subnet))
+	return subnet, err
+}
+
+// addresses makes the Elastic IPs, or finds the ones that are brought in. The ones made here are what a customer has
+// registered with Aligo: the engine refuses to delete them, and even when it is told to forget them they stay with AWS.
+func (b *networkBuilder) addresses() error {
+	for i := range b.config.addresses() {
+		if len(b.config.eipAllocationIDs) > 0 {
+			address, err := ec2.GetElasticIp(b.ctx, &ec2.GetElasticIpArgs{Id: &b.config.eipAllocationIDs[i]}, b.inside())
+			if err != nil {
+				return err
+			}
+			b.allocationIDs = append(b.allocationIDs, pulumi.String(b.config.eipAllocationIDs[i]))
+			b.network.egressIPs = append(b.network.egressIPs, pulumi.String(address.PublicIp))
+			continue
+		}
+		address, err := ec2.NewEip(b.ctx, b.name(numbered("egress", i)), &ec2.EipArgs{Domain: pulumi.String("vpc")},
+			b.inside(), pulumi.Protect(true), pulumi.RetainOnDelete(true))
+		if err != nil {
+			return err
+		}
+		b.allocationIDs = append(b.allocationIDs, address.AllocationId)
+		b.network.egressIPs = append(b.network.egressIPs, address.PublicIp)
+	}
+	return nil
+}
+
+// wayOut puts the addresses to use and leads the private subnets there.
+func (b *networkBuilder) wayOut() error {
+	for i, table := range b.privateTables {
+		to := &ec2.RouteArgs{RouteTableId: table.ID(), DestinationCidrBlock: pulumi.String(anywhere)}
+		if b.config.egress == egressNATInstance {
+			instance, err := b.natInstance()
+			if err != nil {
+				return err
+			}
+			to.NetworkInterfaceId = instance.PrimaryNetworkInterfaceId
+			b.network.natInstanceID = instance.ID()
+		} else {
+			gateway, err := ec2.NewNatGateway(b.ctx, b.name(numbered("nat", i)), &ec2.NatGatewayArgs{
+				SubnetId: b.public[i].ID(), AllocationId: b.allocationIDs[i].ToStringOutput().ToStringPtrOutput(),
+			},
+				b.inside(), pulumi.DependsOn([]pulumi.Resource{b.publicRoute}),
+				// The address can be at one gateway only, so a new one has to wait until the old one has let go of it.
+				pulumi.DeleteBeforeReplace(true))
+			if err != nil {
+				return err
+			}
+			to.NatGatewayId = gateway.ID()
+			b.network.natGatewayIDs = append(b.network.natGatewayIDs, gateway.ID())
+		}
+		route, err := ec2.NewRoute(b.ctx, b.name(numbered("private", i)), to, b.inside())
+		if err != nil {
+			return err
+		}
+		b.routes = append(b.routes, route)
+	}
+	return nil
+}
+
+// securityGroup lets the functions call HTTPS servers and look up names, and lets nobody in.
+func (b *networkBuilder) securityGroup() error {
+	group, err := ec2.NewSecurityGroup(b.ctx, b.name("functions"), &ec2.SecurityGroupArgs{
+		VpcId: b.vpcID, Description: pulumi.String("sms-api functions: HTTPS out, nothing in"),
+		Egress: ec2.SecurityGroupEgressArray{https("Aligo and AWS"), b.nameLookups("udp"), b.nameLookups("tcp")},
+	}, b.inside(), slowly())
+	if err != nil {
+		return err
+	}
+	b.network.securityGroupIDs = pulumi.StringArray{group.ID()}
+	return nil
+}
+
+// https is the rule for calls to HTTPS servers.
+func https(description string) ec2.SecurityGroupEgressArgs {
+	return ec2.SecurityGroupEgressArgs{
+		Description: pulumi.String(description), Protocol: pulumi.String("tcp"),
+		FromPort: pulumi.Int(443), ToPort: pulumi.Int(443), CidrBlocks: pulumi.ToStringArray([]string{anywhere}),
+	}
+}
+
+// nameLookups is the rule for the VPC's own resolver.
+func (b *networkBuilder) nameLookups(protocol string) ec2.SecurityGroupEgressArgs {
+	return ec2.SecurityGroupEgressArgs{
+		Description: pulumi.String("resolver of the VPC"), Protocol: pulumi.String(protocol),
+		FromPort: pulumi.Int(53), ToPort: pulumi.Int(53), CidrBlocks: pulumi.ToStringArray([]string{b.vpcCIDR}),
+	}
+}
+
+// reachability describes the way from a network interface such as the functions have, in each private subnet, to the
+// internet. The description is free; the analysis costs money each time it is made.
+// https://docs.aws.amazon.com/vpc/latest/reachability/what-is-reachability-analyzer.html
+func (b *networkBuilder) reachability() error {
+	if b.config.egress == egressNATInstance {
+		return nil
+	}
+	for i, subnet := range b.private {
+		name := b.name("reachability-" + b.zones[i][len(b.zones[i])-1:])
+		probe, err := ec2.NewNetworkInterface(b.ctx, name, &ec2.NetworkInterfaceArgs{
+			Description: pulumi.String("where Reachability Analyzer starts; carries no traffic"),
+			SubnetId:    subnet.ID(), SecurityGroups: b.network.securityGroupIDs,
+		}, b.inside())
+		if err != nil {
+			return err
+		}
+		path, err := ec2.NewNetworkInsightsPath(b.ctx, name, &ec2.NetworkInsightsPathArgs{
+			Source: probe.ID(), Destination: b.gatewayID.ToStringOutput().ToStringPtrOutput(),
+			Protocol: pulumi.String("tcp"), DestinationPort: pulumi.Int(443),
+		}, b.inside())
+		if err != nil {
+			return err
+		}
+		if !b.config.analyse {
+			continue
+		}
+		analysis, err := ec2.NewNetworkInsightsAnalysis(b.ctx, name, &ec2.NetworkInsightsAnalysisArgs{
+			NetworkInsightsPathId: path.ID(), WaitForCompletion: pulumi.Bool(true),
+		}, b.inside(), pulumi.DependsOn(b.routes))
+		if err != nil {
+			return err
+		}
+		b.network.reachable = append(b.network.reachable, analysis.PathFound)
+	}
+	return nil
+}
+
+// natInstanceSetup makes the instance forward what the private subnets send.
+//
+//go:embed natinstance.sh
+var natInstanceSetup string
+
+// natInstance makes one small machine that does what a NAT gateway does, for a tenth of the price and without its
+// availability: while it is broken or replaced, nothing gets out.
+// https://docs.aws.amazon.com/vpc/latest/userguide/work-with-nat-instances.html
+func (b *networkBuilder) natInstance() (*ec2.Instance, error) {
+	image, err := ssm.LookupParameter(b.ctx, &ssm.LookupParameterArgs{
+		Name: "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64",
+	}, b.inside())
+	if err != nil {
+		return nil, err
+	}
+	group, err := ec2.NewSecurityGroup(b.ctx, b.name("nat"), &ec2.SecurityGroupArgs{
+		VpcId: b.vpcID, Description: pulumi.String("sms-api NAT instance: HTTPS of the functions"),
+		Ingress: ec2.SecurityGroupIngressArray{ec2.SecurityGroupIngressArgs{
+			Description: pulumi.String("functions"), Protocol: pulumi.String("tcp"),
+			FromPort: pulumi.Int(443), ToPort: pulumi.Int(443), CidrBlocks: pulumi.ToStringArray(b.privateBlocks),
+		}},
+		Egress: ec2.SecurityGroupEgressArray{https("calls of the functions, package updates"), b.nameLookups("udp"), b.nameLookups("tcp")},
+	}, b.inside())
+	if err != nil {
+		return nil, err
+	}
+	instance, err := ec2.NewInstance(b.ctx, b.name("nat"), &ec2.InstanceArgs{
+		Ami:                 pulumi.String(image.Value),
+		InstanceType:        pulumi.String("t4g.nano"),
+		SubnetId:            b.public[0].ID(),
+		VpcSecurityGroupIds: pulumi.StringArray{group.ID()},
+		// The first boot installs a package before the fixed address is there.
+		AssociatePublicIpAddress: pulumi.Bool(true),
+		SourceDestCheck:          pulumi.Bool(false),
+		MetadataOptions:          ec2.InstanceMetadataOptionsArgs{HttpTokens: pulumi.String("required")},
+		RootBlockDevice: ec2.InstanceRootBlockDeviceArgs{
+			Encrypted: pulumi.Bool(true), VolumeType: pulumi.String("gp3"), VolumeSize: pulumi.Int(8),
+		},
+		UserData:                pulumi.String(natInstanceSetup),
+		UserDataReplaceOnChange: pulumi.Bool(true),
+	},
+		b.inside(), pulumi.DependsOn([]pulumi.Resource{b.publicRoute}),
+		// Amazon publishes a new image every few weeks; that alone is no reason to interrupt the way out.
+		pulumi.IgnoreChanges([]string{"ami"}))
+	if err != nil {
+		return nil, err
+	}
+	_, err = ec2.NewEipAssociation(b.ctx, b.name("nat"), &ec2.EipAssociationArgs{
+		AllocationId: b.allocationIDs[0].ToStringOutput().ToStringPtrOutput(), InstanceId: instance.ID(), AllowReassociation: pulumi.Bool(true),
+	}, b.inside())
+	return instance, err
+}
+
+// quarters divides a block into four.
+func quarters(block netip.Prefix) []string {
+	var parts []string
+	first := block.Addr().As4()
+	for i := range uint32(4) {
+		var address [4]byte
+		binary.BigEndian.PutUint32(address[:], binary.BigEndian.Uint32(first[:])+i<<(30-block.Bits()))
+		parts = append(parts, netip.PrefixFrom(netip.AddrFrom4(address), block.Bits()+2).String())
+	}
+	return parts
+}

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"strings"
+
+	"github.com/pulumi/pulumi-aws/sdk/v7/go/aws/cloudwatch"
+	"github.com/pulumi/pulumi-aws/sdk/v7/go/aws/iam"
+	"github.com/pulumi/pulumi-aws/sdk/v7/go/aws/sfn"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"sms-api/statemachine"
+)
+
+// workflow is the state machine that delivers messages.
+type workflow struct {
+	pulumi.ResourceState
+	machine *sfn.StateMachine
+	// alias is what executions are started with: it points to the version that was deployed last.
+	alias    *sfn.Alias
+	logGroup *cloudwatch.LogGroup
+}
+
+type workflowArgs struct {
+	config                             config
+	account                            account
+	key                                encryptionKey
+	bus                                *cloudwatch.EventBus
+	alimtalk, sms, receipts, reconcile *function
+}
+
+func newWorkflow(ctx *pulumi.Context, args workflowArgs) (*workflow, error) {
+	name := args.config.prefix + "-dispatch"
+	w := &workflow{}
+	if err := ctx.RegisterComponentResource("sms-api:index:Workflow", args.config.prefix+"-workflow", w); err != nil {
+		return nil, err
+	}
+	var err error
+	// Below /aws/vendedlogs/ no resource policy is needed, and those are limited to ten in a region.
+	// https://docs.aws.amazon.com/step-functions/latest/dg/bp-cwl.html
+	w.logGroup, err = newLogGroup(ctx, w, name, "/aws/vendedlogs/states/"+name, args.config.logRetention, args.key)
+	if err != nil {
+		return nil, err
+	}
+	statements := []iam.GetPolicyDocumentStatementInput{
+		allow(pulumi.StringArray{args.alimtalk.Arn, args.sms.Arn, args.receipts.Arn, args.reconcile.Arn}, "lambda:InvokeFunction"),
+		allow(pulumi.StringArray{args.bus.Arn}, "events:PutEvents"),
+		// https://docs.aws.amazon.com/step-functions/latest/dg/xray-iam.html
+		allow(anything(), "xray:PutTraceSegments", "xray:PutTelemetryRecords", "xray:GetSamplingRules", "xray:GetSamplingTargets"),
+		// Log deliveries have no ARNs: https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html
+		allow(anything(), "logs:CreateLogDelivery", "logs:GetLogDelivery", "logs:UpdateLogDelivery", "logs:DeleteLogDelivery",
+			"logs:ListLogDeliveries", "logs:PutResourcePolicy", "logs:DescribeResourcePolicies", "logs:DescribeLogGroups"),
+	}
+	here := pulumi.ToStringArray([]string{args.account.id})
+	role, policy, err := newRole(ctx, w, name, "The state machine "+name+" of sms-api",
+		when(by(iam.GetPolicyDocumentStatementArgs{Actions: pulumi.ToStringArray([]string{"sts:AssumeRole"})}, "states.amazonaws.com"),
+			"StringEquals", "aws:SourceAccount", here),
+		append(statements, args.key.use()...)...)
+	if err != nil {
+		return nil, err
+	}
+	definition := pulumi.All(args.alimtalk.Arn, args.sms.Arn, args.receipts.Arn, args.reconcile.Arn, args.bus.Name).ApplyT(func(all []any) (string, error) {
+		return statemachine.Definition(statemachine.Resources{
+			AlimTalkFunction: all[0].(string), SMSFunction: all[1].(string), ReceiptsFunction: all[2].(string),
+			ReconcileFunction: all[3].(string), EventBus: all[4].(string),
+		})
+	}).(pulumi.StringOutput)
+	machine := &sfn.StateMachineArgs{
+		Name:       pulumi.String(name),
+		Type:       pulumi.String("STANDARD"),
+		RoleArn:    role.Arn,
+		Definition: definition,
+		Publish:    pulumi.Bool(true),
+		LoggingConfiguration: sfn.StateMachineLoggingConfigurationArgs{
+			Level: pulumi.String(args.config.workflowLog),
+			// The input of an execution is a message, with numbers and texts.
+			IncludeExecutionData: pulumi.Bool(false),
+			LogDestination:       pulumi.Sprintf("%s:*", w.logGroup.Arn),
+		},
+		TracingConfiguration: sfn.StateMachineTracingConfigurationArgs{Enabled: pulumi.Bool(true)},
+	}
+	if args.key.arn != nil {
+		machine.EncryptionConfiguration = sfn.StateMachineEncryptionConfigurationArgs{
+			Type: pulumi.String("CUSTOMER_MANAGED_KMS_KEY"), KmsKeyId: args.key.arn.ToStringOutput().ToStringPtrOutput(), KmsDataKeyReusePeriodSeconds: pulumi.Int(900),
+		}
+	}
+	w.machine, err = sfn.NewStateMachine(ctx, name, machine, pulumi.Parent(w), pulumi.DependsOn([]pulumi.Resource{policy}),
+		// Deletion waits for the executions that are still running; a scheduled message is one for up to 90 days.
+		pulumi.Timeouts(&pulumi.CustomTimeouts{Delete: "20m"}))
+	if err != nil {
+		return nil, err
+	}
+	w.alias, err = sfn.NewAlias(ctx, name, &sfn.AliasArgs{
+		Name:        pulumi.String("live"),
+		Description: pulumi.String("What new messages are started with"),
+		RoutingConfigurations: sfn.AliasRoutingConfigurationArray{sfn.AliasRoutingConfigurationArgs{
+			StateMachineVersionArn: w.machine.StateMachineVersionArn, Weight: pulumi.Int(100),
+		}},
+	}, pulumi.Parent(w))
+	if err != nil {
+		return nil, err
+	}
+	return w, ctx.RegisterResourceOutputs(w, pulumi.Map{"stateMachineArn": w.machine.Arn})
+}
+
+// executions are the ARNs of all executions of the machine. Executions get their names from messages, so no policy can
+// list them: https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsstepfunctions.html
+func (w *workflow) executions() pulumi.StringArray {
+	return pulumi.StringArray{w.machine.Arn.ApplyT(func(arn string) string {
+		return strings.Replace(arn, ":stateMachine:", ":execution:", 1) + ":*"
+	}).(pulumi.StringOutput)}
+}
+
+// start lets a function start executions, by the alias.
+func (w *workflow) start() iam.GetPolicyDocumentStatementArgs {
+	return allow(pulumi.StringArray{w.machine.Arn, w.alias.Arn}, "states:StartExecution")
+}
