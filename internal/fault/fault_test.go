@@ -1,0 +1,77 @@
+package fault_test
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-lambda-go/lambda/messages"
+
+	"sms-api/internal/fault"
+	"sms-api/statemachine"
+)
+
+var faults = map[string]error{
+	fault.NameTransient:     &fault.Transient{Reason: "r"},
+	fault.NameAmbiguous:     &fault.Ambiguous{Reason: "r"},
+	fault.NameRejected:      &fault.Rejected{Reason: "r"},
+	fault.NameNotConfigured: &fault.NotConfigured{Cause: "ip", Reason: "r"},
+	fault.NameInvalid:       &fault.Invalid{Reason: "r"},
+	fault.NameExpired:       &fault.Expired{Reason: "r"},
+}
+
+func TestLambdaReportsTheNamesThatTheStateMachineMatches(t *testing.T) {
+	t.Parallel()
+	for name, err := range faults {
+		handler := lambda.NewHandler(func(context.Context) (string, error) { return "", err })
+		var report messages.InvokeResponse
+		if e := lambda.NewFunction(handler).Invoke(&messages.InvokeRequest{Payload: []byte("{}")}, &report); e != nil {
+			t.Fatal(e)
+		}
+		if report.Error == nil || report.Error.Type != name || report.Error.Message != err.Error() {
+			t.Errorf("%s is reported as %+v", name, report.Error)
+		}
+	}
+}
+
+func TestTheStateMachineMatchesOnlyTheseAndAWSsErrors(t *testing.T) {
+	t.Parallel()
+	r := statemachine.Resources{AlimTalkFunction: "a", SMSFunction: "b", ReceiptsFunction: "c", ReconcileFunction: "d", EventBus: "e"}
+	definition, err := statemachine.Definition(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var machine struct {
+		States map[string]struct {
+			Retry, Catch []struct{ ErrorEquals []string }
+		}
+	}
+	if err := json.Unmarshal([]byte(definition), &machine); err != nil {
+		t.Fatal(err)
+	}
+	for state, s := range machine.States {
+		for _, rule := range slices.Concat(s.Retry, s.Catch) {
+			for _, name := range rule.ErrorEquals {
+				if _, ours := faults[name]; !ours && !strings.HasPrefix(name, "Lambda.") && !strings.HasPrefix(name, "States.") {
+					t.Errorf("%s matches %q, which nobody raises", state, name)
+				}
+			}
+		}
+	}
+}
+
+func TestNotSentIsOnlyWhatSurelyWasNot(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]bool{
+		"Transient": true, "Rejected": true, "Lambda.TooManyRequestsException": true,
+		"Ambiguous": false, "States.Timeout": false, "Lambda.Unknown": false, "Sandbox.Timedout": false, "Runtime.ExitError": false,
+		"Lambda.ServiceException": false, "Lambda.SdkClientException": false, "": false,
+	} {
+		if got := fault.NotSent(name); got != want {
+			t.Errorf("NotSent(%q) = %v, want %v", name, got, want)
+		}
+	}
+}
