@@ -36,7 +36,7 @@ const (
 	defaultAge      = 24 * time.Hour
 )
 
-// Pauses between attempts double from firstPause to longestPause; with 185 attempts they fill about a day.
+// Pauses between attempts double from firstPause to longestPause; 185 attempts take about 22 hours with them.
 const (
 	firstPause   = time.Second
 	longestPause = 10 * time.Minute
@@ -484,9 +484,9 @@ func (b *Bus) PutTargets(ruleName string, targets ...Target) error {
 		if retry.Attempts < 0 || retry.Attempts > defaultAttempts || retry.Age < time.Minute || retry.Age > defaultAge {
 			return &Error{"ValidationException", fmt.Sprintf("Target %s: RetryPolicy must have 0 to 185 attempts and an age of 1 minute to 24 hours.", t.ID)}
 		}
-		build, err := t.Input.compile()
+		build, err := t.Input.compile(t.ID)
 		if err != nil {
-			return &Error{"ValidationException", fmt.Sprintf("Target %s: %v", t.ID, err)}
+			return err
 		}
 		compiled[t.ID] = &target{Target: t, retry: retry, build: build}
 	}

@@ -60,7 +60,11 @@ type occasion struct {
 // builder makes what a target receives.
 type builder func(occasion) (json.RawMessage, error)
 
-func (in Input) compile() (builder, error) {
+// compile checks an input; target is the ID of the target that has it.
+func (in Input) compile(target string) (builder, error) {
+	refuse := func(format string, args ...any) (builder, error) {
+		return nil, &Error{"ValidationException", fmt.Sprintf(format, args...)}
+	}
 	set := 0
 	for _, given := range []bool{in.Constant != "", in.Path != "", in.Transformer != nil} {
 		if given {
@@ -69,16 +73,16 @@ func (in Input) compile() (builder, error) {
 	}
 	switch {
 	case set > 1:
-		return nil, fmt.Errorf("only one of Input, InputPath, or InputTransformer must be provided")
+		return refuse("Only one of Input, InputPath, or InputTransformer must be provided for target %s.", target)
 	case in.Constant != "":
 		if !json.Valid([]byte(in.Constant)) {
-			return nil, fmt.Errorf("JSON syntax error in input")
+			return refuse("JSON syntax error in input for target %s.", target)
 		}
 		return func(occasion) (json.RawMessage, error) { return json.RawMessage(in.Constant), nil }, nil
 	case in.Path != "":
 		path, err := parsePath(in.Path)
 		if err != nil {
-			return nil, fmt.Errorf("input path: %w", err)
+			return refuse("InputPath for target %s is invalid: %v.", target, err)
 		}
 		return func(o occasion) (json.RawMessage, error) {
 			root, err := decode(o.event)
@@ -92,7 +96,11 @@ func (in Input) compile() (builder, error) {
 			return marshal(value)
 		}, nil
 	case in.Transformer != nil:
-		return in.Transformer.compile()
+		build, err := in.Transformer.compile()
+		if err != nil {
+			return refuse("InputTransformer for target %s is invalid: %v.", target, err)
+		}
+		return build, nil
 	}
 	return func(o occasion) (json.RawMessage, error) { return o.event, nil }, nil
 }
@@ -113,7 +121,7 @@ func (t *Transformer) compile() (builder, error) {
 	for _, name := range slices.Sorted(maps.Keys(t.PathsMap)) {
 		switch {
 		case strings.HasPrefix(strings.ToLower(name), "aws."):
-			return nil, fmt.Errorf("input paths map: variable %q: names that start with AWS. are reserved", name)
+			return nil, fmt.Errorf("input paths map: variable %q: names that start with aws. are reserved", name)
 		case !isVariable(name):
 			return nil, fmt.Errorf("input paths map: variable %q: letters, digits, dashes and underscores are allowed", name)
 		case len(t.PathsMap[name]) > maxInputPath:
@@ -154,10 +162,10 @@ func parseTemplate(template string, paths map[string]path) ([]part, error) {
 		if name, _, ok := strings.Cut(template[i+1:], ">"); c == '<' && ok && isVariable(name) {
 			known := slices.Contains([]string{ruleARNVariable, ruleNameVariable, ingestionVariable, eventVariable, eventJSONVariable}, name)
 			if _, defined := paths[name]; !known && !defined {
-				return nil, fmt.Errorf("placeholder <%s> is not in the input paths map", name)
+				return nil, fmt.Errorf("invalid placeholder %s: it is not in the input paths map", name)
 			}
 			if quoted && (name == eventVariable || name == eventJSONVariable) {
-				return nil, fmt.Errorf("placeholder <%s> can only be the value of a field, not stand inside a string", name)
+				return nil, fmt.Errorf("invalid placeholder %s: it can only be a field's value, not stand inside a string", name)
 			}
 			parts = append(parts, part{text: text.String(), variable: name, quoted: quoted})
 			text.Reset()
@@ -210,7 +218,10 @@ func render(parts []part, paths map[string]path, o occasion) (json.RawMessage, e
 			value = root
 		case eventVariable:
 			if fields, isObject := root.(map[string]any); isObject {
+				// EventBridge spells detail-type in another way here.
 				fields = maps.Clone(fields)
+				fields["detailType"] = fields["detail-type"]
+				delete(fields, "detail-type")
 				delete(fields, "detail")
 				value = fields
 			}

@@ -71,7 +71,13 @@ func (f *flattener) add(path string, value any, in []element) {
 		f.arrays++
 		array := f.arrays
 		for i, value := range value {
-			f.add(path, value, append(slices.Clone(in), element{array, i}))
+			switch value.(type) {
+			case map[string]any, []any:
+				f.add(path, value, append(slices.Clone(in), element{array, i}))
+			default:
+				// The scalars of an array go with all of its elements.
+				f.add(path, value, in)
+			}
 		}
 	default:
 		l := leaf{value: value, in: in}
