@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"mime"
@@ -18,7 +19,9 @@ import (
 	"strings"
 	"time"
 
+	"sms-api/internal/aligo"
 	"sms-api/internal/execution"
+	"sms-api/internal/intake/contract"
 	"sms-api/internal/message"
 )
 
@@ -55,8 +58,18 @@ type API struct {
 	Identify func(*http.Request) (Caller, error)
 	// MaxRecipients is how many recipients a message of a caller without the scope messages:text may have.
 	MaxRecipients int
-	Now           func() time.Time
-	Log           *slog.Logger
+	// Templates are checked against when they can be had.
+	Templates templates
+	Wallet    wallet
+	Now       func() time.Time
+	Log       *slog.Logger
+
+	pause pause
+}
+
+// wallet is what the API calls of *aligo.Client.
+type wallet interface {
+	HeartInfo(ctx context.Context) (aligo.Balance, error)
 }
 
 // maxBody bounds request bodies, in bytes. A message of message.MaxSize has at most three times as many when every
@@ -76,6 +89,10 @@ func (a *API) routes() []route {
 		{http.MethodPost, "/v1/messages", ScopeSend, a.postMessage},
 		{http.MethodGet, "/v1/messages/{id}", ScopeRead, a.getMessage},
 		{http.MethodDelete, "/v1/messages/{id}", ScopeSend, a.deleteMessage},
+		{http.MethodGet, "/v1/templates", ScopeSend, a.getTemplates},
+		{http.MethodGet, "/v1/templates/{code}", ScopeSend, a.getTemplate},
+		{http.MethodGet, "/v1/balance", ScopeText, a.getBalance},
+		{http.MethodGet, "/v1/openapi.json", "", a.getContract},
 	}
 }
 
@@ -156,16 +173,20 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 		a.Log.LogAttrs(r.Context(), slog.LevelInfo, "request refused", slog.String("problem", p.Type), slog.Int("errors", len(p.Errors)))
 	}
 	w.Header().Set("Cache-Control", "no-store")
-	a.write(w, r, p.Status, "application/problem+json", p)
+	a.writeJSON(w, r, p.Status, "application/problem+json", p)
 }
 
-func (a *API) write(w http.ResponseWriter, r *http.Request, status int, contentType string, v any) {
+func (a *API) writeJSON(w http.ResponseWriter, r *http.Request, status int, contentType string, v any) {
 	body, err := json.Marshal(v)
 	if err != nil {
 		a.Log.LogAttrs(r.Context(), slog.LevelError, "response not written", slog.String("error", err.Error()))
 		w.WriteHeader(http.StatusInternalServerError)
 		return
 	}
+	a.write(w, r, status, contentType, body)
+}
+
+func (a *API) write(w http.ResponseWriter, r *http.Request, status int, contentType string, body []byte) {
 	w.Header().Set("Content-Type", contentType)
 	w.WriteHeader(status)
 	if r.Method != http.MethodHead {
@@ -177,7 +198,7 @@ func (a *API) write(w http.ResponseWriter, r *http.Request, status int, contentT
 func (a *API) writeCacheable(w http.ResponseWriter, r *http.Request, v any) error {
 	body, err := json.Marshal(v)
 	if err != nil {
-		return err
+		return fmt.Errorf("write the response: %w", err)
 	}
 	sum := sha256.Sum256(body)
 	tag := `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
@@ -189,7 +210,7 @@ func (a *API) writeCacheable(w http.ResponseWriter, r *http.Request, v any) erro
 			return nil
 		}
 	}
-	a.write(w, r, http.StatusOK, "application/json", json.RawMessage(body))
+	a.write(w, r, http.StatusOK, "application/json", body)
 	return nil
 }
 
@@ -220,7 +241,10 @@ func (a *API) postMessage(w http.ResponseWriter, r *http.Request, caller Caller)
 		}
 		s.frontend = &message.Frontend{MaxRecipients: a.MaxRecipients}
 	}
-	d := door{executions: a.Executions, now: a.Now, log: a.Log}
+	d := door{
+		executions: a.Executions, now: a.Now,
+		check: templateCheck{templates: a.Templates, now: a.Now, log: a.Log, pause: &a.pause},
+	}
 	m, replayed, err := d.submit(r.Context(), request, s)
 	if err != nil {
 		return err
@@ -236,7 +260,7 @@ func (a *API) postMessage(w http.ResponseWriter, r *http.Request, caller Caller)
 	} else {
 		w.Header().Set("Retry-After", strconv.Itoa(wait(message.Sending, m, a.Now())))
 	}
-	a.write(w, r, status, "application/json", Accepted{ID: m.ID, Status: "accepted"})
+	a.writeJSON(w, r, status, "application/json", Accepted{ID: m.ID, Status: "accepted"})
 	return nil
 }
 
@@ -329,7 +353,7 @@ func (a *API) deleteMessage(w http.ResponseWriter, r *http.Request, caller Calle
 	}
 	a.Log.LogAttrs(r.Context(), slog.LevelInfo, "message cancelled", slog.String("message", m.ID), slog.String("caller", caller.ID))
 	w.Header().Set("Cache-Control", "no-store")
-	a.write(w, r, http.StatusOK, "application/json", o)
+	a.writeJSON(w, r, http.StatusOK, "application/json", o)
 	return nil
 }
 
@@ -367,4 +391,11 @@ func wait(s message.MessageStatus, m message.Message, now time.Time) int {
 		return 15
 	}
 	return 60
+}
+
+func (a *API) getContract(w http.ResponseWriter, r *http.Request, _ Caller) error {
+	// As it is written: people read it, too.
+	w.Header().Set("Cache-Control", "public, max-age=300")
+	a.write(w, r, http.StatusOK, "application/json", []byte(contract.OpenAPI()))
+	return nil
 }

@@ -9,7 +9,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"strconv"
 	"strings"
 	"time"
@@ -29,8 +28,8 @@ type starter interface {
 // door is what both ways in have in common.
 type door struct {
 	executions starter
+	check      templateCheck
 	now        func() time.Time
-	log        *slog.Logger
 }
 
 // submission is who asks for a message, and how.
@@ -89,6 +88,9 @@ func (d *door) accept(ctx context.Context, r message.Request, a message.Acceptan
 	}
 	if len(input) > message.MaxSize {
 		return message.Message{}, problemTooLarge("the message with its defaults filled in", len(input), message.MaxSize)
+	}
+	if problems = d.check.message(ctx, m); len(problems) > 0 {
+		return message.Message{}, problemInvalid(problems)
 	}
 	return m, nil
 }

@@ -29,8 +29,12 @@ type Events struct {
 	Bus        bus
 	// EventBusName is where MessageRejected goes.
 	EventBusName string
-	Now          func() time.Time
-	Log          *slog.Logger
+	// Templates are checked against when they can be had.
+	Templates templates
+	Now       func() time.Time
+	Log       *slog.Logger
+
+	pause pause
 }
 
 // Rejection is the detail of a MessageRejected event.
@@ -49,7 +53,7 @@ func (e *Events) Handle(ctx context.Context, event events.EventBridgeEvent) erro
 	if event.DetailType != statemachine.DetailTypeRequested {
 		return fmt.Errorf("event %q has the detail-type %q, not %s: the rule is wrong", event.ID, event.DetailType, statemachine.DetailTypeRequested)
 	}
-	d := door{executions: e.Executions, now: e.Now, log: e.Log}
+	d := door{executions: e.Executions, check: templateCheck{templates: e.Templates, now: e.Now, log: e.Log, pause: &e.pause}, now: e.Now}
 	r, err := message.DecodeEvent(event.Detail)
 	key := r.IdempotencyKey
 	if key == "" {

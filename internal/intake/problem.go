@@ -95,6 +95,10 @@ func problemNoMessage() *Problem {
 	return problem(http.StatusNotFound, "message-not-found", "There is no such message", "the caller has no message with this id; messages are kept for 90 days")
 }
 
+func problemNoTemplate() *Problem {
+	return problem(http.StatusNotFound, "template-not-found", "There is no such template", "the account has no approved template with this code")
+}
+
 func problemNotCancellable(reason string) *Problem {
 	return problem(http.StatusConflict, "not-cancellable", "The message cannot be cancelled", "%s", reason)
 }

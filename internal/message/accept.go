@@ -235,7 +235,7 @@ func (c *checker) text(pointer, text string) {
 		c.add(at, format, args...)
 	}
 	if bad := Unencodable(text); len(bad) > 0 {
-		wrong(pointer, "%s", unencodableDetail(bad))
+		wrong(pointer, "%s", UnencodableDetail(bad))
 	}
 	if strings.Count(text, "#{") != len(placeholder.FindAllString(text, -1)) {
 		wrong(pointer, "has a #{ that does not begin a placeholder such as #{%s}", NamePlaceholder)
@@ -262,7 +262,7 @@ func (c *checker) text(pointer, text string) {
 		for _, name := range names {
 			if bad := Unencodable(values[name]); len(bad) > 0 {
 				encodable = false
-				c.add(r.valuePointer(i, name), "%s", unencodableDetail(bad))
+				c.add(r.ValuePointer(i, name), "%s", UnencodableDetail(bad))
 			}
 		}
 		if !fine || !encodable || err != nil {
@@ -280,7 +280,7 @@ func (c *checker) text(pointer, text string) {
 // title checks the title of an LMS, which is one for all recipients.
 func (c *checker) title(pointer, title string) {
 	if bad := Unencodable(title); len(bad) > 0 {
-		c.add(pointer, "%s", unencodableDetail(bad))
+		c.add(pointer, "%s", UnencodableDetail(bad))
 		return
 	}
 	if n := CP949Len(title); n > MaxTitle {
@@ -291,8 +291,8 @@ func (c *checker) title(pointer, title string) {
 	}
 }
 
-// unencodableDetail names the first few characters that a phone would show as "?".
-func unencodableDetail(bad []BadRune) string {
+// UnencodableDetail names the first few characters that a phone would show as "?".
+func UnencodableDetail(bad []BadRune) string {
 	var b strings.Builder
 	b.WriteString("SMS cannot carry ")
 	for i, r := range bad {
@@ -312,8 +312,8 @@ func recipientPointer(i int, tokens ...string) string {
 	return Pointer("/recipients/"+strconv.Itoa(i), tokens...)
 }
 
-// valuePointer points to where a placeholder's value was written.
-func (r Recipient) valuePointer(i int, name string) string {
+// ValuePointer points to where the value of a placeholder of recipient i was written.
+func (r Recipient) ValuePointer(i int, name string) string {
 	if _, given := r.Variables[name]; !given && name == NamePlaceholder && r.Name != "" {
 		return recipientPointer(i, "name")
 	}

@@ -12,10 +12,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/awslabs/aws-lambda-go-api-proxy/httpadapter"
 
-	"sms-api/internal/awsenv"
 	"sms-api/internal/execution"
 	"sms-api/internal/intake"
 	"sms-api/internal/logging"
+	"sms-api/internal/settings"
 )
 
 func main() {
@@ -28,21 +28,26 @@ func main() {
 	lambda.Start(httpadapter.NewV2(api.Handler()).ProxyWithContext)
 }
 
+// setUp reads the environment: UNTRUSTED_MAX_RECIPIENTS is how many recipients a message of a caller without the scope
+// messages:text may have.
 func setUp(log *slog.Logger) (*intake.API, error) {
-	config, err := awsenv.Config()
+	s, err := settings.FromEnvironment()
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("settings: %w", err)
 	}
-	maxRecipients := 1
-	if s := os.Getenv("UNTRUSTED_MAX_RECIPIENTS"); s != "" {
-		if maxRecipients, err = strconv.Atoi(s); err != nil || maxRecipients < 0 {
-			return nil, fmt.Errorf("UNTRUSTED_MAX_RECIPIENTS is %q, not a number of recipients", s)
+	recipients := 1
+	if v := os.Getenv("UNTRUSTED_MAX_RECIPIENTS"); v != "" {
+		if recipients, err = strconv.Atoi(v); err != nil || recipients < 1 {
+			return nil, fmt.Errorf("UNTRUSTED_MAX_RECIPIENTS is %q, not a number of recipients", v)
 		}
 	}
+	client, templates := s.Aligo()
 	return &intake.API{
-		Executions:    &execution.Executions{Client: sfn.NewFromConfig(config), StateMachineARN: os.Getenv("STATE_MACHINE_ARN"), Now: time.Now},
+		Executions:    &execution.Executions{Client: sfn.NewFromConfig(s.AWS), StateMachineARN: os.Getenv("STATE_MACHINE_ARN"), Now: time.Now},
 		Identify:      identify,
-		MaxRecipients: maxRecipients,
+		MaxRecipients: recipients,
+		Templates:     templates,
+		Wallet:        client,
 		Now:           time.Now,
 		Log:           log,
 	}, nil

@@ -10,23 +10,25 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 
-	"sms-api/internal/awsenv"
 	"sms-api/internal/execution"
 	"sms-api/internal/intake"
 	"sms-api/internal/logging"
+	"sms-api/internal/settings"
 )
 
 func main() {
 	log := logging.New()
-	config, err := awsenv.Config()
+	s, err := settings.FromEnvironment()
 	if err != nil {
 		log.Error("cannot start", slog.String("error", err.Error()))
 		os.Exit(1)
 	}
+	_, templates := s.Aligo()
 	handler := &intake.Events{
-		Executions:   &execution.Executions{Client: sfn.NewFromConfig(config), StateMachineARN: os.Getenv("STATE_MACHINE_ARN"), Now: time.Now},
-		Bus:          eventbridge.NewFromConfig(config),
+		Executions:   &execution.Executions{Client: sfn.NewFromConfig(s.AWS), StateMachineARN: os.Getenv("STATE_MACHINE_ARN"), Now: time.Now},
+		Bus:          eventbridge.NewFromConfig(s.AWS),
 		EventBusName: os.Getenv("EVENT_BUS_NAME"),
+		Templates:    templates,
 		Now:          time.Now,
 		Log:          log,
 	}
