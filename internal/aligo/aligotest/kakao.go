@@ -1,0 +1,277 @@
+package aligotest
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// failed tells whether an AlimTalk's result means that it was not delivered, and so is not charged.
+func failed(result string) bool {
+	return result != "" && result != "0" && result != "5" && result != stateDelivered
+}
+
+// resultTexts are the rslt_message of the results that the stand-in has.
+func resultText(result string) string {
+	return map[string]string{
+		"0": "성공", "A": "카카오톡 미사용자", "B": "알림톡 차단을 선택한 사용자", "U": "메시지가 템플릿과 일치하지않음", "M": "템플릿을 찾을 수 없음",
+		"1": "발신 프로필 키가 유효하지않음", "L": "메시지 길이 제한 오류", "5": "메시지 발송 후 수신여부 불투명", "t": "메시지가 비어있음",
+	}[result]
+}
+
+func (s *Standin) sendAlimTalk(req *request) object {
+	senderKey, code := req.get("senderkey"), req.get("tpl_code")
+	sender := number(req.get("sender"))
+	switch {
+	case senderKey == "":
+		return refuse(req, 0, -99, textSenderKey)
+	case code == "":
+		return missing(req, "템플릿 코드", "tpl_code")
+	case sender == "":
+		return missing(req, "발신번호", "sender")
+	case !slices.Contains(s.options.Senders, sender):
+		return refuse(req, 0, -99, textSender)
+	case req.get("receiver_501") != "":
+		return refuse(req, 0, -99, "수신번호는 500개까지 가능합니다.")
+	}
+	b := &batch{
+		kind: kindAlimTalk, sender: sender, senderKey: senderKey, template: code, test: req.get("testMode") == "Y",
+		failover: req.get("failover") == "Y", unit: price(kindAlimTalk),
+	}
+	if at := req.get("senddate"); at != "" {
+		var err error
+		if b.reservedFor, err = time.ParseInLocation("20060102150405", at, kst()); err != nil || b.reservedFor.Before(req.now.Add(10*time.Minute)) {
+			return refuse(req, 0, -99, "예약시간은 현재시간으로부터 10분 이후부터 가능합니다.")
+		}
+	}
+	received, refusal := s.alimTalkRows(req, b)
+	if refusal != nil {
+		return refusal
+	}
+	if received == 0 {
+		return missing(req, "수신번호", "receiver_1")
+	}
+	if s.resetFirst(req, b) {
+		return nil
+	}
+	if s.wallet < b.unit*len(b.rows) {
+		return s.refuseBalance(req)
+	}
+	s.accept(b, req.now)
+	if slices.ContainsFunc(b.rows, func(r row) bool { return strings.HasSuffix(r.to, "0005") }) {
+		req.after = FaultResetAfter
+	}
+	req.call.MID, req.call.Recipients, req.call.Accepted = b.mid, len(b.rows), true
+	unit := float64(b.unit) / 10
+	return object{{"code", 0}, {"message", textSent}, {"info", object{
+		{"type", kindAlimTalk}, {"mid", s.nextMID - 1}, {"current", float64(s.wallet) / 10}, {"unit", unit},
+		{"total", unit * float64(len(b.rows))}, {"scnt", len(b.rows)}, {"fcnt", received - len(b.rows)},
+	}}}
+}
+
+// alimTalkRows reads the recipients of a call and tells how many there were, malformed numbers included.
+func (s *Standin) alimTalkRows(req *request, b *batch) (received int, refusal object) {
+	t := s.findTemplate(b.senderKey, b.template)
+	for n := 1; req.form.Has(fmt.Sprintf("receiver_%d", n)); n++ {
+		field := func(name string) string { return req.form.Get(fmt.Sprintf("%s_%d", name, n)) }
+		switch {
+		case field("message") == "":
+			return 0, missing(req, "메시지", fmt.Sprintf("message_%d", n))
+		case field("subject") == "":
+			return 0, missing(req, "제목", fmt.Sprintf("subject_%d", n))
+		case b.failover && field("fmessage") == "":
+			return 0, missing(req, "대체 메시지", fmt.Sprintf("fmessage_%d", n))
+		}
+		received++
+		if b.text == "" {
+			b.text, b.title = field("message"), field("subject")
+		}
+		to := number(field("receiver"))
+		if to == "" {
+			continue
+		}
+		r := row{
+			to: to, text: field("message"), emphasisTitle: field("emtitle"), buttonJSON: field("button"),
+			fallbackText: field("fmessage"), fallbackTitle: field("fsubject"),
+		}
+		r.buttons = readButtons(r.buttonJSON)
+		r.result, r.arrives = s.judge(b, t, r)
+		b.rows = append(b.rows, r)
+	}
+	if req.fault.Kind == FaultPartial {
+		b.rows = b.rows[:(len(b.rows)+1)/2]
+	}
+	return received, nil
+}
+
+// readButtons reads the buttons of a message in either dialect of the vendor.
+func readButtons(text string) []Button {
+	var sent struct {
+		Button []struct {
+			Button
+			M string `json:"linkM"`
+			P string `json:"linkP"`
+			I string `json:"linkI"`
+			A string `json:"linkA"`
+		} `json:"button"`
+	}
+	if err := json.Unmarshal([]byte(text), &sent); err != nil {
+		return nil
+	}
+	var buttons []Button
+	for _, b := range sent.Button {
+		for _, link := range []struct {
+			current *string
+			older   string
+		}{{&b.Mobile, b.M}, {&b.PC, b.P}, {&b.IOS, b.I}, {&b.Android, b.A}} {
+			if *link.current == "" {
+				*link.current = link.older
+			}
+		}
+		buttons = append(buttons, b.Button)
+	}
+	return buttons
+}
+
+// judge decides what becomes of one AlimTalk: what the receipt is going to say, and whether the phone gets it.
+func (s *Standin) judge(b *batch, t *template, r row) (result string, arrives bool) {
+	switch {
+	case !s.knows(b.senderKey):
+		return "1", false
+	case t == nil || !t.approved():
+		return "M", false
+	case utf8.RuneCountInString(r.text) > 1000:
+		return "L", false
+	case !t.fits(r):
+		return "U", false
+	case b.test:
+		return "", false
+	}
+	switch r.to[len(r.to)-4:] {
+	case "0001", "0004", "0007":
+		return "A", false
+	case "0002":
+		return "B", false
+	case "0003":
+		return "", false
+	case "0008":
+		return "5", true
+	}
+	return "0", true
+}
+
+// resetFirst tells whether the call is to be reset because of a number …0006 that has not had its reset yet.
+func (s *Standin) resetFirst(req *request, b *batch) bool {
+	for _, r := range b.rows {
+		if strings.HasSuffix(r.to, "0006") && !s.resetOnce[r.to] {
+			if len(s.resetOnce) >= s.options.Keep {
+				clear(s.resetOnce)
+			}
+			s.resetOnce[r.to] = true
+			req.after = FaultResetBefore
+		}
+	}
+	return req.after == FaultResetBefore
+}
+
+func (s *Standin) alimTalkHistory(req *request) object {
+	all := s.history(true, req.get("startdate"), req.get("enddate"))
+	number, size := req.int("page", 1, 1<<30), s.pageSize(req, "limit", 50)
+	batches, _ := page(all, number, size)
+	var rows []object
+	for _, b := range batches {
+		state := ""
+		if b.cancelled {
+			state = stateCancelled
+		} else if b.reserved() {
+			state = stateReserved
+		}
+		rows = append(rows, object{
+			{"mid", b.mid}, {"type", b.kind}, {"sender", b.sender}, {"msg_count", fmt.Sprint(len(b.rows))}, {"mbody", b.text},
+			{"reserve_date", stamp(b.reservedFor)}, {"reserve_state", state}, {"regdate", stamp(b.acceptedAt)},
+		})
+	}
+	return kakaoPage(arrange(req, rows, nil), number, size, len(all))
+}
+
+// kakaoPage is a page of the Kakao API, whose numbers are strings.
+func kakaoPage(rows []object, number, size, total int) object {
+	return object{
+		{"code", 0}, {"message", textCalled}, {"list", rows}, {"currentPage", fmt.Sprint(number)},
+		{"totalPage", fmt.Sprint((total + size - 1) / size)}, {"totalCount", fmt.Sprint(total)},
+	}
+}
+
+const noTime = "0000-00-00 00:00:00"
+
+func (s *Standin) alimTalkReceipts(req *request) object {
+	if req.get("mid") == "" {
+		return missing(req, "메시지 아이디", "mid")
+	}
+	req.call.MID = req.get("mid")
+	var all []row
+	b := s.byMID[req.get("mid")]
+	if b != nil && b.kind == kindAlimTalk && !b.cancelled {
+		all = b.rows
+	}
+	number, size := req.int("page", 1, 1<<30), s.pageSize(req, "limit", 50)
+	part, _ := page(all, number, size)
+	var rows []object
+	for _, r := range part {
+		rows = append(rows, s.receipt(b, r, req.now))
+	}
+	rows = arrange(req, rows, func(r object) object {
+		id, _ := r[0].value.(string)
+		return r.with(member{"msgid", "Q" + strings.TrimPrefix(id, "Q")}, member{"rsltdate", noTime}, member{"reportdate", noTime},
+			member{"rslt", ""}, member{"rslt_message", ""})
+	})
+	return kakaoPage(rows, number, size, len(all))
+}
+
+// receipt is one row of the detailed history.
+func (s *Standin) receipt(b *batch, r row, now time.Time) object {
+	sent, reported := stamp(b.sentAt), noTime
+	id, result := "Q"+fmt.Sprint(r.id), ""
+	if s.settled(b, now) && r.result != "" && !b.test {
+		id, result, reported = id[1:], r.result, stamp(b.sentAt.Add(s.options.ReceiptDelay))
+	}
+	if !b.fired {
+		sent = noTime
+	}
+	buttons, smid := r.buttonJSON, r.fallbackMID
+	if buttons == "" {
+		buttons = "{}"
+	}
+	if smid == "" {
+		smid = "0"
+	}
+	return object{
+		{"msgid", id}, {"type", b.kind}, {"sender", b.sender}, {"phone", r.to}, {"status", "3"}, {"reqdate", stamp(b.acceptedAt)},
+		{"sentdate", sent}, {"rsltdate", reported}, {"reportdate", reported}, {"rslt", result}, {"rslt_message", resultText(result)},
+		{"message", r.text}, {"button_json", buttons}, {"tpl_code", b.template}, {"senderKey", b.senderKey}, {"smid", smid},
+	}
+}
+
+// successCode is what the balance and cancel calls answer.
+func (s *Standin) successCode() int {
+	if s.options.SuccessZero {
+		return 0
+	}
+	return 1
+}
+
+func (s *Standin) heartInfo(*request) object {
+	return object{{"code", s.successCode()}, {"message", ""}, {"list", object{
+		{"SMS_CNT", s.left(kindSMS)}, {"LMS_CNT", s.left(kindLMS)}, {"MMS_CNT", s.left(kindMMS)}, {"ALT_CNT", s.left(kindAlimTalk)},
+	}}}
+}
+
+func (s *Standin) cancelAlimTalk(req *request) object {
+	if refusal := s.cancel(req, true, -99); refusal != nil {
+		return refusal
+	}
+	return object{{"code", s.successCode()}, {"message", ""}}
+}
