@@ -21,6 +21,8 @@ const (
 
 // AlimTalk is one template for up to 500 recipients, each with a text of its own.
 type AlimTalk struct {
+	unlogged
+
 	// Template is the template's code, such as TX_1234.
 	Template   string
 	Recipients []AlimTalkRecipient
@@ -33,6 +35,8 @@ type AlimTalk struct {
 
 // AlimTalkRecipient is one recipient with what they get. Render makes Text, EmphasisTitle and Buttons from a template.
 type AlimTalkRecipient struct {
+	unlogged
+
 	// To is the number in digits.
 	To string
 	// Name is for the vendor's log only; it may be empty.
@@ -50,6 +54,8 @@ type AlimTalkRecipient struct {
 
 // Button is a button under an AlimTalk. Links may hold what was put into a template's variables.
 type Button struct {
+	unlogged
+
 	Name string
 	// Type is WL (web link), AL (app link), BK (bot keyword), MD (message forward), DS (parcel tracking) or AC (add the
 	// channel).

@@ -47,12 +47,13 @@ func refusalRules() []refusalRule {
 // refusal classifies a failure that the vendor has put into words. Such a call was not accepted.
 func refusal(ep endpoint, code int, text string) (Class, Cause) {
 	text = strings.TrimSpace(text)
-	for _, rule := range refusalRules() {
+	rules := refusalRules()
+	for _, rule := range rules {
 		if rule.text.MatchString(text) {
 			return rule.class, rule.cause
 		}
 	}
-	for _, rule := range refusalRules() {
+	for _, rule := range rules {
 		for _, c := range rule.codes {
 			// -101 is the one code that both APIs were seen to use for the same thing.
 			if c == code && (!ep.kakao || c == -101) {

@@ -128,6 +128,8 @@ func (f *form) mask(text string) string {
 
 // Image is a picture of an MMS or of a template.
 type Image struct {
+	unlogged
+
 	// Name is the file's name; empty means a name after its type. The carriers do not show it.
 	Name string
 	// Data is the file: JPEG, PNG or (for an MMS only) GIF.

@@ -7,6 +7,8 @@ import (
 
 // AlimTalkBatch is one call of SendAlimTalk in the vendor's history.
 type AlimTalkBatch struct {
+	unlogged
+
 	MID string
 	// Type is AT for AlimTalk; FT are the ad messages that this package does not send.
 	Type string

@@ -74,6 +74,8 @@ func (c *Client) RequestProfileAuth(ctx context.Context, channel, phone string) 
 
 // NewProfile is what AddProfile registers.
 type NewProfile struct {
+	unlogged
+
 	// Channel is the search name with @.
 	Channel string
 	// Phone is the administrator's number in digits.

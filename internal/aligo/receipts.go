@@ -119,6 +119,8 @@ func smsResult(state string, at time.Time) Receipt {
 
 // AlimTalkReceipt is what became of one recipient of a call of SendAlimTalk.
 type AlimTalkReceipt struct {
+	unlogged
+
 	// ID is the vendor's msgid without the Q that it begins with while pending.
 	ID string
 	// To is the recipient's number in digits.

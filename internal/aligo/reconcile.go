@@ -18,6 +18,8 @@ const clockSkew = 2 * time.Minute
 
 // Attempt is a send of which nobody knows whether it was accepted.
 type Attempt struct {
+	unlogged
+
 	// Since and Until are when it can have reached the vendor, by our clock; the look-up allows for two minutes of skew.
 	Since, Until time.Time
 	// To are the recipients' numbers in digits.

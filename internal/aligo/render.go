@@ -11,6 +11,8 @@ import (
 
 // Rendered is a template with its variables filled in: what goes into an AlimTalkRecipient.
 type Rendered struct {
+	unlogged
+
 	Text string
 	// EmphasisTitle is empty for templates without one.
 	EmphasisTitle string

@@ -40,6 +40,8 @@ const (
 
 // SMS is one text for up to 1,000 receivers.
 type SMS struct {
+	unlogged
+
 	// Type is required: left to itself the vendor may count a text otherwise than expected, and charge an LMS.
 	Type SMSType
 	// To are the receivers' numbers in digits, each once.
@@ -62,6 +64,8 @@ type SMS struct {
 
 // MassSMS are up to 500 messages of one type, each with its own text.
 type MassSMS struct {
+	unlogged
+
 	Type     SMSType
 	Messages []MassMessage
 	// Title and Images are the same for all; see SMS.
@@ -75,6 +79,8 @@ type MassSMS struct {
 
 // MassMessage is one message of a MassSMS.
 type MassMessage struct {
+	unlogged
+
 	// To is the receiver's number in digits.
 	To   string
 	Text string

@@ -13,6 +13,8 @@ const maxPages = 1000
 
 // SMSBatch is one call of SendSMS or SendMassSMS in the vendor's history.
 type SMSBatch struct {
+	unlogged
+
 	MID  string
 	Type SMSType
 	// Sender is the sender number.
@@ -82,6 +84,8 @@ func (c *Client) SMSHistory(ctx context.Context, page SMSPage) (batches []SMSBat
 
 // SMSReceipt is what became of one receiver of a batch.
 type SMSReceipt struct {
+	unlogged
+
 	// ID is the vendor's mdid.
 	ID   string
 	Type SMSType

@@ -52,7 +52,7 @@ func table() []endpoint {
 	}
 }
 
-// tokenPath is the legacy call that older clients begin with.
+// tokenPath is the legacy call that older clients begin with; the vendor's own npm client leaves the last slash out.
 const tokenPath = "/akv10/token/create/"
 
 func endpoints() []string {
@@ -69,7 +69,9 @@ func (s *Standin) routes() {
 		s.mux.HandleFunc("POST "+e.path+"{$}", func(w http.ResponseWriter, r *http.Request) { s.serve(w, r, e) })
 	}
 	token := endpoint{tokenPath, (*Standin).token}
-	s.mux.HandleFunc("POST "+tokenPath+"{time}/{unit}/{$}", func(w http.ResponseWriter, r *http.Request) { s.serve(w, r, token) })
+	for _, end := range []string{"{time}/{unit}/{$}", "{time}/{unit}"} {
+		s.mux.HandleFunc("POST "+tokenPath+end, func(w http.ResponseWriter, r *http.Request) { s.serve(w, r, token) })
+	}
 	s.mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { htmlPage(w, http.StatusNotFound) })
 	s.controls()
 }

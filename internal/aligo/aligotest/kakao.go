@@ -178,7 +178,8 @@ func (s *Standin) resetFirst(req *request, b *batch) bool {
 }
 
 func (s *Standin) alimTalkHistory(req *request) object {
-	all := s.history(true, req.get("startdate"), req.get("enddate"))
+	// The vendor's table says startdate, its npm client's example start_date.
+	all := s.history(true, orElse(req.get("startdate"), req.get("start_date")), req.get("enddate"))
 	number, size := req.int("page", 1, 1<<30), s.pageSize(req, "limit", 50)
 	batches, _ := page(all, number, size)
 	var rows []object

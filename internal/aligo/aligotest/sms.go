@@ -84,12 +84,6 @@ func smsRow(to, text string) row {
 
 func (s *Standin) send(req *request) object {
 	text := req.form.Get("msg")
-	names := map[string]string{}
-	for _, pair := range strings.Split(req.get("destination"), ",") {
-		if to, name, ok := strings.Cut(pair, "|"); ok {
-			names[number(to)] = name
-		}
-	}
 	receivers := strings.Split(req.get("receiver"), ",")
 	switch {
 	case req.get("receiver") == "":
@@ -100,11 +94,8 @@ func (s *Standin) send(req *request) object {
 		return refuse(req, -99, 0, "수신번호는 1,000개까지 가능합니다.")
 	}
 	texts := make([]string, len(receivers))
-	for i, to := range receivers {
+	for i := range receivers {
 		texts[i] = text
-		if name, ok := names[number(to)]; ok {
-			texts[i] = strings.ReplaceAll(text, "%고객명%", name)
-		}
 	}
 	kind := req.get("msg_type")
 	if kind == "" {
@@ -132,6 +123,21 @@ func (s *Standin) sendMass(req *request) object {
 	return s.acceptSMS(req, kind, texts[0], receivers, texts)
 }
 
+// fillNames puts names in for the only placeholder of the SMS API.
+func fillNames(req *request, receivers, texts []string) {
+	names := map[string]string{}
+	for pair := range strings.SplitSeq(req.get("destination"), ",") {
+		if to, name, ok := strings.Cut(pair, "|"); ok {
+			names[number(to)] = name
+		}
+	}
+	for i, to := range receivers {
+		if name, ok := names[number(to)]; ok {
+			texts[i] = strings.ReplaceAll(texts[i], "%고객명%", name)
+		}
+	}
+}
+
 // acceptSMS does what both sends have in common.
 func (s *Standin) acceptSMS(req *request, kind, text string, receivers, texts []string) object {
 	sender := number(req.get("sender"))
@@ -148,6 +154,7 @@ func (s *Standin) acceptSMS(req *request, kind, text string, receivers, texts []
 	case refusal != nil:
 		return refusal
 	}
+	fillNames(req, receivers, texts)
 	limit := 2000
 	if kind == kindSMS {
 		limit = 90
@@ -212,11 +219,10 @@ func yn(b bool) string {
 func (s *Standin) history(alimTalk bool, from, to string) []*batch {
 	var found []*batch
 	for _, b := range slices.Backward(s.batches) {
-		day := b.acceptedAt.In(kst()).Format("20060102")
-		if (b.kind == kindAlimTalk) != alimTalk || to != "" && day > to {
+		if (b.kind == kindAlimTalk) != alimTalk || to != "" && b.day > to {
 			continue
 		}
-		if from != "" && day < from {
+		if from != "" && b.day < from {
 			break
 		}
 		found = append(found, b)

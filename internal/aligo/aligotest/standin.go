@@ -314,14 +314,16 @@ func (s *Standin) at(t time.Time, b *batch, do func(*batch, time.Time)) {
 type batch struct {
 	mid string
 	// kind is AT, SMS, LMS or MMS.
-	kind                   string
-	sender, senderKey      string
-	template               string
-	text, title            string
-	images                 int
-	test                   bool
-	failover               bool
-	acceptedAt             time.Time
+	kind              string
+	sender, senderKey string
+	template          string
+	text, title       string
+	images            int
+	test              bool
+	failover          bool
+	acceptedAt        time.Time
+	// day is that of acceptedAt in Korea, as 20060102.
+	day                    string
 	reservedFor            time.Time
 	sentAt                 time.Time
 	cancelled, fired, over bool
@@ -365,7 +367,7 @@ func (s *Standin) accept(b *batch, now time.Time) {
 		b.rows[i].id = s.nextRow
 		s.nextRow++
 	}
-	b.acceptedAt = now
+	b.acceptedAt, b.day = now, now.In(kst()).Format("20060102")
 	if !b.test {
 		s.wallet -= b.unit * len(b.rows)
 	}
