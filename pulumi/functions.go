@@ -158,6 +158,9 @@ func (f *functions) add(ctx *pulumi.Context, args functionArgs) (*function, erro
 		pulumi.DependsOn([]pulumi.Resource{logGroup, policy, attachment}),
 		// AWS takes up to 20 minutes to give back the network interfaces.
 		pulumi.Timeouts(&pulumi.CustomTimeouts{Create: "15m", Update: "15m", Delete: "45m"}),
+		// It follows from the name, so it is what it was when the function was made. AWS emulators that do not keep it would
+		// show it as changed for ever.
+		pulumi.IgnoreChanges([]string{"loggingConfig"}),
 	)
 	if err != nil {
 		return nil, err
