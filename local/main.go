@@ -1,0 +1,161 @@
+// Command local runs the whole system on one machine, on the loopback interface: the HTTP API and the inbox page, an
+// AWS-compatible endpoint, the state machine that is deployed with the handlers that are deployed, and a stand-in for
+// Aligo. It needs no account and sends nothing to anybody.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"sms-api/internal/aligo/aligotest"
+	"sms-api/internal/intake"
+	"sms-api/local/awsapi"
+	"sms-api/local/clock"
+	"sms-api/local/system"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	err := run(ctx, os.Args[1:], os.Stdout)
+	switch {
+	case err == nil, errors.Is(err, flag.ErrHelp):
+		return
+	default:
+		fmt.Fprintln(os.Stderr, "local:", err)
+		stop()
+		os.Exit(2)
+	}
+}
+
+type flags struct {
+	listen, aws, aligo string
+	speed              float64
+	verbose            bool
+}
+
+func parse(args []string, out io.Writer) (flags, error) {
+	var f flags
+	set := flag.NewFlagSet("local", flag.ContinueOnError)
+	set.SetOutput(out)
+	set.StringVar(&f.listen, "listen", "127.0.0.1:8080", "address of the HTTP API and the inbox page")
+	set.StringVar(&f.aws, "aws", "127.0.0.1:4566", "address of the AWS-compatible endpoint")
+	set.StringVar(&f.aligo, "aligo", "127.0.0.1:8081", "address of the Aligo stand-in")
+	set.Float64Var(&f.speed, "speed", 1, "how many times faster time runs in the state machine")
+	set.BoolVar(&f.verbose, "v", false, "log what every function does")
+	if err := set.Parse(args); err != nil {
+		return f, err
+	}
+	if set.NArg() > 0 {
+		return f, fmt.Errorf("unknown argument %q", set.Arg(0))
+	}
+	if f.speed <= 0 || f.speed > 10_000 {
+		return f, fmt.Errorf("-speed is %v, want more than 0 and at most 10000", f.speed)
+	}
+	return f, nil
+}
+
+// shutdownTime is how long the requests under way have to end after an interrupt.
+const shutdownTime = 5 * time.Second
+
+func run(ctx context.Context, args []string, out io.Writer) error {
+	f, err := parse(args, out)
+	if err != nil {
+		return err
+	}
+	level := slog.LevelError
+	if f.verbose {
+		level = slog.LevelInfo
+	}
+	log := slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
+	listeners := map[string]net.Listener{}
+	for _, address := range []string{f.listen, f.aws, f.aligo} {
+		l, err := listen(ctx, address)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = l.Close() }()
+		listeners[address] = l
+	}
+	url := func(address string) string { return "http://" + listeners[address].Addr().String() }
+
+	time := clock.Real(f.speed)
+	standin := aligotest.New(aligotest.Options{Now: time.Now})
+	s, err := system.New(ctx, system.Options{
+		AWS:       awsapi.Options{Clock: time, Log: log},
+		Aligo:     standin,
+		AWSURL:    url(f.aws),
+		AligoURL:  url(f.aligo),
+		EgressIPs: []string{"127.0.0.1"},
+		Identify:  developer,
+		Log:       log,
+	})
+	if err != nil {
+		return err
+	}
+	failed := make(chan error, len(listeners))
+	var servers []*http.Server
+	for address, handler := range map[string]http.Handler{f.listen: s.API, f.aws: s.AWS, f.aligo: standin} {
+		server := &http.Server{Handler: handler, ReadHeaderTimeout: shutdownTime}
+		servers = append(servers, server)
+		go func() {
+			if err := server.Serve(listeners[address]); !errors.Is(err, http.ErrServerClosed) {
+				failed <- err
+			}
+		}()
+	}
+	welcome(out, url(f.listen), url(f.aws), url(f.aligo))
+	select {
+	case err = <-failed:
+	case <-ctx.Done():
+		fmt.Fprintln(out, "\nstopping")
+	}
+	return errors.Join(err, shutDown(s, servers))
+}
+
+// listen refuses addresses that other machines could reach: nothing here asks who calls.
+func listen(ctx context.Context, address string) (net.Listener, error) {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, fmt.Errorf("%q is not host:port", address)
+	}
+	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return nil, fmt.Errorf("%s is not a loopback address", address)
+	}
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("%s is in use; choose other addresses with -listen, -aws and -aligo", address)
+	}
+	return l, err
+}
+
+// developer is who calls the local API: somebody who may do everything.
+func developer(*http.Request) (intake.Caller, error) {
+	return intake.Caller{ID: "developer", Scopes: []string{intake.ScopeSend, intake.ScopeRead, intake.ScopeText}}, nil
+}
+
+func shutDown(s *system.System, servers []*http.Server) error {
+	ctx, cancel := context.WithTimeout(context.Background(), shutdownTime)
+	defer cancel()
+	// The machine first: what it calls must still be there.
+	err := s.AWS.Close(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = nil
+	}
+	for _, server := range servers {
+		if e := server.Shutdown(ctx); errors.Is(e, context.DeadlineExceeded) {
+			_ = server.Close()
+		}
+	}
+	return err
+}

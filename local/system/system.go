@@ -1,0 +1,148 @@
+// Package system puts the whole product together on one machine: the deployed state machine, the deployed handlers, an
+// AWS-compatible endpoint in place of AWS and a stand-in for Aligo. What is not here is the network between them; the
+// caller says under which addresses they find each other.
+package system
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
+
+	"sms-api/internal/aligo/aligotest"
+	"sms-api/internal/awsenv"
+	"sms-api/internal/execution"
+	"sms-api/internal/intake"
+	"sms-api/internal/parameters"
+	"sms-api/internal/settings"
+	"sms-api/internal/settle"
+	"sms-api/local/awsapi"
+	"sms-api/local/eventbus"
+	"sms-api/statemachine"
+)
+
+// BusName is the name of the event bus.
+const BusName = "sms-api"
+
+// Options is what a system is made with.
+type Options struct {
+	// AWS is handed to the AWS-compatible endpoint; its Clock, which must be set, is everybody's.
+	AWS awsapi.Options
+	// Aligo is the stand-in.
+	Aligo *aligotest.Standin
+	// AWSURL and AligoURL are where the functions find the endpoint and the stand-in.
+	AWSURL, AligoURL string
+	// HTTP is the functions' client; nil means each SDK's own.
+	HTTP *http.Client
+	// EgressIPs are the addresses that a parked message asks to register.
+	EgressIPs []string
+	// Identify says who calls the API.
+	Identify func(*http.Request) (intake.Caller, error)
+	Log      *slog.Logger
+}
+
+// System is a running system.
+type System struct {
+	// API is the HTTP API, the handler of the api function.
+	API http.Handler
+	// AWS is the AWS-compatible endpoint.
+	AWS *awsapi.Endpoint
+	// Aligo is the stand-in.
+	Aligo *aligotest.Standin
+	// StateMachineARN is the ARN of the state machine.
+	StateMachineARN string
+}
+
+// The functions' time limits, as they are deployed.
+const (
+	sendTimeout = 30 * time.Second
+	readTimeout = 60 * time.Second
+)
+
+// New puts a system together. The parameters hold the stand-in's credentials.
+func New(ctx context.Context, o Options) (*System, error) {
+	endpoint := awsapi.New(o.AWS)
+	now := o.AWS.Clock.Now
+	for name, value := range map[string]string{
+		"api-key": aligotest.APIKey, "user-id": aligotest.UserID, "sender-key": aligotest.SenderKey, "sender": aligotest.Sender,
+	} {
+		if err := endpoint.PutParameter(parameters.DefaultPrefix+"/"+name, "SecureString", value); err != nil {
+			return nil, fmt.Errorf("set up the parameters: %w", err)
+		}
+	}
+	credentials := aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local", Source: "local"}
+	config := awsenv.New(awsapi.Region, credentials, o.AWSURL)
+	if o.HTTP != nil {
+		config.HTTPClient = o.HTTP
+	}
+	functions := func() settings.Settings {
+		return settings.Settings{
+			AWS: config, HTTP: o.HTTP, AligoSMSURL: o.AligoURL, AligoKakaoURL: o.AligoURL, EgressIPs: o.EgressIPs, Now: now, Log: o.Log,
+		}
+	}
+	definition, err := statemachine.Definition(statemachine.Resources{
+		AlimTalkFunction:  endpoint.Function("alimtalk", sendTimeout, lambda.NewHandler(functions().Dispatch().SendAlimTalk)),
+		SMSFunction:       endpoint.Function("sms", sendTimeout, lambda.NewHandler(functions().Dispatch().SendSMS)),
+		ReceiptsFunction:  endpoint.Function("receipts", readTimeout, lambda.NewHandler(functions().Dispatch().Receipts)),
+		ReconcileFunction: endpoint.Function("reconcile", readTimeout, lambda.NewHandler(functions().Dispatch().Reconcile)),
+		EventBus:          BusName,
+	})
+	if err != nil {
+		return nil, err
+	}
+	endpoint.Function("balance", sendTimeout, lambda.NewHandler(functions().Balance("local").Handle))
+	bus := endpoint.Bus(BusName)
+	machine, err := endpoint.StateMachine(statemachine.Name, "arn:aws:iam::"+awsapi.Account+":role/"+statemachine.Name, []byte(definition))
+	if err != nil {
+		return nil, err
+	}
+	executions := &execution.Executions{Client: sfn.NewFromConfig(config), StateMachineARN: machine, Now: now}
+	events := eventbridge.NewFromConfig(config)
+	client, templates := functions().Aligo()
+	api := &intake.API{
+		Executions: executions, Identify: o.Identify, MaxRecipients: 1, Templates: templates, Wallet: client, Now: now, Log: o.Log,
+	}
+	_, doorTemplates := functions().Aligo()
+	endpoint.Function("events", sendTimeout, lambda.NewHandler((&intake.Events{
+		Executions: executions, Bus: events, EventBusName: BusName, Templates: doorTemplates, Now: now, Log: o.Log,
+	}).Handle))
+	endpoint.Function("settle", sendTimeout, lambda.NewHandler((&settle.Handler{
+		Executions: executions, Bus: events, EventBusName: BusName, Log: o.Log,
+	}).Handle))
+
+	s := &System{API: api.Handler(), AWS: endpoint, Aligo: o.Aligo, StateMachineARN: machine}
+	if err := s.rule(bus, "message-requested", `{"detail-type":["MessageRequested"]}`, "events"); err != nil {
+		return nil, err
+	}
+	ended := fmt.Sprintf(`{"source":["aws.states"],"detail-type":[%q],"detail":{"stateMachineArn":[%q],"status":["FAILED","TIMED_OUT","ABORTED"]}}`,
+		statemachine.DetailTypeStatusChange, machine)
+	if err := s.rule(endpoint.Bus(eventbus.Default), "execution-ended", ended, "settle"); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// rule makes a rule that calls a function.
+func (s *System) rule(bus *eventbus.Bus, name, pattern, function string) error {
+	if _, err := bus.PutRule(eventbus.Rule{Name: name, Pattern: pattern}); err != nil {
+		return fmt.Errorf("rule %s: %w", name, err)
+	}
+	err := bus.PutTargets(name, eventbus.Target{
+		ID: function, ARN: awsapi.FunctionARN(function),
+		Deliver: func(ctx context.Context, event json.RawMessage) error {
+			_, err := s.AWS.Invoke(ctx, function, event)
+			return err
+		},
+	})
+	if err != nil {
+		return fmt.Errorf("rule %s: %w", name, err)
+	}
+	return nil
+}

@@ -1,0 +1,322 @@
+package system
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
+	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
+
+	"sms-api/internal/aligo/aligotest"
+	"sms-api/internal/awsenv"
+	"sms-api/internal/intake"
+	"sms-api/internal/message"
+	"sms-api/local/awsapi"
+	"sms-api/local/clock"
+	"sms-api/local/eventbus"
+	"sms-api/statemachine"
+)
+
+// world is a whole system in a bubble of testing/synctest: time passes only while everybody waits, so a day takes as
+// long as what happens in it.
+type world struct {
+	*System
+
+	t      *testing.T
+	client *http.Client
+	sfn    *sfn.Client
+	logs   *lockedBuffer
+	// faults are what happens to invocations of functions, by function name, one invocation each.
+	faults *invocationFaults
+
+	mu      sync.Mutex
+	settled map[string][]message.Outcome
+	news    chan struct{}
+}
+
+// lockedBuffer collects what the functions log.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// invocationFault replaces one invocation of a function, or wraps it.
+type invocationFault func(ctx context.Context, next func(context.Context) ([]byte, error)) ([]byte, error)
+
+type invocationFaults struct {
+	mu    sync.Mutex
+	queue map[string][]invocationFault
+	calls map[string]int
+}
+
+func (f *invocationFaults) add(function string, faults ...invocationFault) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.queue[function] = append(f.queue[function], faults...)
+}
+
+func (f *invocationFaults) around(ctx context.Context, function string, next func(context.Context) ([]byte, error)) ([]byte, error) {
+	f.mu.Lock()
+	f.calls[function]++
+	var fault invocationFault
+	if q := f.queue[function]; len(q) > 0 {
+		fault, f.queue[function] = q[0], q[1:]
+	}
+	f.mu.Unlock()
+	if fault == nil {
+		return next(ctx)
+	}
+	return fault(ctx, next)
+}
+
+// throttled is an invocation that does not happen.
+func throttled(context.Context, func(context.Context) ([]byte, error)) ([]byte, error) {
+	return nil, &awsapi.ServiceError{Code: "TooManyRequestsException", Message: "Rate Exceeded.", Status: http.StatusTooManyRequests}
+}
+
+// crashedBefore is a function that dies before it has done anything.
+func crashedBefore(context.Context, func(context.Context) ([]byte, error)) ([]byte, error) {
+	return nil, &awsapi.FunctionError{Type: "Runtime.ExitError", Message: "RequestId: 1 Error: Runtime exited with error: signal: killed"}
+}
+
+// crashedAfter is a function that has done its work and dies before it can say so.
+func crashedAfter(ctx context.Context, next func(context.Context) ([]byte, error)) ([]byte, error) {
+	if _, err := next(ctx); err != nil {
+		return nil, err
+	}
+	return crashedBefore(ctx, next)
+}
+
+// timedOutAfter is a function that has done its work and then hangs until its time is over.
+func timedOutAfter(ctx context.Context, next func(context.Context) ([]byte, error)) ([]byte, error) {
+	if _, err := next(ctx); err != nil {
+		return nil, err
+	}
+	return nil, &awsapi.FunctionError{Type: "Sandbox.Timedout", Message: "RequestId: 1 Error: Task timed out after 30.00 seconds"}
+}
+
+// lostAfter is a function that has done its work while the connection to Lambda breaks.
+func lostAfter(ctx context.Context, next func(context.Context) ([]byte, error)) ([]byte, error) {
+	if _, err := next(ctx); err != nil {
+		return nil, err
+	}
+	return nil, &awsapi.ServiceError{Code: "Unknown", Message: "The Lambda function returned an unknown error.", Status: http.StatusInternalServerError}
+}
+
+// newWorld makes a system in the bubble of t.
+func newWorld(t *testing.T, configure ...func(*Options, *aligotest.Options)) *world {
+	t.Helper()
+	network := &memory{}
+	w := &world{
+		t: t, client: network.client(t), logs: &lockedBuffer{}, settled: map[string][]message.Outcome{}, news: make(chan struct{}),
+		faults: &invocationFaults{queue: map[string][]invocationFault{}, calls: map[string]int{}},
+	}
+	vendor := aligotest.Options{Now: time.Now}
+	o := Options{
+		AWS:       awsapi.Options{Clock: clock.Real(1), Around: w.faults.around, Random: func() float64 { return 0.999 }},
+		AWSURL:    "http://aws",
+		AligoURL:  "http://aligo",
+		HTTP:      w.client,
+		EgressIPs: []string{"203.0.113.7"},
+		Identify:  func(*http.Request) (intake.Caller, error) { return everything, nil },
+		Log:       slog.New(slog.NewJSONHandler(w.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	}
+	for _, c := range configure {
+		c(&o, &vendor)
+	}
+	o.Aligo = aligotest.New(vendor)
+	s, err := New(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.System = s
+	network.serve(t, "aws", s.AWS)
+	network.serve(t, "aligo", s.Aligo)
+	network.serve(t, "api", s.API)
+	config := awsenv.New(awsapi.Region, aws.Credentials{AccessKeyID: "test", SecretAccessKey: "test"}, o.AWSURL)
+	config.HTTPClient = w.client
+	w.sfn = sfn.NewFromConfig(config)
+	w.listen()
+	t.Cleanup(func() {
+		if err := s.AWS.Close(context.Background()); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	})
+	return w
+}
+
+// everything is a caller who may do everything.
+var everything = intake.Caller{ID: "test", Scopes: []string{intake.ScopeSend, intake.ScopeRead, intake.ScopeText}}
+
+// listen subscribes to MessageSettled the way another service would.
+func (w *world) listen() {
+	w.t.Helper()
+	bus := w.AWS.Bus(BusName)
+	if _, err := bus.PutRule(eventbus.Rule{Name: "settled", Pattern: `{"source":["sms-api"],"detail-type":["MessageSettled"]}`}); err != nil {
+		w.t.Fatal(err)
+	}
+	err := bus.PutTargets("settled", eventbus.Target{ID: "test", Deliver: func(_ context.Context, event json.RawMessage) error {
+		var e struct{ Detail message.Outcome }
+		if err := json.Unmarshal(event, &e); err != nil {
+			return err
+		}
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.settled[e.Detail.ID] = append(w.settled[e.Detail.ID], e.Detail)
+		close(w.news)
+		w.news = make(chan struct{})
+		return nil
+	}})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// post asks for a message and returns its id.
+func (w *world) post(body string) string {
+	w.t.Helper()
+	status, answer := w.do(http.MethodPost, "/v1/messages", body)
+	if status != http.StatusAccepted {
+		w.t.Fatalf("POST /v1/messages: %d %s", status, answer)
+	}
+	var accepted struct{ ID string }
+	if err := json.Unmarshal(answer, &accepted); err != nil {
+		w.t.Fatal(err)
+	}
+	return accepted.ID
+}
+
+func (w *world) do(method, path, body string) (int, []byte) {
+	w.t.Helper()
+	req, err := http.NewRequestWithContext(w.t.Context(), method, "http://api"+path, strings.NewReader(body))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if body != "" {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	resp, err := w.client.Do(req)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	answer, err := io.ReadAll(resp.Body)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return resp.StatusCode, answer
+}
+
+// get is the outcome as GET /v1/messages/{id} tells it now.
+func (w *world) get(id string) message.Outcome {
+	w.t.Helper()
+	status, answer := w.do(http.MethodGet, "/v1/messages/"+id, "")
+	if status != http.StatusOK {
+		w.t.Fatalf("GET /v1/messages/%s: %d %s", id, status, answer)
+	}
+	var o message.Outcome
+	if err := json.Unmarshal(answer, &o); err != nil {
+		w.t.Fatal(err)
+	}
+	return o
+}
+
+// longest is more than any message can take: 90 days of schedule, 7 of life, and what is left open.
+const longest = 100 * 24 * time.Hour
+
+// settle waits for the message's MessageSettled.
+func (w *world) settle(id string) message.Outcome {
+	w.t.Helper()
+	limit := time.After(longest)
+	for {
+		w.mu.Lock()
+		outcomes, news := w.settled[id], w.news
+		w.mu.Unlock()
+		if len(outcomes) > 0 {
+			return outcomes[0]
+		}
+		select {
+		case <-news:
+		case <-limit:
+			w.t.Fatalf("message %s was never settled; it is in %q", id, w.visited(id))
+		}
+	}
+}
+
+// history is the execution's event history, oldest first.
+func (w *world) history(id string) []types.HistoryEvent {
+	w.t.Helper()
+	arn := strings.Replace(w.StateMachineARN, ":stateMachine:", ":execution:", 1) + ":" + id
+	pages := sfn.NewGetExecutionHistoryPaginator(w.sfn, &sfn.GetExecutionHistoryInput{ExecutionArn: &arn, MaxResults: 1000})
+	var events []types.HistoryEvent
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(w.t.Context())
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		events = append(events, page.Events...)
+	}
+	return events
+}
+
+// visited are the states that the execution entered, in order.
+func (w *world) visited(id string) []string {
+	w.t.Helper()
+	var names []string
+	for _, e := range w.history(id) {
+		if d := e.StateEnteredEventDetails; d != nil {
+			names = append(names, aws.ToString(d.Name))
+		}
+	}
+	return names
+}
+
+// phones is what phones have received, oldest first, as "number channel text".
+func (w *world) phones() []string {
+	var all []string
+	for _, m := range w.Aligo.Messages() {
+		all = append(all, fmt.Sprintf("%s %s", m.To, m.Channel))
+	}
+	slices.Sort(all)
+	return all
+}
+
+// vendorCalls are the paths of the calls that Aligo has got, in order, repetitions counted.
+func (w *world) vendorCalls() []string {
+	var all []string
+	for _, c := range w.Aligo.Calls() {
+		all = append(all, c.Endpoint)
+	}
+	return all
+}
+
+// The ways through the machine that most scenarios share.
+var (
+	toReceipts = []string{statemachine.StateWaitForReceipts, statemachine.StateReadReceipts, statemachine.StateSettled}
+	announced  = []string{statemachine.StateAnnounce}
+)
+
+func way(parts ...[]string) []string { return slices.Concat(parts...) }

@@ -1,0 +1,43 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"sms-api/internal/aligo/aligotest"
+	"sms-api/internal/parameters"
+	"sms-api/local/awsapi"
+	"sms-api/local/system"
+	"sms-api/statemachine"
+)
+
+// welcome says where everything is, and what to type first. The lines work as they are printed.
+func welcome(out io.Writer, api, aws, aligo string) {
+	fmt.Fprintf(out, `sms-api, on this machine only. Nothing is sent to anybody.
+
+  API and inbox page       %[1]s
+  AWS-compatible endpoint  %[2]s   (Step Functions, EventBridge, SSM, Lambda; region %[4]s, account %[5]s)
+  Aligo stand-in           %[3]s   (what phones received: %[3]s/_standin/messages)
+
+The credentials in %[6]s are the stand-in's: user %[7]s, sender number %[8]s.
+
+An AlimTalk message, and what became of it:
+
+  curl -sS -X POST %[1]s/v1/messages -H 'content-type: application/json' -d '{"template":"TX_1234","recipients":[{"to":"010-1234-5678","name":"홍길동","variables":{"주문번호":"A-17"}}]}'
+  curl -sS %[3]s/_standin/messages
+
+The same to a number that is not on KakaoTalk, which gets an SMS some seconds later:
+
+  curl -sS -X POST %[1]s/v1/messages -H 'content-type: application/json' -d '{"template":"TX_1234","recipients":[{"to":"010-1234-0001","name":"홍길동","variables":{"주문번호":"A-18"}}]}'
+
+The same from another service, and the way it took:
+
+  export AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_DEFAULT_REGION=%[4]s AWS_ENDPOINT_URL=%[2]s
+  aws events put-events --entries '[{"EventBusName":"%[9]s","Source":"shop","DetailType":"MessageRequested","Detail":"{\"template\":\"TX_1234\",\"idempotencyKey\":\"order-19\",\"recipients\":[{\"to\":\"010-1234-5678\",\"name\":\"홍길동\",\"variables\":{\"주문번호\":\"A-19\"}}]}"}]'
+  aws stepfunctions list-executions --state-machine-arn %[10]s
+  aws stepfunctions get-execution-history --execution-arn "$(aws stepfunctions list-executions --state-machine-arn %[10]s --query 'executions[0].executionArn' --output text)" --query 'events[].[type,stateEnteredEventDetails.name]' --output text
+
+Numbers that end in 0001 to 0008 make one thing happen each; Ctrl-C ends it all.
+`, api, aws, aligo, awsapi.Region, awsapi.Account, parameters.DefaultPrefix, aligotest.UserID, aligotest.Sender, system.BusName,
+		"arn:aws:states:"+awsapi.Region+":"+awsapi.Account+":stateMachine:"+statemachine.Name)
+}
