@@ -91,12 +91,14 @@ func (c *Client) SendAlimTalk(ctx context.Context, a AlimTalk) (Accepted, error)
 		if !a.ReserveAt.IsZero() {
 			f.add("senddate", ceil(a.ReserveAt, time.Second).In(kst()).Format("20060102150405"))
 		}
-		for i, r := range a.Recipients {
-			f.addRecipient(fmt.Sprintf("_%d", i+1), a.Template, r)
-		}
+		// What concerns the whole call comes first: should the vendor's server ever cut a long form off, as PHP does with
+		// more fields than it is set up for, it must not be this.
 		f.add("failover", "N")
 		if a.TestMode {
 			f.add("testMode", "Y")
+		}
+		for i, r := range a.Recipients {
+			f.addRecipient(fmt.Sprintf("_%d", i+1), a.Template, r)
 		}
 		return f
 	}, &answer)

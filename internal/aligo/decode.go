@@ -44,15 +44,6 @@ func (s scalar) int() int {
 	return 0
 }
 
-// float is the number, or 0 for what is none.
-func (s scalar) float() float64 {
-	f, err := strconv.ParseFloat(strings.TrimSpace(string(s)), 64)
-	if err != nil || f != f || f > 1e15 || f < -1e15 {
-		return 0
-	}
-	return f
-}
-
 // id is an identifier in digits. A number that went through a float on its way, such as 1.306113822e9, becomes its
 // digits again; null, "0" and what is no number are no identifier.
 func (s scalar) id() string {

@@ -55,7 +55,7 @@ func (c *Client) AlimTalkHistory(ctx context.Context, page AlimTalkPage) (batche
 	}
 	err = c.post(ctx, endpoint{path: "/akv10/history/list/", kakao: true}, func(creds Credentials) *form {
 		f := kakaoForm(creds)
-		f.addPage("page", page.Page, "limit", page.Size)
+		f.addPage(page.Page, "limit", page.Size)
 		if !page.From.IsZero() {
 			f.add("startdate", page.From.In(kst()).Format("20060102"))
 		}

@@ -175,7 +175,7 @@ func (c *Client) alimTalkRows(ctx context.Context, mid string, take func(AlimTal
 		err := c.post(ctx, ep, func(creds Credentials) *form {
 			f := kakaoForm(creds)
 			f.add("mid", mid)
-			f.addPage("page", page, "limit", maxPageSize)
+			f.addPage(page, "limit", maxPageSize)
 			return f
 		}, &answer)
 		if err != nil {

@@ -150,6 +150,7 @@ func (a Attempt) find(
 				sure = append(sure, call)
 			case possible:
 				possibles++
+			case different:
 			}
 		}
 		if !more || older == len(calls) {

@@ -152,13 +152,13 @@ func (c *Client) SendMassSMS(ctx context.Context, m MassSMS) (Accepted, error) {
 		f := smsForm(creds)
 		f.needsSender = true
 		f.hide("sender", creds.Sender)
+		f.addInt("cnt", len(m.Messages))
+		f.add("msg_type", string(m.Type))
+		f.addSMSOptions(m.Title, m.Images, m.ReserveAt, m.TestMode)
 		for i, one := range m.Messages {
 			f.hide(fmt.Sprintf("rec_%d", i+1), one.To)
 			f.hide(fmt.Sprintf("msg_%d", i+1), one.Text)
 		}
-		f.addInt("cnt", len(m.Messages))
-		f.add("msg_type", string(m.Type))
-		f.addSMSOptions(m.Title, m.Images, m.ReserveAt, m.TestMode)
 		return f
 	})
 }

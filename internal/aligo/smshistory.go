@@ -61,7 +61,7 @@ func (c *Client) SMSHistory(ctx context.Context, page SMSPage) (batches []SMSBat
 	}
 	err = c.post(ctx, endpoint{path: "/list/"}, func(creds Credentials) *form {
 		f := smsForm(creds)
-		f.addPage("page", page.Page, "page_size", page.Size)
+		f.addPage(page.Page, "page_size", page.Size)
 		if !page.Day.IsZero() {
 			f.add("start_date", page.Day.In(kst()).Format("20060102"))
 		}
@@ -131,7 +131,7 @@ func (c *Client) smsRows(ctx context.Context, mid string, take func(SMSReceipt) 
 		err := c.post(ctx, ep, func(creds Credentials) *form {
 			f := smsForm(creds)
 			f.add("mid", mid)
-			f.addPage("page", page, "page_size", maxPageSize)
+			f.addPage(page, "page_size", maxPageSize)
 			return f
 		}, &answer)
 		if err != nil {
@@ -173,9 +173,9 @@ func (c *Client) CancelSMS(ctx context.Context, mid string) (time.Time, error) {
 	return answer.CancelDate.time(), err
 }
 
-// addPage adds the number and the size of a page.
-func (f *form) addPage(pageName string, page int, sizeName string, size int) {
-	f.addInt(pageName, max(1, page))
+// addPage adds the number and the size of a page; the two APIs have different names for the size.
+func (f *form) addPage(page int, sizeName string, size int) {
+	f.addInt("page", max(1, page))
 	if size == 0 {
 		size = maxPageSize
 	}

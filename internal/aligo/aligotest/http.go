@@ -129,13 +129,7 @@ func (s *Standin) serve(w http.ResponseWriter, r *http.Request, e endpoint) {
 
 // keepsOut tells that a fault comes before the call is carried out.
 func (f Fault) keepsOut() bool {
-	switch f.Kind {
-	case FaultResetBefore:
-		return true
-	case FaultHTTP500, FaultHTML200:
-		return !f.Accepted
-	}
-	return false
+	return f.Kind == FaultResetBefore || !f.Accepted && (f.Kind == FaultHTTP500 || f.Kind == FaultHTML200)
 }
 
 // hides tells that the caller does not get to see the answer.
@@ -154,6 +148,7 @@ func (s *Standin) reply(w http.ResponseWriter, r *http.Request, answer object, f
 	case FaultHTML200:
 		htmlPage(w, http.StatusOK)
 		return
+	default:
 	}
 	body := php(answer, fault.Kind == FaultTypesSwapped)
 	w.Header().Set("Content-Type", "application/json;charset=UTF-8")
@@ -174,6 +169,7 @@ func (s *Standin) reply(w http.ResponseWriter, r *http.Request, answer object, f
 			return
 		}
 		body = body[len(body)/2:]
+	default:
 	}
 	_, _ = w.Write(body)
 }
@@ -229,6 +225,7 @@ func (s *Standin) answer(req *request, remote string) object {
 		return s.refuseIP(req)
 	case FaultBadCredentials:
 		return s.refuseKey(req)
+	default:
 	}
 	if refusal := s.checkCredentials(req); refusal != nil {
 		return refusal
@@ -243,6 +240,7 @@ func (s *Standin) answer(req *request, remote string) object {
 		return refuse(req, -103, -99, textSender)
 	case FaultUnknownRefusal:
 		return refuse(req, -999, -99, "일시적으로 처리할 수 없는 요청입니다.")
+	default:
 	}
 	return req.do(s, req)
 }
@@ -362,7 +360,7 @@ func codeOf(answer object) (string, bool) {
 	return fmt.Sprint(answer[0].value), true
 }
 
-func (s *Standin) token(req *request) object {
+func (s *Standin) token(*request) object {
 	token := strings.Repeat("0123456789abcdef", 8)
 	return object{{"code", 0}, {"message", textCalled}, {"token", token}, {"urlencode", url.QueryEscape(token)}}
 }

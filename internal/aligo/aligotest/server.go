@@ -87,7 +87,7 @@ func (s *Server) listen(o ServerOptions) (net.Listener, error) {
 		s.transport.DialContext = pipes.dial
 		return pipes, nil
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("listen: %w", err)
 	}

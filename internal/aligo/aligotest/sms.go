@@ -293,6 +293,7 @@ func arrange(req *request, rows []object, pending func(object) object) []object 
 				rows[i] = pending(rows[i])
 			}
 		}
+	default:
 	}
 	if rows == nil {
 		rows = []object{}

@@ -323,11 +323,11 @@ type batch struct {
 	failover          bool
 	acceptedAt        time.Time
 	// day is that of acceptedAt in Korea, as 20060102.
-	day                    string
-	reservedFor            time.Time
-	sentAt                 time.Time
-	cancelled, fired, over bool
-	rows                   []row
+	day              string
+	reservedFor      time.Time
+	sentAt           time.Time
+	cancelled, fired bool
+	rows             []row
 	// unit is the price of one message in tenths of a won.
 	unit int
 }
