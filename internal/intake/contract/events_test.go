@@ -1,0 +1,372 @@
+package contract_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"sms-api/internal/intake/contract"
+)
+
+// The OpenAPI document is the one source: with this flag the schemas and examples of the events are made from it.
+var update = flag.Bool("update", false, "write the schemas and the examples of the events anew")
+
+type object = map[string]any
+
+func document(t *testing.T) object {
+	t.Helper()
+	var d object
+	if err := json.Unmarshal([]byte(contract.OpenAPI()), &d); err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// at follows a path of members into a document.
+func at(t *testing.T, v any, path ...string) any {
+	t.Helper()
+	for _, name := range path {
+		o, ok := v.(object)
+		if !ok || o[name] == nil {
+			t.Fatalf("the document has no %q in %q", name, path)
+		}
+		v = o[name]
+	}
+	return v
+}
+
+// draft4 rewrites a schema of JSON Schema 2020-12, as OpenAPI 3.1 has it, for draft 4, as the EventBridge schema registry
+// takes it.
+func draft4(v any) any {
+	switch v := v.(type) {
+	case bool:
+		if v {
+			return object{}
+		}
+		return object{"not": object{}}
+	case []any:
+		list := make([]any, len(v))
+		for i := range v {
+			list[i] = draft4(v[i])
+		}
+		return list
+	case object:
+		o := object{}
+		for name, value := range v {
+			switch name {
+			case "examples", "propertyNames", "if", "then", "else":
+			case "const":
+				o["enum"] = []any{value}
+			case "$ref":
+				o[name] = strings.Replace(value.(string), "#/components/schemas/", "#/definitions/", 1)
+			case "properties":
+				properties := object{}
+				for member, schema := range value.(object) {
+					properties[member] = draft4(schema)
+				}
+				o[name] = properties
+			case "items", "not":
+				o[name] = draft4(value)
+			case "additionalProperties":
+				o[name] = value
+				if _, ok := value.(object); ok {
+					o[name] = draft4(value)
+				}
+			default:
+				o[name] = value
+			}
+		}
+		if v["if"] != nil {
+			condition := draft4(v["if"])
+			o["anyOf"] = []any{
+				object{"allOf": []any{condition, draft4(v["then"])}},
+				object{"allOf": []any{object{"not": condition}, draft4(v["else"])}},
+			}
+		}
+		return o
+	}
+	return v
+}
+
+// references are the schemas that a schema needs, directly or not.
+func references(t *testing.T, schemas object, v any, into object) {
+	t.Helper()
+	switch v := v.(type) {
+	case []any:
+		for _, one := range v {
+			references(t, schemas, one, into)
+		}
+	case object:
+		for name, value := range v {
+			target, ok := value.(string)
+			if name == "$ref" && ok {
+				target = strings.TrimPrefix(target, "#/components/schemas/")
+				if into[target] == nil {
+					into[target] = draft4(at(t, schemas, target))
+					references(t, schemas, at(t, schemas, target), into)
+				}
+				continue
+			}
+			references(t, schemas, value, into)
+		}
+	}
+}
+
+// eventSchema is the schema of a whole event.
+func eventSchema(t *testing.T, detailType, description string, source object, detail object) []byte {
+	t.Helper()
+	definitions := object{}
+	references(t, at(t, document(t), "components", "schemas").(object), detail, definitions)
+	text := object{"type": "string"}
+	schema := object{
+		"$schema":     "http://json-schema.org/draft-04/schema#",
+		"title":       detailType,
+		"description": description,
+		"type":        "object",
+		"required":    []any{"version", "id", "detail-type", "source", "account", "time", "region", "resources", "detail"},
+		"properties": object{
+			"version": text, "id": text, "detail-type": object{"type": "string", "enum": []any{detailType}}, "source": source,
+			"account": text, "time": object{"type": "string", "format": "date-time"}, "region": text,
+			"resources": object{"type": "array", "items": text}, "detail": draft4(detail),
+		},
+	}
+	if len(definitions) > 0 {
+		schema["definitions"] = definitions
+	}
+	return encode(t, schema)
+}
+
+func encode(t *testing.T, v any) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	if err := e.Encode(v); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func with(o object, members object) object {
+	o = maps.Clone(o)
+	maps.Copy(o, members)
+	return o
+}
+
+// generated are the files that are made from the OpenAPI document, by their names.
+func generated(t *testing.T) map[string][]byte {
+	t.Helper()
+	d := document(t)
+	schema := func(name string) object { return at(t, d, "components", "schemas", name).(object) }
+	ours := object{"type": "string", "enum": []any{"sms-api"}}
+
+	request := schema("MessageRequest")
+	key := object{
+		"description": "Names the message among those of the event's source, for 90 days. The event's id if it is absent.",
+		"type":        "string", "minLength": 1.0, "maxLength": 255.0, "pattern": "^[!-~]+$",
+	}
+	requested := with(request, object{"properties": with(request["properties"].(object), object{"idempotencyKey": key})})
+	problem := schema("Problem")
+	rejected := with(problem, object{
+		"description": "A problem document (RFC 9457) with what the request was named by.",
+		"required":    append(slices.Clone(problem["required"].([]any)), "idempotencyKey"),
+		"properties": with(problem["properties"].(object), object{
+			"idempotencyKey": object{"description": "The request's, or the id of its event.", "type": "string"},
+			"reference":      object{"description": "The request's.", "type": "string"},
+		}),
+	})
+	message := schema("Message")
+	status := at(t, message, "properties", "status").(object)
+	settled := with(message, object{
+		"required": append(slices.Clone(message["required"].([]any)), "settledAt"),
+		"properties": with(message["properties"].(object), object{
+			"status": with(status, object{"enum": []any{"delivered", "partial", "failed", "expired", "cancelled"}}),
+		}),
+	})
+	delete(settled["properties"].(object), "parked")
+	files := map[string][]byte{
+		"schemas/MessageRequested.json": eventSchema(t, "MessageRequested", "Put this on the bus to send a message.", object{"type": "string"}, requested),
+		"schemas/MessageSettled.json": eventSchema(t, "MessageSettled", "What has become of a message in the end. It comes once for each message.", ours,
+			settled),
+		"schemas/MessageRejected.json": eventSchema(t, "MessageRejected", "A MessageRequested event that cannot be accepted, and why.", ours, rejected),
+	}
+
+	event := func(detailType, source string, detail any) []byte {
+		return encode(t, object{
+			"version": "0", "id": "6a7e8feb-b491-4cf7-a9f1-bf3703467718", "detail-type": detailType, "source": source, "account": "000000000000",
+			"time": "2026-12-01T00:00:00Z", "region": "ap-northeast-2", "resources": []any{}, "detail": detail,
+		})
+	}
+	post := at(t, d, "paths", "/v1/messages", "post")
+	body := at(t, post, "requestBody", "content", "application/json", "examples", "everything", "value").(object)
+	files["examples/MessageRequested.json"] = event("MessageRequested", "shop.orders", with(body, object{"idempotencyKey": "order-17-confirmed"}))
+	invalid := at(t, post, "responses", "422", "content", "application/problem+json", "examples", "invalid", "value").(object)
+	files["examples/MessageRejected.json"] = event("MessageRejected", "sms-api",
+		with(invalid, object{"idempotencyKey": "order-17-confirmed", "reference": "order-17"}))
+	outcomes := at(t, d, "paths", "/v1/messages/{id}", "get", "responses", "200", "content", "application/json", "examples").(object)
+	for status := range outcomes {
+		outcome := at(t, outcomes, status, "value").(object)
+		if outcome["settledAt"] != nil {
+			files["examples/MessageSettled-"+status+".json"] = event("MessageSettled", "sms-api", outcome)
+		}
+	}
+	return files
+}
+
+func TestEventsAreMadeFromTheDocument(t *testing.T) {
+	t.Parallel()
+	files := generated(t)
+	for name, want := range files {
+		if *update {
+			if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(name, want, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		got, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(got, want) {
+			t.Errorf("%s is not what the OpenAPI document says; go test ./internal/intake/contract -update writes it anew", name)
+		}
+	}
+	for _, pattern := range []string{"schemas/*", "examples/*"} {
+		found, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range found {
+			if files[name] == nil {
+				t.Errorf("%s is left over", name)
+			}
+		}
+	}
+}
+
+// compile reads the schema of an event as the registry does: as draft 4, with formats.
+func compile(t *testing.T, detailType string) *jsonschema.Schema {
+	t.Helper()
+	text, err := contract.EventSchema(detailType)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := jsonschema.NewCompiler()
+	c.AssertFormat()
+	if err := c.AddResource(detailType, v); err != nil {
+		t.Fatal(err)
+	}
+	s, err := c.Compile(detailType)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.DraftVersion != 4 {
+		t.Fatalf("%s is of draft %d", detailType, s.DraftVersion)
+	}
+	return s
+}
+
+func TestExamplesFitTheirSchemas(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("examples/*.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	statuses := 0
+	for _, file := range files {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		v, err := jsonschema.UnmarshalJSON(bytes.NewReader(b))
+		if err != nil {
+			t.Fatal(err)
+		}
+		detailType, _, status := strings.Cut(strings.TrimSuffix(filepath.Base(file), ".json"), "-")
+		if status {
+			statuses++
+		}
+		if err := compile(t, detailType).Validate(v); err != nil {
+			t.Errorf("%s: %v", file, err)
+		}
+		v.(object)["detail"] = object{}
+		if err := compile(t, detailType).Validate(v); err == nil {
+			t.Errorf("%s: its schema takes an empty detail", file)
+		}
+	}
+	if statuses != 5 {
+		t.Errorf("%d examples of MessageSettled, want one for each final status", statuses)
+	}
+}
+
+func TestSchemaOfMessageRequestedRefusesWhatMakesNoSense(t *testing.T) {
+	t.Parallel()
+	schema := compile(t, "MessageRequested")
+	b, err := os.ReadFile("examples/MessageRequested.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for detail, want := range map[string]bool{
+		`{"template":"T","recipients":[{"to":"010-1234-5678"}]}`:                                  true,
+		`{"channel":"sms","text":"t","recipients":[{"to":"010-1234-5678"}],"idempotencyKey":"k"}`: true,
+		`{"channel":"sms","template":"T","text":"t","recipients":[{"to":"010-1234-5678"}]}`:       false,
+		`{"channel":"sms","recipients":[{"to":"010-1234-5678"}]}`:                                 false,
+		`{"recipients":[{"to":"010-1234-5678"}]}`:                                                 false,
+		`{"template":"T","text":"t","recipients":[{"to":"010-1234-5678"}]}`:                       false,
+		`{"template":"T","recipients":[{"to":"010-1234-5678"}],"colour":"red"}`:                   false,
+		`{"template":"T","recipients":[]}`:                                                        false,
+	} {
+		v, err := jsonschema.UnmarshalJSON(bytes.NewReader(b))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v.(object)["detail"], err = jsonschema.UnmarshalJSON(strings.NewReader(detail)); err != nil {
+			t.Fatal(err)
+		}
+		if err := schema.Validate(v); (err == nil) != want {
+			t.Errorf("%s: %v", detail, err)
+		}
+	}
+}
+
+func TestSchemaOfAnUnknownEvent(t *testing.T) {
+	t.Parallel()
+	if _, err := contract.EventSchema("MessageLost"); err == nil || !strings.Contains(err.Error(), "MessageLost") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestRoutes(t *testing.T) {
+	t.Parallel()
+	routes, err := contract.Routes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []contract.Route{
+		{Method: "GET", Path: "/v1/balance"},
+		{Method: "POST", Path: "/v1/messages"},
+		{Method: "DELETE", Path: "/v1/messages/{id}"},
+		{Method: "GET", Path: "/v1/messages/{id}"},
+		{Method: "GET", Path: "/v1/openapi.json", Public: true},
+		{Method: "GET", Path: "/v1/templates"},
+		{Method: "GET", Path: "/v1/templates/{code}"},
+	}
+	if !slices.Equal(routes, want) {
+		t.Errorf("got %v", routes)
+	}
+}

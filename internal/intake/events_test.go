@@ -1,0 +1,324 @@
+package intake_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"sms-api/internal/aligo"
+	"sms-api/internal/intake"
+	"sms-api/internal/intake/contract"
+)
+
+// bus keeps what is put on it.
+type bus struct {
+	entries []types.PutEventsRequestEntry
+	err     error
+	refuses bool
+}
+
+func (b *bus) PutEvents(_ context.Context, in *eventbridge.PutEventsInput, _ ...func(*eventbridge.Options)) (*eventbridge.PutEventsOutput, error) {
+	if b.err != nil {
+		return nil, b.err
+	}
+	if b.refuses {
+		return &eventbridge.PutEventsOutput{FailedEntryCount: 1, Entries: []types.PutEventsResultEntry{
+			{ErrorCode: aws.String("ThrottlingException"), ErrorMessage: aws.String("Rate exceeded")},
+		}}, nil
+	}
+	b.entries = append(b.entries, in.Entries...)
+	return &eventbridge.PutEventsOutput{Entries: make([]types.PutEventsResultEntry, len(in.Entries))}, nil
+}
+
+// door is the event handler as Lambda calls it, with everything around it.
+type door struct {
+	store  *store
+	vendor *vendor
+	bus    *bus
+	log    *bytes.Buffer
+	now    time.Time
+	lambda lambda.Handler
+}
+
+func newDoor() *door {
+	d := &door{store: newStore(), vendor: newVendor(), bus: &bus{}, log: &bytes.Buffer{}, now: now}
+	d.lambda = lambda.NewHandler((&intake.Events{
+		Executions: d.store, Bus: d.bus, EventBusName: "sms-api", Templates: d.vendor,
+		Now: func() time.Time { return d.now }, Log: slog.New(slog.NewJSONHandler(d.log, nil)),
+	}).Handle)
+	return d
+}
+
+// event is a MessageRequested as EventBridge delivers it.
+func event(id, detail string) string {
+	return `{"version":"0","id":"` + id + `","detail-type":"MessageRequested","source":"shop.orders","account":"000000000000",` +
+		`"time":"2026-12-01T00:00:00Z","region":"ap-northeast-2","resources":[],"detail":` + detail + `}`
+}
+
+func (d *door) handle(t testing.TB, event string) error {
+	t.Helper()
+	_, err := d.lambda.Invoke(t.Context(), []byte(event))
+	return err
+}
+
+// rejections are the details of the MessageRejected events, each of which is what its schema says.
+func (d *door) rejections(t testing.TB) []string {
+	t.Helper()
+	var list []string
+	for _, e := range d.bus.entries {
+		if aws.ToString(e.Source) != "sms-api" || aws.ToString(e.DetailType) != "MessageRejected" || aws.ToString(e.EventBusName) != "sms-api" {
+			t.Errorf("put %s %s on %s", aws.ToString(e.Source), aws.ToString(e.DetailType), aws.ToString(e.EventBusName))
+		}
+		detail := aws.ToString(e.Detail)
+		if len(detail) > 250<<10 {
+			t.Errorf("a detail of %d bytes does not fit into an event", len(detail))
+		}
+		conforms(t, "MessageRejected", "sms-api", detail)
+		list = append(list, detail)
+	}
+	return list
+}
+
+// conforms proves that an event with this detail is what its schema says.
+func conforms(t testing.TB, detailType, source, detail string) {
+	t.Helper()
+	text, err := contract.EventSchema(detailType)
+	if err != nil {
+		t.Fatal(err)
+	}
+	schema, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := jsonschema.NewCompiler()
+	c.AssertFormat()
+	if err := c.AddResource("schema", schema); err != nil {
+		t.Fatal(err)
+	}
+	compiled, err := c.Compile("schema")
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole := strings.Replace(strings.Replace(event("1", detail), "MessageRequested", detailType, 1), "shop.orders", source, 1)
+	v, err := jsonschema.UnmarshalJSON(strings.NewReader(whole))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := compiled.Validate(v); err != nil {
+		t.Errorf("%s: %v", whole, err)
+	}
+}
+
+func (d *door) ids() []string { return slices.Sorted(maps.Keys(d.store.messages)) }
+
+func TestEventStartsAMessage(t *testing.T) {
+	t.Parallel()
+	d := newDoor()
+	if err := d.handle(t, event("e-1", order)); err != nil {
+		t.Fatal(err)
+	}
+	if len(d.ids()) != 1 || len(d.bus.entries) != 0 {
+		t.Fatalf("messages %q, events %v", d.ids(), d.bus.entries)
+	}
+	m := d.store.messages[d.ids()[0]]
+	if m.Caller != "event:shop.orders" || m.Template != "TX_1234" {
+		t.Errorf("started %+v", m)
+	}
+}
+
+func TestTheSameEventSendsOnce(t *testing.T) {
+	t.Parallel()
+	withKey := func(key string) string { return strings.Replace(order, "{", `{"idempotencyKey":"`+key+`",`, 1) }
+	for _, c := range []struct {
+		name   string
+		events []string
+		want   int
+	}{
+		{"delivered twice", []string{event("e-1", order), event("e-1", order)}, 1},
+		{"put twice with a key", []string{event("e-1", withKey("k")), event("e-2", withKey("k"))}, 1},
+		{"the event's id is the key", []string{event("e-1", order), event("e-2", withKey("e-1"))}, 1},
+		{"two events", []string{event("e-1", order), event("e-2", order)}, 2},
+		{"another source", []string{event("e-1", withKey("k")), strings.Replace(event("e-2", withKey("k")), "shop.orders", "shop.parcels", 1)}, 2},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			d := newDoor()
+			for _, e := range c.events {
+				if err := d.handle(t, e); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if got := len(d.ids()); got != c.want || len(d.bus.entries) != 0 {
+				t.Errorf("%d messages, want %d; events: %v", got, c.want, d.rejections(t))
+			}
+		})
+	}
+}
+
+func TestReplayedArchiveSendsNothingAgain(t *testing.T) {
+	t.Parallel()
+	d := newDoor()
+	if err := d.handle(t, event("e-1", order)); err != nil {
+		t.Fatal(err)
+	}
+	// A month later the message exists still: nothing happens, and nothing is rejected.
+	d.now = now.Add(30 * 24 * time.Hour)
+	if err := d.handle(t, event("e-1", order)); err != nil || len(d.ids()) != 1 || len(d.bus.entries) != 0 {
+		t.Errorf("after a month: %v, %d messages, %d events", err, len(d.ids()), len(d.bus.entries))
+	}
+	// After 90 days Step Functions has forgotten it, but what was asked for then has expired.
+	d.now = now.Add(120 * 24 * time.Hour)
+	clear(d.store.messages)
+	if err := d.handle(t, event("e-1", order)); err != nil || len(d.ids()) != 0 || len(d.rejections(t)) != 1 {
+		t.Errorf("after four months: %v, %d messages, %d events", err, len(d.ids()), len(d.bus.entries))
+	}
+}
+
+func TestEventWithoutTimeCountsFromNow(t *testing.T) {
+	t.Parallel()
+	// A route's input transformer need not pass everything on.
+	d := newDoor()
+	if err := d.handle(t, `{"id":"e-1","source":"shop.orders","detail-type":"MessageRequested","detail":`+order+`}`); err != nil || len(d.ids()) != 1 {
+		t.Errorf("%v, %d messages", err, len(d.ids()))
+	}
+}
+
+func TestWhatCannotBeAcceptedIsRejectedOnce(t *testing.T) {
+	t.Parallel()
+	many := strings.Repeat(`{"to":"1"},`, 20000)
+	for name, c := range map[string]struct {
+		detail string
+		errors []string
+		key    string
+		many   bool
+	}{
+		"invalid": {
+			detail: `{"template":"TX_1234","recipients":[{"to":"010"}],"colour":1,"reference":"order-17","idempotencyKey":"k"}`,
+			errors: []string{"/recipients/0/to", "/colour"}, key: "k",
+		},
+		"unknown template":  {detail: `{"template":"TX_9999","recipients":[{"to":"010-1234-5678"}],"reference":"order-17"}`, errors: []string{"/template"}, key: "e-1"},
+		"wrong key":         {detail: `{"template":"TX_5678","fallback":{"enabled":false},"recipients":[{"to":"010-1234-5678"}],"reference":"order-17","idempotencyKey":"a b"}`, errors: []string{"/idempotencyKey"}, key: "e-1"},
+		"not an object":     {detail: `"text"`, errors: []string{"", "/template", "/recipients"}, key: "e-1"},
+		"too much is wrong": {detail: `{"template":"TX_1234","recipients":[` + many + `{"to":"1"}]}`, key: "e-1", many: true},
+		"nested too deeply": {detail: strings.Repeat("[", 30) + strings.Repeat("]", 30), key: "e-1"},
+		"expired":           {detail: `{"template":"TX_1234","recipients":[{"to":"010-1234-5678"}],"expiresAt":"2026-11-30T00:00:00Z"}`, errors: []string{"/expiresAt"}, key: "e-1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newDoor()
+			if err := d.handle(t, event("e-1", c.detail)); err != nil {
+				t.Fatalf("a rejection is no error: %v", err)
+			}
+			rejected := d.rejections(t)
+			if len(rejected) != 1 || len(d.ids()) != 0 {
+				t.Fatalf("%d events, %d messages", len(rejected), len(d.ids()))
+			}
+			var r intake.Rejection
+			if err := json.Unmarshal([]byte(rejected[0]), &r); err != nil {
+				t.Fatal(err)
+			}
+			var pointers []string
+			for _, e := range r.Errors {
+				pointers = append(pointers, e.Pointer)
+			}
+			if r.IdempotencyKey != c.key || !c.many && !slices.Equal(pointers, c.errors) {
+				t.Errorf("got %.1000s", rejected[0])
+			}
+			if !strings.Contains(d.log.String(), `"msg":"event rejected"`) || strings.Contains(d.log.String(), "1234-5678") {
+				t.Errorf("log: %s", d.log)
+			}
+			if !c.many {
+				golden(t, "rejected "+name, []byte(rejected[0]))
+			}
+		})
+	}
+}
+
+func TestKeyOfAnotherMessageIsRejected(t *testing.T) {
+	t.Parallel()
+	d := newDoor()
+	first := event("e-1", order)
+	if err := d.handle(t, first); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.handle(t, strings.Replace(first, "A-17", "A-18", 1)); err != nil {
+		t.Fatal(err)
+	}
+	rejected := d.rejections(t)
+	if len(rejected) != 1 || !strings.Contains(rejected[0], "urn:sms-api:problem:idempotency-conflict") {
+		t.Fatalf("got %q", rejected)
+	}
+	golden(t, "rejected conflict", []byte(rejected[0]))
+}
+
+func TestOurOwnFaultsAreForLambdaToRetry(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		event  string
+		damage func(*door)
+		want   string
+	}{
+		"Step Functions": {event("e-1", order), func(d *door) { d.store.err = errors.New("throttled") }, "throttled"},
+		"Step Functions, while it is not known whether it is a replay": {
+			event("e-1", `{"template":"TX_1234","recipients":[]}`), func(d *door) { d.store.err = errors.New("throttled") }, "throttled",
+		},
+		"the bus":                   {event("e-1", `{}`), func(d *door) { d.bus.err = errors.New("no route to host") }, "no route to host"},
+		"the bus, with status 200":  {event("e-1", `{}`), func(d *door) { d.bus.refuses = true }, "ThrottlingException: Rate exceeded"},
+		"a rule that is wrong":      {strings.Replace(event("e-1", order), "MessageRequested", "OrderPaid", 1), func(*door) {}, "OrderPaid"},
+		"a transformer without ids": {`{"source":"s","detail-type":"MessageRequested","detail":` + order + `}`, func(*door) {}, "without id"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newDoor()
+			c.damage(d)
+			if err := d.handle(t, c.event); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got %v, want %q", err, c.want)
+			}
+			if len(d.bus.entries) != 0 || len(d.ids()) != 0 {
+				t.Errorf("%d events, %d messages", len(d.bus.entries), len(d.ids()))
+			}
+		})
+	}
+}
+
+func TestEventsAreTrustedAndSurviveAligoBeingDown(t *testing.T) {
+	t.Parallel()
+	d := newDoor()
+	d.vendor.err = &aligo.Error{Class: aligo.ClassTransient}
+	for i, detail := range []string{
+		`{"channel":"sms","text":"안녕하세요","recipients":[{"to":"010-1234-5678"},{"to":"02-123-4567"}]}`,
+		`{"template":"TX_9999","recipients":[{"to":"010-1234-5678"}]}`,
+	} {
+		if err := d.handle(t, event("e-"+string(rune('1'+i)), detail)); err != nil || len(d.bus.entries) != 0 || len(d.ids()) != i+1 {
+			t.Errorf("%s: %v, %d events, %d messages", detail, err, len(d.bus.entries), len(d.ids()))
+		}
+	}
+}
+
+// MessageSettled is put by the state machine; its detail is the outcome.
+func TestOutcomesAreWhatTheSchemaOfMessageSettledSays(t *testing.T) {
+	t.Parallel()
+	for _, o := range outcomes() {
+		o.ID = "0193"
+		detail, err := json.Marshal(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !o.SettledAt.IsZero() {
+			conforms(t, "MessageSettled", "sms-api", string(detail))
+		}
+	}
+}

@@ -1,0 +1,368 @@
+package intake_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers"
+	"github.com/getkin/kin-openapi/routers/gorillamux"
+
+	"sms-api/internal/aligo"
+	"sms-api/internal/execution"
+	"sms-api/internal/intake"
+	"sms-api/internal/intake/contract"
+	"sms-api/internal/message"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+var now = time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)
+
+// store is Step Functions as the door sees it.
+type store struct {
+	mu       sync.Mutex
+	messages map[string]message.Message
+	outcomes map[string]message.Outcome
+	// err, if it is set, is the answer to everything.
+	err error
+	// refusal is the answer to Cancel.
+	refusal *execution.NotCancellableError
+	finds   int
+}
+
+func newStore() *store {
+	return &store{messages: map[string]message.Message{}, outcomes: map[string]message.Outcome{}}
+}
+
+func (s *store) Start(_ context.Context, m message.Message) (message.Message, bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err != nil {
+		return message.Message{}, false, s.err
+	}
+	stored, exists := s.messages[m.ID]
+	switch {
+	case !exists:
+		s.messages[m.ID] = m
+		return m, false, nil
+	case stored.Fingerprint != m.Fingerprint:
+		return message.Message{}, false, execution.ErrConflict
+	}
+	return stored, true, nil
+}
+
+func (s *store) Find(_ context.Context, id string) (message.Message, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.finds++
+	m, ok := s.messages[id]
+	switch {
+	case s.err != nil:
+		return message.Message{}, s.err
+	case !ok:
+		return message.Message{}, execution.ErrNotFound
+	}
+	return m, nil
+}
+
+func (s *store) Outcome(_ context.Context, id string) (message.Message, message.Outcome, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m, ok := s.messages[id]
+	switch {
+	case s.err != nil:
+		return message.Message{}, message.Outcome{}, s.err
+	case !ok:
+		return message.Message{}, message.Outcome{}, execution.ErrNotFound
+	}
+	o, ok := s.outcomes[id]
+	if !ok {
+		o = message.Outcome{ID: id, Status: message.Sending, Reference: m.Reference, CreatedAt: m.CreatedAt}
+		for _, r := range m.Recipients {
+			o.Recipients = append(o.Recipients, message.Result{To: r.To.Masked(), Status: message.Pending})
+		}
+	}
+	return m, o, nil
+}
+
+func (s *store) Cancel(ctx context.Context, id string) (message.Outcome, error) {
+	_, o, err := s.Outcome(ctx, id)
+	switch {
+	case err != nil:
+		return message.Outcome{}, err
+	case s.refusal != nil:
+		return message.Outcome{}, s.refusal
+	}
+	o.Status, o.SettledAt = message.MessageCancelled, now
+	for i := range o.Recipients {
+		o.Recipients[i].Status, o.Recipients[i].Code = message.Failed, message.CodeCancelled
+	}
+	return o, nil
+}
+
+func (s *store) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.messages)
+}
+
+// vendor is Aligo as the door sees it.
+type vendor struct {
+	templates []aligo.Template
+	balance   aligo.Balance
+	// err, if it is set, is the answer to everything; slow makes callers wait until they give up.
+	err  error
+	slow bool
+	// asked counts the questions for a template.
+	asked int
+}
+
+func approved(code, content string, buttons ...aligo.Button) aligo.Template {
+	return aligo.Template{Code: code, Name: code, Content: content, Buttons: buttons, InspStatus: aligo.InspApproved, Status: aligo.StatusNormal}
+}
+
+func newVendor() *vendor {
+	appointment := approved("TX_4567", "#{고객명}님, #{날짜} 예약입니다.")
+	appointment.EmphasisType, appointment.Title = aligo.EmphasisText, "#{날짜}"
+	stopped := approved("TX_8888", "stopped")
+	stopped.Status = aligo.StatusStopped
+	return &vendor{
+		templates: []aligo.Template{
+			approved("TX_2345", "#{고객명}님의 상품이 출발했습니다.", aligo.Button{
+				Name: "배송 조회", Type: "WL", LinkMobile: "https://shop.example/parcels/#{송장번호}", LinkPC: "https://shop.example/parcels/#{송장번호}",
+			}),
+			approved("TX_1234", "#{고객명}님, 주문 #{주문번호}이 접수되었습니다."),
+			appointment,
+			approved("TX_5678", "축하합니다 🎉"),
+			approved("TX_6789", "바로가기", aligo.Button{Name: "열기", Type: "WL", LinkMobile: "#{주소}/#{번호}"}),
+			stopped,
+		},
+		balance: aligo.Balance{SMS: 5936, LMS: 1925, MMS: 831, AlimTalk: 7671, AlimTalkKnown: true},
+	}
+}
+
+func (v *vendor) answer(ctx context.Context) error {
+	if v.slow {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	return v.err
+}
+
+func (v *vendor) Template(ctx context.Context, code string) (aligo.Template, error) {
+	v.asked++
+	if err := v.answer(ctx); err != nil {
+		return aligo.Template{}, err
+	}
+	for _, t := range v.templates {
+		if t.Code == code && t.Approved() {
+			return t, nil
+		}
+	}
+	return aligo.Template{}, fmt.Errorf("%w: %q", aligo.ErrNoTemplate, code)
+}
+
+func (v *vendor) List(ctx context.Context) ([]aligo.Template, error) {
+	return append([]aligo.Template{}, v.templates...), v.answer(ctx)
+}
+
+func (v *vendor) HeartInfo(ctx context.Context) (aligo.Balance, error) {
+	return v.balance, v.answer(ctx)
+}
+
+// system is the API with everything around it, and the OpenAPI document that holds every answer to its promise.
+type system struct {
+	store   *store
+	vendor  *vendor
+	log     *bytes.Buffer
+	now     time.Time
+	handler http.Handler
+	router  routers.Router
+}
+
+// Who makes a request is in the header X-Test-Caller, as "id scope scope …".
+func identify(r *http.Request) (intake.Caller, error) {
+	fields := strings.Fields(r.Header.Get("X-Test-Caller"))
+	if len(fields) == 0 {
+		return intake.Caller{}, errors.New("no caller")
+	}
+	return intake.Caller{ID: fields[0], Scopes: fields[1:]}, nil
+}
+
+const (
+	service  = "service messages:send messages:read messages:text"
+	frontend = "frontend messages:send messages:read"
+)
+
+func newSystem(t testing.TB) *system {
+	t.Helper()
+	s := &system{store: newStore(), vendor: newVendor(), log: &bytes.Buffer{}, now: now, router: newRouter(t)}
+	api := &intake.API{
+		Executions: s.store, Identify: identify, MaxRecipients: 1, Templates: s.vendor, Wallet: s.vendor,
+		Now: func() time.Time { return s.now }, Log: slog.New(slog.NewJSONHandler(s.log, nil)),
+	}
+	s.handler = api.Handler()
+	return s
+}
+
+// newRouter reads the OpenAPI document. Objects in responses may have no other members than those described, so that
+// none is forgotten; for clients the document leaves the door open.
+func newRouter(t testing.TB) routers.Router {
+	t.Helper()
+	doc, err := openapi3.NewLoader().LoadFromData([]byte(contract.OpenAPI()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed := false
+	for _, schema := range doc.Components.Schemas {
+		if len(schema.Value.Properties) > 0 {
+			schema.Value.AdditionalProperties = openapi3.BoolSchema{Has: &closed}
+		}
+	}
+	router, err := gorillamux.NewRouter(doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return router
+}
+
+type response struct {
+	*http.Response
+
+	body []byte
+}
+
+// do makes a request and proves that the answer is what the document says. Headers are "Name: value".
+func (s *system) do(t testing.TB, method, path, caller, body string, headers ...string) response {
+	t.Helper()
+	request := httptest.NewRequestWithContext(t.Context(), method, path, strings.NewReader(body))
+	if body != "" {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	if caller != "" {
+		request.Header.Set("X-Test-Caller", caller)
+	}
+	for _, h := range headers {
+		name, value, _ := strings.Cut(h, ": ")
+		if value == "" {
+			request.Header.Del(name)
+			continue
+		}
+		request.Header.Add(name, value)
+	}
+	recorder := httptest.NewRecorder()
+	s.handler.ServeHTTP(recorder, request)
+	result := recorder.Result()
+	got, err := io.ReadAll(result.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.validate(t, request, body, result, got)
+	return response{Response: result, body: got}
+}
+
+func (s *system) validate(t testing.TB, request *http.Request, body string, result *http.Response, got []byte) {
+	t.Helper()
+	if result.StatusCode >= http.StatusBadRequest && request.Method != http.MethodHead {
+		var p intake.Problem
+		if err := json.Unmarshal(got, &p); err != nil || p.Status != result.StatusCode || p.Type == "" || p.Title == "" ||
+			result.Header.Get("Content-Type") != "application/problem+json" {
+			t.Errorf("%s %s: not a problem document: %s %s", request.Method, request.URL.Path, result.Header.Get("Content-Type"), got)
+		}
+	}
+	route, parameters, err := s.router.FindRoute(request)
+	if err != nil {
+		return // what is not in the document has nothing to be held to but the form of problems
+	}
+	request.Body = io.NopCloser(strings.NewReader(body))
+	in := &openapi3filter.RequestValidationInput{
+		Request: request, PathParams: parameters, Route: route,
+		Options: &openapi3filter.Options{AuthenticationFunc: openapi3filter.NoopAuthenticationFunc},
+	}
+	refused := openapi3filter.ValidateRequest(request.Context(), in)
+	if refused != nil && result.StatusCode < http.StatusBadRequest {
+		t.Errorf("%s %s was answered with %d, but the document refuses it: %v", request.Method, request.URL.Path, result.StatusCode, refused)
+	}
+	err = openapi3filter.ValidateResponse(request.Context(), &openapi3filter.ResponseValidationInput{
+		RequestValidationInput: in, Status: result.StatusCode, Header: result.Header, Body: io.NopCloser(bytes.NewReader(got)),
+		Options: &openapi3filter.Options{IncludeResponseStatus: true},
+	})
+	if err != nil {
+		t.Errorf("%s %s: the answer breaks the document: %v", request.Method, request.URL.Path, err)
+	}
+}
+
+// pointers are the problem's errors as "pointer detail".
+func (r response) pointers(t testing.TB) []string {
+	t.Helper()
+	var p intake.Problem
+	if err := json.Unmarshal(r.body, &p); err != nil {
+		t.Fatalf("%s: %v", r.body, err)
+	}
+	list := make([]string, len(p.Errors))
+	for i, e := range p.Errors {
+		list[i] = e.Pointer + " " + e.Detail
+	}
+	return list
+}
+
+// problem is the problem's type without its prefix.
+func (r response) problem(t testing.TB) string {
+	t.Helper()
+	var p intake.Problem
+	if err := json.Unmarshal(r.body, &p); err != nil {
+		t.Fatalf("%s: %v", r.body, err)
+	}
+	return strings.TrimPrefix(p.Type, "urn:sms-api:problem:")
+}
+
+func (r response) id(t testing.TB) string {
+	t.Helper()
+	var a intake.Accepted
+	if err := json.Unmarshal(r.body, &a); err != nil || a.ID == "" {
+		t.Fatalf("%d %s: %v", r.StatusCode, r.body, err)
+	}
+	return a.ID
+}
+
+// golden compares JSON with a file in testdata.
+func golden(t testing.TB, name string, got []byte) {
+	t.Helper()
+	var indented bytes.Buffer
+	if err := json.Indent(&indented, bytes.TrimSpace(got), "", "  "); err != nil {
+		t.Fatal(err)
+	}
+	indented.WriteByte('\n')
+	file := filepath.Join("testdata", strings.ReplaceAll(name, " ", "-")+".json")
+	if *update {
+		if err := os.MkdirAll("testdata", 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, indented.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(indented.Bytes(), want) {
+		t.Errorf("%s differs; got:\n%s", file, indented.Bytes())
+	}
+}
