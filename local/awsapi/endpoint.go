@@ -4,6 +4,7 @@
 package awsapi
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -232,9 +233,9 @@ func handle[In any](f func(context.Context, In) (any, error)) operation {
 	}
 }
 
-// logInternal writes down what the caller is not told.
+// logInternal writes down what the caller, if still there, is not told.
 func (e *Endpoint) logInternal(ctx context.Context, what string, err error) {
-	if asServiceError(err) == nil {
+	if asServiceError(err) == nil && ctx.Err() == nil {
 		e.log.ErrorContext(ctx, "request failed", "operation", what, "error", err)
 	}
 }
@@ -273,7 +274,7 @@ func writeError(w http.ResponseWriter, contentType string, err error) {
 }
 
 func writeJSON(w http.ResponseWriter, contentType string, status int, value any) {
-	body, err := json.Marshal(value)
+	body, err := marshal(value)
 	if err != nil {
 		// Every value comes from this package, so only a bug gets here.
 		status, body = http.StatusInternalServerError, []byte(`{"__type":"InternalFailure","message":"The response cannot be encoded."}`)
@@ -282,6 +283,17 @@ func writeJSON(w http.ResponseWriter, contentType string, status int, value any)
 	w.WriteHeader(status)
 	// The client is gone when this fails; there is nobody to tell.
 	_, _ = w.Write(body)
+}
+
+// marshal writes JSON without escaping <, > and &, as AWS does.
+func marshal(value any) ([]byte, error) {
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(value); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(buf.Bytes(), []byte("\n")), nil
 }
 
 // epoch is a timestamp of the awsJson protocols: seconds since 1970 with milliseconds.

@@ -118,7 +118,7 @@ func (e *Endpoint) putEventsTask(ctx context.Context, call asl.Call) (json.RawMe
 	case err != nil:
 		return nil, fmt.Errorf("events:putEvents: %w", err)
 	}
-	result, err := json.Marshal(out)
+	result, err := marshal(out)
 	if err != nil {
 		return nil, fmt.Errorf("events:putEvents: %w", err)
 	}

@@ -9,8 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/google/uuid"
-
 	"sms-api/local/asl"
 	"sms-api/local/eventbus"
 )
@@ -145,7 +143,7 @@ func (s *states) start(machine *stateMachine, as qualifiedARN, name, input, trac
 	}
 	x.number = machine.first + len(machine.started)
 	if !s.background.start(func() {
-		s.emit(x)
+		s.emit(x, snapshot{status: running})
 		s.ended(x, machine.machine.Run(ctx, s.endpoint.env, x.description(0), x.record))
 	}) {
 		cancel(nil)
@@ -169,23 +167,22 @@ func (x *execution) record(event asl.Event) {
 	x.events = append(x.events, event)
 }
 
-// ended notes how a run ended, tells the event bus, and forgets the oldest executions that are too many.
+// ended notes how a run ended, forgets the oldest executions that are too many, and tells the event bus.
 func (s *states) ended(x *execution, result asl.Result) {
-	x.mu.Lock()
-	x.status, x.result = result.Status, result
-	x.events = slices.Clip(x.events)
-	x.cancel(nil)
-	x.mu.Unlock()
-	s.emit(x)
-	close(x.ended)
-
 	m := x.machine
 	m.mu.Lock()
-	defer m.mu.Unlock()
+	x.mu.Lock()
+	x.status, x.result = result.Status, result
+	x.cancel(nil)
+	close(x.ended)
+	is := snapshot{x.status, x.result, slices.Clone(x.redrives)}
+	x.mu.Unlock()
 	m.finished = append(m.finished, x)
 	for len(m.finished) > s.endpoint.kept {
 		m.forget(m.finished[0])
 	}
+	m.mu.Unlock()
+	s.emit(x, is)
 }
 
 // forget removes a finished execution. The machine must be locked.
@@ -207,18 +204,15 @@ func (m *stateMachine) forget(x *execution) {
 	m.started, m.first = m.started[gone:], m.first+gone
 }
 
-// stop stops an execution and waits until it has ended. One that has ended already stays as it is.
-func (x *execution) stop(ctx context.Context, name, cause string) (time.Time, error) {
+// stop stops an execution, waits until it has ended, and returns when that was. One that has ended already stays as it is.
+func (x *execution) stop(name, cause string) time.Time {
 	x.mu.Lock()
 	ended := x.ended
 	x.cancel(&asl.Abort{Name: name, Cause: cause})
 	x.mu.Unlock()
-	select {
-	case <-ended:
-		return x.snapshot().result.StopTime, nil
-	case <-ctx.Done():
-		return time.Time{}, ctx.Err()
-	}
+	// No task of this endpoint outlives its context, so this is soon.
+	<-ended
+	return x.snapshot().result.StopTime
 }
 
 // redrive takes an execution up again where it failed.
@@ -228,7 +222,7 @@ func (s *states) redrive(x *execution) (time.Time, error) {
 	defer x.machine.mu.Unlock()
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	was := snapshot{x.status, x.result, x.redrives}
+	was := snapshot{x.status, x.result, slices.Clone(x.redrives)}
 	if status, reason := was.redriveStatus(now); status != "REDRIVABLE" {
 		return now, &ServiceError{Code: "ExecutionNotRedrivable", Message: fmt.Sprintf("Execution '%s' is not redrivable. %s", x.arn, reason)}
 	}
@@ -236,16 +230,16 @@ func (s *states) redrive(x *execution) (time.Time, error) {
 		return now, executionDoesNotExist(x.arn)
 	}
 	ctx, cancel := context.WithCancelCause(context.Background())
+	is := snapshot{status: running, redrives: append(was.redrives, now)}
 	lastEvent := int64(len(x.events))
 	if !s.background.start(func() {
-		s.emit(x)
-		s.ended(x, x.machine.machine.Redrive(ctx, s.endpoint.env, x.description(len(was.redrives)+1), was.result, lastEvent, x.record))
+		s.emit(x, is)
+		s.ended(x, x.machine.machine.Redrive(ctx, s.endpoint.env, x.description(len(is.redrives)), was.result, lastEvent, x.record))
 	}) {
 		cancel(nil)
 		return now, &ServiceError{Code: "ServiceUnavailable", Status: 503, Message: "The local endpoint is closed."}
 	}
-	x.status, x.result, x.cancel, x.ended = running, asl.Result{}, cancel, make(chan struct{})
-	x.redrives = append(x.redrives, now)
+	x.status, x.result, x.redrives, x.cancel, x.ended = is.status, is.result, is.redrives, cancel, make(chan struct{})
 	x.machine.finished = slices.DeleteFunc(x.machine.finished, func(other *execution) bool { return other == x })
 	return now, nil
 }
@@ -257,9 +251,8 @@ type dataDetails struct {
 
 // emit puts the status of an execution on the default bus, as Step Functions does.
 // https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
-func (s *states) emit(x *execution) {
+func (s *states) emit(x *execution, is snapshot) {
 	now := s.endpoint.clock.Now()
-	is := x.snapshot()
 	milliseconds := func(t time.Time) *int64 {
 		if t.IsZero() {
 			return nil
@@ -289,7 +282,7 @@ func (s *states) emit(x *execution) {
 	case escapedSize(*output) > maxEventData:
 		output, outputDetails = nil, &dataDetails{false}
 	}
-	detail, err := json.Marshal(struct {
+	detail, err := marshal(struct {
 		ExecutionARN           string       `json:"executionArn"`
 		StateMachineARN        string       `json:"stateMachineArn"`
 		Name                   string       `json:"name"`
@@ -350,6 +343,3 @@ func (s *states) close(ctx context.Context) error {
 	}
 	return nil
 }
-
-// newName is the name of an execution that was started without one.
-func newName() string { return uuid.NewString() }

@@ -261,11 +261,11 @@ func (e *Endpoint) invokeTask(ctx context.Context, call asl.Call) (json.RawMessa
 		return nil, lambdaTaskError(err)
 	}
 	if !json.Valid(output) {
-		if output, err = json.Marshal(string(output)); err != nil {
+		if output, err = marshal(string(output)); err != nil {
 			return nil, fmt.Errorf("lambda:invoke %s: %w", in.FunctionName, err)
 		}
 	}
-	return json.Marshal(struct {
+	return marshal(struct {
 		ExecutedVersion string
 		Payload         json.RawMessage
 		StatusCode      int

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"unicode/utf8"
 
+	"github.com/google/uuid"
+
 	"sms-api/local/asl"
 )
 
@@ -211,7 +213,7 @@ func (s *states) startExecution(_ context.Context, in startExecutionInput) (any,
 	if err != nil {
 		return nil, err
 	}
-	name := newName()
+	name := uuid.NewString()
 	if in.Name != nil {
 		name = *in.Name
 	}
@@ -411,7 +413,7 @@ type stopExecutionInput struct {
 	Cause        string `json:"cause"`
 }
 
-func (s *states) stopExecution(ctx context.Context, in stopExecutionInput) (any, error) {
+func (s *states) stopExecution(_ context.Context, in stopExecutionInput) (any, error) {
 	x, err := s.execution(in.ExecutionARN)
 	switch {
 	case err != nil:
@@ -421,13 +423,9 @@ func (s *states) stopExecution(ctx context.Context, in stopExecutionInput) (any,
 	case utf8.RuneCountInString(in.Cause) > maxCauseLength:
 		return nil, validation("of the cause", "cause", fmt.Sprintf("have length less than or equal to %d", maxCauseLength))
 	}
-	stopped, err := x.stop(ctx, in.Error, in.Cause)
-	if err != nil {
-		return nil, err
-	}
 	return struct {
 		StopDate epoch `json:"stopDate"`
-	}{epoch(stopped)}, nil
+	}{epoch(x.stop(in.Error, in.Cause))}, nil
 }
 
 func (s *states) redriveExecution(_ context.Context, in executionInput) (any, error) {

@@ -543,12 +543,15 @@ func (b *Bus) Targets(ruleName string) ([]Target, bool) {
 
 // dispatch starts the deliveries of an event to all targets of the rules that match it.
 func (b *Bus) dispatch(event []byte, ingested time.Time) error {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	if len(b.rules) == 0 {
+		return nil
+	}
 	flat, err := flatten(event)
 	if err != nil {
 		return err
 	}
-	b.mu.RLock()
-	defer b.mu.RUnlock()
 	for _, r := range b.rules {
 		if r.Disabled || !r.pattern.match(flat) {
 			continue

@@ -306,10 +306,10 @@ func parsePath(text string) (path, error) {
 			}
 			name := rest[1 : 1+end]
 			rest = rest[1+end:]
-			switch {
-			case name == "":
+			switch name {
+			case "":
 				return nil, fmt.Errorf("JSON path %q has an empty name", text)
-			case name == "*":
+			case "*":
 				p = append(p, step{kind: byWildcard})
 			default:
 				p = append(p, step{name: name})
