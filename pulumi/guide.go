@@ -71,31 +71,29 @@ const (
 
 // monthlyFixedCost estimates what the stack costs when it sends nothing.
 func monthlyFixedCost(config config, alarms, metrics int) pulumi.Map {
-	items := map[string]float64{
-		fmt.Sprintf("%d alarms", alarms):          float64(alarms) * alarmMonth,
-		fmt.Sprintf("%d custom metrics", metrics): float64(metrics) * metricMonth,
-		"dashboard": dashboardMonth,
+	total, items := 0.0, pulumi.Map{}
+	add := func(item string, cost float64) {
+		total += cost
+		items[item] = pulumi.Float64(math.Round(cost*100) / 100)
 	}
 	if n := config.network; !n.own() {
-		ways := float64(n.addresses())
-		items[fmt.Sprintf("%d public IPv4 address", n.addresses())] = ways * publicAddressHour * hoursPerMonth
+		ways := n.addresses()
+		add(fmt.Sprintf("public IPv4 addresses: %d", ways), float64(ways)*publicAddressHour*hoursPerMonth)
 		if n.egress == egressNATInstance {
-			items["NAT instance t4g.nano with its disk"] = natInstanceHour*hoursPerMonth + natInstanceDisk
+			add("NAT instance t4g.nano with its disk", natInstanceHour*hoursPerMonth+natInstanceDisk)
 		} else {
-			items[fmt.Sprintf("%d NAT gateway", n.addresses())] = ways * natGatewayHour * hoursPerMonth
+			add(fmt.Sprintf("NAT gateways: %d", ways), float64(ways)*natGatewayHour*hoursPerMonth)
 		}
 	}
+	add(fmt.Sprintf("alarms: %d", alarms), float64(alarms)*alarmMonth)
+	add(fmt.Sprintf("custom metrics: %d", metrics), float64(metrics)*metricMonth)
+	add("dashboard", dashboardMonth)
 	if config.encryption.create {
-		items["KMS key"] = keyMonth
-	}
-	total, lines := 0.0, pulumi.Map{}
-	for name, cost := range items {
-		total += cost
-		lines[name] = pulumi.Float64(math.Round(cost*100) / 100)
+		add("KMS key", keyMonth)
 	}
 	return pulumi.Map{
 		"usd":   pulumi.Float64(math.Round(total*100) / 100),
-		"items": lines,
+		"items": items,
 		"basis": pulumi.String("estimate from list prices of ap-northeast-2, 730 hours, without tax and free tier; what is billed by use (messages, logs, traffic) is not in it"),
 	}
 }

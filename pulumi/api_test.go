@@ -1,0 +1,153 @@
+package main
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"sms-api/internal/intake/contract"
+)
+
+// The routes of the contract with the scopes of which a token needs one.
+func contractRoutes() map[string][]string {
+	send, read, text := []string{"messages:send", "sms-api/messages:send"}, []string{"messages:read", "sms-api/messages:read"}, []string{"messages:text", "sms-api/messages:text"}
+	return map[string][]string{
+		"POST /v1/messages":        send,
+		"GET /v1/messages/{id}":    read,
+		"DELETE /v1/messages/{id}": send,
+		"GET /v1/templates":        send,
+		"GET /v1/templates/{code}": send,
+		"GET /v1/balance":          text,
+	}
+}
+
+const openRoute = "GET /v1/openapi.json"
+
+func TestRoutesWithTokens(t *testing.T) {
+	t.Parallel()
+	c := deployed(t, map[string]string{"api:jwtIssuer": "https://issuer.example.com", "api:jwtAudience": `["shop"]`})
+	authorizer := c.one(t, "apigatewayv2:Authorizer", "")
+	same(t, "authorizer", []any{authorizer.at("authorizerType"), authorizer.at("identitySources"), authorizer.at("jwtConfiguration")},
+		[]any{"JWT", []string{"$request.header.Authorization"}, map[string]any{"audiences": []string{"shop"}, "issuer": "https://issuer.example.com"}})
+	routes := map[string][]string{}
+	for _, route := range c.all("apigatewayv2:Route") {
+		key := route.text("routeKey")
+		same(t, key+" leads to the function", route.at("target"), "integrations/"+c.one(t, "apigatewayv2:Integration", "").id)
+		if key == openRoute {
+			same(t, key, []any{route.at("authorizationType"), route.at("authorizerId"), route.at("authorizationScopes")}, []any{"NONE", nil, nil})
+			continue
+		}
+		same(t, key, []any{route.at("authorizationType"), route.at("authorizerId")}, []any{"JWT", authorizer.id})
+		routes[key] = route.texts("authorizationScopes")
+	}
+	same(t, "routes", routes, contractRoutes())
+}
+
+// TestNeverOpen: who forgets to configure an issuer gets an API that takes AWS signatures, not one that takes everybody.
+func TestNeverOpen(t *testing.T) {
+	t.Parallel()
+	c := deployed(t, nil)
+	same(t, "authorizers", len(c.all("apigatewayv2:Authorizer")), 0)
+	signed := 0
+	for _, route := range c.all("apigatewayv2:Route") {
+		if route.text("routeKey") == openRoute {
+			continue
+		}
+		signed++
+		same(t, route.text("routeKey"), []any{route.at("authorizationType"), route.at("authorizationScopes")}, []any{"AWS_IAM", nil})
+	}
+	same(t, "signed routes", signed, len(contractRoutes()))
+}
+
+func TestAPI(t *testing.T) {
+	t.Parallel()
+	c := deployed(t, nil)
+	api := c.one(t, "apigatewayv2:Api", "")
+	same(t, "API", []any{api.at("protocolType"), api.at("corsConfiguration"), api.at("disableExecuteApiEndpoint")}, []any{"HTTP", nil, false})
+	integration := c.one(t, "apigatewayv2:Integration", "")
+	same(t, "integration", []any{integration.at("integrationType"), integration.at("integrationUri"), integration.at("payloadFormatVersion"), integration.at("timeoutMilliseconds")},
+		[]any{"AWS_PROXY", "arn:aws:apigateway:ap-northeast-2:lambda:path/functions/" + arnOf("lambda:Function", "sms-api-dev-api") + "/invocations", "2.0", 11000})
+	permission := c.one(t, "lambda:Permission", "api")
+	same(t, "permission", []any{permission.at("function"), permission.at("principal"), permission.at("sourceArn")},
+		[]any{"sms-api-dev-api", "apigateway.amazonaws.com", "arn:aws:execute-api:" + testRegion + ":" + testAccount + ":sms-api-dev/$default/*"})
+	stage := c.one(t, "apigatewayv2:Stage", "")
+	same(t, "stage", []any{stage.at("name"), stage.at("autoDeploy"), stage.at("defaultRouteSettings")},
+		[]any{"$default", true, map[string]any{"throttlingBurstLimit": 40, "throttlingRateLimit": 20}})
+	same(t, "access log", stage.at("accessLogSettings.destinationArn"), arnOf("cloudwatch:LogGroup", "/aws/vendedlogs/apigateway/sms-api-dev"))
+	for name, variable := range parsed(t, stage.text("accessLogSettings.format")) {
+		if text := variable.(string); !strings.HasPrefix(text, "$context.") || strings.Contains(strings.ToLower(text), "body") || strings.Contains(text, ".path") {
+			t.Errorf("the access log has %s: %s", name, text)
+		}
+	}
+	same(t, "apiUrl", c.outputs["apiUrl"], "https://api.example.invalid")
+}
+
+func TestAPISettings(t *testing.T) {
+	t.Parallel()
+	c := deployed(t, map[string]string{
+		"api:corsOrigins": `["https://shop.example.com","http://localhost:5173"]`, "api:throttleRate": "100", "api:throttleBurst": "200",
+		"api:domainName": "sms.example.com", "api:certificateArn": "arn:aws:acm:ap-northeast-2:111122223333:certificate/abc", "functions:api": `{"timeout":20}`,
+	})
+	cors := c.one(t, "apigatewayv2:Api", "").at("corsConfiguration").(map[string]any)
+	same(t, "CORS", []any{cors["allowOrigins"], cors["allowMethods"], cors["allowCredentials"]}, []any{[]string{"https://shop.example.com", "http://localhost:5173"}, []string{"GET", "POST", "DELETE"}, nil})
+	if headers := cors["allowHeaders"].([]any); !slices.Contains(headers, any("idempotency-key")) || !slices.Contains(headers, any("authorization")) {
+		t.Errorf("a frontend may send only %v", headers)
+	}
+	same(t, "throttling", c.one(t, "apigatewayv2:Stage", "").at("defaultRouteSettings"), map[string]any{"throttlingBurstLimit": 200, "throttlingRateLimit": 100})
+	same(t, "the gateway hears the function out", c.one(t, "apigatewayv2:Integration", "").at("timeoutMilliseconds"), 21000)
+	domain := c.one(t, "apigatewayv2:DomainName", "")
+	same(t, "domain", []any{domain.at("domainName"), domain.at("domainNameConfiguration")}, []any{"sms.example.com",
+		map[string]any{"certificateArn": "arn:aws:acm:ap-northeast-2:111122223333:certificate/abc", "endpointType": "REGIONAL", "securityPolicy": "TLS_1_2"}})
+	mapping := c.one(t, "apigatewayv2:ApiMapping", "")
+	same(t, "mapping", []any{mapping.at("apiId"), mapping.at("domainName"), mapping.at("stage")}, []any{c.one(t, "apigatewayv2:Api", "").id, "sms.example.com", "$default"})
+	same(t, "the other way in is closed", c.one(t, "apigatewayv2:Api", "").at("disableExecuteApiEndpoint"), true)
+	same(t, "apiUrl", c.outputs["apiUrl"], "https://sms.example.com")
+}
+
+// TestOperations: the routes are the contract's own list, and only the contract itself is public.
+func TestOperations(t *testing.T) {
+	t.Parallel()
+	found, err := operations(contract.OpenAPI())
+	if err != nil {
+		t.Fatal(err)
+	}
+	routes, err := contract.Routes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got, want []string
+	for _, operation := range found {
+		got = append(got, operation.routeKey())
+		if operation.public != (operation.routeKey() == openRoute) {
+			t.Errorf("%s: public %t", operation.routeKey(), operation.public)
+		}
+	}
+	for _, route := range routes {
+		want = append(want, route.Method+" "+route.Path)
+	}
+	same(t, "operations", got, want)
+	for document, says := range map[string]string{
+		`{`: "unexpected end", `{"paths":{"/a":{"get":{}}}}`: "no operationId", `{"paths":{"/a":{"get":{"operationId":1}}}}`: "get /a",
+	} {
+		if _, err := operations(document); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%s: %v", document, err)
+		}
+	}
+}
+
+// TestEventSchemas: each event that goes over the bus is described.
+func TestEventSchemas(t *testing.T) {
+	t.Parallel()
+	found, err := eventSchemas()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, schema := range found {
+		names = append(names, schema.name)
+		if draft := parsed(t, schema.content)["$schema"]; draft != "http://json-schema.org/draft-04/schema#" {
+			t.Errorf("%s: the registry takes no %v", schema.name, draft)
+		}
+	}
+	same(t, "schemas", names, []string{"MessageRequested", "MessageSettled", "MessageRejected"})
+}

@@ -1,0 +1,163 @@
+package main
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+
+	"sms-api/statemachine"
+)
+
+func TestFunctions(t *testing.T) {
+	t.Parallel()
+	c := deployed(t, nil)
+	same(t, "functions", names(c.all("lambda:Function")), []string{"alimtalk", "api", "balance", "events", "receipts", "reconcile", "settle", "sms"})
+	for _, kind := range functionKinds() {
+		f := c.one(t, "lambda:Function", kind.name)
+		same(t, kind.name+" runs", []any{f.at("name"), f.at("runtime"), f.at("architectures"), f.at("handler"), f.at("code"), f.at("sourceCodeHash")},
+			[]any{"sms-api-dev-" + kind.name, "provided.al2023", []string{"arm64"}, "bootstrap", "/dist/" + kind.name + ".zip", "hash of " + kind.name})
+		same(t, kind.name+" traces", f.at("tracingConfig.mode"), "Active")
+		same(t, kind.name+" logs", f.at("loggingConfig"), map[string]any{"logFormat": "JSON", "logGroup": "/aws/lambda/sms-api-dev-" + kind.name})
+		same(t, kind.name+" has its role", f.at("role"), arnOf("iam:Role", "sms-api-dev-"+kind.name))
+		// Before the function: the log group with its retention, and both policies, which must outlive its interfaces.
+		for _, first := range []string{"cloudwatch/logGroup:LogGroup", "iam/rolePolicy:RolePolicy", "iam/rolePolicyAttachment:RolePolicyAttachment"} {
+			if !slices.ContainsFunc(f.rpc.GetDependencies(), func(urn string) bool { return strings.HasSuffix(urn, first+"::"+f.name) }) {
+				t.Errorf("%s does not wait for its %s", f.name, first)
+			}
+		}
+		if f.rpc.GetCustomTimeouts().GetDelete() != "45m" {
+			t.Errorf("%s: deletion may take %q", f.name, f.rpc.GetCustomTimeouts().GetDelete())
+		}
+	}
+}
+
+func TestEnvironment(t *testing.T) {
+	t.Parallel()
+	aligo := map[string]string{"EGRESS_IPS": "203.0.113.1", "LOG_LEVEL": "info", "PARAMETER_PREFIX": "/sms-api/dev/aligo"}
+	with := func(more map[string]string) map[string]string {
+		all := map[string]string{}
+		for _, m := range []map[string]string{aligo, more} {
+			for key, value := range m {
+				all[key] = value
+			}
+		}
+		return all
+	}
+	machine := arnOf("sfn:StateMachine", "sms-api-dev-dispatch") + ":live"
+	c := deployed(t, map[string]string{"api:untrustedMaxRecipients": "3"})
+	for name, want := range map[string]map[string]string{
+		"alimtalk":  aligo,
+		"sms":       aligo,
+		"receipts":  aligo,
+		"reconcile": aligo,
+		"balance":   with(map[string]string{"STACK": "sms-api-dev"}),
+		"api":       with(map[string]string{"STATE_MACHINE_ARN": machine, "UNTRUSTED_MAX_RECIPIENTS": "3"}),
+		"events":    with(map[string]string{"STATE_MACHINE_ARN": machine, "EVENT_BUS_NAME": "sms-api-dev"}),
+		"settle":    {"LOG_LEVEL": "info", "STATE_MACHINE_ARN": machine, "EVENT_BUS_NAME": "sms-api-dev"},
+	} {
+		same(t, name, c.one(t, "lambda:Function", name).at("environment.variables"), want)
+	}
+}
+
+func TestFunctionSettings(t *testing.T) {
+	t.Parallel()
+	limits := func(c *cloud, name string) []any {
+		f := c.one(t, "lambda:Function", name)
+		return []any{f.at("memorySize"), f.at("timeout"), f.at("reservedConcurrentExecutions")}
+	}
+	byDefault := deployed(t, nil)
+	for name, want := range map[string][]any{
+		"alimtalk": {256, 30, 5}, "sms": {256, 30, 5}, "receipts": {256, 60, -1}, "reconcile": {256, 60, -1},
+		"api": {256, 10, -1}, "events": {256, 30, -1}, "settle": {256, 30, -1}, "balance": {256, 30, -1},
+	} {
+		same(t, name, limits(byDefault, name), want)
+	}
+	c := deployed(t, map[string]string{
+		"functions:sms": `{"memory":512,"timeout":20,"reservedConcurrency":-1}`, "functions:api": `{"memory":1024}`,
+		"functions:logLevel": "debug", "functions:logRetentionDays": "90",
+	})
+	same(t, "sms", limits(c, "sms"), []any{512, 20, -1})
+	same(t, "api", limits(c, "api"), []any{1024, 10, -1})
+	same(t, "alimtalk", limits(c, "alimtalk"), []any{256, 30, 5})
+	same(t, "log level", c.one(t, "lambda:Function", "settle").at("environment.variables.LOG_LEVEL"), "debug")
+	for _, logs := range c.all("cloudwatch:LogGroup") {
+		same(t, logs.name, logs.at("retentionInDays"), 90)
+	}
+}
+
+func TestLogGroups(t *testing.T) {
+	t.Parallel()
+	c := deployed(t, nil)
+	paths := map[string]bool{}
+	for _, logs := range c.all("cloudwatch:LogGroup") {
+		same(t, logs.name+" forgets", logs.at("retentionInDays"), 30)
+		paths[logs.text("name")] = true
+	}
+	for _, kind := range functionKinds() {
+		if !paths["/aws/lambda/sms-api-dev-"+kind.name] {
+			t.Errorf("%s has no log group", kind.name)
+		}
+	}
+	same(t, "log groups", len(paths), len(functionKinds())+2)
+}
+
+// TestTimeoutsFit: a task that gives up before its function does would send again while the first call is still under way.
+func TestTimeoutsFit(t *testing.T) {
+	t.Parallel()
+	text, err := statemachine.Definition(statemachine.Resources{
+		AlimTalkFunction: alimtalk, SMSFunction: sms, ReceiptsFunction: receipts, ReconcileFunction: reconcile, EventBus: "bus",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var definition struct {
+		States map[string]struct {
+			Arguments      json.RawMessage
+			TimeoutSeconds int
+		}
+	}
+	if err := json.Unmarshal([]byte(text), &definition); err != nil {
+		t.Fatal(err)
+	}
+	checked := 0
+	for _, kind := range functionKinds() {
+		if kind.caller != stateMachineTask {
+			continue
+		}
+		for name, state := range definition.States {
+			if !strings.Contains(string(state.Arguments), `"`+kind.name+`"`) {
+				continue
+			}
+			checked++
+			if kind.longest >= state.TimeoutSeconds || kind.timeout > kind.longest {
+				t.Errorf("%s may take %d of at most %d s, but %q waits %d s", kind.name, kind.timeout, kind.longest, name, state.TimeoutSeconds)
+			}
+		}
+	}
+	same(t, "tasks", checked, 4)
+}
+
+func TestTags(t *testing.T) {
+	t.Parallel()
+	c := deployed(t, map[string]string{"sms-api:tags": `{"Team":"messaging"}`, "api:domainName": "sms.example.com", "api:certificateArn": "arn:aws:acm:ap-northeast-2:111122223333:certificate/1", "encryption:key": "new"})
+	tagged := []string{
+		"apigatewayv2:Api", "apigatewayv2:DomainName", "apigatewayv2:Stage", "cloudwatch:EventBus", "cloudwatch:EventRule", "cloudwatch:LogGroup", "cloudwatch:MetricAlarm",
+		"ec2:DefaultSecurityGroup", "ec2:Eip", "ec2:InternetGateway", "ec2:NatGateway", "ec2:NetworkInsightsPath", "ec2:NetworkInterface", "ec2:RouteTable",
+		"ec2:SecurityGroup", "ec2:Subnet", "ec2:Vpc", "iam:Role", "kms:Key", "lambda:Function", "schemas:Registry", "schemas:Schema", "sfn:StateMachine", "sns:Topic", "sqs:Queue",
+	}
+	seen := map[string]bool{}
+	for _, r := range c.resources {
+		if !slices.Contains(tagged, r.kind) {
+			continue
+		}
+		seen[r.kind] = true
+		same(t, r.kind+" "+r.name, r.at("tags"), map[string]string{"ManagedBy": "Pulumi", "Name": r.name, "Project": "sms-api", "Stack": "dev", "Team": "messaging"})
+	}
+	same(t, "kinds with tags", len(seen), len(tagged))
+	for _, r := range c.resources {
+		if !strings.HasPrefix(r.name, "sms-api-dev") {
+			t.Errorf("%s %s would collide with another stack", r.kind, r.name)
+		}
+	}
+}

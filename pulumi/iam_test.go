@@ -1,0 +1,195 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// statements are a policy's statements, one line each: who, what, on what, when.
+func statements(t *testing.T, policy string) []string {
+	t.Helper()
+	var all []string
+	for _, s := range list(parsed(t, policy)["Statement"]) {
+		statement := s.(map[string]any)
+		line := fmt.Sprint(flat(statement["Action"]))
+		for _, field := range []string{"Principal", "Resource", "Condition"} {
+			if statement[field] != nil {
+				line += " | " + flat(statement[field])
+			}
+		}
+		all = append(all, line)
+	}
+	slices.Sort(all)
+	return all
+}
+
+// flat writes a list or an object of a policy in one line, without the account and the region of the test.
+func flat(value any) string {
+	switch value := value.(type) {
+	case []any:
+		var all []string
+		for _, item := range value {
+			all = append(all, flat(item))
+		}
+		return strings.Join(all, " ")
+	case map[string]any:
+		var all []string
+		for key, item := range value {
+			all = append(all, key+" "+flat(item))
+		}
+		slices.Sort(all)
+		return strings.Join(all, ", ")
+	}
+	return strings.ReplaceAll(fmt.Sprint(value), testRegion+":"+testAccount+":", "")
+}
+
+const (
+	machineARN  = "arn:aws:states:stateMachine:sms-api-dev-dispatch"
+	aliasARN    = machineARN + ":live"
+	executions  = "arn:aws:states:execution:sms-api-dev-dispatch:*"
+	busARN      = "arn:aws:events:event-bus/sms-api-dev"
+	deadLetters = "arn:aws:sqs:sms-api-dev-dead-letters"
+
+	readsCredentials = "ssm:GetParameters | arn:aws:ssm:parameter/sms-api/dev/aligo/api-key arn:aws:ssm:parameter/sms-api/dev/aligo/user-id" +
+		" arn:aws:ssm:parameter/sms-api/dev/aligo/sender-key arn:aws:ssm:parameter/sms-api/dev/aligo/sender"
+	traces     = "xray:PutTraceSegments xray:PutTelemetryRecords | *"
+	announces  = "events:PutEvents | " + busARN
+	buries     = "sqs:SendMessage | " + deadLetters
+	startsByIt = "states:StartExecution | " + machineARN + " " + aliasARN
+)
+
+// TestPermissions lists what each role may do: all of it, and nothing else.
+func TestPermissions(t *testing.T) {
+	t.Parallel()
+	c := deployed(t, nil)
+	want := map[string][]string{
+		"alimtalk":  {readsCredentials, traces},
+		"sms":       {readsCredentials, traces},
+		"receipts":  {readsCredentials, traces},
+		"reconcile": {readsCredentials, traces},
+		"balance":   {buries, readsCredentials, traces},
+		"api": {
+			readsCredentials, "states:DescribeExecution states:GetExecutionHistory states:StopExecution | " + executions, startsByIt, traces,
+		},
+		"events": {announces, buries, readsCredentials, "states:DescribeExecution | " + executions, startsByIt, traces},
+		"settle": {announces, buries, "states:DescribeExecution states:GetExecutionHistory | " + executions, traces},
+		"dispatch": {
+			announces,
+			"lambda:InvokeFunction | arn:aws:lambda:function:sms-api-dev-alimtalk arn:aws:lambda:function:sms-api-dev-sms" +
+				" arn:aws:lambda:function:sms-api-dev-receipts arn:aws:lambda:function:sms-api-dev-reconcile",
+			"logs:CreateLogDelivery logs:GetLogDelivery logs:UpdateLogDelivery logs:DeleteLogDelivery logs:ListLogDeliveries" +
+				" logs:PutResourcePolicy logs:DescribeResourcePolicies logs:DescribeLogGroups | *",
+			"xray:PutTraceSegments xray:PutTelemetryRecords xray:GetSamplingRules xray:GetSamplingTargets | *",
+		},
+	}
+	policies := c.all("iam:RolePolicy")
+	same(t, "roles with a policy", len(policies), len(want))
+	for name, lines := range want {
+		policy := c.one(t, "iam:RolePolicy", name)
+		same(t, name, statements(t, policy.text("policy")), lines)
+		same(t, name+" is on its role", policy.at("role"), "sms-api-dev-"+name)
+	}
+	same(t, "roles", names(c.all("iam:Role")), []string{"alimtalk", "api", "balance", "dispatch", "events", "receipts", "reconcile", "settle", "sms"})
+
+	// The one policy of AWS's that is used: a function in a VPC needs it.
+	for _, attachment := range c.all("iam:RolePolicyAttachment") {
+		same(t, attachment.name, attachment.at("policyArn"), "arn:aws:iam::aws:policy/service-role/AWSLambdaVPCAccessExecutionRole")
+		same(t, attachment.name+" is on its role", attachment.at("role"), attachment.name)
+	}
+	same(t, "attachments", len(c.all("iam:RolePolicyAttachment")), len(functionKinds()))
+}
+
+// TestWildcards finds every * of every policy and compares with the list of those that AWS leaves no choice about.
+func TestWildcards(t *testing.T) {
+	t.Parallel()
+	documented := []string{
+		// X-Ray and log deliveries have no resources.
+		"xray:PutTraceSegments", "xray:PutTelemetryRecords", "xray:GetSamplingRules", "xray:GetSamplingTargets",
+		"logs:CreateLogDelivery", "logs:GetLogDelivery", "logs:UpdateLogDelivery", "logs:DeleteLogDelivery", "logs:ListLogDeliveries",
+		"logs:PutResourcePolicy", "logs:DescribeResourcePolicies", "logs:DescribeLogGroups",
+		// Executions are named by messages.
+		"states:DescribeExecution", "states:GetExecutionHistory", "states:StopExecution",
+	}
+	c := deployed(t, map[string]string{
+		"events:producerAccounts": `["222233334444"]`, "encryption:key": "arn:aws:kms:ap-northeast-2:111122223333:key/1",
+	})
+	for _, r := range c.resources {
+		for _, property := range []string{"policy", "assumeRolePolicy"} {
+			if r.text(property) == "" {
+				continue
+			}
+			for _, s := range list(parsed(t, r.text(property))["Statement"]) {
+				statement := s.(map[string]any)
+				if strings.Contains(flat(statement["Action"]), "*") {
+					t.Errorf("%s %s: %v", r.kind, r.name, statement)
+				}
+				if strings.Contains(flat(statement["Principal"]), "*") {
+					t.Errorf("%s %s: anybody may: %v", r.kind, r.name, statement)
+				}
+				if !strings.Contains(flat(statement["Resource"]), "*") {
+					continue
+				}
+				for _, action := range list(statement["Action"]) {
+					if !slices.Contains(documented, action.(string)) {
+						t.Errorf("%s %s: %v on %v", r.kind, r.name, action, statement["Resource"])
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestTrust(t *testing.T) {
+	t.Parallel()
+	c := deployed(t, nil)
+	for _, role := range c.all("iam:Role") {
+		want := []string{"sts:AssumeRole | Service lambda.amazonaws.com"}
+		if role.name == "sms-api-dev-dispatch" {
+			want = []string{"sts:AssumeRole | Service states.amazonaws.com | StringEquals aws:SourceAccount " + testAccount}
+		}
+		same(t, role.name, statements(t, role.text("assumeRolePolicy")), want)
+	}
+	users := map[string]string{}
+	for _, f := range c.all("lambda:Function") {
+		users[f.text("role")] = f.name
+	}
+	same(t, "each function has a role of its own", len(users), len(functionKinds()))
+	same(t, "the state machine's role", c.one(t, "sfn:StateMachine", "dispatch").at("roleArn"), arnOf("iam:Role", "sms-api-dev-dispatch"))
+}
+
+func TestKeyOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	const theirs = "arn:aws:kms:ap-northeast-2:111122223333:key/their-key"
+	for setting, key := range map[string]string{theirs: theirs, keyNew: arnOf("kms:Key", "sms-api-dev")} {
+		t.Run(setting, func(t *testing.T) {
+			t.Parallel()
+			c := deployed(t, map[string]string{"encryption:key": setting})
+			same(t, "definition and history", c.one(t, "sfn:StateMachine", "dispatch").at("encryptionConfiguration"),
+				map[string]any{"kmsDataKeyReusePeriodSeconds": 900, "kmsKeyId": key, "type": "CUSTOMER_MANAGED_KMS_KEY"})
+			for _, logs := range c.all("cloudwatch:LogGroup") {
+				same(t, logs.name, logs.at("kmsKeyId"), key)
+			}
+			queue := c.one(t, "sqs:Queue", "dead-letters")
+			same(t, "queue", []any{queue.at("kmsMasterKeyId"), queue.at("sqsManagedSseEnabled")}, []any{key, nil})
+			for _, policy := range c.all("iam:RolePolicy") {
+				if !slices.ContainsFunc(statements(t, policy.text("policy")), func(line string) bool {
+					return strings.HasPrefix(line, "kms:Decrypt kms:GenerateDataKey | arn:aws:kms:key/")
+				}) {
+					t.Errorf("%s cannot use the key", policy.name)
+				}
+			}
+		})
+	}
+	c := deployed(t, map[string]string{"encryption:key": keyNew})
+	key := c.one(t, "kms:Key", "")
+	same(t, "rotation", key.at("enableKeyRotation"), true)
+	same(t, "who may use the key", statements(t, key.text("policy")), []string{
+		"kms:* | AWS arn:aws:iam::" + testAccount + ":root | *",
+		"kms:Decrypt* | Service delivery.logs.amazonaws.com | * | ArnLike kms:EncryptionContext:SourceArn arn:aws:logs:*",
+		"kms:Encrypt* kms:Decrypt* kms:ReEncrypt* kms:GenerateDataKey* kms:Describe* | Service logs.ap-northeast-2.amazonaws.com | * | ArnLike kms:EncryptionContext:aws:logs:arn arn:aws:logs:*",
+		"kms:GenerateDataKey kms:Decrypt | Service events.amazonaws.com | * | StringEquals aws:SourceAccount " + testAccount,
+	})
+	same(t, "keys by default", len(deployed(t, nil).all("kms:Key")), 0)
+}

@@ -1,0 +1,127 @@
+package main
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+)
+
+const orderPaid = `[{"name":"order-paid","pattern":{"source":["com.example.shop"],"detail-type":["OrderPaid"]},
+"inputPaths":{"phone":"$.detail.customer.phone","order":"$.detail.id"},
+"inputTemplate":"{\"template\":\"TX_1234\",\"recipients\":[{\"to\":\"<phone>\",\"variables\":{\"주문번호\":\"<order>\"}}]}"}]`
+
+// TestRules says for each rule what it takes and which function it calls.
+func TestRules(t *testing.T) {
+	t.Parallel()
+	c := deployed(t, map[string]string{"events:routes": orderPaid})
+	for name, want := range map[string]struct {
+		bus, pattern, schedule any
+		to                     string
+	}{
+		"requested":        {bus: "sms-api-dev", pattern: `{"detail-type":["MessageRequested"]}`, to: "events"},
+		"route-order-paid": {bus: "sms-api-dev", pattern: `{"source":["com.example.shop"],"detail-type":["OrderPaid"]}`, to: "events"},
+		"stopped": {
+			pattern: `{"detail":{"stateMachineArn":["` + arnOf("sfn:StateMachine", "sms-api-dev-dispatch") + `"],"status":["FAILED","TIMED_OUT","ABORTED"]},` +
+				`"detail-type":["Step Functions Execution Status Change"],"source":["aws.states"]}`,
+			to: "settle",
+		},
+		"balance": {schedule: "rate(1 hour)", to: "balance"},
+	} {
+		rule, target, permission := c.one(t, "cloudwatch:EventRule", name), c.one(t, "cloudwatch:EventTarget", name), c.one(t, "lambda:Permission", name)
+		same(t, name, []any{rule.at("eventBusName"), rule.at("eventPattern"), rule.at("scheduleExpression")}, []any{want.bus, want.pattern, want.schedule})
+		same(t, name+" target", []any{target.at("rule"), target.at("eventBusName"), target.at("arn")}, []any{"sms-api-dev-" + name, want.bus, arnOf("lambda:Function", "sms-api-dev-"+want.to)})
+		same(t, name+" permission", []any{permission.at("function"), permission.at("principal"), permission.at("sourceArn"), permission.at("action")},
+			[]any{"sms-api-dev-" + want.to, "events.amazonaws.com", arnOf("cloudwatch:EventRule", "sms-api-dev-"+name), "lambda:InvokeFunction"})
+	}
+	same(t, "rules", len(c.all("cloudwatch:EventRule")), 4)
+	same(t, "permissions of rules and of the API", len(c.all("lambda:Permission")), 5)
+}
+
+func TestNoEventIsLost(t *testing.T) {
+	t.Parallel()
+	c := deployed(t, map[string]string{"events:routes": orderPaid})
+	same(t, "a target for each rule", names(c.all("cloudwatch:EventTarget")), names(c.all("cloudwatch:EventRule")))
+	queue := arnOf("sqs:Queue", "sms-api-dev-dead-letters")
+	var rules []string
+	for _, target := range c.all("cloudwatch:EventTarget") {
+		same(t, target.name+" dead letters", target.at("deadLetterConfig.arn"), queue)
+		same(t, target.name+" retries", target.at("retryPolicy"), map[string]any{"maximumEventAgeInSeconds": 86400, "maximumRetryAttempts": 185})
+		rules = append(rules, arnOf("cloudwatch:EventRule", target.name))
+	}
+	for name, retries := range map[string]int{"events": 2, "settle": 2, "balance": 0} {
+		config := c.one(t, "lambda:FunctionEventInvokeConfig", name)
+		same(t, name+" on failure", []any{config.at("functionName"), config.at("maximumRetryAttempts"), config.at("destinationConfig.onFailure.destination")},
+			[]any{"sms-api-dev-" + name, retries, queue})
+	}
+	letters := c.one(t, "sqs:Queue", "dead-letters")
+	same(t, "queue", []any{letters.at("name"), letters.at("messageRetentionSeconds"), letters.at("sqsManagedSseEnabled")}, []any{"sms-api-dev-dead-letters", 1209600, true})
+	policy := c.one(t, "sqs:QueuePolicy", "dead-letters")
+	got := parsed(t, policy.text("policy"))["Statement"].([]any)
+	same(t, "who may write to it", got, []any{map[string]any{
+		"Effect": "Allow", "Principal": map[string]any{"Service": []string{"events.amazonaws.com"}}, "Action": []string{"sqs:SendMessage"},
+		"Resource": []string{queue}, "Condition": map[string]any{"ArnEquals": map[string]any{"aws:SourceArn": []string{
+			arnOf("cloudwatch:EventRule", "sms-api-dev-requested"), arnOf("cloudwatch:EventRule", "sms-api-dev-route-order-paid"),
+			arnOf("cloudwatch:EventRule", "sms-api-dev-stopped"), arnOf("cloudwatch:EventRule", "sms-api-dev-balance"),
+		}}},
+	}})
+	same(t, "rules in it", len(rules), 4)
+}
+
+// TestRoute fills the transformer in as EventBridge does, and reads the result as the events function does.
+func TestRoute(t *testing.T) {
+	t.Parallel()
+	c := deployed(t, map[string]string{"events:routes": orderPaid})
+	transformer := c.one(t, "cloudwatch:EventTarget", "route-order-paid").at("inputTransformer").(map[string]any)
+	same(t, "paths", transformer["inputPaths"], map[string]string{
+		"phone": "$.detail.customer.phone", "order": "$.detail.id",
+		"eventAccount": "$.account", "eventId": "$.id", "eventRegion": "$.region", "eventSource": "$.source", "eventTime": "$.time",
+	})
+	event := map[string]string{
+		"phone": "010-1234-5678", "order": "A-17", "eventAccount": testAccount, "eventId": "6a7e8feb", "eventRegion": testRegion,
+		"eventSource": "com.example.shop", "eventTime": "2026-12-01T00:00:00Z",
+	}
+	text := transformer["inputTemplate"].(string)
+	for name, value := range event {
+		text = strings.ReplaceAll(text, "<"+name+">", value)
+	}
+	var got struct {
+		ID, Source, Time string
+		DetailType       string `json:"detail-type"`
+		Detail           json.RawMessage
+	}
+	if err := json.Unmarshal([]byte(text), &got); err != nil {
+		t.Fatalf("%v in %s", err, text)
+	}
+	same(t, "event", []string{got.ID, got.Source, got.Time, got.DetailType}, []string{"6a7e8feb", "com.example.shop", "2026-12-01T00:00:00Z", "MessageRequested"})
+	same(t, "request", got.Detail, json.RawMessage(`{"template":"TX_1234","recipients":[{"to":"010-1234-5678","variables":{"주문번호":"A-17"}}]}`))
+}
+
+func TestBus(t *testing.T) {
+	t.Parallel()
+	c := deployed(t, map[string]string{"events:producerAccounts": `["222233334444","333344445555"]`, "events:archiveDays": "14"})
+	same(t, "bus", c.one(t, "cloudwatch:EventBus", "").at("name"), "sms-api-dev")
+	same(t, "eventBusArn", c.outputs["eventBusArn"], arnOf("cloudwatch:EventBus", "sms-api-dev"))
+	policy := c.one(t, "cloudwatch:EventBusPolicy", "")
+	same(t, "who may put events", statements(t, policy.text("policy")), []string{
+		"events:PutEvents | AWS arn:aws:iam::222233334444:root arn:aws:iam::333344445555:root | " + busARN + " | StringNotEquals events:source sms-api",
+	})
+	same(t, "the policy's bus", policy.at("eventBusName"), "sms-api-dev")
+	archive := c.one(t, "cloudwatch:EventArchive", "")
+	same(t, "archive", []any{archive.at("eventSourceArn"), archive.at("retentionDays"), archive.at("eventPattern")},
+		[]any{arnOf("cloudwatch:EventBus", "sms-api-dev"), 14, `{"source":[{"anything-but":["sms-api"]}]}`})
+	schema := c.one(t, "schemas:Schema", "MessageRequested")
+	same(t, "schema", []any{schema.at("name"), schema.at("registryName"), schema.at("type"), schema.at("content")},
+		[]any{"sms-api@MessageRequested", "sms-api-dev", "JSONSchemaDraft4", `{"title":"requested"}`})
+
+	closed := deployed(t, map[string]string{"events:archiveDays": "0"})
+	same(t, "policies and archives nobody asked for", len(closed.all("cloudwatch:EventBusPolicy"))+len(closed.all("cloudwatch:EventArchive")), 0)
+}
+
+func TestSchedule(t *testing.T) {
+	t.Parallel()
+	for minutes, want := range map[int]string{5: "rate(5 minutes)", 60: "rate(1 hour)", 90: "rate(90 minutes)", 120: "rate(2 hours)", 720: "rate(12 hours)"} {
+		if got := every(minutes); got != want {
+			t.Errorf("%d minutes: %s, not %s", minutes, got, want)
+		}
+	}
+}

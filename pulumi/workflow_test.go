@@ -1,0 +1,45 @@
+package main
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"sms-api/statemachine"
+)
+
+func TestStateMachine(t *testing.T) {
+	t.Parallel()
+	c := deployed(t, nil)
+	machine := c.one(t, "sfn:StateMachine", "dispatch")
+	same(t, "kind", []any{machine.at("name"), machine.at("type"), machine.at("publish")}, []any{"sms-api-dev-dispatch", "STANDARD", true})
+
+	// What is deployed is the definition that runs locally, with these resources.
+	want, err := statemachine.Definition(statemachine.Resources{
+		AlimTalkFunction: arnOf("lambda:Function", "sms-api-dev-alimtalk"), SMSFunction: arnOf("lambda:Function", "sms-api-dev-sms"),
+		ReceiptsFunction: arnOf("lambda:Function", "sms-api-dev-receipts"), ReconcileFunction: arnOf("lambda:Function", "sms-api-dev-reconcile"),
+		EventBus: "sms-api-dev",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, "definition", machine.text("definition"), want)
+	if left := regexp.MustCompile(`\$\{[^}]*\}`).FindAllString(machine.text("definition"), -1); left != nil {
+		t.Errorf("the definition has %v left in it", left)
+	}
+	same(t, "log", machine.at("loggingConfiguration"), map[string]any{
+		"includeExecutionData": false, "level": "ERROR", "logDestination": arnOf("cloudwatch:LogGroup", "/aws/vendedlogs/states/sms-api-dev-dispatch") + ":*",
+	})
+	same(t, "traces", machine.at("tracingConfiguration.enabled"), true)
+	same(t, "encryption by default", machine.at("encryptionConfiguration"), nil)
+	if !slices.ContainsFunc(machine.rpc.GetDependencies(), func(urn string) bool { return strings.HasSuffix(urn, "RolePolicy::"+machine.name) }) {
+		t.Error("the state machine is made before it may do anything")
+	}
+
+	alias := c.one(t, "sfn:Alias", "dispatch")
+	same(t, "alias", []any{alias.at("name"), alias.at("routingConfigurations")},
+		[]any{"live", []any{map[string]any{"stateMachineVersionArn": arnOf("sfn:StateMachine", "sms-api-dev-dispatch") + ":7", "weight": 100}}})
+	same(t, "stateMachineArn", c.outputs["stateMachineArn"], arnOf("sfn:StateMachine", "sms-api-dev-dispatch"))
+	same(t, "log level from the settings", deployed(t, map[string]string{"workflow:logLevel": "ALL"}).one(t, "sfn:StateMachine", "dispatch").at("loggingConfiguration.level"), "ALL")
+}
