@@ -154,11 +154,12 @@ func (p *parser) graph(o object, parent string, branch int, assigned map[string]
 	p.links = nil
 	scope := p.scope(list, assigned)
 	order := make([]*state, 0, len(list.keys))
+	known := true
 	for _, name := range list.keys {
-		if s := p.state(g, name, list.field(name), scope); s != nil {
-			g.states[name] = s
-			order = append(order, s)
-		}
+		s := p.state(g, name, list.field(name), scope)
+		g.states[name] = s
+		order = append(order, s)
+		known = known && s.kind != ""
 	}
 	if start != nil {
 		g.start = p.target(g, start)
@@ -168,8 +169,8 @@ func (p *parser) graph(o object, parent string, branch int, assigned map[string]
 		link()
 	}
 	p.links = links
-	// What a broken link leads to would be reported as unreachable, too.
-	if g.start != nil && len(order) == len(list.keys) && len(p.problems) == before {
+	// What a broken link or a state of an unknown type leads to would be reported as unreachable, too.
+	if g.start != nil && known && len(p.problems) == before {
 		p.reach(g, order)
 	}
 	return g
@@ -252,18 +253,19 @@ func (p *parser) reach(g *graph, order []*state) {
 		if !reached[s] {
 			p.add(s.path, "no transition leads to this state")
 		}
-		ends = ends || s.terminal()
+		ends = ends || s.terminal() || s.next == nil && s.kind != "Choice" // what lacks End has been refused for that
 	}
 	if !ends {
 		p.add(strings.TrimSuffix(g.start.path, "/"+g.start.name), "no state ends the execution")
 	}
 }
 
-// state reads one state; nil if its type is unknown.
+// state reads one state; its kind is empty if it cannot be known.
 func (p *parser) state(g *graph, name string, n *node, scope map[string]bool) *state {
+	s := &state{graph: g, name: name, path: n.path}
 	o, ok := asObject(n, &p.refusals)
 	if !ok {
-		return nil
+		return s
 	}
 	if length := utf8.RuneCountInString(name); length == 0 || length > 80 {
 		p.add(n.path, "the name of a state has 1 to 80 characters")
@@ -274,9 +276,9 @@ func (p *parser) state(g *graph, name string, n *node, scope map[string]bool) *s
 	p.names[name] = true
 
 	if o.required("Type") == nil {
-		return nil
+		return s
 	}
-	s := &state{graph: g, name: name, path: n.path, kind: o.str("Type"), comment: o.str("Comment")}
+	s.kind, s.comment = o.str("Type"), o.str("Comment")
 	p.machine.states = append(p.machine.states, s)
 	switch language := o.str("QueryLanguage"); {
 	case language == "JSONPath" || language == "" && !p.jsonata:
@@ -318,7 +320,8 @@ func (p *parser) state(g *graph, name string, n *node, scope map[string]bool) *s
 		p.handlers(s, o)
 	default:
 		p.add(n.path+"/Type", "there is no type of state %q", s.kind)
-		return nil
+		s.kind = ""
+		return s
 	}
 	o.done("a " + s.kind + " state")
 	return s
@@ -564,8 +567,9 @@ func (p *parser) handlers(s *state, o object) {
 			r.backoff = rate
 		}
 		if n := entry.field("MaxDelaySeconds"); n != nil {
+			before := len(p.problems)
 			r.maxDelay = time.Duration(n.integer(1, 31_622_399, &p.refusals)) * time.Second
-			if r.maxDelay <= r.interval {
+			if len(p.problems) == before && r.maxDelay <= r.interval {
 				p.add(n.path, "must be greater than IntervalSeconds")
 			}
 		}

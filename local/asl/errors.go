@@ -38,13 +38,12 @@ var (
 // failure is an error as the states see it.
 type failure struct {
 	name, cause string
-	task        bool // made by a task, or passed on by the state around it: what States.TaskFailed takes
 	heartbeat   bool // a States.Timeout that States.HeartbeatTimeout takes as well
 	stopped     bool // not an error of a state: the line of states was ended by its context
 }
 
-// matches applies the wildcards of ErrorEquals. States.Runtime always ends the execution, and States.ALL takes neither
-// it nor States.DataLimitExceeded, as documented.
+// matches applies the wildcards of ErrorEquals as documented: States.Runtime always ends the execution, States.ALL does
+// not take States.DataLimitExceeded either, and States.TaskFailed takes every known error but these and States.Timeout.
 func (f *failure) matches(names []string) bool {
 	switch {
 	case f.name == errRuntime:
@@ -56,7 +55,7 @@ func (f *failure) matches(names []string) bool {
 	case slices.Contains(names, errAll):
 		return true
 	}
-	return f.task && f.name != errTimeout && slices.Contains(names, errTaskFailed)
+	return f.name != errTimeout && slices.Contains(names, errTaskFailed)
 }
 
 // delay is the pause before retry number n, counted from 1. random is in [0,1).
@@ -77,9 +76,9 @@ func (r *retrier) delay(n int64, random func() float64) time.Duration {
 func taskFailure(ctx context.Context, err error) *failure {
 	switch cause := context.Cause(ctx); {
 	case errors.Is(cause, errTaskTimedOut):
-		return &failure{name: errTimeout, task: true}
+		return &failure{name: errTimeout}
 	case errors.Is(cause, errTaskSilent):
-		return &failure{name: errTimeout, task: true, heartbeat: true}
+		return &failure{name: errTimeout, heartbeat: true}
 	case cause != nil:
 		return &failure{stopped: true}
 	case err == nil:
@@ -87,9 +86,9 @@ func taskFailure(ctx context.Context, err error) *failure {
 	}
 	var named *TaskError
 	if errors.As(err, &named) && named.Name != "" {
-		return &failure{name: named.Name, cause: named.Cause, task: true}
+		return &failure{name: named.Name, cause: named.Cause}
 	}
-	return &failure{name: errTaskFailed, cause: err.Error(), task: true}
+	return &failure{name: errTaskFailed, cause: err.Error()}
 }
 
 // parseTimestamp reads the profile of ISO 8601 that the language allows: RFC 3339 with capital T and Z.

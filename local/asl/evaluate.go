@@ -60,9 +60,14 @@ func (fr *frame) failure(name, cause string) *failure {
 		fr.state.name, fr.enteredID, cause)}
 }
 
-// queryFailure is an expression that cannot be evaluated, or whose value does not fit; the history says so.
+// queryFailure is an expression that cannot be evaluated, or whose value does not fit.
 func (fr *frame) queryFailure(location, format string, args ...any) *failure {
-	fail := fr.failure(errQueryEvaluation, fmt.Sprintf(format, args...))
+	return fr.evaluationFailure(errQueryEvaluation, location, fmt.Sprintf(format, args...))
+}
+
+// evaluationFailure is an error in a field, which the history mentions with its place.
+func (fr *frame) evaluationFailure(name, location, cause string) *failure {
+	fail := fr.failure(name, cause)
 	fr.line.record(Event{Type: "EvaluationFailed", Evaluation: &EvaluationFailedDetails{
 		Cause: fail.cause, Error: fail.name, Location: location, State: fr.state.name,
 	}})
@@ -376,7 +381,15 @@ func (fr *frame) leave(output *template, assign []assignment, fallback *value) (
 		return out, fr.checkSize(out.output)
 	}
 	fail := fr.evaluate(func(ev *evaluation) *failure {
-		var fail *failure
+		if output != nil {
+			var fail *failure
+			if out.output, fail = ev.text(output); fail != nil {
+				return fail
+			}
+		}
+		if fail := fr.checkSize(out.output); fail != nil {
+			return fail
+		}
 		total := 0
 		for _, a := range assign {
 			v, fail := ev.text(a.value)
@@ -386,16 +399,15 @@ func (fr *frame) leave(output *template, assign []assignment, fallback *value) (
 			total += len(v.text)
 			out.variables = append(out.variables, variable{name: a.name, value: v})
 		}
-		if total > maxDataBytes || fr.line.variableBytes(out.variables) > maxVariablesBytes {
-			return fr.failure(errDataLimitExceeded,
-				fmt.Sprintf("The variables assigned by the state '%s' exceed the maximum number of bytes service limit.", fr.state.name))
+		if over := total - maxDataBytes; over > 0 {
+			return fr.evaluationFailure(errDataLimitExceeded, "Assign",
+				fmt.Sprintf("The Assign field exceeds the maximum variable assignment size by %d bytes.", over))
 		}
-		if output != nil {
-			if out.output, fail = ev.text(output); fail != nil {
-				return fail
-			}
+		if over := fr.line.variableBytes(out.variables) - maxVariablesBytes; over > 0 {
+			return fr.evaluationFailure(errDataLimitExceeded, "Assign", fmt.Sprintf("Execution total variable size limit exceeded. "+
+				"State '%s' assigned variables that exceed the total execution limit by %d bytes.", fr.state.name, over))
 		}
-		return fr.checkSize(out.output)
+		return nil
 	})
 	return out, fail
 }
@@ -423,7 +435,7 @@ func (fr *frame) items() ([]*value, *failure) {
 		}
 	}
 	var parts []json.RawMessage
-	if err := json.Unmarshal([]byte(source.text), &parts); err != nil || source.text == "null" {
+	if err := json.Unmarshal([]byte(source.text), &parts); err != nil || parts == nil {
 		return nil, fr.queryFailure("Items", "The field 'Items' must be an array, but was: %s", shown(json.Number(source.text)))
 	}
 	items := make([]*value, len(parts))

@@ -73,19 +73,47 @@ func compileExpression(n *node, source, location string, allowed uses, r *refusa
 		case t.kind != variableToken:
 		case t.text == "$":
 			r.add(n.path, "$$ is not supported; the input is $states.input")
-		case t.text == "eval":
-			r.add(n.path, "$eval is not supported; use $parse")
+		case refusedFunctions[t.text] != "":
+			r.add(n.path, "%s", refusedFunctions[t.text])
+		case t.text == "states" && i+1 < len(tokens) && tokens[i+1].is(":="):
+			r.add(n.path, "$states is reserved")
 		case t.text == "states":
 			e.uses |= statesUse(n, tokens[i+1:], allowed, r)
 		case t.text != "" && !slices.Contains(e.variables, t.text):
 			e.variables = append(e.variables, t.text)
 		}
 	}
+	for _, problem := range unfaithful(tokens) {
+		r.add(n.path, "%s", problem)
+	}
 	for _, name := range topLevelNames(tokens) {
 		r.add(n.path, "reference to %q at the top level: there is no context item; the input is $states.input", name)
 	}
 	e.shortcut = shortcutOf(tokens)
 	return e
+}
+
+// unfaithful finds the operators that gnata applies otherwise than JSONata 2.0.6 does, so that a machine that relies on
+// them would pass here and fail on AWS, or the other way round. It was held against jsonata-js 2.0.6.
+func unfaithful(tokens []token) []string {
+	var problems []string
+	for i, t := range tokens {
+		next := token{}
+		if i+1 < len(tokens) {
+			next = tokens[i+1]
+		}
+		switch {
+		case t.is("[") && t.infix && next.is("]"):
+			problems = append(problems, "the suffix [] is not implemented: of nothing it makes nothing, not an empty list; write [ … ] around the expression")
+		case t.is("^") && next.is("("):
+			problems = append(problems, "the order-by operator ^( ) is not implemented: of a single value it makes no list; use $sort")
+		case t.is("*") && !t.infix:
+			problems = append(problems, "the wildcard * is not implemented")
+		case t.is(".") && next.kind == variableToken && next.text == "":
+			problems = append(problems, "the step .$ is not implemented")
+		}
+	}
+	return problems
 }
 
 // statesUse tells what follows $states: rest is the tokens after it.
@@ -326,6 +354,8 @@ func topLevelNames(tokens []token) []string {
 			names = append(names, t.text)
 		case t.kind == variableToken && t.text == "":
 			names = append(names, "$")
+		case t.operand() && (t.is("**") || t.is("%")):
+			names = append(names, t.text)
 		}
 	}
 	return names

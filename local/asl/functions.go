@@ -48,18 +48,34 @@ func newEvaluator() (*evaluator, error) {
 	ev.eval = func(ctx context.Context, e *gnata.Expression) (any, error) {
 		return e.EvalWithCustomFuncs(ctx, nil, env)
 	}
-	env.Bind("eval", nil)
-	// gnata's own $now reads the machine's clock; this one formats what $millis says, in the same manner.
-	source, err := gnata.Compile(`function($picture, $timezone) { $fromMillis($millis(), $picture, $timezone) }`)
-	if err != nil {
-		return nil, fmt.Errorf("compile $now: %w", err)
+	for _, f := range replacedFunctions {
+		source, err := gnata.Compile(f.source)
+		if err != nil {
+			return nil, fmt.Errorf("compile $%s: %w", f.name, err)
+		}
+		lambda, err := ev.eval(context.Background(), source)
+		if err != nil {
+			return nil, fmt.Errorf("define $%s: %w", f.name, err)
+		}
+		env.Bind(f.name, lambda)
 	}
-	now, err := ev.eval(context.Background(), source)
-	if err != nil {
-		return nil, fmt.Errorf("define $now: %w", err)
-	}
-	env.Bind("now", now)
 	return ev, nil
+}
+
+// replacedFunctions are functions of gnata that answer otherwise than JSONata 2.0.6 does: $now reads the machine's
+// clock, and $filter keeps the list around a single value.
+var replacedFunctions = []struct{ name, source string }{
+	{"now", `function($picture, $timezone) { $fromMillis($millis(), $picture, $timezone) }`},
+	{"filter", `( $all := $filter; function($array, $function) {
+		( $kept := $all($array, $function); $count($kept) = 1 ? $kept[0] : $kept ) } )`},
+}
+
+// refusedFunctions are refused wherever they are named.
+var refusedFunctions = map[string]string{
+	"eval":     "Step Functions has no $eval; use $parse",
+	"clone":    "$clone is not implemented",
+	"distinct": "$distinct is not implemented: with one value left it would not be the list that it is on AWS",
+	"match":    "$match is not implemented: its result would have fields of other names than on AWS",
 }
 
 // argument is the argument at i, nil if there is none or it is undefined.

@@ -248,7 +248,12 @@ func (l *line) attempt(fr *frame, work func(*frame) (*value, *failure)) (*state,
 		if fail.stopped {
 			return nil, nil, fail
 		}
-		return l.caught(fr, fail)
+		next, output, fail := l.caught(fr, fail)
+		if fail != nil && fail.name == errDataLimitExceeded {
+			// What has been done is too large to be used: a redrive has to do all of it again.
+			l.startedID, l.children = 0, nil
+		}
+		return next, output, fail
 	}
 }
 
@@ -339,6 +344,9 @@ func (l *line) task(fr *frame) (*value, *failure) {
 		Region: l.run.region, Parameters: arguments.text, TimeoutInSeconds: timeout, HeartbeatInSeconds: heartbeat,
 	})
 	event("TaskStarted", TaskDetails{})
+	if l.stopped() {
+		return nil, &failure{stopped: true}
+	}
 	raw, fail := l.call(work, Call{
 		Resource: s.resource, Arguments: json.RawMessage(arguments.text),
 		ExecutionARN: l.run.execution.ARN, StateMachineARN: l.run.execution.StateMachineARN,
@@ -454,21 +462,23 @@ func (l *line) mapItems(fr *frame) (*value, *failure) {
 	if fail != nil {
 		return nil, fail
 	}
-	if l.startedID == 0 {
+	if l.startedID == 0 || len(l.children) != len(items) {
 		length := len(items)
 		l.startedID = l.record(Event{Type: "MapStateStarted", Map: &MapDetails{Length: &length}})
 		l.children = make([]child, len(items))
 	}
 	f := &fan{line: l, limit: int(limit), iterations: true}
 	f.begin = func(i int, previous int64) *line {
-		item := &iteration{index: i, value: items[i].share()}
-		return l.fork(f.ctx, s.branches[0], inputs[i], item, previous)
+		return l.fork(f.ctx, s.branches[0], inputs[i], &iteration{index: i, value: items[i]}, previous)
 	}
 	return f.run(fr)
 }
 
 // fork is a line of its own for a branch or an iteration. What it reads is copied, since it is another goroutine's.
 func (l *line) fork(ctx context.Context, g *graph, input *value, item *iteration, previous int64) *line {
+	if item != nil {
+		item = &iteration{index: item.index, value: item.value.share()}
+	}
 	return &line{
 		run: l.run, ctx: ctx, executionInput: l.executionInput.share(), item: item,
 		position: &position{state: g.start, input: input.share(), variables: shareAll(l.variables), previous: previous},
@@ -498,13 +508,13 @@ func (f *fan) run(fr *frame) (*value, *failure) {
 	l := f.line
 	f.ctx, f.cancel = context.WithCancelCause(l.ctx)
 	defer f.cancel(nil)
-	f.failed, f.last = -1, l.startedID
+	f.failed, f.last = -1, l.previous
 	f.lines = make([]*line, len(l.children))
 
 	// The first children are begun in their order before any of them runs.
 	var first []int
 	for len(first) < f.limit {
-		i, ok := f.take(l.startedID)
+		i, ok := f.take(l.previous)
 		if !ok {
 			break
 		}

@@ -45,8 +45,9 @@ type child struct {
 }
 
 // Run executes the machine and returns when the execution has ended. The end of ctx aborts it, with the error and
-// cause of an *Abort if that is the cause of ctx's end. record is told every event in order; it must not block on the
-// execution. An input that is not JSON ends the execution FAILED with States.Runtime.
+// cause of an *Abort if that is the cause of ctx's end. record is told every event in order, one at a time; it must not
+// wait for the execution. The caller has to check the input as StartExecution does: JSON of at most 262,144 bytes; an
+// execution with any other ends FAILED.
 func (m *Machine) Run(ctx context.Context, env Env, ex Execution, record func(Event)) Result {
 	r := m.newRun(env, ex, record)
 	r.record(0, Event{Type: "ExecutionStarted", Execution: &ExecutionDetails{
@@ -109,16 +110,20 @@ func (r *run) execute(ctx context.Context, at *position) Result {
 		at.variables = map[string]*value{}
 	}
 	var output *value
-	fail := r.validInput(l)
+	fail := r.validInput()
 	if fail == nil {
 		output, fail = l.follow()
 	}
 	return r.finish(ctx, l, output, fail)
 }
 
-func (r *run) validInput(l *line) *failure {
-	if !json.Valid(r.execution.Input) {
+// validInput refuses what StartExecution does not let through.
+func (r *run) validInput() *failure {
+	switch {
+	case !json.Valid(r.execution.Input):
 		return &failure{name: errRuntime, cause: "The execution's input is not JSON."}
+	case len(r.execution.Input) > maxDataBytes:
+		return &failure{name: errDataLimitExceeded, cause: "The execution's input has more than 262144 bytes."}
 	}
 	return nil
 }
@@ -127,16 +132,16 @@ func (r *run) validInput(l *line) *failure {
 func (r *run) finish(ctx context.Context, l *line, output *value, fail *failure) Result {
 	res := Result{StopTime: r.env.Clock.Now()}
 	switch cause := context.Cause(ctx); {
+	case r.full:
+		res.Status, res.Error = Failed, errRuntime
+		res.Cause = "The execution reached the maximum number of history events (25000)."
+		r.record(r.lastID, Event{Type: "ExecutionFailed", Execution: &ExecutionDetails{Error: res.Error, Cause: res.Cause}})
+		return res
 	case fail == nil:
 		res.Status, res.Output = Succeeded, json.RawMessage(output.text)
 		r.record(l.previous, Event{Type: "ExecutionSucceeded", Execution: &ExecutionDetails{
 			Output: output.text, OutputDetails: untruncated,
 		}})
-		return res
-	case r.full:
-		res.Status, res.Error = Failed, errRuntime
-		res.Cause = "The execution reached the maximum number of history events (25000)."
-		r.record(l.previous, Event{Type: "ExecutionFailed", Execution: &ExecutionDetails{Error: res.Error, Cause: res.Cause}})
 		return res
 	case !fail.stopped:
 		res.Status, res.Error, res.Cause = Failed, fail.name, fail.cause

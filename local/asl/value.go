@@ -139,10 +139,17 @@ func appendFloat(out []byte, f float64) []byte {
 	case math.IsInf(f, -1):
 		return append(out, `"-Infinity"`...)
 	}
-	if abs := math.Abs(f); abs != 0 && (abs < 1e-6 || abs >= 1e21) {
-		return strconv.AppendFloat(out, f, 'e', -1, 64)
+	switch abs := math.Abs(f); {
+	case abs == 0:
+		return append(out, '0') // also for -0
+	case abs >= 1e-6 && abs < 1e21:
+		return strconv.AppendFloat(out, f, 'f', -1, 64)
 	}
-	return strconv.AppendFloat(out, f, 'f', -1, 64)
+	out = strconv.AppendFloat(out, f, 'e', -1, 64)
+	if n := len(out); out[n-2] == '0' && (out[n-3] == '-' || out[n-3] == '+') {
+		out = append(out[:n-2], out[n-1]) // Go writes two digits of the exponent at least, JavaScript one
+	}
+	return out
 }
 
 const hexDigits = "0123456789abcdef"
