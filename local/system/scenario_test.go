@@ -112,7 +112,7 @@ func scenarios() []scenario {
 		{
 			name: "a receipt that never comes is waited for until the message expires", request: to("", "0003"),
 			visited: way(alimTalkSent, slices.Repeat(toReceipts, 103), announced),
-						outcome: "partial: unknown alimtalk NoReceipt", takes: 24 * time.Hour,
+			outcome: "partial: unknown alimtalk NoReceipt", takes: 24 * time.Hour,
 		},
 		{
 			name: "a receipt that never comes holds up the SMS of the others no longer than fallback.after", request: to("", "0003", "0001"),

@@ -1,0 +1,5 @@
+//go:build !race
+
+package system
+
+const defaultStorm = 10_000
