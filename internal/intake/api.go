@@ -264,15 +264,15 @@ func (a *API) postMessage(w http.ResponseWriter, r *http.Request, caller Caller)
 	return nil
 }
 
+// idempotencyKey is the header's value; empty without one. Several are one with commas between them, as HTTP has it and
+// as API Gateway passes them on.
 func idempotencyKey(r *http.Request) (string, error) {
-	keys := r.Header.Values("Idempotency-Key")
-	switch {
-	case len(keys) == 0:
-		return "", nil
-	case len(keys) > 1, !message.ValidIdempotencyKey(keys[0]):
+	values := r.Header.Values("Idempotency-Key")
+	key := strings.Join(values, ",")
+	if len(values) > 0 && !message.ValidIdempotencyKey(key) {
 		return "", problemKey()
 	}
-	return keys[0], nil
+	return key, nil
 }
 
 func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {

@@ -43,7 +43,8 @@ type store struct {
 	err error
 	// refusal is the answer to Cancel.
 	refusal *execution.NotCancellableError
-	finds   int
+	// finds and asked count the calls of Find and Outcome.
+	finds, asked int
 }
 
 func newStore() *store {
@@ -84,6 +85,7 @@ func (s *store) Find(_ context.Context, id string) (message.Message, error) {
 func (s *store) Outcome(_ context.Context, id string) (message.Message, message.Outcome, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.asked++
 	m, ok := s.messages[id]
 	switch {
 	case s.err != nil:

@@ -68,7 +68,7 @@ func problemConflict() *Problem {
 
 func problemKey() *Problem {
 	return problem(http.StatusBadRequest, "invalid-idempotency-key", "The idempotency key is not valid",
-		"Idempotency-Key must be there at most once and have 1 to %d visible ASCII characters", message.MaxIdempotencyKey)
+		"Idempotency-Key must have 1 to %d visible ASCII characters", message.MaxIdempotencyKey)
 }
 
 func problemMediaType(detail string) *Problem {
