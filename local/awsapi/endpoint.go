@@ -29,8 +29,11 @@ const (
 	Region  = "ap-northeast-2"
 )
 
-// DefaultKept is how many finished executions each state machine remembers.
-const DefaultKept = 10_000
+// How much each state machine remembers of finished executions.
+const (
+	DefaultKept      = 10_000
+	DefaultKeptBytes = 512 << 20
+)
 
 // maxBody is the largest request that is read: EventBridge and Step Functions take less than a mebibyte, Lambda six.
 const maxBody = 6 << 20
@@ -41,9 +44,10 @@ type Options struct {
 	Clock asl.Clock
 	// Random is in [0,1) and decides the jitter of retries; nil means math/rand.
 	Random func() float64
-	// Kept is how many finished executions each state machine remembers; the oldest is forgotten for the newest, and its
-	// name is free again. DefaultKept when 0.
-	Kept int
+	// Kept is how many finished executions each state machine remembers, and KeptBytes how large their histories may be
+	// together, in bytes of JSON. The oldest is forgotten for the newest, and its name is free again; the newest stays
+	// however large it is. DefaultKept and DefaultKeptBytes when 0.
+	Kept, KeptBytes int
 	// Around is called instead of every invocation of a function and calls next for the real one. It may fail before,
 	// after or instead of it, or end next's context to interrupt it. An error that is a *FunctionError or an
 	// *ServiceError is what the invoker sees, as it would from Lambda.
@@ -58,6 +62,7 @@ type Options struct {
 type Endpoint struct {
 	clock     asl.Clock
 	kept      int
+	keptBytes int
 	log       *slog.Logger
 	env       asl.Env
 	events    *eventbus.Service
@@ -83,12 +88,16 @@ func New(o Options) *Endpoint {
 	if o.Kept == 0 {
 		o.Kept = DefaultKept
 	}
+	if o.KeptBytes == 0 {
+		o.KeptBytes = DefaultKeptBytes
+	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	e := &Endpoint{
 		clock:     o.Clock,
 		kept:      o.Kept,
+		keptBytes: o.KeptBytes,
 		log:       o.Log,
 		events:    eventbus.New(eventbus.Config{Account: Account, Region: Region, Clock: o.Clock, Log: o.Log}),
 		functions: newFunctions(o.Around),

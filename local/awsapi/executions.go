@@ -39,8 +39,10 @@ type stateMachine struct {
 	started []*execution
 	// first is the number of started[0].
 	first int
-	// finished has the executions that have ended, in the order in which they ended.
-	finished []*execution
+	// finished has the executions that have ended, in the order in which they ended, and finishedBytes is how large their
+	// histories are together.
+	finished      []*execution
+	finishedBytes int
 }
 
 // execution is one execution. Its own lock guards what changes while it runs, so that executions do not wait for each other.
@@ -59,6 +61,7 @@ type execution struct {
 	status   string
 	result   asl.Result
 	events   []asl.Event
+	bytes    int
 	redrives []time.Time
 	cancel   context.CancelCauseFunc
 	// ended is closed when the run has ended.
@@ -165,6 +168,27 @@ func (x *execution) record(event asl.Event) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.events = append(x.events, event)
+	x.bytes += dataSize(event)
+}
+
+// dataSize is about how many bytes an event holds. Texts that events share are counted in each.
+func dataSize(e asl.Event) int {
+	const fixed = 200
+	switch {
+	case e.Execution != nil:
+		return fixed + len(e.Execution.Input) + len(e.Execution.Output) + len(e.Execution.Cause)
+	case e.StateEntered != nil:
+		return fixed + len(e.StateEntered.Input)
+	case e.StateExited != nil:
+		n := fixed + len(e.StateExited.Output)
+		for _, value := range e.StateExited.AssignedVariables {
+			n += len(value)
+		}
+		return n
+	case e.Task != nil:
+		return fixed + len(e.Task.Parameters) + len(e.Task.Output) + len(e.Task.Cause)
+	}
+	return fixed
 }
 
 // ended notes how a run ended, forgets the oldest executions that are too many, and tells the event bus.
@@ -178,7 +202,8 @@ func (s *states) ended(x *execution, result asl.Result) {
 	is := snapshot{x.status, x.result, slices.Clone(x.redrives)}
 	x.mu.Unlock()
 	m.finished = append(m.finished, x)
-	for len(m.finished) > s.endpoint.kept {
+	m.finishedBytes += x.bytes
+	for len(m.finished) > s.endpoint.kept || m.finishedBytes > s.endpoint.keptBytes && len(m.finished) > 1 {
 		m.forget(m.finished[0])
 	}
 	m.mu.Unlock()
@@ -190,18 +215,27 @@ func (m *stateMachine) forget(x *execution) {
 	if m.byName[x.name] == x {
 		delete(m.byName, x.name)
 	}
-	switch i := slices.Index(m.finished, x); {
-	case i == 0:
-		m.finished = m.finished[1:]
-	case i > 0:
-		m.finished = slices.Delete(m.finished, i, i+1)
-	}
+	m.unfinish(x)
 	m.started[x.number-m.first] = nil
 	gone := 0
 	for gone < len(m.started) && m.started[gone] == nil {
 		gone++
 	}
 	m.started, m.first = m.started[gone:], m.first+gone
+}
+
+// unfinish takes an execution out of those that have ended. The machine must be locked.
+func (m *stateMachine) unfinish(x *execution) {
+	switch i := slices.Index(m.finished, x); {
+	case i < 0:
+		return
+	case i == 0:
+		// The usual case: the oldest goes.
+		m.finished = m.finished[1:]
+	default:
+		m.finished = slices.Delete(m.finished, i, i+1)
+	}
+	m.finishedBytes -= x.bytes
 }
 
 // stop stops an execution, waits until it has ended, and returns when that was. One that has ended already stays as it is.
@@ -240,7 +274,7 @@ func (s *states) redrive(x *execution) (time.Time, error) {
 		return now, &ServiceError{Code: "ServiceUnavailable", Status: 503, Message: "The local endpoint is closed."}
 	}
 	x.status, x.result, x.redrives, x.cancel, x.ended = is.status, is.result, is.redrives, cancel, make(chan struct{})
-	x.machine.finished = slices.DeleteFunc(x.machine.finished, func(other *execution) bool { return other == x })
+	x.machine.unfinish(x)
 	return now, nil
 }
 

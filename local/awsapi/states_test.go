@@ -479,6 +479,40 @@ func TestKept(t *testing.T) {
 	})
 }
 
+// Memory is bounded by the size of the histories as well.
+func TestKeptBytes(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, awsapi.Options{KeptBytes: 100_000})
+		arn := w.machine(t, "m", passing)
+		kept := func() []string {
+			synctest.Wait()
+			out, err := w.states.ListExecutions(t.Context(), &sfn.ListExecutionsInput{StateMachineArn: &arn})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return names(out.Executions)
+		}
+		text := func(n int) string { return `"` + strings.Repeat("x", n) + `"` }
+		for i := range 10 {
+			// The input is in the history twice.
+			start(t, w, arn, fmt.Sprint("x", i), text(15_000))
+			synctest.Wait()
+		}
+		if want := []string{"x9", "x8", "x7"}; !reflect.DeepEqual(kept(), want) {
+			t.Errorf("kept %v, want %v", kept(), want)
+		}
+		start(t, w, arn, "large", text(200_000))
+		if want := []string{"large"}; !reflect.DeepEqual(kept(), want) {
+			t.Errorf("kept %v, want %v", kept(), want)
+		}
+		start(t, w, arn, "small", text(1))
+		if want := []string{"small"}; !reflect.DeepEqual(kept(), want) {
+			t.Errorf("kept %v, want %v", kept(), want)
+		}
+	})
+}
+
 func TestStop(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -118,6 +118,12 @@ func TestPatternMatches(t *testing.T) {
 			no:      []string{`{"detail": {"path": "dir/bk.x"}}`, `{"detail": {"path": "dir/a/bk"}}`, `{"detail": {"path": "xdir/a/bk.x"}}`},
 		},
 		{
+			about:   "wildcard: without a star it is the text itself",
+			pattern: `{"a": [{"wildcard": "x\\*"}]}`,
+			yes:     []string{`{"a": "x*"}`},
+			no:      []string{`{"a": "xy"}`, `{"a": "x"}`},
+		},
+		{
 			about:   "wildcard: what is before and after a star must not overlap",
 			pattern: `{"a": [{"wildcard": "aba*aba"}]}`,
 			yes:     []string{`{"a": "abaaba"}`, `{"a": "aba-aba"}`},
