@@ -50,6 +50,7 @@ func (e *Executions) position(ctx context.Context, arn string) (position, error)
 			case types.HistoryEventTypeTaskScheduled:
 				p.called = p.called || !harmless
 				harmless = false
+			default:
 			}
 			if d := event.StateEnteredEventDetails; d != nil {
 				p.state, p.entered, p.input = aws.ToString(d.Name), aws.ToTime(event.Timestamp), aws.ToString(d.Input)

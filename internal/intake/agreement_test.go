@@ -16,16 +16,16 @@ import (
 )
 
 // schemaRefuses says why the OpenAPI document refuses a body, or nil.
-func (s *system) schemaRefuses(t testing.TB, body string) error {
-	t.Helper()
-	request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/v1/messages", nil)
+func (s *system) schemaRefuses(tb testing.TB, body string) error {
+	tb.Helper()
+	request := httptest.NewRequestWithContext(tb.Context(), http.MethodPost, "/v1/messages", nil)
 	request.Header.Set("Content-Type", "application/json")
 	route, parameters, err := s.router.FindRoute(request)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	request.Body = io.NopCloser(strings.NewReader(body))
-	return openapi3filter.ValidateRequest(t.Context(), &openapi3filter.RequestValidationInput{
+	return openapi3filter.ValidateRequest(tb.Context(), &openapi3filter.RequestValidationInput{
 		Request: request, PathParams: parameters, Route: route,
 		Options: &openapi3filter.Options{AuthenticationFunc: openapi3filter.NoopAuthenticationFunc},
 	})

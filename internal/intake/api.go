@@ -160,10 +160,10 @@ func (a *API) noRoute(w http.ResponseWriter, r *http.Request) {
 	a.fail(w, r, problemRoute(r.URL.Path))
 }
 
-// fail answers with a problem document. An error that is no *Problem is ours: it is logged, and the caller is asked to
+// fail answers with a problem document. An error that is no *problemError is ours: it is logged, and the caller is asked to
 // try again.
 func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
-	var p *Problem
+	var p *problemError
 	if !errors.As(err, &p) {
 		a.Log.LogAttrs(r.Context(), slog.LevelError, "request not served", slog.String("method", r.Method), slog.String("error", err.Error()))
 		p = problemUnavailable()
@@ -173,7 +173,7 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 		a.Log.LogAttrs(r.Context(), slog.LevelInfo, "request refused", slog.String("problem", p.Type), slog.Int("errors", len(p.Errors)))
 	}
 	w.Header().Set("Cache-Control", "no-store")
-	a.writeJSON(w, r, p.Status, "application/problem+json", p)
+	a.writeJSON(w, r, p.Status, "application/problem+json", p.Problem)
 }
 
 func (a *API) writeJSON(w http.ResponseWriter, r *http.Request, status int, contentType string, v any) {

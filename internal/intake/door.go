@@ -43,7 +43,7 @@ type submission struct {
 	frontend *message.Frontend
 }
 
-// submit accepts a request and starts its execution. An error that is a *Problem is the caller's; any other is ours.
+// submit accepts a request and starts its execution. An error that is a *problemError is the caller's; any other is ours.
 func (d *door) submit(ctx context.Context, r message.Request, s submission) (m message.Message, replayed bool, err error) {
 	id, err := messageID(s.caller, s.key)
 	if err != nil {
@@ -76,8 +76,8 @@ func (d *door) submit(ctx context.Context, r message.Request, s submission) (m m
 	return stored, true, nil
 }
 
-// accept makes a message of a request. The result is a *Problem or nil.
-func (d *door) accept(ctx context.Context, r message.Request, a message.Acceptance) (message.Message, *Problem) {
+// accept makes a message of a request. The result is a *problemError or nil.
+func (d *door) accept(ctx context.Context, r message.Request, a message.Acceptance) (message.Message, *problemError) {
 	m, problems := message.Accept(r, a)
 	if len(problems) > 0 {
 		return message.Message{}, problemInvalid(problems)

@@ -71,7 +71,7 @@ func (e *Events) Handle(ctx context.Context, event events.EventBridgeEvent) erro
 		m, replayed, err = d.submit(ctx, r, submission{caller: "event:" + event.Source, key: key, requestedAt: event.Time})
 	}
 	attributes := []slog.Attr{slog.String("event", event.ID), slog.String("source", event.Source)}
-	var refusal *Problem
+	var refusal *problemError
 	switch {
 	case err == nil:
 		e.Log.LogAttrs(ctx, slog.LevelInfo, "message accepted", append(attributes, slog.String("message", m.ID), slog.Bool("replayed", replayed))...)
@@ -81,7 +81,7 @@ func (e *Events) Handle(ctx context.Context, event events.EventBridgeEvent) erro
 		return fmt.Errorf("event %s: %w", event.ID, err)
 	}
 	e.Log.LogAttrs(ctx, slog.LevelWarn, "event rejected", append(attributes, slog.String("problem", refusal.Type), slog.Int("errors", len(refusal.Errors)))...)
-	return e.reject(ctx, Rejection{Problem: *refusal, IdempotencyKey: key, Reference: r.Reference})
+	return e.reject(ctx, Rejection{Problem: refusal.Problem, IdempotencyKey: key, Reference: r.Reference})
 }
 
 func (e *Events) reject(ctx context.Context, r Rejection) error {

@@ -68,14 +68,14 @@ func event(id, detail string) string {
 		`"time":"2026-12-01T00:00:00Z","region":"ap-northeast-2","resources":[],"detail":` + detail + `}`
 }
 
-func (d *door) handle(t testing.TB, event string) error {
+func (d *door) handle(t *testing.T, event string) error {
 	t.Helper()
 	_, err := d.lambda.Invoke(t.Context(), []byte(event))
 	return err
 }
 
 // rejections are the details of the MessageRejected events, each of which is what its schema says.
-func (d *door) rejections(t testing.TB) []string {
+func (d *door) rejections(t *testing.T) []string {
 	t.Helper()
 	var list []string
 	for _, e := range d.bus.entries {
@@ -93,7 +93,7 @@ func (d *door) rejections(t testing.TB) []string {
 }
 
 // conforms proves that an event with this detail is what its schema says.
-func conforms(t testing.TB, detailType, source, detail string) {
+func conforms(t *testing.T, detailType, source, detail string) {
 	t.Helper()
 	text, err := contract.EventSchema(detailType)
 	if err != nil {

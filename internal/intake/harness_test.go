@@ -212,9 +212,9 @@ const (
 	frontend = "frontend messages:send messages:read"
 )
 
-func newSystem(t testing.TB) *system {
-	t.Helper()
-	s := &system{store: newStore(), vendor: newVendor(), log: &bytes.Buffer{}, now: now, router: newRouter(t)}
+func newSystem(tb testing.TB) *system {
+	tb.Helper()
+	s := &system{store: newStore(), vendor: newVendor(), log: &bytes.Buffer{}, now: now, router: newRouter(tb)}
 	api := &intake.API{
 		Executions: s.store, Identify: identify, MaxRecipients: 1, Templates: s.vendor, Wallet: s.vendor,
 		Now: func() time.Time { return s.now }, Log: slog.New(slog.NewJSONHandler(s.log, nil)),
@@ -225,11 +225,11 @@ func newSystem(t testing.TB) *system {
 
 // newRouter reads the OpenAPI document. Objects in responses may have no other members than those described, so that
 // none is forgotten; for clients the document leaves the door open.
-func newRouter(t testing.TB) routers.Router {
-	t.Helper()
+func newRouter(tb testing.TB) routers.Router {
+	tb.Helper()
 	doc, err := openapi3.NewLoader().LoadFromData([]byte(contract.OpenAPI()))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	closed := false
 	for _, schema := range doc.Components.Schemas {
@@ -239,7 +239,7 @@ func newRouter(t testing.TB) routers.Router {
 	}
 	router, err := gorillamux.NewRouter(doc)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return router
 }
@@ -251,9 +251,9 @@ type response struct {
 }
 
 // do makes a request and proves that the answer is what the document says. Headers are "Name: value".
-func (s *system) do(t testing.TB, method, path, caller, body string, headers ...string) response {
-	t.Helper()
-	request := httptest.NewRequestWithContext(t.Context(), method, path, strings.NewReader(body))
+func (s *system) do(tb testing.TB, method, path, caller, body string, headers ...string) response {
+	tb.Helper()
+	request := httptest.NewRequestWithContext(tb.Context(), method, path, strings.NewReader(body))
 	if body != "" {
 		request.Header.Set("Content-Type", "application/json")
 	}
@@ -273,19 +273,19 @@ func (s *system) do(t testing.TB, method, path, caller, body string, headers ...
 	result := recorder.Result()
 	got, err := io.ReadAll(result.Body)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	s.validate(t, request, body, result, got)
+	s.validate(tb, request, body, result, got)
 	return response{Response: result, body: got}
 }
 
-func (s *system) validate(t testing.TB, request *http.Request, body string, result *http.Response, got []byte) {
-	t.Helper()
+func (s *system) validate(tb testing.TB, request *http.Request, body string, result *http.Response, got []byte) {
+	tb.Helper()
 	if result.StatusCode >= http.StatusBadRequest && request.Method != http.MethodHead {
 		var p intake.Problem
 		if err := json.Unmarshal(got, &p); err != nil || p.Status != result.StatusCode || p.Type == "" || p.Title == "" ||
 			result.Header.Get("Content-Type") != "application/problem+json" {
-			t.Errorf("%s %s: not a problem document: %s %s", request.Method, request.URL.Path, result.Header.Get("Content-Type"), got)
+			tb.Errorf("%s %s: not a problem document: %s %s", request.Method, request.URL.Path, result.Header.Get("Content-Type"), got)
 		}
 	}
 	route, parameters, err := s.router.FindRoute(request)
@@ -299,23 +299,23 @@ func (s *system) validate(t testing.TB, request *http.Request, body string, resu
 	}
 	refused := openapi3filter.ValidateRequest(request.Context(), in)
 	if refused != nil && result.StatusCode < http.StatusBadRequest {
-		t.Errorf("%s %s was answered with %d, but the document refuses it: %v", request.Method, request.URL.Path, result.StatusCode, refused)
+		tb.Errorf("%s %s was answered with %d, but the document refuses it: %v", request.Method, request.URL.Path, result.StatusCode, refused)
 	}
 	err = openapi3filter.ValidateResponse(request.Context(), &openapi3filter.ResponseValidationInput{
 		RequestValidationInput: in, Status: result.StatusCode, Header: result.Header, Body: io.NopCloser(bytes.NewReader(got)),
 		Options: &openapi3filter.Options{IncludeResponseStatus: true},
 	})
 	if err != nil {
-		t.Errorf("%s %s: the answer breaks the document: %v", request.Method, request.URL.Path, err)
+		tb.Errorf("%s %s: the answer breaks the document: %v", request.Method, request.URL.Path, err)
 	}
 }
 
 // pointers are the problem's errors as "pointer detail".
-func (r response) pointers(t testing.TB) []string {
-	t.Helper()
+func (r response) pointers(tb testing.TB) []string {
+	tb.Helper()
 	var p intake.Problem
 	if err := json.Unmarshal(r.body, &p); err != nil {
-		t.Fatalf("%s: %v", r.body, err)
+		tb.Fatalf("%s: %v", r.body, err)
 	}
 	list := make([]string, len(p.Errors))
 	for i, e := range p.Errors {
@@ -325,46 +325,46 @@ func (r response) pointers(t testing.TB) []string {
 }
 
 // problem is the problem's type without its prefix.
-func (r response) problem(t testing.TB) string {
-	t.Helper()
+func (r response) problem(tb testing.TB) string {
+	tb.Helper()
 	var p intake.Problem
 	if err := json.Unmarshal(r.body, &p); err != nil {
-		t.Fatalf("%s: %v", r.body, err)
+		tb.Fatalf("%s: %v", r.body, err)
 	}
 	return strings.TrimPrefix(p.Type, "urn:sms-api:problem:")
 }
 
-func (r response) id(t testing.TB) string {
-	t.Helper()
+func (r response) id(tb testing.TB) string {
+	tb.Helper()
 	var a intake.Accepted
 	if err := json.Unmarshal(r.body, &a); err != nil || a.ID == "" {
-		t.Fatalf("%d %s: %v", r.StatusCode, r.body, err)
+		tb.Fatalf("%d %s: %v", r.StatusCode, r.body, err)
 	}
 	return a.ID
 }
 
 // golden compares JSON with a file in testdata.
-func golden(t testing.TB, name string, got []byte) {
-	t.Helper()
+func golden(tb testing.TB, name string, got []byte) {
+	tb.Helper()
 	var indented bytes.Buffer
 	if err := json.Indent(&indented, bytes.TrimSpace(got), "", "  "); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	indented.WriteByte('\n')
 	file := filepath.Join("testdata", strings.ReplaceAll(name, " ", "-")+".json")
 	if *update {
 		if err := os.MkdirAll("testdata", 0o755); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		if err := os.WriteFile(file, indented.Bytes(), 0o644); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 	}
 	want, err := os.ReadFile(file)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	if !bytes.Equal(indented.Bytes(), want) {
-		t.Errorf("%s differs; got:\n%s", file, indented.Bytes())
+		tb.Errorf("%s differs; got:\n%s", file, indented.Bytes())
 	}
 }

@@ -8,8 +8,7 @@ import (
 )
 
 // Problem is a problem document (RFC 9457): the body of every response that is not a success, and the greater part of a
-// MessageRejected event. As an error it is for the caller; every other error is ours. It holds no number and no text of
-// the request.
+// MessageRejected event. It holds no number and no text of the request.
 type Problem struct {
 	// Type is the URI that a program tells problems apart by; it never changes.
 	Type   string `json:"type"`
@@ -20,23 +19,26 @@ type Problem struct {
 	Errors []message.Problem `json:"errors,omitempty"`
 }
 
-func (p *Problem) Error() string { return fmt.Sprintf("%s: %s", p.Title, p.Detail) }
+// problemError is a problem as an error: it is for the caller, every other error is ours.
+type problemError struct{ Problem }
+
+func (p *problemError) Error() string { return fmt.Sprintf("%s: %s", p.Title, p.Detail) }
 
 // problemType is the prefix of every problem's type.
 const problemType = "urn:sms-api:problem:"
 
-func problem(status int, name, title, format string, args ...any) *Problem {
-	return &Problem{Type: problemType + name, Title: title, Status: status, Detail: fmt.Sprintf(format, args...)}
+func problem(status int, name, title, format string, args ...any) *problemError {
+	return &problemError{Problem{Type: problemType + name, Title: title, Status: status, Detail: fmt.Sprintf(format, args...)}}
 }
 
-func problemMalformed(detail string) *Problem {
+func problemMalformed(detail string) *problemError {
 	return problem(http.StatusBadRequest, "malformed-body", "The body is not one JSON value in UTF-8", "%s", detail)
 }
 
 // maxProblemBytes bounds the list of errors, so that a MessageRejected fits into an event of 256 KB.
 const maxProblemBytes = 100 << 10
 
-func problemInvalid(errors []message.Problem) *Problem {
+func problemInvalid(errors []message.Problem) *problemError {
 	p := problem(http.StatusUnprocessableEntity, "invalid-message", "The message cannot be accepted", "%d things are wrong", len(errors))
 	if len(errors) == 1 {
 		p.Detail = "1 thing is wrong"
@@ -52,57 +54,57 @@ func problemInvalid(errors []message.Problem) *Problem {
 	return p
 }
 
-func problemTooLarge(what string, size, limit int) *Problem {
+func problemTooLarge(what string, size, limit int) *problemError {
 	return problem(http.StatusRequestEntityTooLarge, "message-too-large", "The message is too large", "%s has %d bytes; at most %d are allowed. "+
 		"Send to the recipients in several messages", what, size, limit)
 }
 
-func problemBodyTooLarge() *Problem {
+func problemBodyTooLarge() *problemError {
 	return problem(http.StatusRequestEntityTooLarge, "message-too-large", "The message is too large", "the body has more than %d bytes", maxBody)
 }
 
-func problemConflict() *Problem {
+func problemConflict() *problemError {
 	return problem(http.StatusUnprocessableEntity, "idempotency-conflict", "The idempotency key belongs to another message",
 		"a message with this key was accepted from a request with another body")
 }
 
-func problemKey() *Problem {
+func problemKey() *problemError {
 	return problem(http.StatusBadRequest, "invalid-idempotency-key", "The idempotency key is not valid",
 		"Idempotency-Key must have 1 to %d visible ASCII characters", message.MaxIdempotencyKey)
 }
 
-func problemMediaType(detail string) *Problem {
+func problemMediaType(detail string) *problemError {
 	return problem(http.StatusUnsupportedMediaType, "unsupported-media-type", "The body is of a type that is not supported", "%s", detail)
 }
 
-func problemUnauthenticated() *Problem {
+func problemUnauthenticated() *problemError {
 	return problem(http.StatusUnauthorized, "unauthenticated", "The caller is not known", "the request carries no identity")
 }
 
-func problemScope(scope string) *Problem {
+func problemScope(scope string) *problemError {
 	return problem(http.StatusForbidden, "insufficient-scope", "The caller may not do this", "this needs the scope %s", scope)
 }
 
-func problemRoute(path string) *Problem {
+func problemRoute(path string) *problemError {
 	return problem(http.StatusNotFound, "not-found", "There is nothing here", "no resource has the path %.200q", path)
 }
 
-func problemMethod(method, allowed string) *Problem {
+func problemMethod(method, allowed string) *problemError {
 	return problem(http.StatusMethodNotAllowed, "method-not-allowed", "The resource does not have this method", "%.20q is not one of %s", method, allowed)
 }
 
-func problemNoMessage() *Problem {
+func problemNoMessage() *problemError {
 	return problem(http.StatusNotFound, "message-not-found", "There is no such message", "the caller has no message with this id; messages are kept for 90 days")
 }
 
-func problemNoTemplate() *Problem {
+func problemNoTemplate() *problemError {
 	return problem(http.StatusNotFound, "template-not-found", "There is no such template", "the account has no approved template with this code")
 }
 
-func problemNotCancellable(reason string) *Problem {
+func problemNotCancellable(reason string) *problemError {
 	return problem(http.StatusConflict, "not-cancellable", "The message cannot be cancelled", "%s", reason)
 }
 
-func problemUnavailable() *Problem {
+func problemUnavailable() *problemError {
 	return problem(http.StatusServiceUnavailable, "unavailable", "This cannot be done at the moment", "it is worth trying again, with the same Idempotency-Key if it is a message")
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -41,8 +42,7 @@ func fromJWT(jwt *events.APIGatewayV2HTTPRequestContextAuthorizerJWTDescription)
 	c := intake.Caller{ID: "jwt:" + subject}
 	// API Gateway lists the scopes only where a route asks for some. RFC 9068 has them in "scope", separated by spaces;
 	// Okta and Entra in "scp", as an array, which API Gateway prints in brackets.
-	scopes := append(jwt.Scopes, strings.Fields(jwt.Claims["scope"])...)
-	scopes = append(scopes, strings.Fields(strings.Trim(jwt.Claims["scp"], "[]"))...)
+	scopes := slices.Concat(jwt.Scopes, strings.Fields(jwt.Claims["scope"]), strings.Fields(strings.Trim(jwt.Claims["scp"], "[]")))
 	for _, s := range scopes {
 		c.Scopes = append(c.Scopes, strings.TrimPrefix(s, scopePrefix))
 	}
