@@ -52,6 +52,8 @@ type Options struct {
 	// after or instead of it, or end next's context to interrupt it. An error that is a *FunctionError or an
 	// *ServiceError is what the invoker sees, as it would from Lambda.
 	Around func(ctx context.Context, functionName string, next func(context.Context) ([]byte, error)) ([]byte, error)
+	// RefuseEvent is eventbus.Config's Refuse.
+	RefuseEvent func(eventbus.Entry) (code string)
 	// Trace is told the branches that executions take, see asl.Env.
 	Trace func(path string)
 	// Log is told what nobody would otherwise learn of; without it nothing is written.
@@ -99,7 +101,7 @@ func New(o Options) *Endpoint {
 		kept:      o.Kept,
 		keptBytes: o.KeptBytes,
 		log:       o.Log,
-		events:    eventbus.New(eventbus.Config{Account: Account, Region: Region, Clock: o.Clock, Log: o.Log}),
+		events:    eventbus.New(eventbus.Config{Account: Account, Region: Region, Clock: o.Clock, Log: o.Log, Refuse: o.RefuseEvent}),
 		functions: newFunctions(o.Around),
 		ssm:       &parameters{clock: o.Clock, byName: map[string]*parameter{}},
 	}

@@ -59,6 +59,9 @@ type Config struct {
 	Clock           Clock
 	// Log is told of events that nobody will receive.
 	Log *slog.Logger
+	// Refuse returns an error code for an entry that fails for reasons of EventBridge's own, such as InternalFailure, and
+	// nothing for one that is taken; nil takes them all.
+	Refuse func(Entry) (code string)
 }
 
 // Service is the buses of one account and region.
@@ -183,6 +186,12 @@ func (s *Service) Put(ctx context.Context, entries []Entry) ([]Result, error) {
 	for i, e := range entries {
 		if results[i] = e.check(); results[i].ErrorCode != "" {
 			continue
+		}
+		if s.config.Refuse != nil {
+			if code := s.config.Refuse(e); code != "" {
+				results[i] = Result{ErrorCode: code, ErrorMessage: "The entry could not be put."}
+				continue
+			}
 		}
 		result, err := s.put(ctx, e)
 		if err != nil {

@@ -60,6 +60,13 @@ func (n *memory) serve(t *testing.T, name string, h http.Handler) {
 	t.Cleanup(func() { _ = server.Close() })
 }
 
+// cut makes a name unreachable for new connections until it is served again.
+func (n *memory) cut(name string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	delete(n.listeners, name)
+}
+
 // client returns an HTTP client of this network. Its connections are closed when the test ends.
 func (n *memory) client(t *testing.T) *http.Client {
 	t.Helper()

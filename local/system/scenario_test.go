@@ -2,14 +2,17 @@ package system
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"sms-api/internal/aligo/aligotest"
 	"sms-api/internal/message"
+	"sms-api/local/asl"
 	"sms-api/statemachine"
 )
 
@@ -152,6 +155,13 @@ func scenarios() []scenario {
 			outcome: "delivered: delivered sms delivered",
 		},
 		{
+			name: "Aligo cannot be reached for a moment when the SMS is due", request: to("", "0001"),
+			functions: map[string][]invocationFault{"sms": {notReached, notReached}},
+			visited:   way(alimTalkSent, toReceipts, smsSent, toReceipts, announced),
+			phones:    []string{"01010000001 sms"},
+			outcome:   "delivered: delivered sms delivered",
+		},
+		{
 			name: "a message of channel sms", request: `{"channel":"sms","text":"#{이름}님, 안녕하세요","recipients":[{"to":"010-1000-5678","variables":{"이름":"홍길동"}},{"to":"010-1000-5679","variables":{"이름":"이몽룡"}}]}`,
 			visited: way([]string{statemachine.StateRoute}, smsSent, toReceipts, announced),
 			phones:  []string{"01010005678 sms", "01010005679 sms"},
@@ -245,6 +255,13 @@ func scenarios() []scenario {
 			outcome:   "delivered: delivered sms delivered",
 		},
 		{
+			name: "a function that hangs longer than the task may take", request: to("", "5678"),
+			functions: map[string][]invocationFault{"alimtalk": {hungAfter}},
+			visited:   way(alimTalkSent, reconciled, toReceipts, announced),
+			phones:    []string{"01010005678 alimtalk"},
+			outcome:   "delivered: delivered alimtalk 0",
+		},
+		{
 			name: "the connection to Lambda breaks after the function has sent", request: to("", "5678"),
 			functions: map[string][]invocationFault{"alimtalk": {lostAfter}},
 			visited:   way(alimTalkSent, reconciled, toReceipts, announced),
@@ -326,15 +343,65 @@ func everyPhone(n int, ending string) []string {
 
 func TestScenarios(t *testing.T) {
 	t.Parallel()
+	var mu sync.Mutex
+	taken := map[string]bool{}
+	plays := map[string]func(*testing.T) *world{}
 	for _, s := range scenarios() {
-		t.Run(s.name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) { s.play(t) })
-		})
+		plays[s.name] = s.play
 	}
+	for name, play := range stories() {
+		plays[name] = play
+	}
+	t.Run("all", func(t *testing.T) {
+		for name, play := range plays {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					w := play(t)
+					mu.Lock()
+					defer mu.Unlock()
+					maps.Copy(taken, w.taken)
+				})
+			})
+		}
+	})
+	everyBranch(t, taken)
 }
 
-func (s scenario) play(t *testing.T) {
+// everyBranch fails for each branch of the state machine that no scenario took.
+func everyBranch(t *testing.T, taken map[string]bool) {
+	t.Helper()
+	definition, err := statemachine.Definition(statemachine.Resources{
+		AlimTalkFunction: "a", SMSFunction: "b", ReceiptsFunction: "c", ReconcileFunction: "d", EventBus: "e",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	machine, err := asl.Parse([]byte(definition))
+	if err != nil {
+		t.Fatal(err)
+	}
+	branches := 0
+	for _, s := range machine.States() {
+		var paths []string
+		for _, r := range s.Retriers {
+			paths = append(paths, r.Path)
+		}
+		for _, next := range s.Transitions {
+			paths = append(paths, next.Path)
+		}
+		for _, path := range paths {
+			branches++
+			if !taken[path] {
+				t.Errorf("no scenario takes %s", path)
+			}
+		}
+	}
+	t.Logf("%d branches", branches)
+}
+
+func (s scenario) play(t *testing.T) *world {
+	t.Helper()
 	w := newWorld(t)
 	for _, f := range s.vendor {
 		if err := w.Aligo.SetFault(f); err != nil {
@@ -365,6 +432,7 @@ func (s scenario) play(t *testing.T) {
 		t.Errorf("took %v, want %v", took, s.takes)
 	}
 	w.check(id, o)
+	return w
 }
 
 // check looks at what must hold for every message, whatever happened to it.

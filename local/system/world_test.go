@@ -15,11 +15,13 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
 
 	"sms-api/internal/aligo/aligotest"
 	"sms-api/internal/awsenv"
+	"sms-api/internal/fault"
 	"sms-api/internal/intake"
 	"sms-api/internal/message"
 	"sms-api/local/awsapi"
@@ -33,10 +35,14 @@ import (
 type world struct {
 	*System
 
-	t      *testing.T
-	client *http.Client
-	sfn    *sfn.Client
-	logs   *lockedBuffer
+	t       *testing.T
+	network *memory
+	client  *http.Client
+	sfn     *sfn.Client
+	events  *eventbridge.Client
+	logs    *lockedBuffer
+	// taken are the branches of the state machine that executions took, by their JSON path.
+	taken map[string]bool
 	// faults are what happens to invocations of functions, by function name, one invocation each.
 	faults *invocationFaults
 
@@ -81,20 +87,25 @@ func (f *invocationFaults) add(function string, faults ...invocationFault) {
 func (f *invocationFaults) around(ctx context.Context, function string, next func(context.Context) ([]byte, error)) ([]byte, error) {
 	f.mu.Lock()
 	f.calls[function]++
-	var fault invocationFault
+	var happens invocationFault
 	if q := f.queue[function]; len(q) > 0 {
-		fault, f.queue[function] = q[0], q[1:]
+		happens, f.queue[function] = q[0], q[1:]
 	}
 	f.mu.Unlock()
-	if fault == nil {
+	if happens == nil {
 		return next(ctx)
 	}
-	return fault(ctx, next)
+	return happens(ctx, next)
 }
 
 // throttled is an invocation that does not happen.
 func throttled(context.Context, func(context.Context) ([]byte, error)) ([]byte, error) {
 	return nil, &awsapi.ServiceError{Code: "TooManyRequestsException", Message: "Rate Exceeded.", Status: http.StatusTooManyRequests}
+}
+
+// notReached is a function that could not connect to Aligo.
+func notReached(context.Context, func(context.Context) ([]byte, error)) ([]byte, error) {
+	return nil, &awsapi.FunctionError{Type: fault.NameTransient, Message: "no connection"}
 }
 
 // crashedBefore is a function that dies before it has done anything.
@@ -118,6 +129,13 @@ func timedOutAfter(ctx context.Context, next func(context.Context) ([]byte, erro
 	return nil, &awsapi.FunctionError{Type: "Sandbox.Timedout", Message: "RequestId: 1 Error: Task timed out after 30.00 seconds"}
 }
 
+// hungAfter is a function that has done its work, and an invocation that goes on for longer than the task may take.
+func hungAfter(ctx context.Context, next func(context.Context) ([]byte, error)) ([]byte, error) {
+	_, _ = next(ctx)
+	time.Sleep(2 * time.Minute)
+	return crashedBefore(ctx, next)
+}
+
 // lostAfter is a function that has done its work while the connection to Lambda breaks.
 func lostAfter(ctx context.Context, next func(context.Context) ([]byte, error)) ([]byte, error) {
 	if _, err := next(ctx); err != nil {
@@ -131,12 +149,13 @@ func newWorld(t *testing.T, configure ...func(*Options, *aligotest.Options)) *wo
 	t.Helper()
 	network := &memory{}
 	w := &world{
-		t: t, client: network.client(t), logs: &lockedBuffer{}, settled: map[string][]message.Outcome{}, news: make(chan struct{}),
+		t: t, network: network, client: network.client(t), logs: &lockedBuffer{}, settled: map[string][]message.Outcome{}, news: make(chan struct{}),
+		taken:  map[string]bool{},
 		faults: &invocationFaults{queue: map[string][]invocationFault{}, calls: map[string]int{}},
 	}
 	vendor := aligotest.Options{Now: time.Now}
 	o := Options{
-		AWS:       awsapi.Options{Clock: clock.Real(1), Around: w.faults.around, Random: func() float64 { return 0.999 }},
+		AWS:       awsapi.Options{Clock: clock.Real(1), Around: w.faults.around, Random: func() float64 { return 0.999 }, Trace: w.take},
 		AWSURL:    "http://aws",
 		AligoURL:  "http://aligo",
 		HTTP:      w.client,
@@ -158,7 +177,7 @@ func newWorld(t *testing.T, configure ...func(*Options, *aligotest.Options)) *wo
 	network.serve(t, "api", s.API)
 	config := awsenv.New(awsapi.Region, aws.Credentials{AccessKeyID: "test", SecretAccessKey: "test"}, o.AWSURL)
 	config.HTTPClient = w.client
-	w.sfn = sfn.NewFromConfig(config)
+	w.sfn, w.events = sfn.NewFromConfig(config), eventbridge.NewFromConfig(config)
 	w.listen()
 	t.Cleanup(func() {
 		if err := s.AWS.Close(context.Background()); err != nil {
@@ -193,6 +212,12 @@ func (w *world) listen() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+}
+
+func (w *world) take(path string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.taken[path] = true
 }
 
 // post asks for a message and returns its id.
