@@ -111,5 +111,5 @@ func (p paging) more(page, rows, rowsSoFar int) bool {
 	if p.TotalPage == "" && p.TotalCount == "" {
 		return rows >= smallestPage
 	}
-	return rows > 0 && (page < p.TotalPage.int() || rowsSoFar < p.TotalCount.int())
+	return page < p.TotalPage.int() || rows > 0 && rowsSoFar < p.TotalCount.int()
 }

@@ -2,6 +2,7 @@ package aligo
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -123,19 +124,16 @@ func (a Attempt) find(
 	from, to := a.Since.Add(-clockSkew), a.Until.Add(clockSkew)
 	doubt := Finding{Verdict: CannotTell}
 	texts := a.texts()
-	// Pages shift while new calls come in, so a call may be seen twice.
+	// Pages shift while new calls come in, so a call may be seen twice, and even a whole page.
 	seen := map[string]bool{}
-	for _, mid := range a.Known {
-		seen[mid] = true
-	}
 	var sure []past
-	possibles := 0
+	possibles, stale := 0, 0
 	for n := 1; ; n++ {
 		calls, more, err := page(n, from, to)
 		if err != nil {
 			return doubt, err
 		}
-		older, fresh := 0, 0
+		older, news := 0, false
 		for _, call := range calls {
 			if !call.at.IsZero() && call.at.Before(from.Truncate(time.Second)) {
 				older++
@@ -144,9 +142,8 @@ func (a Attempt) find(
 			if seen[call.mid] {
 				continue
 			}
-			seen[call.mid] = true
-			fresh++
-			if call.at.After(to) {
+			seen[call.mid], news = true, true
+			if call.at.After(to) || slices.Contains(a.Known, call.mid) {
 				continue
 			}
 			like, err := a.compare(texts, &call, rows)
@@ -161,10 +158,15 @@ func (a Attempt) find(
 			case different:
 			}
 		}
-		if !more || older == len(calls) {
+		if !more || older > 0 && older == len(calls) {
 			break
 		}
-		if n == maxPages {
+		if stale++; news {
+			stale = 0
+		}
+		const patience = 3
+		if n == maxPages || stale == patience {
+			// The list does not end, so nothing can be said about what it does not have.
 			return doubt, nil
 		}
 	}

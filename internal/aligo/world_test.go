@@ -51,13 +51,13 @@ func newWorld(t *testing.T, options ...func(*aligotest.ServerOptions)) *world {
 func order(to ...string) aligo.AlimTalk {
 	a := aligo.AlimTalk{Template: "TX_1234"}
 	for _, n := range to {
-		a.Recipients = append(a.Recipients, aligo.AlimTalkRecipient{To: n, Name: "홍길동", Text: orderText("A-17")})
+		a.Recipients = append(a.Recipients, aligo.AlimTalkRecipient{To: n, Name: "홍길동", Text: orderText()})
 	}
 	return a
 }
 
-func orderText(number string) string {
-	return "[마실상점] 주문이 접수되었습니다.\r\n\r\n홍길동님, 주문해 주셔서 감사합니다.\r\n\r\n■ 주문번호: " + number +
+func orderText() string {
+	return "[마실상점] 주문이 접수되었습니다.\r\n\r\n홍길동님, 주문해 주셔서 감사합니다.\r\n\r\n■ 주문번호: A-17" +
 		"\r\n\r\n상품이 준비되는 대로 발송 소식을 알려 드리겠습니다."
 }
 

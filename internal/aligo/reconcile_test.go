@@ -1,0 +1,357 @@
+package aligo_test
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"sms-api/internal/aligo"
+	"sms-api/internal/aligo/aligotest"
+)
+
+// A lost send: it is made with a fault, and a minute later the history is asked what became of it.
+func TestFindAfterALostAnswer(t *testing.T) {
+	t.Parallel()
+	alimTalk := func(t *testing.T, w *world, to ...string) (aligo.Accepted, error) {
+		t.Helper()
+		return w.client.SendAlimTalk(t.Context(), order(to...))
+	}
+	one := func(t *testing.T, w *world, to ...string) (aligo.Accepted, error) {
+		t.Helper()
+		return w.client.SendSMS(t.Context(), sms(orderText()[:60], to...))
+	}
+	mass := func(t *testing.T, w *world, to ...string) (aligo.Accepted, error) {
+		t.Helper()
+		m := aligo.MassSMS{Type: aligo.TypeSMS}
+		for _, n := range to {
+			m.Messages = append(m.Messages, aligo.MassMessage{To: n, Text: n[7:] + "님, 안녕하세요"})
+		}
+		return w.client.SendMassSMS(t.Context(), m)
+	}
+	find := func(t *testing.T, w *world, send func(*testing.T, *world, ...string) (aligo.Accepted, error), a aligo.Attempt) (aligo.Finding, error) {
+		t.Helper()
+		switch fmt.Sprintf("%p", send) {
+		case fmt.Sprintf("%p", alimTalk):
+			a.Texts = []string{orderText()}
+			return w.client.FindAlimTalk(t.Context(), a)
+		case fmt.Sprintf("%p", one):
+			a.Texts = []string{orderText()[:60]}
+		default:
+			for _, n := range a.To {
+				a.Texts = append(a.Texts, n[7:]+"님, 안녕하세요")
+			}
+		}
+		return w.client.FindSMS(t.Context(), a)
+	}
+	for kind, send := range map[string]func(*testing.T, *world, ...string) (aligo.Accepted, error){"AlimTalk": alimTalk, "SMS": one, "mass SMS": mass} {
+		people := []string{"01012345678", "01023456789", "01034567890"}
+		for name, c := range map[string]struct {
+			options func(*aligotest.ServerOptions)
+			// play makes the lost send, with whatever else goes on, and returns the ids that are known to be others'.
+			play func(*testing.T, *world) (known []string)
+			want aligo.Verdict
+			// mid is which of the accepted sends it is, counted from 0.
+			mid int
+			// accepted is how many recipients it has; 0 is all.
+			accepted int
+		}{
+			"the answer was lost": {play: func(t *testing.T, w *world) []string {
+				t.Helper()
+				lose(t, w, send, people)
+				return nil
+			}, want: aligo.WasAccepted},
+			"the request was lost": {play: func(t *testing.T, w *world) []string {
+				t.Helper()
+				setFault(t, w, aligotest.Fault{Kind: aligotest.FaultResetBefore})
+				_, err := send(t, w, people...)
+				wantError(t, err, aligo.ClassAmbiguous, "")
+				return nil
+			}, want: aligo.NotAccepted},
+			"a page of HTML, and it was accepted": {play: func(t *testing.T, w *world) []string {
+				t.Helper()
+				setFault(t, w, aligotest.Fault{Kind: aligotest.FaultHTML200, Accepted: true})
+				_, err := send(t, w, people...)
+				wantError(t, err, aligo.ClassAmbiguous, "")
+				return nil
+			}, want: aligo.WasAccepted},
+			"a server error, and it was not": {play: func(t *testing.T, w *world) []string {
+				t.Helper()
+				setFault(t, w, aligotest.Fault{Kind: aligotest.FaultHTTP500})
+				_, err := send(t, w, people...)
+				wantError(t, err, aligo.ClassAmbiguous, "")
+				return nil
+			}, want: aligo.NotAccepted},
+			"the same was sent before, which is known": {play: func(t *testing.T, w *world) []string {
+				t.Helper()
+				first := must[aligo.Accepted](t)(send(t, w, people...))
+				lose(t, w, send, people)
+				return []string{first.MID}
+			}, want: aligo.WasAccepted, mid: 1},
+			"the same is sent after it, which is known": {play: func(t *testing.T, w *world) []string {
+				t.Helper()
+				lose(t, w, send, people)
+				return []string{must[aligo.Accepted](t)(send(t, w, people...)).MID}
+			}, want: aligo.WasAccepted},
+			"the same was sent before, and this was not": {play: func(t *testing.T, w *world) []string {
+				t.Helper()
+				first := must[aligo.Accepted](t)(send(t, w, people...))
+				setFault(t, w, aligotest.Fault{Kind: aligotest.FaultResetBefore})
+				_, err := send(t, w, people...)
+				wantError(t, err, aligo.ClassAmbiguous, "")
+				return []string{first.MID}
+			}, want: aligo.NotAccepted},
+			"the same twice, and neither is known": {play: func(t *testing.T, w *world) []string {
+				t.Helper()
+				must[aligo.Accepted](t)(send(t, w, people...))
+				lose(t, w, send, people)
+				return nil
+			}, want: aligo.CannotTell},
+			"the same to others": {play: func(t *testing.T, w *world) []string {
+				t.Helper()
+				must[aligo.Accepted](t)(send(t, w, "01012345678", "01023456789", "01099998888"))
+				must[aligo.Accepted](t)(send(t, w, append([]string{"01099998888"}, people...)...))
+				return nil
+			}, want: aligo.NotAccepted},
+			"the same to one of them": {play: func(t *testing.T, w *world) []string {
+				t.Helper()
+				must[aligo.Accepted](t)(send(t, w, people[0]))
+				return nil
+			}, want: aligo.CannotTell},
+			"only most of them were accepted": {play: func(t *testing.T, w *world) []string {
+				t.Helper()
+				setFault(t, w, aligotest.Fault{Kind: aligotest.FaultPartial})
+				must[aligo.Accepted](t)(send(t, w, people...))
+				return nil
+			}, want: aligo.WasAccepted, accepted: 2},
+			"something else to the same people": {play: func(t *testing.T, w *world) []string {
+				t.Helper()
+				other := order(people...)
+				for i := range other.Recipients {
+					other.Recipients[i].Text = strings.Replace(orderText(), "A-17", "B-18", 1)
+				}
+				must[aligo.Accepted](t)(w.client.SendAlimTalk(t.Context(), other))
+				must[aligo.Accepted](t)(w.client.SendSMS(t.Context(), sms("다른 글", people...)))
+				return nil
+			}, want: aligo.NotAccepted},
+			"many others meanwhile, pages of them": {play: func(t *testing.T, w *world) []string {
+				t.Helper()
+				crowd(t, w, 130, time.Second/4)
+				lose(t, w, send, people)
+				crowd(t, w, 130, time.Second/4)
+				return nil
+			}, want: aligo.WasAccepted},
+			"many others before and after the window": {play: func(t *testing.T, w *world) []string {
+				t.Helper()
+				lose(t, w, send, people)
+				w.Add(2 * time.Hour)
+				crowd(t, w, 100, time.Second)
+				w.Add(time.Hour)
+				return nil
+			}, want: aligo.WasAccepted},
+			"our clock is 90 seconds fast": {options: func(o *aligotest.ServerOptions) {
+				now := o.Now
+				o.Now = func() time.Time { return now().Add(-90 * time.Second) }
+			}, play: func(t *testing.T, w *world) []string {
+				t.Helper()
+				lose(t, w, send, people)
+				return nil
+			}, want: aligo.WasAccepted},
+			"our clock is 90 seconds slow": {options: func(o *aligotest.ServerOptions) {
+				now := o.Now
+				o.Now = func() time.Time { return now().Add(90 * time.Second) }
+			}, play: func(t *testing.T, w *world) []string {
+				t.Helper()
+				lose(t, w, send, people)
+				return nil
+			}, want: aligo.WasAccepted},
+			"midnight in Korea passes": {play: func(t *testing.T, w *world) []string {
+				t.Helper()
+				w.Add(14*time.Hour - 10*time.Second)
+				lose(t, w, send, people)
+				w.Add(time.Minute)
+				return nil
+			}, want: aligo.WasAccepted},
+			"lists come in reverse": {play: func(t *testing.T, w *world) []string {
+				t.Helper()
+				must[aligo.Accepted](t)(w.client.SendSMS(t.Context(), sms("다른 글", people...)))
+				lose(t, w, send, people)
+				setFault(t, w, aligotest.Fault{Kind: aligotest.FaultReceiptsOutOfOrder, Times: -1})
+				return nil
+			}, want: aligo.WasAccepted, mid: -1},
+			"lists have everything twice": {play: func(t *testing.T, w *world) []string {
+				t.Helper()
+				lose(t, w, send, people)
+				setFault(t, w, aligotest.Fault{Kind: aligotest.FaultRowsDuplicated, Times: -1})
+				return nil
+			}, want: aligo.WasAccepted},
+			"numbers are strings and strings numbers": {play: func(t *testing.T, w *world) []string {
+				t.Helper()
+				lose(t, w, send, people)
+				setFault(t, w, aligotest.Fault{Kind: aligotest.FaultTypesSwapped, Times: -1})
+				return nil
+			}, want: aligo.WasAccepted},
+		} {
+			t.Run(kind+": "+name, func(t *testing.T) {
+				t.Parallel()
+				w := newWorld(t, func(o *aligotest.ServerOptions) {
+					if c.options != nil {
+						c.options(o)
+					}
+				})
+				w.client.Now = w.Now
+				since := w.Now()
+				known := c.play(t, w)
+				until := w.Now()
+				if c.want == aligo.WasAccepted && strings.Contains(name, "window") {
+					since, until = monday, monday.Add(10*time.Second)
+				}
+				if strings.Contains(name, "midnight") {
+					since = until.Add(-2 * time.Minute)
+				}
+				w.Add(time.Minute)
+				before := len(w.Calls())
+				got, err := find(t, w, send, aligo.Attempt{Since: since, Until: until, To: people, Known: known})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got.Verdict != c.want {
+					t.Fatalf("the verdict is %q, want %q", got.Verdict, c.want)
+				}
+				if calls := len(w.Calls()) - before; calls > 12 {
+					t.Errorf("it took %d calls", calls)
+				}
+				if c.want != aligo.WasAccepted {
+					return
+				}
+				want := c.accepted
+				if want == 0 {
+					want = len(people)
+				}
+				if mid := lost(t, w, c.mid, len(people)); got.MID != mid || got.Accepted != want {
+					t.Errorf("found %s with %d recipients, want %s with %d", got.MID, got.Accepted, mid, want)
+				}
+			})
+		}
+	}
+}
+
+// lose sends and gets no answer, though the vendor has accepted.
+func lose(t *testing.T, w *world, send func(*testing.T, *world, ...string) (aligo.Accepted, error), people []string) {
+	t.Helper()
+	setFault(t, w, aligotest.Fault{Kind: aligotest.FaultResetAfter})
+	_, err := send(t, w, people...)
+	wantError(t, err, aligo.ClassAmbiguous, "")
+}
+
+// crowd is what other people send on the same account.
+func crowd(t *testing.T, w *world, n int, pace time.Duration) {
+	t.Helper()
+	for i := range n {
+		other := order("01077776666")
+		other.Recipients[0].Text = strings.Replace(orderText(), "A-17", fmt.Sprintf("C-%d", i), 1)
+		must[aligo.Accepted](t)(w.client.SendAlimTalk(t.Context(), other))
+		must[aligo.Accepted](t)(w.client.SendSMS(t.Context(), sms(fmt.Sprintf("다른 글 %d", i), "01077776666")))
+		w.Add(pace)
+	}
+}
+
+// lost is the id of one of the accepted sends to all of the people, or to most of them; -1 is the last.
+func lost(t *testing.T, w *world, n, people int) string {
+	t.Helper()
+	var mids []string
+	for _, c := range w.Calls() {
+		if c.Accepted && 2*c.Recipients > people {
+			mids = append(mids, c.MID)
+		}
+	}
+	if n < 0 {
+		n += len(mids)
+	}
+	if n >= len(mids) {
+		t.Fatalf("only %d sends were accepted", len(mids))
+	}
+	return mids[n]
+}
+
+func TestFindWhenTheHistoryCannotBeRead(t *testing.T) {
+	t.Parallel()
+	attempt := aligo.Attempt{Since: monday, Until: monday, To: []string{"01012345678"}, Texts: []string{orderText()}}
+	for name, c := range map[string]struct {
+		fault aligotest.Fault
+		class aligo.Class
+	}{
+		"the list":                {aligotest.Fault{Endpoint: "/akv10/history/list/", Kind: aligotest.FaultHTTP500}, aligo.ClassAmbiguous},
+		"the recipients":          {aligotest.Fault{Endpoint: "/akv10/history/detail/", Kind: aligotest.FaultHTML200}, aligo.ClassAmbiguous},
+		"an address to register":  {aligotest.Fault{Kind: aligotest.FaultUnregisteredIP}, aligo.ClassNotConfigured},
+		"a list cut off half-way": {aligotest.Fault{Endpoint: "/akv10/history/list/", Kind: aligotest.FaultCutOff}, aligo.ClassAmbiguous},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			must[aligo.Accepted](t)(w.client.SendAlimTalk(t.Context(), order("01012345678")))
+			setFault(t, w, c.fault)
+			got, err := w.client.FindAlimTalk(t.Context(), attempt)
+			if got.Verdict != aligo.CannotTell {
+				t.Errorf("the verdict is %q", got.Verdict)
+			}
+			cause := aligo.Cause("")
+			if c.class == aligo.ClassNotConfigured {
+				cause = aligo.CauseIP
+			}
+			wantError(t, err, c.class, cause)
+		})
+	}
+}
+
+// Histories as they might be, beyond what the stand-in does.
+func TestFindInStrangeHistories(t *testing.T) {
+	t.Parallel()
+	const at = `"regdate":"2026-11-23 10:00:00"`
+	list := func(rows, more string) string { return `{"code":0,"list":[` + rows + `],` + more + `}` }
+	const onePage, noEnd = `"currentPage":"1","totalPage":"1","totalCount":"1"`, `"currentPage":"1","totalPage":"9999","totalCount":"9999"`
+	ours := fmt.Sprintf(`"message":%q`, orderText())
+	row := func(phone, text string) string {
+		return list(fmt.Sprintf(`{"msgid":"1","phone":%q,%s}`, phone, text), onePage)
+	}
+	body := fmt.Sprintf(`"mbody":%q`, orderText())
+	for name, c := range map[string]struct {
+		list, detail string
+		want         aligo.Verdict
+	}{
+		"listed, but its recipients are not yet": {list(`{"mid":"7","type":"AT","msg_count":"1",`+body+`,`+at+`}`, onePage), list("", onePage), aligo.CannotTell},
+		"no text anywhere":                       {list(`{"mid":"7","type":"AT","msg_count":"1",`+at+`}`, onePage), row("01012345678", `"message":""`), aligo.CannotTell},
+		"a text only with the recipients":        {list(`{"mid":"7","type":"AT","msg_count":"1",`+at+`}`, onePage), row("01012345678", ours), aligo.WasAccepted},
+		"no count":                               {list(`{"mid":"7","type":"AT",`+body+`,`+at+`}`, onePage), row("010-1234-5678", ours), aligo.WasAccepted},
+		"no time":                                {list(`{"mid":"7","type":"AT",`+body+`}`, onePage), row("01012345678", ours), aligo.WasAccepted},
+		"reg_date instead of regdate":            {list(`{"mid":"7","type":"AT",`+body+`,"reg_date":"2026-11-23 10:00:00"}`, onePage), row("01012345678", ours), aligo.WasAccepted},
+		"a text that the list cuts":              {list(`{"mid":"7","msg_count":1,"mbody":"[마실상점] 주문이 접수되었습니다. \n\n홍길동님...",`+at+`}`, onePage), row("01012345678", ours), aligo.NotAccepted},
+		"a text cut where ours goes on":          {list(`{"mid":"7","msg_count":1,"mbody":"[마실상점] 주문이 접수되었습니다.\n\n홍길동님...",`+at+`}`, onePage), row("01012345678", ours), aligo.WasAccepted},
+		"other line breaks":                      {list(`{"mid":"7","msg_count":1,`+strings.ReplaceAll(body, `\r\n`, `\n`)+`,`+at+`}`, onePage), row("01012345678", strings.ReplaceAll(ours, `\r\n`, `\n`)), aligo.WasAccepted},
+		"too late for the window":                {list(`{"mid":"7","msg_count":1,`+body+`,"regdate":"2026-11-23 10:02:01"}`, onePage), row("01012345678", ours), aligo.NotAccepted},
+		"too early for the window":               {list(`{"mid":"7","msg_count":1,`+body+`,"regdate":"2026-11-23 09:57:59"}`, onePage), row("01012345678", ours), aligo.NotAccepted},
+		"without an id":                          {list(`{"msg_count":1,`+body+`,`+at+`}`, onePage), row("01012345678", ours), aligo.NotAccepted},
+		"a list without end":                     {list(`{"mid":"7","msg_count":1,"mbody":"다른 글",`+at+`}`, noEnd), row("01012345678", ours), aligo.CannotTell},
+		"empty pages of many":                    {list("", noEnd), "", aligo.CannotTell},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			client := clientWith(roundTripper(func(r *http.Request) (*http.Response, error) {
+				answer := c.list
+				if strings.HasSuffix(r.URL.Path, "/detail/") {
+					answer = c.detail
+				}
+				return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(answer))}, nil
+			}))
+			got, err := client.FindAlimTalk(t.Context(), aligo.Attempt{Since: monday, Until: monday, To: []string{"01012345678"}, Texts: []string{orderText()}})
+			if err != nil || got.Verdict != c.want {
+				t.Errorf("got %q, %v, want %q", got.Verdict, err, c.want)
+			}
+			if got.Verdict == aligo.WasAccepted && (got.MID != "7" || got.Accepted != 1) {
+				t.Errorf("found %+v", got)
+			}
+		})
+	}
+}
