@@ -652,14 +652,15 @@ func TestRedrivenIsNotForgotten(t *testing.T) {
 			time.Sleep(time.Minute)
 			return nil
 		}))
-		x := start(t, w, w.machine(t, "m", calling), "x", `{"function": "f"}`)
+		w.Function("quick", 0, lambda.NewHandler(func() error { return nil }))
+		arn := w.machine(t, "m", calling)
+		x := start(t, w, arn, "x", `{"function": "f"}`)
 		synctest.Wait()
 		if _, err := w.states.RedriveExecution(t.Context(), &sfn.RedriveExecutionInput{ExecutionArn: &x}); err != nil {
 			t.Fatal(err)
 		}
-		quick := w.machine(t, "quick", passing)
 		for i := range 3 {
-			start(t, w, quick, fmt.Sprint(i), "{}")
+			start(t, w, arn, fmt.Sprint(i), `{"function": "quick"}`)
 			synctest.Wait()
 		}
 		if d := describe(t, w, x); d.Status != types.ExecutionStatusRunning {
