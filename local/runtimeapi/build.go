@@ -19,7 +19,7 @@ func Lambda() Target { return Target{OS: "linux", Arch: "arm64"} }
 // the folder out, which exists. The error has what the compiler said.
 func Build(ctx context.Context, root, out string, target Target, packages ...string) error {
 	args := append([]string{
-		"build", "-trimpath", "-buildvcs=false", "-tags=lambda.norpc", "-ldflags=-s -w -buildid=", "-o", out + string(filepath.Separator),
+		"build", "-trimpath", "-buildvcs=false", "-tags=lambda.norpc,nethttpomithttp2", "-ldflags=-s -w -buildid=", "-o", out + string(filepath.Separator),
 	}, packages...)
 	command := exec.CommandContext(ctx, "go", args...)
 	command.Dir = root

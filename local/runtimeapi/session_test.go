@@ -29,15 +29,15 @@ func newRuntime(t *testing.T) runtime {
 	return runtime{t: t, session: s, url: server.URL + "/2018-06-01/runtime/"}
 }
 
-// give lets the runtime's next request have an invocation.
-func (r runtime) give(id string) *invocation {
-	inv := &invocation{id: id, payload: []byte(`{"message":1}`), deadline: time.UnixMilli(1_800_000_000_123), answer: make(chan answer, 1)}
+// give lets the runtime's next request have the invocation id-1.
+func (r runtime) give() *invocation {
+	inv := &invocation{id: "id-1", payload: []byte(`{"message":1}`), deadline: time.UnixMilli(1_800_000_000_123), answer: make(chan answer, 1)}
 	r.work <- inv
 	return inv
 }
 
 // do sends a request whose header, and trailer if there is a "Trailer:" among the names, is given in pairs.
-func (r runtime) do(method, path, body string, header ...string) (*http.Response, string) {
+func (r runtime) do(method, path, body string, header ...string) (status int, answered http.Header, answer string) {
 	r.t.Helper()
 	req, err := http.NewRequestWithContext(r.t.Context(), method, r.url+path, io.MultiReader(strings.NewReader(body)))
 	if err != nil {
@@ -62,16 +62,16 @@ func (r runtime) do(method, path, body string, header ...string) (*http.Response
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	return resp, strings.TrimSpace(string(got))
+	return resp.StatusCode, resp.Header, strings.TrimSpace(string(got))
 }
 
 func TestTheRuntimeGetsAnInvocation(t *testing.T) {
 	t.Parallel()
 	r := newRuntime(t)
-	r.give("id-1")
-	resp, body := r.do("GET", "invocation/next", "")
-	if resp.StatusCode != http.StatusOK || body != `{"message":1}` {
-		t.Errorf("%s: %s", resp.Status, body)
+	r.give()
+	status, header, body := r.do("GET", "invocation/next", "")
+	if status != http.StatusOK || body != `{"message":1}` {
+		t.Errorf("%d: %s", status, body)
 	}
 	for name, want := range map[string]string{
 		"Lambda-Runtime-Aws-Request-Id":       "id-1",
@@ -79,7 +79,7 @@ func TestTheRuntimeGetsAnInvocation(t *testing.T) {
 		"Lambda-Runtime-Invoked-Function-Arn": "arn:aws:lambda:ap-northeast-2:000000000000:function:sms",
 		"Content-Type":                        "application/json",
 	} {
-		if got := resp.Header.Get(name); got != want {
+		if got := header.Get(name); got != want {
 			t.Errorf("%s: %q, want %q", name, got, want)
 		}
 	}
@@ -107,10 +107,10 @@ func TestTheRuntimeAnswersAnInvocation(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newRuntime(t)
-			inv := r.give("id-1")
+			inv := r.give()
 			r.do("GET", "invocation/next", "")
-			if resp, body := r.do("POST", "invocation/id-1/"+c.path, c.body, c.header...); resp.StatusCode != c.status {
-				t.Errorf("%s: %s, want %d", resp.Status, body, c.status)
+			if status, _, body := r.do("POST", "invocation/id-1/"+c.path, c.body, c.header...); status != c.status {
+				t.Errorf("%d: %s, want %d", status, body, c.status)
 			}
 			got := <-inv.answer
 			var report messages.InvokeResponse_Error
@@ -120,8 +120,8 @@ func TestTheRuntimeAnswersAnInvocation(t *testing.T) {
 			if string(got.output) != c.output || report.Type != c.report.Type || report.Message != c.report.Message {
 				t.Errorf("output %q, report %+v", got.output, report)
 			}
-			if resp, _ := r.do("POST", "invocation/id-1/"+c.path, c.body); resp.StatusCode != http.StatusBadRequest {
-				t.Errorf("a second answer: %s, want 400", resp.Status)
+			if status, _, _ := r.do("POST", "invocation/id-1/"+c.path, c.body); status != http.StatusBadRequest {
+				t.Errorf("a second answer: %d, want 400", status)
 			}
 		})
 	}
@@ -131,26 +131,26 @@ func TestTheRuntimeIsRefusedWhatIsOutOfTurn(t *testing.T) {
 	t.Parallel()
 	r := newRuntime(t)
 	for _, path := range []string{"response", "error"} {
-		if resp, body := r.do("POST", "invocation/id-1/"+path, "{}"); resp.StatusCode != http.StatusBadRequest || !strings.Contains(body, `"errorType":"InvalidRequestID"`) {
-			t.Errorf("%s before an invocation: %s: %s", path, resp.Status, body)
+		if status, _, body := r.do("POST", "invocation/id-1/"+path, "{}"); status != http.StatusBadRequest || !strings.Contains(body, `"errorType":"InvalidRequestID"`) {
+			t.Errorf("%s before an invocation: %d: %s", path, status, body)
 		}
 	}
-	inv := r.give("id-1")
+	inv := r.give()
 	r.do("GET", "invocation/next", "")
-	if resp, body := r.do("GET", "invocation/next", ""); resp.StatusCode != http.StatusForbidden || !strings.Contains(body, `"errorType":"InvalidStateTransition"`) {
-		t.Errorf("next without an answer: %s: %s", resp.Status, body)
+	if status, _, body := r.do("GET", "invocation/next", ""); status != http.StatusForbidden || !strings.Contains(body, `"errorType":"InvalidStateTransition"`) {
+		t.Errorf("next without an answer: %d: %s", status, body)
 	}
-	if resp, _ := r.do("POST", "invocation/id-2/response", "{}"); resp.StatusCode != http.StatusBadRequest {
-		t.Errorf("answer to another invocation: %s", resp.Status)
+	if status, _, _ := r.do("POST", "invocation/id-2/response", "{}"); status != http.StatusBadRequest {
+		t.Errorf("answer to another invocation: %d", status)
 	}
 	if len(inv.answer) != 0 {
 		t.Error("the invocation was answered")
 	}
-	if resp, _ := r.do("POST", "invocation/next", ""); resp.StatusCode != http.StatusMethodNotAllowed {
-		t.Errorf("POST next: %s", resp.Status)
+	if status, _, _ := r.do("POST", "invocation/next", ""); status != http.StatusMethodNotAllowed {
+		t.Errorf("POST next: %d", status)
 	}
-	if resp, _ := r.do("GET", "restore/next", ""); resp.StatusCode != http.StatusNotFound {
-		t.Errorf("unknown path: %s", resp.Status)
+	if status, _, _ := r.do("GET", "restore/next", ""); status != http.StatusNotFound {
+		t.Errorf("unknown path: %d", status)
 	}
 }
 
@@ -164,8 +164,8 @@ func TestARuntimeThatHangsUpAsksAgain(t *testing.T) {
 	if nothing.Body.Len() > 0 {
 		t.Errorf("an invocation that nobody has made: %s", nothing.Body)
 	}
-	r.give("id-1")
-	if resp, body := r.do("GET", "invocation/next", ""); resp.StatusCode != http.StatusOK || body != `{"message":1}` {
-		t.Errorf("%s: %s", resp.Status, body)
+	r.give()
+	if status, _, body := r.do("GET", "invocation/next", ""); status != http.StatusOK || body != `{"message":1}` {
+		t.Errorf("%d: %s", status, body)
 	}
 }
