@@ -47,11 +47,6 @@ func at(t *testing.T, v any, path ...string) any {
 // takes it.
 func draft4(v any) any {
 	switch v := v.(type) {
-	case bool:
-		if v {
-			return object{}
-		}
-		return object{"not": object{}}
 	case []any:
 		list := make([]any, len(v))
 		for i := range v {
@@ -76,10 +71,7 @@ func draft4(v any) any {
 			case "items", "not":
 				o[name] = draft4(value)
 			case "additionalProperties":
-				o[name] = value
-				if _, ok := value.(object); ok {
-					o[name] = draft4(value)
-				}
+				o[name] = draft4(value)
 			default:
 				o[name] = value
 			}
