@@ -171,10 +171,15 @@ func (e *Environment) Invoke(ctx context.Context, payload []byte) ([]byte, error
 	if d, ok := ctx.Deadline(); ok && d.Before(inv.deadline) {
 		inv.deadline = d
 	}
-	timer := time.NewTimer(time.Until(inv.deadline))
-	defer timer.Stop()
 	e.used.Store(true)
 	e.session.work <- inv
+	return e.result(ctx, inv, begin)
+}
+
+// result waits for how an invocation ends.
+func (e *Environment) result(ctx context.Context, inv *invocation, begin time.Time) ([]byte, error) {
+	timer := time.NewTimer(time.Until(inv.deadline))
+	defer timer.Stop()
 	select {
 	case a := <-inv.answer:
 		return a.output, a.err
