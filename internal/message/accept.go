@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // What a message may ask for in time.
@@ -244,8 +245,8 @@ func (c *checker) text(pointer, text string) {
 		wrong(pointer, "is blank")
 	}
 	if len(names) == 0 {
-		if n := CP949Len(text); n > MaxLMS {
-			wrong(pointer, "has %d bytes in CP949; an LMS has at most %d", n, MaxLMS)
+		if n, many := lmsBytes(text); n > MaxLMS {
+			wrong(pointer, "has %s bytes in CP949; an LMS has at most %d", many, MaxLMS)
 		}
 		return
 	}
@@ -268,13 +269,23 @@ func (c *checker) text(pointer, text string) {
 		if !fine || !encodable || err != nil {
 			continue
 		}
-		if n := CP949Len(filled); n > MaxLMS {
-			c.add(recipientPointer(i, "variables"), "make %s %d bytes long in CP949; an LMS has at most %d", pointer, n, MaxLMS)
+		if n, many := lmsBytes(filled); n > MaxLMS {
+			c.add(recipientPointer(i, "variables"), "make %s %s bytes long in CP949; an LMS has at most %d", pointer, many, MaxLMS)
 		}
 		if strings.TrimSpace(filled) == "" {
 			c.add(recipientPointer(i, "variables"), "leave %s blank", pointer)
 		}
 	}
+}
+
+// lmsBytes counts a text's bytes in CP949, in figures for people, too. No character has less than one, and of a text that
+// is far too long no more needs to be known: a request can make hundreds of them.
+func lmsBytes(text string) (n int, figures string) {
+	if n = utf8.RuneCountInString(text); n > MaxLMS {
+		return n, "more than " + strconv.Itoa(n)
+	}
+	n = CP949Len(text)
+	return n, strconv.Itoa(n)
 }
 
 // title checks the title of an LMS, which is one for all recipients.

@@ -158,6 +158,9 @@ func TestTextsForSMS(t *testing.T) {
 		{name: "filled beyond it", text: "#{a}!", variables: `"variables":{"a":"` + hangul(1000) + `"}`, want: []string{
 			"/recipients/0/variables make /text 2001 bytes long in CP949; an LMS has at most 2000",
 		}},
+		{name: "filled far beyond it", text: strings.Repeat("#{a}", 3), variables: `"variables":{"a":"` + hangul(1000) + `"}`, want: []string{
+			"/recipients/0/variables make /text more than 3000 bytes long in CP949; an LMS has at most 2000",
+		}},
 		{name: "filled with nothing", text: "#{a}", variables: `"variables":{"a":""}`, want: []string{"/recipients/0/variables leave /text blank"}},
 		{name: "filled with emoji", text: "#{고객명} #{a}", variables: `"name":"😀","variables":{"a":"b😀"}`, want: []string{
 			`/recipients/0/name SMS cannot carry '😀' (character 1)`, `/recipients/0/variables/a SMS cannot carry '😀' (character 2)`,
