@@ -10,7 +10,7 @@ import (
 
 // nextSteps says what is left for a person to do, in order.
 func nextSteps(config config, in account, key encryptionKey, network *network, secrets *secrets, door *httpAPI) pulumi.StringOutput {
-	var steps []pulumi.StringInput
+	var steps pulumi.StringArray
 	step := func(text string, values ...any) { steps = append(steps, pulumi.Sprintf(text, values...)) }
 	if len(network.egressIPs) == 0 {
 		step("The network is yours, so you know the address it leaves by. Register that address: smartsms.aligo.in > 문자API > 신청/인증 > 발송 서버 IP")
@@ -20,7 +20,7 @@ func nextSteps(config config, in account, key encryptionKey, network *network, s
 	}
 	if len(secrets.missing) > 0 {
 		lines := []any{}
-		format := "Write the Aligo credentials; each command waits for the value:"
+		format := "Write the Aligo credentials. A line that begins with a space stays out of the history of most shells:"
 		for _, name := range secrets.missing {
 			format += "\n   %s"
 			lines = append(lines, secrets.putParameter(name, key))
@@ -39,21 +39,13 @@ func nextSteps(config config, in account, key encryptionKey, network *network, s
 	if config.api.jwtIssuer == "" {
 		step("The API takes requests signed with AWS credentials. For a frontend, set api:jwtIssuer and api:jwtAudience.")
 	}
-	return pulumi.ToStringArrayOutput(outputs(steps)).ApplyT(func(steps []string) string {
+	return steps.ToStringArrayOutput().ApplyT(func(steps []string) string {
 		var text strings.Builder
 		for i, step := range steps {
 			fmt.Fprintf(&text, "%d. %s\n", i+1, step)
 		}
 		return text.String()
 	}).(pulumi.StringOutput)
-}
-
-func outputs(inputs []pulumi.StringInput) []pulumi.StringOutput {
-	var all []pulumi.StringOutput
-	for _, input := range inputs {
-		all = append(all, input.ToStringOutput())
-	}
-	return all
 }
 
 // List prices of ap-northeast-2 in USD without tax, as known when this was written; a month has 730 hours.

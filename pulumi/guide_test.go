@@ -29,7 +29,7 @@ func TestNextSteps(t *testing.T) {
 		},
 		"a key of their own": {
 			settings: map[string]string{"encryption:key": "arn:aws:kms:ap-northeast-2:111122223333:key/1"},
-			says:     []string{`--value "$V" --key-id arn:aws:kms:ap-northeast-2:111122223333:key/1`},
+			says:     []string{`--value 'YOUR-SENDER' --key-id arn:aws:kms:ap-northeast-2:111122223333:key/1`},
 		},
 		"a domain, tokens and mail": {
 			settings: map[string]string{

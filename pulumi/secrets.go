@@ -2,7 +2,9 @@ package main
 
 import (
 	"fmt"
+	"path"
 	"slices"
+	"strings"
 
 	"github.com/pulumi/pulumi-aws/sdk/v7/go/aws/ssm"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -65,9 +67,10 @@ func (s *secrets) look(ctx *pulumi.Context, prefix string) error {
 	return nil
 }
 
-// putParameter is the command that writes a parameter. The shell asks for the value, so that it gets into no history.
+// putParameter is the command that writes a parameter.
 func (s *secrets) putParameter(name string, key encryptionKey) pulumi.StringOutput {
-	command := fmt.Sprintf("read -rs V && aws ssm put-parameter --region %s --type SecureString --name %s --value \"$V\"", s.account.region, name)
+	command := fmt.Sprintf("aws ssm put-parameter --region %s --type SecureString --name %s --value 'YOUR-%s'",
+		s.account.region, name, strings.ToUpper(path.Base(name)))
 	if key.arn == nil {
 		return pulumi.String(command).ToStringOutput()
 	}

@@ -22,7 +22,7 @@ func TestSecretsAreTheirs(t *testing.T) {
 	same(t, "parameters written", len(c.all("ssm:Parameter")), 0)
 	steps := c.outputs["nextSteps"].(string)
 	for _, name := range []string{"api-key", "sender-key"} {
-		line := "read -rs V && aws ssm put-parameter --region ap-northeast-2 --type SecureString --name /sms-api/dev/aligo/" + name + ` --value "$V"` + "\n"
+		line := "   aws ssm put-parameter --region ap-northeast-2 --type SecureString --name /sms-api/dev/aligo/" + name + " --value 'YOUR-" + strings.ToUpper(name) + "'\n"
 		if !strings.Contains(steps, line) {
 			t.Errorf("the next steps lack\n%sin\n%s", line, steps)
 		}

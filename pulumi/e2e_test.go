@@ -1,0 +1,597 @@
+//go:build e2e
+
+package main
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/apigatewayv2"
+	apitypes "github.com/aws/aws-sdk-go-v2/service/apigatewayv2/types"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"sms-api/internal/awsenv"
+	"sms-api/statemachine"
+)
+
+// TestDeployment is a whole life of a stack with the real engine and provider: deployed, found complete, found unchanged,
+// changed, its NAT gateway replaced, destroyed. What was made is read with AWS's SDK and not from Pulumi's outputs.
+//
+// It needs the pulumi command, its aws plugin and an AWS emulator: AWS_ENDPOINT_URL with AWS_REGION, AWS_ACCESS_KEY_ID and
+// AWS_SECRET_ACCESS_KEY. It refuses to run without the first, because it would be a real account.
+func TestDeployment(t *testing.T) {
+	s := newStack(t)
+	s.set(map[string]string{
+		"network:analyse":         "true",
+		"functions:alimtalk":      `{"reservedConcurrency":7}`,
+		"events:producerAccounts": `["222233334444"]`,
+		"events:routes":           orderPaid,
+		"api:jwtIssuer":           "https://issuer.example.com",
+		"api:jwtAudience":         "shop",
+		"api:corsOrigins":         "https://shop.example.com",
+		"alarms:emails":           "oncall@example.com",
+	})
+	s.pulumi("up", "--yes", "--skip-preview")
+	address := s.address(t)
+
+	t.Run("the functions leave by the one address", func(t *testing.T) { s.checkWayOut(t, address) })
+	t.Run("functions", func(t *testing.T) { s.checkFunctions(t, address) })
+	t.Run("permissions", s.checkPermissions)
+	t.Run("state machine", s.checkStateMachine)
+	t.Run("events", s.checkEvents)
+	t.Run("API", s.checkAPI)
+	t.Run("logs", s.checkLogs)
+
+	t.Run("a second deployment changes nothing", func(t *testing.T) { s.pulumi("preview", "--expect-no-changes", "--diff") })
+	t.Run("nothing has drifted", func(t *testing.T) { s.pulumi("refresh", "--yes", "--skip-preview", "--expect-no-changes") })
+	t.Run("one value, one resource", func(t *testing.T) {
+		s.set(map[string]string{"functions:balance": `{"memory":512}`})
+		same(t, "changes", s.changes(), map[string]string{"sms-api-" + s.name + "-balance": "update"})
+		s.pulumi("up", "--yes", "--skip-preview")
+		same(t, "memory", aws.ToInt32(s.function(t, balance).Configuration.MemorySize), 512)
+	})
+	t.Run("a new definition is a new version behind the same alias", func(t *testing.T) { s.checkVersions(t) })
+	t.Run("a new NAT gateway has the old address", func(t *testing.T) {
+		before := s.natGateway(t)
+		s.pulumi("up", "--yes", "--skip-preview", "--replace", s.urn("aws:ec2/natGateway:NatGateway", "nat"))
+		if after := s.natGateway(t); after == before {
+			t.Errorf("%s was not replaced", before)
+		}
+		same(t, "address", s.address(t), address)
+		s.checkWayOut(t, address)
+	})
+	t.Run("a VPC that is there", func(t *testing.T) { s.checkOtherStacks(t) })
+	t.Run("only the address outlives the stack", func(t *testing.T) {
+		if out, err := s.try("destroy", "--yes", "--skip-preview", "--target", s.urn("aws:ec2/eip:Eip", "egress"), "--target-dependents"); err == nil || !strings.Contains(out, "protected") {
+			t.Fatalf("the address can be destroyed: %v\n%s", err, out)
+		}
+		s.pulumi("destroy", "--yes", "--skip-preview", "--exclude-protected")
+		s.checkGone(t)
+		same(t, "address", s.address(t), address)
+	})
+	t.Run("released on purpose, brought in again", func(t *testing.T) {
+		s.pulumi("state", "unprotect", "--yes", s.urn("aws:ec2/eip:Eip", "egress"))
+		s.pulumi("destroy", "--yes", "--skip-preview")
+		same(t, "address", s.address(t), address)
+		s.set(map[string]string{"network:eipAllocationId": aws.ToString(address.AllocationId)})
+		if changes := s.changes(); changes["sms-api-"+s.name+"-nat"] != "create" || changes["sms-api-"+s.name+"-egress"] != "" {
+			t.Errorf("with an address brought in: %v", changes)
+		}
+		if _, err := s.ec2().ReleaseAddress(t.Context(), &ec2.ReleaseAddressInput{AllocationId: address.AllocationId}); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// stack is a stack of the program of this repository, in a backend of its own.
+type stack struct {
+	t *testing.T
+	// root is the repository, file the stack's configuration.
+	root, file, name string
+	environment      []string
+	aws              aws.Config
+}
+
+func newStack(t *testing.T) *stack {
+	t.Helper()
+	if os.Getenv("AWS_ENDPOINT_URL") == "" {
+		t.Fatal("AWS_ENDPOINT_URL is not set: this test makes and destroys things, and must not do so in a real account")
+	}
+	config, err := awsenv.Config()
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, err := filepath.Abs("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := make([]byte, 3)
+	if _, err := rand.Read(id); err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	s := &stack{t: t, root: root, name: fmt.Sprintf("e2e-%x", id), aws: config}
+	backend := filepath.Join(dir, "backend")
+	if err := os.Mkdir(backend, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	s.environment = append(os.Environ(), "PULUMI_BACKEND_URL=file://"+backend, "PULUMI_CONFIG_PASSPHRASE=", "PULUMI_STACK=", "PULUMI_SKIP_UPDATE_CHECK=true")
+	return s.sibling(dir, s.name)
+}
+
+// sibling is another stack in the same backend.
+func (s *stack) sibling(dir, name string) *stack {
+	s.t.Helper()
+	other := *s
+	other.name, other.file = name, filepath.Join(dir, "Pulumi."+name+".yaml")
+	// Made in another folder, so that nothing is written into the repository.
+	if err := os.WriteFile(filepath.Join(dir, "Pulumi.yaml"), []byte("name: sms-api\nruntime: go\n"), 0o644); err != nil {
+		s.t.Fatal(err)
+	}
+	other.root = dir
+	if out, err := other.execute("stack", "init", name); err != nil {
+		s.t.Fatalf("%v\n%s", err, out)
+	}
+	other.root = s.root
+	other.set(map[string]string{"aws:region": s.aws.Region, "aws:maxRetries": "3"})
+	return &other
+}
+
+func (s *stack) set(settings map[string]string) {
+	s.t.Helper()
+	args := []string{"config", "set-all", "--stack", s.name, "--config-file", s.file}
+	for key, value := range settings {
+		args = append(args, "--plaintext", key+"="+value)
+	}
+	if out, err := s.execute(args...); err != nil {
+		s.t.Fatalf("%v\n%s", err, out)
+	}
+}
+
+func (s *stack) execute(args ...string) (string, error) {
+	command := exec.CommandContext(s.t.Context(), "pulumi", append(args, "--non-interactive")...)
+	command.Dir, command.Env = s.root, s.environment
+	var out, errors bytes.Buffer
+	command.Stdout, command.Stderr = &out, &errors
+	if err := command.Run(); err != nil {
+		return out.String() + errors.String(), fmt.Errorf("pulumi %s: %w", strings.Join(args, " "), err)
+	}
+	return out.String(), nil
+}
+
+func (s *stack) try(args ...string) (string, error) {
+	args = append(args, "--stack", s.name)
+	if args[0] != "state" && args[0] != "stack" {
+		args = append(args, "--config-file", s.file)
+	}
+	return s.execute(args...)
+}
+
+func (s *stack) pulumi(args ...string) string {
+	s.t.Helper()
+	out, err := s.try(args...)
+	if err != nil {
+		s.t.Fatalf("%v\n%s", err, out)
+	}
+	return out
+}
+
+// changes are the operations that a deployment would make, by the resources' names.
+func (s *stack) changes() map[string]string {
+	s.t.Helper()
+	var preview struct {
+		Steps []struct{ Op, URN string }
+	}
+	if err := json.Unmarshal([]byte(s.pulumi("preview", "--json")), &preview); err != nil {
+		s.t.Fatal(err)
+	}
+	changes := map[string]string{}
+	for _, step := range preview.Steps {
+		if step.Op != "same" {
+			changes[step.URN[strings.LastIndex(step.URN, "::")+2:]] = step.Op
+		}
+	}
+	return changes
+}
+
+// urn finds a resource in the engine's state.
+func (s *stack) urn(kind, part string) string {
+	s.t.Helper()
+	var exported struct {
+		Deployment struct {
+			Resources []struct{ URN string }
+		}
+	}
+	if err := json.Unmarshal([]byte(s.pulumi("stack", "export")), &exported); err != nil {
+		s.t.Fatal(err)
+	}
+	for _, r := range exported.Deployment.Resources {
+		if strings.HasSuffix(r.URN, kind+"::sms-api-"+s.name+"-"+part) {
+			return r.URN
+		}
+	}
+	s.t.Fatalf("there is no %s %s", kind, part)
+	return ""
+}
+
+func (s *stack) ec2() *ec2.Client { return ec2.NewFromConfig(s.aws) }
+
+// mine selects what has the stack's tag.
+func (s *stack) mine() []ec2types.Filter {
+	return []ec2types.Filter{{Name: aws.String("tag:Stack"), Values: []string{s.name}}}
+}
+
+func (s *stack) address(t *testing.T) ec2types.Address {
+	t.Helper()
+	found, err := s.ec2().DescribeAddresses(t.Context(), &ec2.DescribeAddressesInput{Filters: s.mine()})
+	if err != nil || len(found.Addresses) != 1 {
+		t.Fatalf("addresses: %v %v", found, err)
+	}
+	address := found.Addresses[0]
+	// Where it is attached changes; what it is does not.
+	return ec2types.Address{AllocationId: address.AllocationId, PublicIp: address.PublicIp}
+}
+
+func (s *stack) natGateway(t *testing.T) string {
+	t.Helper()
+	return aws.ToString(s.nat(t, "").NatGatewayId)
+}
+
+// nat is the NAT gateway with this id, or the stack's only one.
+func (s *stack) nat(t *testing.T, id string) ec2types.NatGateway {
+	t.Helper()
+	in := &ec2.DescribeNatGatewaysInput{Filter: append(s.mine(), ec2types.Filter{Name: aws.String("state"), Values: []string{"available"}})}
+	if id != "" {
+		in.NatGatewayIds = []string{id}
+	}
+	found, err := s.ec2().DescribeNatGateways(t.Context(), in)
+	if err != nil || len(found.NatGateways) != 1 {
+		t.Fatalf("NAT gateways: %v %v", found, err)
+	}
+	return found.NatGateways[0]
+}
+
+// route is where a subnet leads 0.0.0.0/0.
+func (s *stack) route(t *testing.T, subnet string) ec2types.Route {
+	t.Helper()
+	tables, err := s.ec2().DescribeRouteTables(t.Context(), &ec2.DescribeRouteTablesInput{Filters: []ec2types.Filter{{Name: aws.String("association.subnet-id"), Values: []string{subnet}}}})
+	if err != nil || len(tables.RouteTables) != 1 {
+		t.Fatalf("route tables of %s: %v %v", subnet, tables, err)
+	}
+	for _, route := range tables.RouteTables[0].Routes {
+		if aws.ToString(route.DestinationCidrBlock) == anywhere {
+			return route
+		}
+	}
+	t.Fatalf("%s leads nowhere", subnet)
+	return ec2types.Route{}
+}
+
+// checkWayOut follows a packet from each function to the internet.
+func (s *stack) checkWayOut(t *testing.T, address ec2types.Address) {
+	subnets := map[string]bool{}
+	for _, kind := range functionKinds() {
+		vpc := s.function(t, kind.name).Configuration.VpcConfig
+		same(t, kind.name+": subnets, security groups", []int{len(vpc.SubnetIds), len(vpc.SecurityGroupIds)}, []int{2, 1})
+		for _, subnet := range vpc.SubnetIds {
+			subnets[subnet] = true
+		}
+	}
+	same(t, "private subnets", len(subnets), 2)
+	for subnet := range subnets {
+		nat := s.nat(t, aws.ToString(s.route(t, subnet).NatGatewayId))
+		same(t, "address", []*string{nat.NatGatewayAddresses[0].AllocationId, nat.NatGatewayAddresses[0].PublicIp}, []*string{address.AllocationId, address.PublicIp})
+		if gateway := aws.ToString(s.route(t, aws.ToString(nat.SubnetId)).GatewayId); !strings.HasPrefix(gateway, "igw-") {
+			t.Errorf("the NAT gateway's subnet leads to %q", gateway)
+		}
+	}
+	groups, err := s.ec2().DescribeSecurityGroups(t.Context(), &ec2.DescribeSecurityGroupsInput{Filters: s.mine()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, group := range groups.SecurityGroups {
+		if len(group.IpPermissions) > 0 {
+			t.Errorf("%s lets in %v", aws.ToString(group.GroupName), group.IpPermissions)
+		}
+		for _, out := range group.IpPermissionsEgress {
+			if port := aws.ToInt32(out.ToPort); port != 443 && port != 53 {
+				t.Errorf("%s lets out to port %d", aws.ToString(group.GroupName), port)
+			}
+		}
+	}
+}
+
+func (s *stack) function(t *testing.T, kind string) *lambda.GetFunctionOutput {
+	t.Helper()
+	f, err := lambda.NewFromConfig(s.aws).GetFunction(t.Context(), &lambda.GetFunctionInput{FunctionName: aws.String("sms-api-" + s.name + "-" + kind)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func (s *stack) checkFunctions(t *testing.T, address ec2types.Address) {
+	var names []string
+	for _, kind := range functionKinds() {
+		names = append(names, kind.name)
+	}
+	built, err := buildFunctions(t.Context(), s.root, names)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, kind := range functionKinds() {
+		f := s.function(t, kind.name)
+		c := f.Configuration
+		same(t, kind.name, []any{c.Runtime, c.Architectures, aws.ToString(c.Handler), aws.ToInt32(c.Timeout), aws.ToString(c.CodeSha256)},
+			[]any{lambdatypes.RuntimeProvidedal2023, []lambdatypes.Architecture{lambdatypes.ArchitectureArm64}, "bootstrap", kind.timeout, built[kind.name].sha256})
+		same(t, kind.name+" tags", []string{f.Tags["Project"], f.Tags["Stack"]}, []string{"sms-api", s.name})
+		if ip, there := c.Environment.Variables["EGRESS_IPS"]; there && ip != aws.ToString(address.PublicIp) {
+			t.Errorf("%s would tell people to register %q", kind.name, ip)
+		}
+	}
+	same(t, "reserved concurrency of what sends", []*int32{s.function(t, alimtalk).Concurrency.ReservedConcurrentExecutions, s.function(t, sms).Concurrency.ReservedConcurrentExecutions}, []int{7, 5})
+}
+
+func (s *stack) checkPermissions(t *testing.T) {
+	client := iam.NewFromConfig(s.aws)
+	role := func(arn *string) string { return aws.ToString(arn)[strings.LastIndex(aws.ToString(arn), "/")+1:] }
+	for _, kind := range functionKinds() {
+		name := role(s.function(t, kind.name).Configuration.Role)
+		attached, err := client.ListAttachedRolePolicies(t.Context(), &iam.ListAttachedRolePoliciesInput{RoleName: &name})
+		if err != nil || len(attached.AttachedPolicies) != 1 || aws.ToString(attached.AttachedPolicies[0].PolicyName) != "AWSLambdaVPCAccessExecutionRole" {
+			t.Errorf("%s: policies %v %v", kind.name, attached, err)
+		}
+		inline, err := client.ListRolePolicies(t.Context(), &iam.ListRolePoliciesInput{RoleName: &name})
+		if err != nil || len(inline.PolicyNames) != 1 {
+			t.Fatalf("%s: own policies %v %v", kind.name, inline, err)
+		}
+	}
+}
+
+func (s *stack) stateMachine(t *testing.T) *sfn.DescribeStateMachineOutput {
+	t.Helper()
+	client := sfn.NewFromConfig(s.aws)
+	all, err := client.ListStateMachines(t.Context(), &sfn.ListStateMachinesInput{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range all.StateMachines {
+		if aws.ToString(m.Name) == "sms-api-"+s.name+"-dispatch" {
+			machine, err := client.DescribeStateMachine(t.Context(), &sfn.DescribeStateMachineInput{StateMachineArn: m.StateMachineArn})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return machine
+		}
+	}
+	t.Fatal("there is no state machine")
+	return nil
+}
+
+// checkStateMachine: what is deployed is what runs locally, with the ARNs that AWS gave.
+func (s *stack) checkStateMachine(t *testing.T) {
+	machine := s.stateMachine(t)
+	arn := func(kind string) string { return aws.ToString(s.function(t, kind).Configuration.FunctionArn) }
+	want, err := statemachine.Definition(statemachine.Resources{
+		AlimTalkFunction: arn(alimtalk), SMSFunction: arn(sms), ReceiptsFunction: arn(receipts), ReconcileFunction: arn(reconcile), EventBus: "sms-api-" + s.name,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, "definition", parsed(t, aws.ToString(machine.Definition)), parsed(t, want))
+	same(t, "logging", []any{machine.LoggingConfiguration.Level, machine.LoggingConfiguration.IncludeExecutionData}, []any{"ERROR", false})
+	same(t, "alias points to version", s.version(t), "1")
+}
+
+// version is the version that the alias points to.
+func (s *stack) version(t *testing.T) string {
+	t.Helper()
+	alias, err := sfn.NewFromConfig(s.aws).DescribeStateMachineAlias(t.Context(), &sfn.DescribeStateMachineAliasInput{
+		StateMachineAliasArn: aws.String(aws.ToString(s.stateMachine(t).StateMachineArn) + ":live"),
+	})
+	if err != nil || len(alias.RoutingConfiguration) != 1 {
+		t.Fatalf("alias: %v %v", alias, err)
+	}
+	arn := aws.ToString(alias.RoutingConfiguration[0].StateMachineVersionArn)
+	return arn[strings.LastIndex(arn, ":")+1:]
+}
+
+// checkVersions changes what the state machine logs, which is a new revision.
+func (s *stack) checkVersions(t *testing.T) {
+	s.set(map[string]string{"workflow:logLevel": "ALL"})
+	s.pulumi("up", "--yes", "--skip-preview")
+	same(t, "level", s.stateMachine(t).LoggingConfiguration.Level, "ALL")
+	same(t, "alias points to version", s.version(t), "2")
+	s.pulumi("preview", "--expect-no-changes", "--diff")
+}
+
+func (s *stack) checkEvents(t *testing.T) {
+	client := eventbridge.NewFromConfig(s.aws)
+	bus := "sms-api-" + s.name
+	described, err := client.DescribeEventBus(t.Context(), &eventbridge.DescribeEventBusInput{Name: &bus})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if policy := aws.ToString(described.Policy); !strings.Contains(policy, "222233334444") || !strings.Contains(policy, "StringNotEquals") {
+		t.Errorf("who may put events: %s", policy)
+	}
+	queue := s.deadLetters(t)
+	seen := map[string]string{}
+	for _, on := range []string{bus, "default"} {
+		rules, err := client.ListRules(t.Context(), &eventbridge.ListRulesInput{EventBusName: &on, NamePrefix: aws.String(bus + "-")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, rule := range rules.Rules {
+			targets, err := client.ListTargetsByRule(t.Context(), &eventbridge.ListTargetsByRuleInput{EventBusName: &on, Rule: rule.Name})
+			if err != nil || len(targets.Targets) != 1 {
+				t.Fatalf("targets of %s: %v %v", aws.ToString(rule.Name), targets, err)
+			}
+			target := targets.Targets[0]
+			name := strings.TrimPrefix(aws.ToString(rule.Name), bus+"-")
+			seen[name] = aws.ToString(target.Arn)[strings.LastIndex(aws.ToString(target.Arn), "-")+1:]
+			if target.DeadLetterConfig == nil || aws.ToString(target.DeadLetterConfig.Arn) != queue["QueueArn"] || target.RetryPolicy == nil {
+				t.Errorf("%s loses events: %v", name, target)
+			}
+			if !strings.Contains(queue["Policy"], aws.ToString(rule.Arn)) {
+				t.Errorf("%s may not write dead letters", name)
+			}
+			if name == "route-order-paid" && !strings.Contains(aws.ToString(target.InputTransformer.InputTemplate), "MessageRequested") {
+				t.Errorf("the route's transformer: %v", target.InputTransformer)
+			}
+			if rule.EventPattern != nil {
+				s.checkPattern(t, client, name, *rule.EventPattern)
+			}
+		}
+	}
+	same(t, "rules", seen, map[string]string{"balance": "balance", "requested": "events", "route-order-paid": "events", "stopped": "settle"})
+}
+
+// checkPattern lets EventBridge itself match an event that each rule is for.
+func (s *stack) checkPattern(t *testing.T, client *eventbridge.Client, rule, pattern string) {
+	event := map[string]any{"id": "1", "account": "123456789012", "time": "2026-12-01T00:00:00Z", "region": s.aws.Region, "resources": []string{}}
+	for key, value := range map[string]map[string]any{
+		"requested":        {"source": "anybody", "detail-type": "MessageRequested", "detail": map[string]any{}},
+		"route-order-paid": {"source": "com.example.shop", "detail-type": "OrderPaid", "detail": map[string]any{}},
+		"stopped": {
+			"source": "aws.states", "detail-type": "Step Functions Execution Status Change",
+			"detail": map[string]any{"stateMachineArn": aws.ToString(s.stateMachine(t).StateMachineArn), "status": "ABORTED"},
+		},
+	}[rule] {
+		event[key] = value
+	}
+	text, err := json.Marshal(event)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tested, err := client.TestEventPattern(t.Context(), &eventbridge.TestEventPatternInput{Event: aws.String(string(text)), EventPattern: &pattern})
+	if err != nil || !tested.Result {
+		t.Errorf("%s does not match %s: %v", rule, text, err)
+	}
+}
+
+func (s *stack) deadLetters(t *testing.T) map[string]string {
+	t.Helper()
+	client := sqs.NewFromConfig(s.aws)
+	queue, err := client.GetQueueUrl(t.Context(), &sqs.GetQueueUrlInput{QueueName: aws.String("sms-api-" + s.name + "-dead-letters")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	attributes, err := client.GetQueueAttributes(t.Context(), &sqs.GetQueueAttributesInput{QueueUrl: queue.QueueUrl, AttributeNames: []sqstypes.QueueAttributeName{"All"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return attributes.Attributes
+}
+
+func (s *stack) checkAPI(t *testing.T) {
+	client := apigatewayv2.NewFromConfig(s.aws)
+	apis, err := client.GetApis(t.Context(), &apigatewayv2.GetApisInput{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := slices.IndexFunc(apis.Items, func(api apitypes.Api) bool { return aws.ToString(api.Name) == "sms-api-"+s.name })
+	if at < 0 {
+		t.Fatal("there is no API")
+	}
+	same(t, "CORS", apis.Items[at].CorsConfiguration.AllowOrigins, []string{"https://shop.example.com"})
+	found, err := client.GetRoutes(t.Context(), &apigatewayv2.GetRoutesInput{ApiId: apis.Items[at].ApiId})
+	if err != nil {
+		t.Fatal(err)
+	}
+	routes := map[string][]string{}
+	for _, route := range found.Items {
+		if key := aws.ToString(route.RouteKey); key != openRoute {
+			routes[key] = route.AuthorizationScopes
+			same(t, key, route.AuthorizationType, "JWT")
+		}
+	}
+	same(t, "routes", routes, contractRoutes())
+}
+
+func (s *stack) checkLogs(t *testing.T) {
+	client := cloudwatchlogs.NewFromConfig(s.aws)
+	found := 0
+	for _, prefix := range []string{"/aws/lambda/", "/aws/vendedlogs/states/", "/aws/vendedlogs/apigateway/"} {
+		groups, err := client.DescribeLogGroups(t.Context(), &cloudwatchlogs.DescribeLogGroupsInput{LogGroupNamePrefix: aws.String(prefix + "sms-api-" + s.name)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, group := range groups.LogGroups {
+			found++
+			same(t, aws.ToString(group.LogGroupName), group.RetentionInDays, 30)
+		}
+	}
+	same(t, "log groups", found, len(functionKinds())+2)
+}
+
+// checkOtherStacks asks the engine and the provider about the other ways to deploy, without deploying them.
+func (s *stack) checkOtherStacks(t *testing.T) {
+	vpcs, err := s.ec2().DescribeVpcs(t.Context(), &ec2.DescribeVpcsInput{Filters: s.mine()})
+	if err != nil || len(vpcs.Vpcs) != 1 {
+		t.Fatalf("VPCs: %v %v", vpcs, err)
+	}
+	for name, settings := range map[string]map[string]string{
+		"there": {"network:vpcId": aws.ToString(vpcs.Vpcs[0].VpcId), "network:cidr": "10.77.15.0/24"},
+		"theirs": {
+			"network:subnetIds": "subnet-0aaaaaaaaaaaaaaaa", "network:securityGroupIds": "sg-0cccccccccccccccc",
+		},
+		"zones": {"network:egress": egressNATGatewayPerAZ},
+		"dev":   stackFile(t, filepath.Join("..", "Pulumi.dev.yaml")),
+		"prod":  stackFile(t, filepath.Join("..", "Pulumi.prod.yaml")),
+	} {
+		other := s.sibling(t.TempDir(), s.name+"-"+name)
+		other.set(settings)
+		if changes := other.changes(); len(changes) < 100 {
+			t.Errorf("%s makes %d resources", name, len(changes))
+		}
+	}
+}
+
+// checkGone: of all that has the stack's tag or name, nothing is left but the address.
+func (s *stack) checkGone(t *testing.T) {
+	vpcs, err := s.ec2().DescribeVpcs(t.Context(), &ec2.DescribeVpcsInput{Filters: s.mine()})
+	if err != nil || len(vpcs.Vpcs) > 0 {
+		t.Errorf("VPCs: %v %v", vpcs, err)
+	}
+	functions, err := lambda.NewFromConfig(s.aws).ListFunctions(t.Context(), &lambda.ListFunctionsInput{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range functions.Functions {
+		if strings.Contains(aws.ToString(f.FunctionName), s.name) {
+			t.Errorf("function %s is left", aws.ToString(f.FunctionName))
+		}
+	}
+	roles, err := iam.NewFromConfig(s.aws).ListRoles(t.Context(), &iam.ListRolesInput{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, role := range roles.Roles {
+		if strings.Contains(aws.ToString(role.RoleName), s.name) {
+			t.Errorf("role %s is left", aws.ToString(role.RoleName))
+		}
+	}
+	buses, err := eventbridge.NewFromConfig(s.aws).ListEventBuses(t.Context(), &eventbridge.ListEventBusesInput{NamePrefix: aws.String("sms-api-" + s.name)})
+	if err != nil || len(buses.EventBuses) > 0 {
+		t.Errorf("event buses: %v %v", buses, err)
+	}
+}
