@@ -50,7 +50,7 @@ type Env struct {
 	Tasks  map[string]Task // by Resource
 	Random func() float64  // in [0,1), for jitter and $random; nil means math/rand. Called from several goroutines
 	// Trace, when set, is told the JSON path of every branch taken: the Next, Default, choice rule, catcher or retrier
-	// that decided where to go. It is called from several goroutines.
+	// that decided where to go. An execution calls it, as it does Run's record, once at a time.
 	Trace func(path string)
 }
 

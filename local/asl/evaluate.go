@@ -171,7 +171,6 @@ func (ev *evaluation) value(e *expression) (any, *failure) {
 // since another execution may have left one.
 func (ev *evaluation) bindAll(e *expression) error {
 	fr := ev.frame
-	clear(ev.states)
 	for _, part := range []struct {
 		use   uses
 		name  string

@@ -96,13 +96,17 @@ func TestDataLimitWithoutCatch(t *testing.T) {
 func TestVariablesLimit(t *testing.T) {
 	t.Parallel()
 	var states strings.Builder
-	for i := range 41 {
+	for i := range 42 {
+		if i == 40 { // all is full: to replace a variable is still possible
+			fmt.Fprintf(&states, `"S40":{"Type":"Pass","Assign":{"x0":%s},"Next":"S41"},`, padding(maxDataBytes))
+			continue
+		}
 		fmt.Fprintf(&states, `"S%d":{"Type":"Pass","Assign":{"x%d":%s},"Next":"S%d"},`, i, i, padding(maxDataBytes), i+1)
 	}
-	states.WriteString(`"S41":{"Type":"Succeed"}`)
+	states.WriteString(`"S42":{"Type":"Succeed"}`)
 	res, h := execute(t, machine(t, states.String()), nil, halfLimit())
 	wantFailed(t, res, "States.DataLimitExceeded")
-	if want := "Execution total variable size limit exceeded. State 'S40' assigned variables that exceed the total execution limit by 262144 bytes."; !strings.HasSuffix(res.Cause, want) {
+	if want := "Execution total variable size limit exceeded. State 'S41' assigned variables that exceed the total execution limit by 262144 bytes."; !strings.HasSuffix(res.Cause, want) {
 		t.Errorf("cause is %s", res.Cause)
 	}
 	if e := h.last("EvaluationFailed"); e.Evaluation == nil || e.Evaluation.Location != "Assign" || e.Evaluation.Error != "States.DataLimitExceeded" {
@@ -275,7 +279,8 @@ func TestRedriveOfBranches(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := machine(t, `"A":{"Type":"Map","Items":["quick","bad","slow","late"],"MaxConcurrency":3,"ItemProcessor":{"StartAt":"P","States":{
 				"P":{"Type":"Pass","Assign":{"mine":"{% $states.input & '!' %}"},"Next":"B"},
-				"B":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","Arguments":{"FunctionName":"{% $states.input %}"},"Output":"{% $mine & $states.result %}","End":true}}},"End":true}`)
+				"B":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","Arguments":{"FunctionName":"{% $states.input %}"},"Output":"{% $mine & $states.result %}","Next":"E"},
+				"E":{"Type":"Succeed"}}},"End":true}`)
 		w := &worker{work: func(ctx context.Context, n int, function string, _ json.RawMessage) (string, error) {
 			pause := map[string]time.Duration{"quick": 2, "bad": 2, "slow": 9, "late": 1}[function]
 			select {

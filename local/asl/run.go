@@ -20,7 +20,7 @@ type run struct {
 	region    string
 	cancel    context.CancelCauseFunc
 
-	mu       sync.Mutex // guards what follows, and keeps calls of recorder in order
+	mu       sync.Mutex // guards what follows, and lets recorder and Env.Trace be called one at a time
 	recorder func(Event)
 	lastID   int64
 	full     bool
@@ -94,10 +94,10 @@ func (r *run) execute(ctx context.Context, at *position) Result {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	r.cancel = cancel
-	if !r.deadline.IsZero() {
+	if timeout := r.machine.timeout; timeout > 0 {
 		// The states' own waits look at the deadline themselves; this one is for tasks that are under way.
 		go func() {
-			if r.env.Clock.Sleep(ctx, r.machine.timeout) == nil {
+			if r.env.Clock.Sleep(ctx, timeout) == nil {
 				cancel(errExecutionTimedOut)
 			}
 		}()
@@ -189,6 +189,8 @@ func (r *run) random() float64 {
 
 func (r *run) trace(path string) {
 	if r.env.Trace != nil {
+		r.mu.Lock()
+		defer r.mu.Unlock()
 		r.env.Trace(path)
 	}
 }

@@ -119,30 +119,35 @@ func TestHistory(t *testing.T) {
 // When one iteration fails the others are stopped, and every event of that follows the one that made it fail.
 func TestHistoryOfMapThatFails(t *testing.T) {
 	t.Parallel()
-	m := machine(t, `"A":{"Type":"Map","Items":["good","bad","late"],"MaxConcurrency":2,"ItemProcessor":{"StartAt":"B","States":{
+	m := machine(t, `"A":{"Type":"Map","Items":["quick","good","bad","late"],"MaxConcurrency":3,"ItemProcessor":{"StartAt":"B","States":{
 		"B":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","Arguments":{"FunctionName":"{% $states.input %}"},"End":true}}},
 		"Catch":[{"ErrorEquals":["X"],"Next":"C"}],"End":true},"C":{"Type":"Succeed"}`)
 	w := &worker{work: func(ctx context.Context, _ int, function string, _ json.RawMessage) (string, error) {
-		if function == "good" {
-			<-ctx.Done()
-			return "", ctx.Err()
+		switch function {
+		case "quick":
+			return `1`, nil
+		case "bad":
+			time.Sleep(time.Second)
+			return "", &TaskError{Name: "X"}
 		}
-		time.Sleep(time.Second)
-		return "", &TaskError{Name: "X"}
+		<-ctx.Done()
+		return "", ctx.Err()
 	}}
 	res, h := execute(t, m, w, `{}`)
 	wantSucceeded(t, res, `{"Error":"X","Cause":""}`)
 	lines := h.lines()
-	wantLines(t, lines[:5],
-		"1<0 ExecutionStarted", "2<0 MapStateEntered A", "3<2 MapStateStarted", "4<3 MapIterationStarted 0", "5<3 MapIterationStarted 1")
-	// Events 6 to 11 are the two tasks' Entered, Scheduled and Started, in no order.
-	if !strings.HasSuffix(lines[11], "TaskFailed") {
-		t.Errorf("event 12 is %s", lines[11])
+	wantLines(t, lines[:6],
+		"1<0 ExecutionStarted", "2<0 MapStateEntered A", "3<2 MapStateStarted", "4<3 MapIterationStarted 0", "5<3 MapIterationStarted 1", "6<3 MapIterationStarted 2")
+	// Events 7 to 22 are three events of each task and how quick ended and late took its place, in several orders.
+	lines = lines[slices.IndexFunc(lines, func(l string) bool { return strings.HasSuffix(l, "TaskFailed") }):]
+	if !strings.HasPrefix(lines[0], "23<") {
+		t.Errorf("it failed with %s", lines[0])
 	}
-	wantLines(t, lines[12:],
-		"13<12 MapIterationFailed 1", "14<12 TaskStateAborted", "15<12 MapIterationAborted 0", "16<12 TaskStateAborted",
-		"17<12 MapStateFailed", "18<17 MapStateExited A",
-		"19<18 SucceedStateEntered C", "20<19 SucceedStateExited C", "21<20 ExecutionSucceeded")
+	wantLines(t, lines[1:],
+		"24<23 MapIterationFailed 2", "25<23 TaskStateAborted",
+		"26<23 MapIterationAborted 1", "27<23 TaskStateAborted", "28<23 MapIterationAborted 3", "29<23 TaskStateAborted",
+		"30<23 MapStateFailed", "31<30 MapStateExited A",
+		"32<31 SucceedStateEntered C", "33<32 SucceedStateExited C", "34<33 ExecutionSucceeded")
 }
 
 // orderedBranches takes the order of two branches that begin together out of a history.
@@ -353,7 +358,7 @@ func TestVariables(t *testing.T) {
 		{"a Parallel assigns in the outer scope", `"A":{"Type":"Parallel","Branches":[{"StartAt":"B","States":{"B":{"Type":"Succeed","Output":7}}}],"Assign":{"x":"{% $states.result[0] %}"},"Next":"Z"},
 			"Z":{"Type":"Succeed","Output":"{% $x %}"}`, nil, `7`},
 		{"a name of another execution is not seen", `"A":{"Type":"Choice","Choices":[{"Condition":"{% $exists($x) %}","Next":"Z"}],"Default":"B"},
-			"B":{"Type":"Pass","Assign":{"x":1},"Next":"A"},"Z":{"Type":"Succeed","Output":"{% $x %}"}`, nil, `1`},
+			"B":{"Type":"Pass","Assign":{"x":1},"Output":"set here","Next":"A"},"Z":{"Type":"Succeed","Output":["{% $x %}","{% $states.input %}"]}`, nil, `[1,"set here"]`},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -511,8 +516,9 @@ func TestInput(t *testing.T) {
 	res, h := execute(t, m, nil, `{`)
 	wantFailed(t, res, "States.Runtime")
 	wantLines(t, h.types(), "ExecutionStarted", "ExecutionFailed")
-	res, _ = execute(t, m, nil, `"`+strings.Repeat("x", maxDataBytes-1)+`"`)
+	res, h = execute(t, m, nil, `"`+strings.Repeat("x", maxDataBytes-1)+`"`)
 	wantFailed(t, res, "States.DataLimitExceeded")
+	wantLines(t, h.types(), "ExecutionStarted", "ExecutionFailed")
 	res, _ = execute(t, m, nil, `"just text"`)
 	wantSucceeded(t, res, `"just text"`)
 }
