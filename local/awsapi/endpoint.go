@@ -140,7 +140,7 @@ func (e *Endpoint) Bus(name string) *eventbus.Bus { return e.events.Bus(name) }
 // Events is all buses of the endpoint.
 func (e *Endpoint) Events() *eventbus.Service { return e.events }
 
-// Close stops the executions that run, then waits for the functions and the event deliveries that are under way. When
+// Close stops the executions that run, of which the event bus is not told, then waits for the functions and the event deliveries that are under way. When
 // ctx ends first, their contexts are ended and ctx's error is returned.
 func (e *Endpoint) Close(ctx context.Context) error {
 	return errors.Join(e.states.close(ctx), e.events.Close(ctx), e.functions.close(ctx))
@@ -352,6 +352,12 @@ func (b *background) close() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.closed = true
+}
+
+func (b *background) isClosed() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.closed
 }
 
 // wait waits until everything has ended, or ctx has.

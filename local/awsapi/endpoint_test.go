@@ -78,7 +78,7 @@ func (w world) machine(t *testing.T, name, definition string) string {
 	return arn
 }
 
-// events collects what arrives at a bus.
+// listen collects what arrives at a bus and matches a pattern.
 func (w world) listen(t *testing.T, bus, pattern string) *[]event {
 	t.Helper()
 	var received []event

@@ -207,6 +207,10 @@ func (s *states) ended(x *execution, result asl.Result) {
 		m.forget(m.finished[0])
 	}
 	m.mu.Unlock()
+	if s.background.isClosed() {
+		// The execution ends because the process does: nobody stopped it, and nobody is to react to it.
+		return
+	}
 	s.emit(x, is)
 }
 

@@ -820,6 +820,7 @@ func TestClose(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		endpoint := awsapi.New(awsapi.Options{})
 		w := world{endpoint, newClients("http://endpoint", direct{endpoint})}
+		events := w.listen(t, "default", `{"source": ["aws.states"], "detail": {"status": [{"anything-but": "RUNNING"}]}}`)
 		release := make(chan struct{})
 		endpoint.Function("stubborn", 0, lambda.NewHandler(func(ctx context.Context) error {
 			select {
@@ -837,6 +838,9 @@ func TestClose(t *testing.T) {
 		defer cancel()
 		if err := endpoint.Close(ctx); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("Close with a function that goes on: %v", err)
+		}
+		if len(*events) != 0 {
+			t.Errorf("%d events of executions that only the end of the process has stopped", len(*events))
 		}
 		for _, arn := range []string{x, y} {
 			if d := describe(t, w, arn); d.Status != types.ExecutionStatusAborted || *d.Cause != "the local endpoint was closed" {
