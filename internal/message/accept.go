@@ -15,14 +15,14 @@ import (
 
 // What a message may ask for in time.
 const (
-	// DefaultLifetime is how long a message without expiresAt is sent at most, from sendAt or from when it was asked for.
-	DefaultLifetime = 24 * time.Hour
-	// MaxLifetime bounds expiresAt. A parked message tries again every 15 minutes, and an execution's history has 25,000 events.
-	MaxLifetime = 7 * 24 * time.Hour
-	// MaxSchedule bounds sendAt.
-	MaxSchedule = 90 * 24 * time.Hour
-	// DefaultAfter is the default of Fallback.After. Most receipts come within seconds.
-	DefaultAfter = 5 * time.Minute
+	// defaultLifetime is how long a message without expiresAt is sent at most, from sendAt or from when it was asked for.
+	defaultLifetime = 24 * time.Hour
+	// maxLifetime bounds expiresAt. A parked message tries again every 15 minutes, and an execution's history has 25,000 events.
+	maxLifetime = 7 * 24 * time.Hour
+	// maxSchedule bounds sendAt.
+	maxSchedule = 90 * 24 * time.Hour
+	// defaultAfter is the default of Fallback.After. Most receipts come within seconds.
+	defaultAfter = 5 * time.Minute
 )
 
 // MaxSize is how many bytes a message's JSON may have. The payload of a task is the message and its progress, and Step
@@ -97,13 +97,13 @@ func (c *checker) times() (expiresAt time.Time) {
 	if at := c.acceptance.RequestedAt; !at.IsZero() && at.Before(now) {
 		start = at
 	}
-	if r.SendAt.After(now.Add(MaxSchedule)) {
+	if r.SendAt.After(now.Add(maxSchedule)) {
 		c.add("/sendAt", "is more than 90 days ahead")
 	}
 	if !r.SendAt.IsZero() {
 		start = r.SendAt
 	}
-	expiresAt = start.Add(DefaultLifetime).UTC().Truncate(time.Millisecond)
+	expiresAt = start.Add(defaultLifetime).UTC().Truncate(time.Millisecond)
 	at := "/sendAt"
 	if !r.ExpiresAt.IsZero() {
 		expiresAt, at = r.ExpiresAt, "/expiresAt"
@@ -119,14 +119,14 @@ func (c *checker) times() (expiresAt time.Time) {
 		c.add(at, "is over")
 	case !expiresAt.After(start):
 		c.add(at, "must be after sendAt")
-	case expiresAt.After(start.Add(MaxLifetime)):
+	case expiresAt.After(start.Add(maxLifetime)):
 		c.add(at, "is more than 7 days after the message is to be sent")
 	}
 	return expiresAt
 }
 
 func (c *checker) fallback(m Message) Fallback {
-	f := Fallback{Enabled: m.Channel == AlimTalk, After: Duration(DefaultAfter), OnUnknown: LeaveUnknown}
+	f := Fallback{Enabled: m.Channel == AlimTalk, After: Duration(defaultAfter), OnUnknown: LeaveUnknown}
 	r := c.request.Fallback
 	if r == nil {
 		return f
@@ -294,8 +294,8 @@ func (c *checker) title(pointer, title string) {
 		c.add(pointer, "%s", UnencodableDetail(bad))
 		return
 	}
-	if n := CP949Len(title); n > MaxTitle {
-		c.add(pointer, "has %d bytes in CP949; a title has at most %d", n, MaxTitle)
+	if n := CP949Len(title); n > maxTitleBytes {
+		c.add(pointer, "has %d bytes in CP949; a title has at most %d", n, maxTitleBytes)
 	}
 	if strings.Contains(title, "#{") {
 		c.add(pointer, "cannot have placeholders: it is the same for all recipients")

@@ -43,10 +43,10 @@ type FallbackRequest struct {
 // Limits of a request's members. Lengths are in characters (Unicode code points), as JSON Schema counts them.
 const (
 	MaxRecipients     = 500 // Aligo's limit for one call
-	MaxReference      = 128
+	maxReference      = 128
 	MaxIdempotencyKey = 255
 	maxText           = MaxLMS
-	maxTitle          = MaxTitle
+	maxTitle          = maxTitleBytes
 	maxName           = 100
 	maxVariables      = 100
 	maxVariableName   = 64
@@ -209,7 +209,7 @@ func (d *decoder) request(v any, event bool) Request {
 		"fallback":   func(v any, p string) { r.Fallback = d.fallback(v, p) },
 		"sendAt":     func(v any, p string) { r.SendAt = d.time(v, p) },
 		"expiresAt":  func(v any, p string) { r.ExpiresAt = d.time(v, p) },
-		"reference":  func(v any, p string) { r.Reference = d.text(v, p, MaxReference, false) },
+		"reference":  func(v any, p string) { r.Reference = d.text(v, p, maxReference, false) },
 	}
 	if event {
 		read["idempotencyKey"] = func(v any, p string) {

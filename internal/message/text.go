@@ -9,9 +9,9 @@ import (
 // Limits of what carriers take, in bytes of CP949. A text of more than MaxSMS goes out as LMS.
 // https://smartsms.aligo.in/admin/api/spec.html
 const (
-	MaxSMS   = 90
-	MaxLMS   = 2000
-	MaxTitle = 44
+	MaxSMS        = 90
+	MaxLMS        = 2000
+	maxTitleBytes = 44
 )
 
 // NamePlaceholder is the placeholder that a recipient's name fills.
