@@ -1,7 +1,13 @@
 // Package asl runs state machines written in the JSONata mode of Amazon States Language, as AWS Step Functions runs a
 // STANDARD workflow: the same errors, the same retries, the same event history.
 //
-// It is strict: what it does not implement is refused by Parse with the place in the document, never passed over.
+// It is strict: what it does not implement is refused by Parse with the place in the document, never passed over. That
+// goes for the operators and functions of JSONata, too, that the engine applies otherwise than JSONata 2.0.6. What is
+// known to differ and cannot be seen in a definition:
+//
+//   - a path through a list of one to a list of one (a.b.c with one b and one c) gives the inner value, not a list of it;
+//   - Step Functions wants booleans on both sides of "and" and "or", this runner takes any value for true or false;
+//   - numbers are passed on as they were written (1.10), where Step Functions would write them anew (1.1).
 //
 // https://states-language.net/spec.html
 // https://docs.aws.amazon.com/step-functions/latest/dg/transforming-data.html
@@ -81,9 +87,9 @@ type TaskError struct {
 
 func (e *TaskError) Error() string { return e.Name + ": " + e.Cause }
 
-// Abort, given as the cause with which Run's context is cancelled, becomes the error and cause of the stopped
-// execution, as the parameters of StopExecution do. Both may be empty.
-type Abort struct {
+// Abort is the cause with which to cancel Run's context in order to stop the execution with an error and a cause, as
+// StopExecution does. Both may be empty.
+type Abort struct { //nolint:errname // a request that travels as a cause, not a failure
 	Name, Cause string
 }
 

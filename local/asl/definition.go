@@ -49,12 +49,12 @@ type assignment struct {
 	value *template
 }
 
-// quantity is a whole number, written out or as an expression.
+// quantity is a whole number from low to maxSeconds, written out or as an expression.
 type quantity struct {
-	field     string
-	fixed     int64
-	expr      *expression
-	low, high int64
+	field string
+	fixed int64
+	expr  *expression
+	low   int64
 }
 
 type retrier struct {
@@ -370,12 +370,12 @@ func (p *parser) text(o object, key string) *template {
 }
 
 // quantity reads a field that is a whole number, written out or as an expression.
-func (p *parser) quantity(o object, key string, low, high int64) *quantity {
+func (p *parser) quantity(o object, key string, low int64) *quantity {
 	n := o.field(key)
 	if n == nil {
 		return nil
 	}
-	q := &quantity{field: key, low: low, high: high}
+	q := &quantity{field: key, low: low}
 	if n.kind == stringNode {
 		source, ok := isExpression(n.text)
 		if !ok {
@@ -385,7 +385,7 @@ func (p *parser) quantity(o object, key string, low, high int64) *quantity {
 		q.expr = compileExpression(n, source, key, seesInput, &p.refusals)
 		return q
 	}
-	q.fixed = n.integer(low, high, &p.refusals)
+	q.fixed = n.integer(low, maxSeconds, &p.refusals)
 	return q
 }
 
@@ -441,8 +441,8 @@ func (p *parser) task(s *state, o object) {
 		}
 	}
 	s.arguments = p.template(o, "Arguments", "Arguments", seesInput)
-	s.timeout = p.quantity(o, "TimeoutSeconds", 1, maxSeconds)
-	s.heartbeat = p.quantity(o, "HeartbeatSeconds", 1, maxSeconds)
+	s.timeout = p.quantity(o, "TimeoutSeconds", 1)
+	s.heartbeat = p.quantity(o, "HeartbeatSeconds", 1)
 	if s.heartbeat != nil && s.heartbeat.expr == nil && s.timeout != nil && s.timeout.expr == nil &&
 		s.heartbeat.fixed >= s.timeout.fixed {
 		p.add(s.path+"/HeartbeatSeconds", "must be smaller than TimeoutSeconds")
@@ -450,7 +450,7 @@ func (p *parser) task(s *state, o object) {
 }
 
 func (p *parser) wait(s *state, o object) {
-	s.seconds = p.quantity(o, "Seconds", 0, maxSeconds)
+	s.seconds = p.quantity(o, "Seconds", 0)
 	s.timestamp = p.text(o, "Timestamp")
 	if (o.field("Seconds") == nil) == (o.field("Timestamp") == nil) {
 		p.add(s.path, "a Wait state has either Seconds or Timestamp")
@@ -520,7 +520,7 @@ func (p *parser) mapState(s *state, o object, scope map[string]bool) {
 		s.items = compileTemplate(n, "Items", seesInput, &p.refusals)
 	}
 	s.itemSelector = p.template(o, "ItemSelector", "ItemSelector", seesInput)
-	s.maxConcurrency = p.quantity(o, "MaxConcurrency", 0, maxSeconds)
+	s.maxConcurrency = p.quantity(o, "MaxConcurrency", 0)
 	n := o.required("ItemProcessor")
 	if n == nil {
 		return

@@ -133,6 +133,7 @@ func (ev *evaluation) appendExpression(out []byte, e *expression) ([]byte, *fail
 // whole is the value that a shortcut stands for, nil if it is undefined.
 func (ev *evaluation) whole(e *expression) *value {
 	switch e.shortcut {
+	case noShortcut:
 	case wholeInput:
 		return ev.frame.input
 	case wholeResult:
@@ -297,9 +298,9 @@ func (ev *evaluation) number(q *quantity) (int64, *failure) {
 	if n != float64(int64(n)) {
 		return 0, ev.wrongType(q.expr, "integer", result)
 	}
-	if int64(n) < q.low || int64(n) > q.high {
+	if int64(n) < q.low || int64(n) > maxSeconds {
 		return 0, ev.frame.queryFailure(q.field, "The JSONata expression '%s' specified for the field '%s' returned %s, which is not from %d to %d.",
-			q.expr.source, q.field, shown(result), q.low, q.high)
+			q.expr.source, q.field, shown(result), q.low, maxSeconds)
 	}
 	return int64(n), nil
 }

@@ -213,6 +213,7 @@ func (t token) operand() bool {
 		return false
 	case nameToken:
 		return !t.infix || (t.text != "and" && t.text != "or" && t.text != "in")
+	case variableToken, stringToken, literalToken:
 	}
 	return true
 }
@@ -307,9 +308,11 @@ func regexEnd(source string, start int) int {
 			depth--
 		case '/':
 			if depth == 0 {
-				for i++; i < len(source) && unicode.IsLetter(rune(source[i])); i++ {
+				flags := strings.IndexFunc(source[i+1:], func(r rune) bool { return !unicode.IsLetter(r) })
+				if flags < 0 {
+					return len(source)
 				}
-				return i
+				return i + 1 + flags
 			}
 		}
 	}
@@ -350,7 +353,8 @@ func topLevelNames(tokens []token) []string {
 				stack = stack[:len(stack)-1]
 			}
 		case signature, top.hasContext, i > 0 && before.is("."):
-		case t.kind == nameToken && t.operand() && !(isFunctionKeyword(t) && i+1 < len(tokens) && tokens[i+1].is("(")):
+		case isFunctionKeyword(t) && i+1 < len(tokens) && tokens[i+1].is("("):
+		case t.kind == nameToken && t.operand():
 			names = append(names, t.text)
 		case t.kind == variableToken && t.text == "":
 			names = append(names, "$")
@@ -377,6 +381,7 @@ type template struct {
 // compileTemplate walks a field; location is its name relative to the state.
 func compileTemplate(n *node, location string, allowed uses, r *refusals) *template {
 	switch n.kind {
+	case nullNode, boolNode, numberNode:
 	case stringNode:
 		if source, ok := isExpression(n.text); ok {
 			return &template{expr: compileExpression(n, source, location, allowed, r)}

@@ -188,7 +188,7 @@ func TestCatchOrder(t *testing.T) {
 		res, _ := execute(t, machine(t, states), answers(answer), `{}`)
 		wantSucceeded(t, res, want)
 	}
-	res, _ := execute(t, machine(t, states), takes(time.Minute, `1`), `{}`)
+	res, _ := execute(t, machine(t, states), takes(time.Minute), `{}`)
 	wantSucceeded(t, res, `"fourth"`)
 }
 
@@ -245,7 +245,7 @@ func TestTimeouts(t *testing.T) {
 				if strings.Contains(c.task, `"B"`) {
 					states += `,"B":{"Type":"Succeed"}`
 				}
-				tr := newTrial(t, machineWith(t, c.top, states), takes(time.Minute, `1`), `{"n":3}`)
+				tr := newTrial(t, machineWith(t, c.top, states), takes(time.Minute), `{"n":3}`)
 				res := tr.run(t.Context())
 				if res.Status != c.status || res.Error != c.error || res.Cause != "" || string(res.Output) != c.out || tr.after() != c.after {
 					t.Errorf("ended %s %s %q (%s) after %v; want %s %s %q after %v", res.Status, res.Output, res.Error, res.Cause, tr.after(), c.status, c.out, c.error, c.after)
@@ -293,7 +293,7 @@ func TestTimeoutsOnAFasterClock(t *testing.T) {
 		m := machineWith(t, `"TimeoutSeconds":100000,`, `"A":{"Type":"Wait","Seconds":1000,"Next":"B"},
 			"B":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","TimeoutSeconds":5,"Catch":[{"ErrorEquals":["States.Timeout"],"Next":"C"}],"End":true},
 			"C":{"Type":"Wait","Seconds":1000000,"End":true}`)
-		tr := newTrial(t, m, takes(time.Hour, `1`), `{}`)
+		tr := newTrial(t, m, takes(time.Hour), `{}`)
 		tr.env.Clock = clock.Real(1000)
 		if res := tr.run(t.Context()); res.Status != TimedOut || tr.after().Round(time.Millisecond) != 100*time.Second {
 			t.Errorf("ended %s after %v", res.Status, tr.after())
@@ -318,7 +318,7 @@ func TestAbort(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				ctx, cancel := context.WithCancelCause(t.Context())
-				tr := newTrial(t, machine(t, s), takes(time.Hour, `1`), `{}`)
+				tr := newTrial(t, machine(t, s), takes(time.Hour), `{}`)
 				go func() {
 					time.Sleep(5 * time.Second)
 					cancel(fmt.Errorf("stop: %w", &Abort{Name: "Cancelled", Cause: "by the caller"}))

@@ -133,12 +133,12 @@ func answers(results ...string) *worker {
 	}}
 }
 
-// takes lets every call take d of the machine's time, or until it is told to stop.
-func takes(d time.Duration, result string) *worker {
+// takes lets every call take d of the machine's time, or until it is told to stop, and answer 1.
+func takes(d time.Duration) *worker {
 	return &worker{work: func(ctx context.Context, _ int, _ string, _ json.RawMessage) (string, error) {
 		select {
 		case <-time.After(d):
-			return result, nil
+			return `1`, nil
 		case <-ctx.Done():
 			return "", ctx.Err()
 		}

@@ -49,7 +49,7 @@ func TestHistory(t *testing.T) {
 				"3<2 TaskScheduled", "4<3 TaskStarted", "5<4 TaskFailed",
 				"6<5 ExecutionFailed",
 			}},
-		{name: "a Task that times out", states: `"A":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","TimeoutSeconds":2,"End":true}`, worker: takes(time.Minute, `1`),
+		{name: "a Task that times out", states: `"A":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","TimeoutSeconds":2,"End":true}`, worker: takes(time.Minute),
 			want: []string{
 				"1<0 ExecutionStarted", "2<0 TaskStateEntered A",
 				"3<2 TaskScheduled", "4<3 TaskStarted", "5<4 TaskTimedOut",
@@ -241,7 +241,7 @@ func TestOutput(t *testing.T) {
 		{"a catcher gives its Output", `"A":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","Catch":[{"ErrorEquals":["X"],"Next":"B",
 			"Output":{"n":"{% $states.input.n %}","e":"{% $states.errorOutput.Error %}"}}],"End":true},"B":{"Type":"Succeed"}`, answers(`!X`), `{"n":1,"e":"X"}`},
 		{"a caught timeout has an empty cause", `"A":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","TimeoutSeconds":1,"Catch":[{"ErrorEquals":["States.Timeout"],"Next":"B"}],"End":true},
-			"B":{"Type":"Succeed"}`, takes(time.Minute, `1`), `{"Error":"States.Timeout","Cause":""}`},
+			"B":{"Type":"Succeed"}`, takes(time.Minute), `{"Error":"States.Timeout","Cause":""}`},
 		{"a choice rule gives its own Output", `"A":{"Type":"Choice","Output":"default","Choices":[{"Condition":"{% $states.input.n = 2 %}","Output":"first","Next":"B"},
 			{"Condition":"{% $states.input.n = 1 %}","Output":"{% 'second' %}","Next":"B"}],"Default":"B"},"B":{"Type":"Succeed"}`, nil, `"second"`},
 		{"a choice rule without Output gives the input", `"A":{"Type":"Choice","Output":"default","Choices":[{"Condition":true,"Next":"B"}],"Default":"B"},"B":{"Type":"Succeed"}`, nil, input},
