@@ -157,7 +157,7 @@ func (c *Client) alimTalkRows(ctx context.Context, mid string, take func(AlimTal
 	if mid == "" {
 		return problems{{Field: "mid", Detail: "is missing"}}.err(ep)
 	}
-	known, seen, read := letters(), map[string]bool{}, 0
+	known, seen, read, size := letters(), map[string]bool{}, 0, maxPageSize
 	for page := 1; page <= maxPages; page++ {
 		var answer struct {
 			paging
@@ -175,12 +175,13 @@ func (c *Client) alimTalkRows(ctx context.Context, mid string, take func(AlimTal
 		err := c.post(ctx, ep, func(creds Credentials) *form {
 			f := kakaoForm(creds)
 			f.add("mid", mid)
-			f.addPage(page, "limit", maxPageSize)
+			f.addPage(page, "limit", size)
 			return f
 		}, &answer)
 		if err != nil {
 			return err
 		}
+		size = nextPageSize(page, len(answer.List), size)
 		before := len(seen)
 		for _, r := range answer.List {
 			msgid := strings.TrimSpace(string(r.MsgID))
@@ -219,7 +220,7 @@ func (b *byNumber[T]) add(number string, row T, state State) {
 	if !have {
 		b.order = append(b.order, number)
 	}
-	if !have || before == StatePending && state != StatePending {
+	if !have || before == StatePending {
 		b.rows[number], b.state[number] = row, state
 	}
 }

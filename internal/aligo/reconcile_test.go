@@ -145,6 +145,9 @@ func TestFindAfterALostAnswer(t *testing.T) {
 			}, want: aligo.WasAccepted},
 			"many others before and after the window": {play: func(t *testing.T, w *world) []string {
 				t.Helper()
+				crowd(t, w, 400, time.Second)
+				w.Add(2 * time.Hour)
+				w.since = w.Now()
 				lose(t, w, send, people)
 				w.Add(2 * time.Hour)
 				crowd(t, w, 100, time.Second)
@@ -170,6 +173,7 @@ func TestFindAfterALostAnswer(t *testing.T) {
 			"midnight in Korea passes": {play: func(t *testing.T, w *world) []string {
 				t.Helper()
 				w.Add(14*time.Hour - 10*time.Second)
+				w.since = w.Now()
 				lose(t, w, send, people)
 				w.Add(time.Minute)
 				return nil
@@ -205,11 +209,8 @@ func TestFindAfterALostAnswer(t *testing.T) {
 				since := w.Now()
 				known := c.play(t, w)
 				until := w.Now()
-				if c.want == aligo.WasAccepted && strings.Contains(name, "window") {
-					since, until = monday, monday.Add(10*time.Second)
-				}
-				if strings.Contains(name, "midnight") {
-					since = until.Add(-2 * time.Minute)
+				if !w.since.IsZero() {
+					since, until = w.since, w.since.Add(time.Minute)
 				}
 				w.Add(time.Minute)
 				before := len(w.Calls())
@@ -334,6 +335,8 @@ func TestFindInStrangeHistories(t *testing.T) {
 		"too early for the window":               {list(`{"mid":"7","msg_count":1,`+body+`,"regdate":"2026-11-23 09:57:59"}`, onePage), row("01012345678", ours), aligo.NotAccepted},
 		"without an id":                          {list(`{"msg_count":1,`+body+`,`+at+`}`, onePage), row("01012345678", ours), aligo.NotAccepted},
 		"a list without end":                     {list(`{"mid":"7","msg_count":1,"mbody":"다른 글",`+at+`}`, noEnd), row("01012345678", ours), aligo.CannotTell},
+		"more recipients than ours":              {list(`{"mid":"7","msg_count":"2",`+body+`,`+at+`}`, onePage), row("01012345678", ours), aligo.NotAccepted},
+		"an id that was a float on its way":      {list(`{"mid":7.0,"msg_count":"1",`+body+`,`+at+`}`, onePage), row("01012345678", ours), aligo.WasAccepted},
 		"empty pages of many":                    {list("", noEnd), "", aligo.CannotTell},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -116,7 +116,7 @@ func (c *Client) smsRows(ctx context.Context, mid string, take func(SMSReceipt) 
 	if mid == "" {
 		return problems{{Field: "mid", Detail: "is missing"}}.err(ep)
 	}
-	seen := map[string]bool{}
+	seen, size := map[string]bool{}, maxPageSize
 	for page := 1; page <= maxPages; page++ {
 		var answer struct {
 			List list[struct {
@@ -131,12 +131,13 @@ func (c *Client) smsRows(ctx context.Context, mid string, take func(SMSReceipt) 
 		err := c.post(ctx, ep, func(creds Credentials) *form {
 			f := smsForm(creds)
 			f.add("mid", mid)
-			f.addPage(page, "page_size", maxPageSize)
+			f.addPage(page, "page_size", size)
 			return f
 		}, &answer)
 		if err != nil {
 			return err
 		}
+		size = nextPageSize(page, len(answer.List), size)
 		before := len(seen)
 		for _, r := range answer.List {
 			receipt := SMSReceipt{ID: r.MDID.id(), Type: SMSType(r.Type), To: number(r.Receiver), Result: smsResult(string(r.State), r.SendDate.time())}
@@ -171,6 +172,15 @@ func (c *Client) CancelSMS(ctx context.Context, mid string) (time.Time, error) {
 		return f
 	}, &answer)
 	return answer.CancelDate.time(), err
+}
+
+// nextPageSize is the size to ask for after a page. When the vendor ignored the size that was asked for on the first page,
+// the other pages are asked for in the size that it used, so that there is no gap if it does not ignore that one.
+func nextPageSize(page, rows, size int) int {
+	if page == 1 && rows < size {
+		return rows
+	}
+	return size
 }
 
 // addPage adds the number and the size of a page; the two APIs have different names for the size.

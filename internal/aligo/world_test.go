@@ -38,6 +38,8 @@ type world struct {
 	*clock
 	*aligotest.Server
 	client *aligo.Client
+	// since is when the attempt that is looked for began, if not at the start.
+	since time.Time
 }
 
 func newWorld(t *testing.T, options ...func(*aligotest.ServerOptions)) *world {
