@@ -38,9 +38,9 @@ func TestREADMEsTableOfPaths(t *testing.T) {
 		}},
 		"each hour of being parked, after the first": {
 			request: to("", "5678"), vendor: []aligotest.Fault{{Endpoint: send, Kind: aligotest.FaultUnregisteredIP, Times: -1}},
-			from: 2 * time.Hour, until: 3 * time.Hour,
+			from: 127 * time.Minute, until: 187 * time.Minute,
 		},
-		"each hour of a receipt that does not come, after the first": {request: to("", "0003"), from: 2 * time.Hour, until: 3 * time.Hour},
+		"each hour of a receipt that does not come, after the first": {request: to("", "0003"), from: 127 * time.Minute, until: 187 * time.Minute},
 	} {
 		t.Run(path, func(t *testing.T) {
 			t.Parallel()
