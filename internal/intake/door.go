@@ -3,12 +3,14 @@
 package intake
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base32"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -80,7 +82,7 @@ func (d *door) submit(ctx context.Context, r message.Request, s submission) (m m
 func (d *door) accept(ctx context.Context, r message.Request, a message.Acceptance) (message.Message, *problemError) {
 	m, problems := message.Accept(r, a)
 	if len(problems) > 0 {
-		return message.Message{}, problemInvalid(problems)
+		return message.Message{}, problemInvalid(append(problems, d.alsoWrong(ctx, r, problems)...))
 	}
 	input, err := json.Marshal(m)
 	if err != nil {
@@ -93,6 +95,25 @@ func (d *door) accept(ctx context.Context, r message.Request, a message.Acceptan
 		return message.Message{}, problemInvalid(problems)
 	}
 	return m, nil
+}
+
+// alsoWrong is what the template says about a request that cannot be accepted anyway, so that its caller learns of
+// everything at once. It says nothing about what is known to be wrong.
+func (d *door) alsoWrong(ctx context.Context, r message.Request, known []message.Problem) []message.Problem {
+	if r.Template == "" || len(r.Recipients) > message.MaxRecipients {
+		return nil
+	}
+	partial := message.Message{
+		Channel: cmp.Or(r.Channel, message.AlimTalk), Template: r.Template, Recipients: r.Recipients, Fallback: message.Fallback{Enabled: true},
+	}
+	if f := r.Fallback; f != nil {
+		partial.Fallback = message.Fallback{Enabled: f.Enabled == nil || *f.Enabled, Text: f.Text}
+	}
+	return slices.DeleteFunc(d.check.message(ctx, partial), func(p message.Problem) bool {
+		return slices.ContainsFunc(known, func(k message.Problem) bool {
+			return p.Pointer == k.Pointer || strings.HasPrefix(p.Pointer, k.Pointer+"/")
+		})
+	})
 }
 
 // messageID is the name of the execution: for a key a hash of caller and key, so that the same key of the same caller is

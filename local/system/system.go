@@ -56,8 +56,10 @@ type System struct {
 	AWS *awsapi.Endpoint
 	// Aligo is the stand-in.
 	Aligo *aligotest.Standin
-	// StateMachineARN is the ARN of the state machine.
-	StateMachineARN string
+	// StateMachineARN is the ARN of the state machine, Definition its JSON.
+	StateMachineARN, Definition string
+	// Executions are the messages.
+	Executions *execution.Executions
 }
 
 // The functions' time limits, as they are deployed.
@@ -117,7 +119,7 @@ func New(ctx context.Context, o Options) (*System, error) {
 		Executions: executions, Bus: events, EventBusName: BusName, Log: o.Log,
 	}).Handle))
 
-	s := &System{API: api.Handler(), AWS: endpoint, Aligo: o.Aligo, StateMachineARN: machine}
+	s := &System{API: api.Handler(), AWS: endpoint, Aligo: o.Aligo, StateMachineARN: machine, Definition: definition, Executions: executions}
 	if err := s.rule(bus, "message-requested", `{"detail-type":["MessageRequested"]}`, "events"); err != nil {
 		return nil, err
 	}
@@ -136,6 +138,8 @@ func (s *System) rule(bus *eventbus.Bus, name, pattern, function string) error {
 	}
 	err := bus.PutTargets(name, eventbus.Target{
 		ID: function, ARN: awsapi.FunctionARN(function),
+		// As Lambda tries a function again that EventBridge has called.
+		Retry: &eventbus.Retry{Attempts: 2, Age: 6 * time.Hour},
 		Deliver: func(ctx context.Context, event json.RawMessage) error {
 			_, err := s.AWS.Invoke(ctx, function, event)
 			return err
