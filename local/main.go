@@ -21,6 +21,7 @@ import (
 	"sms-api/internal/intake"
 	"sms-api/local/awsapi"
 	"sms-api/local/clock"
+	"sms-api/local/inbox"
 	"sms-api/local/system"
 )
 
@@ -91,8 +92,9 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 
 	time := clock.Real(f.speed)
 	standin := aligotest.New(aligotest.Options{Now: time.Now})
+	traffic := &inbox.Traffic{}
 	s, err := system.New(ctx, system.Options{
-		AWS:       awsapi.Options{Clock: time, Log: log},
+		AWS:       awsapi.Options{Clock: time, Log: log, Trace: traffic.Trace},
 		Aligo:     standin,
 		AWSURL:    url(f.aws),
 		AligoURL:  url(f.aligo),
@@ -103,9 +105,19 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	page, err := inbox.New(inbox.Options{
+		Standin: standin, AWS: s.AWS, BusName: system.BusName, Executions: s.Executions, Definition: s.Definition,
+		AWSURL: url(f.aws), AligoURL: url(f.aligo), Speed: f.speed, Traffic: traffic, Log: log,
+	})
+	if err != nil {
+		return err
+	}
+	front := http.NewServeMux()
+	front.Handle("/v1/", s.API)
+	front.Handle("/", page)
 	failed := make(chan error, len(listeners))
 	var servers []*http.Server
-	for address, handler := range map[string]http.Handler{f.listen: s.API, f.aws: s.AWS, f.aligo: standin} {
+	for address, handler := range map[string]http.Handler{f.listen: front, f.aws: s.AWS, f.aligo: standin} {
 		server := &http.Server{Handler: handler, ReadHeaderTimeout: shutdownTime}
 		servers = append(servers, server)
 		go func() {
