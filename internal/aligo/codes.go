@@ -88,8 +88,9 @@ func judge(ep endpoint, f *form, status int, contentType string, body []byte, an
 	if ep.kakao && env.Code != "" {
 		raw = string(env.Code)
 	}
+	const longest = 6 // characters of a code; anything longer is none, but could be a phone number
 	code, err := strconv.Atoi(raw)
-	if err != nil {
+	if err != nil || len(raw) > longest {
 		return ambiguous("the answer has no result code")
 	}
 	ok, failed := false, false

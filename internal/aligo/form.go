@@ -117,6 +117,8 @@ func (f *form) mask(text string) string {
 			values = append(values, field.value)
 		}
 	}
+	// The longest first: a name may be part of a text.
+	slices.SortFunc(values, func(a, b string) int { return len(b) - len(a) })
 	for _, value := range values {
 		// A value of one character would mask half of the vendor's own words.
 		if utf8.RuneCountInString(value) > 1 {
