@@ -27,14 +27,10 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	err := run(ctx, os.Args[1:], os.Stdout)
-	switch {
-	case err == nil, errors.Is(err, flag.ErrHelp):
-		return
-	default:
+	stop()
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
 		fmt.Fprintln(os.Stderr, "local:", err)
-		stop()
 		os.Exit(2)
 	}
 }
@@ -93,7 +89,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	time := clock.Real(f.speed)
 	standin := aligotest.New(aligotest.Options{Now: time.Now})
 	traffic := &inbox.Traffic{}
-	s, err := system.New(ctx, system.Options{
+	s, err := system.New(system.Options{
 		AWS:       awsapi.Options{Clock: time, Log: log, Trace: traffic.Trace},
 		Aligo:     standin,
 		AWSURL:    url(f.aws),

@@ -28,6 +28,7 @@ func TestLambdaReportsTheNamesThatTheStateMachineMatches(t *testing.T) {
 	for name, err := range faults {
 		handler := lambda.NewHandler(func(context.Context) (string, error) { return "", err })
 		var report messages.InvokeResponse
+		//nolint:staticcheck // it is the only way to see the runtime's report without a Runtime API
 		if e := lambda.NewFunction(handler).Invoke(&messages.InvokeRequest{Payload: []byte("{}")}, &report); e != nil {
 			t.Fatal(e)
 		}

@@ -247,6 +247,7 @@ func (d *Dispatch) fault(err error, reads bool) error {
 		if !reads {
 			return &fault.Ambiguous{Reason: e.Error()}
 		}
+	case aligo.ClassTransient:
 	}
 	return &fault.Transient{Reason: e.Error()}
 }
@@ -321,21 +322,5 @@ func shorten(results []message.Result) {
 	}
 }
 
-func faultName(err error) string {
-	switch err.(type) {
-	case *fault.Transient:
-		return fault.NameTransient
-	case *fault.Ambiguous:
-		return fault.NameAmbiguous
-	case *fault.Rejected:
-		return fault.NameRejected
-	case *fault.NotConfigured:
-		return fault.NameNotConfigured
-	case *fault.Invalid:
-		return fault.NameInvalid
-	case *fault.Expired:
-		return fault.NameExpired
-	default:
-		return fmt.Sprintf("%T", err)
-	}
-}
+// faultName is the name of the fault as Step Functions sees it.
+func faultName(err error) string { return strings.TrimPrefix(fmt.Sprintf("%T", err), "*fault.") }

@@ -352,6 +352,7 @@ func TestScenarios(t *testing.T) {
 	for name, play := range stories() {
 		plays[name] = play
 	}
+	//nolint:tparallel // the coverage below is looked at when all of these have ended
 	t.Run("all", func(t *testing.T) {
 		for name, play := range plays {
 			t.Run(name, func(t *testing.T) {

@@ -69,7 +69,6 @@ func TestStorm(t *testing.T) {
 			id, _, _ := strings.Cut(wrong[0], " ")
 			t.Logf("the way of %s:\n%s", id, w.trace(id))
 		}
-		for _, r := range w.settled[all[0].id][0].Recipients[:1] { t.Logf("%+v", r) }
 		t.Logf("%d messages: %v; %d calls to Aligo, %d messages on phones", len(all), count, len(w.Aligo.Calls()), len(w.Aligo.Messages()))
 		if count[message.Delivered] < *stormRecipients*8/10 {
 			t.Errorf("only %d of %d recipients were reached", count[message.Delivered], *stormRecipients)

@@ -43,6 +43,7 @@ func (w *world) cancel(id string) (int, string) {
 }
 
 func cancelScheduled(t *testing.T) *world {
+	t.Helper()
 	w := newWorld(t)
 	id := w.post(to(`"sendAt":"2000-01-02T00:00:00Z",`, "5678"))
 	time.Sleep(time.Hour)
@@ -65,6 +66,7 @@ func cancelScheduled(t *testing.T) *world {
 }
 
 func cancelParked(t *testing.T) *world {
+	t.Helper()
 	w := newWorld(t)
 	w.fault(aligotest.Fault{Endpoint: send, Kind: aligotest.FaultUnregisteredIP, Times: -1})
 	id := w.post(to("", "5678"))
@@ -81,6 +83,7 @@ func cancelParked(t *testing.T) *world {
 }
 
 func cancelTooLate(t *testing.T) *world {
+	t.Helper()
 	w := newWorld(t)
 	id := w.post(to("", "0001"))
 	for range 12 {
@@ -111,6 +114,7 @@ func (w *world) fault(f aligotest.Fault) {
 // stopAndRedrive stops an execution whose send Aligo has accepted but not answered. The outcome says that nobody knows;
 // the redrive finds the send in Aligo's history and sends nothing again.
 func stopAndRedrive(t *testing.T) *world {
+	t.Helper()
 	w := newWorld(t)
 	w.fault(aligotest.Fault{Endpoint: send, Kind: aligotest.FaultSlow})
 	id := w.post(to("", "5678"))
@@ -138,6 +142,7 @@ func stopAndRedrive(t *testing.T) *world {
 // redriveAnnounce has a bus that takes nothing for a day. The execution fails and says nothing; once the bus is there
 // again, a redrive announces, and that is all it does.
 func redriveAnnounce(t *testing.T) *world {
+	t.Helper()
 	var down atomic.Bool
 	down.Store(true)
 	w := newWorld(t, func(o *Options, _ *aligotest.Options) {
@@ -177,6 +182,7 @@ func redriveAnnounce(t *testing.T) *world {
 
 // timeOut starts an execution past the door with a schedule that no message may have.
 func timeOut(t *testing.T) *world {
+	t.Helper()
 	w := newWorld(t)
 	const id = "01a204bd-2a24-7c04-8735-25546e95e719"
 	input, err := json.Marshal(message.Message{
@@ -201,6 +207,7 @@ func timeOut(t *testing.T) *world {
 
 // sameEvent puts one event twice, as EventBridge may and as a replayed archive does.
 func sameEvent(t *testing.T) *world {
+	t.Helper()
 	w := newWorld(t)
 	detail := strings.Replace(to("", "5678"), `{"template"`, `{"idempotencyKey":"order-17","template"`, 1)
 	for range 3 {
@@ -224,6 +231,7 @@ func sameEvent(t *testing.T) *world {
 }
 
 func parkedStatus(t *testing.T) *world {
+	t.Helper()
 	w := newWorld(t)
 	w.fault(aligotest.Fault{Endpoint: send, Kind: aligotest.FaultUnregisteredIP, Times: 2})
 	id := w.post(to("", "5678"))
@@ -245,6 +253,7 @@ func parkedStatus(t *testing.T) *world {
 
 // unreachable keeps Aligo out of reach for more attempts than the state retries in place.
 func unreachable(t *testing.T) *world {
+	t.Helper()
 	w := newWorld(t)
 	w.network.cut("aligo")
 	id := w.post(to("", "5678"))

@@ -69,7 +69,7 @@ const (
 )
 
 // New puts a system together. The parameters hold the stand-in's credentials.
-func New(ctx context.Context, o Options) (*System, error) {
+func New(o Options) (*System, error) {
 	endpoint := awsapi.New(o.AWS)
 	now := o.AWS.Clock.Now
 	for name, value := range map[string]string{

@@ -167,7 +167,7 @@ func newWorld(t *testing.T, configure ...func(*Options, *aligotest.Options)) *wo
 		c(&o, &vendor)
 	}
 	o.Aligo = aligotest.New(vendor)
-	s, err := New(t.Context(), o)
+	s, err := New(o)
 	if err != nil {
 		t.Fatal(err)
 	}
