@@ -1,0 +1,171 @@
+package cost
+
+import (
+	"encoding/json"
+	"slices"
+	"testing"
+	"time"
+
+	"sms-api/statemachine"
+)
+
+// machine is what the paths are held against: the deployed definition.
+type machine struct {
+	StartAt string
+	States  map[string]struct {
+		Type, Resource, Next, Default string
+		End                           bool
+		Choices, Catch                []struct{ Next string }
+		Retry                         []json.RawMessage
+	}
+}
+
+func definition(t *testing.T) machine {
+	t.Helper()
+	text, err := statemachine.Definition(statemachine.Resources{AlimTalkFunction: "a", SMSFunction: "s", ReceiptsFunction: "r", ReconcileFunction: "c", EventBus: "b"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var m machine
+	if err := json.Unmarshal([]byte(text), &m); err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func TestPathsAreWaysThroughTheMachine(t *testing.T) {
+	t.Parallel()
+	m := definition(t)
+	visited, names := map[string]bool{}, map[string]bool{}
+	for _, p := range Paths() {
+		if names[p.Name] {
+			t.Errorf("%s is there twice", p.Name)
+		}
+		names[p.Name] = true
+		if first, last := p.States[0], p.States[len(p.States)-1]; first != m.StartAt || !m.States[last].End {
+			t.Errorf("%s goes from %s to %s", p.Name, first, last)
+		}
+		functions, retried := p.Retries, false
+		for i, name := range p.States {
+			s, ok := m.States[name]
+			if !ok {
+				t.Errorf("%s: there is no state %q", p.Name, name)
+			}
+			visited[name] = true
+			retried = retried || len(s.Retry) > 0
+			if s.Resource == "arn:aws:states:::lambda:invoke" {
+				functions++
+			}
+			ways := []string{s.Next, s.Default}
+			for _, c := range append(s.Choices, s.Catch...) {
+				ways = append(ways, c.Next)
+			}
+			if i+1 < len(p.States) && !slices.Contains(ways, p.States[i+1]) {
+				t.Errorf("%s: %s does not lead to %s", p.Name, name, p.States[i+1])
+			}
+		}
+		if functions != p.Invocations() {
+			t.Errorf("%s calls %d functions, not %d", p.Name, functions, p.Invocations())
+		}
+		if p.Retries > 0 && !retried {
+			t.Errorf("%s: nothing on the way is retried", p.Name)
+		}
+	}
+	for name := range m.States {
+		if !visited[name] {
+			t.Errorf("no path visits %s", name)
+		}
+	}
+}
+
+func TestWhatAPathTakes(t *testing.T) {
+	t.Parallel()
+	type takes struct{ transitions, functions, calls, callsOf500 int }
+	want := map[string]takes{
+		"AlimTalk delivered":                                  {6, 2, 2, 11},
+		"AlimTalk delivered, receipt at the second look":      {9, 3, 3, 21},
+		"AlimTalk not delivered, SMS instead":                 {10, 4, 4, 13},
+		"AlimTalk not delivered to some, SMS and LMS instead": {14, 6, 6, 15},
+		"SMS only":                                         {6, 2, 2, 2},
+		"scheduled, AlimTalk delivered":                    {8, 2, 2, 11},
+		"refused by Aligo, SMS instead":                    {9, 4, 3, 3},
+		"refused by Aligo, no fallback":                    {5, 2, 1, 1},
+		"Aligo not reached at first, three retries":        {9, 5, 5, 14},
+		"answer lost, found in Aligo's history":            {8, 3, 4, 13},
+		"request lost, not found for a minute, sent again": {21, 8, 8, 17},
+		"parked for an hour":                               {27, 9, 9, 18},
+		"parked for twelve hours":                          {159, 53, 53, 62},
+		"no receipt for a day":                             {312, 104, 104, 1031},
+	}
+	for _, p := range Paths() {
+		got := takes{p.Transitions(), p.Invocations(), p.Calls(1), p.Calls(500)}
+		if got != want[p.Name] {
+			t.Errorf("%s takes %+v, want %+v", p.Name, got, want[p.Name])
+		}
+		u := p.Usage(500)
+		if u[Transitions] != float64(got.transitions) || u[Invocations] != float64(got.functions) {
+			t.Errorf("%s: %v transitions and %v invocations are billed", p.Name, u[Transitions], u[Invocations])
+		}
+	}
+	if len(Paths()) != len(want) {
+		t.Errorf("%d paths, want %d", len(Paths()), len(want))
+	}
+}
+
+// TestTheLongPathsCountTheirWaits: each from the waits that the handlers and the machine set.
+func TestTheLongPathsCountTheirWaits(t *testing.T) {
+	t.Parallel()
+	visits := func(path, state string) int {
+		for _, p := range Paths() {
+			if p.Name == path {
+				n := 0
+				for _, s := range p.States {
+					if s == state {
+						n++
+					}
+				}
+				return n
+			}
+		}
+		t.Fatalf("there is no path %q", path)
+		return 0
+	}
+	doubling := func(first, longest time.Duration) func() time.Duration {
+		next := first
+		return func() time.Duration {
+			w := next
+			next = min(2*next, longest)
+			return w
+		}
+	}
+	for path, until := range map[string]time.Duration{"parked for an hour": time.Hour, "parked for twelve hours": 12 * time.Hour} {
+		attempts, wait := 0, doubling(time.Minute, 15*time.Minute)
+		for at := time.Duration(0); at < until; at += wait() {
+			attempts++
+		}
+		if got := visits(path, repair); got != attempts {
+			t.Errorf("%s: %d waits, want %d", path, got, attempts)
+		}
+	}
+
+	looks, wait := 1, doubling(5*time.Second, 15*time.Minute)
+	for at := time.Duration(0); at < time.Minute; looks++ {
+		at = min(at+wait(), time.Minute)
+	}
+	if got := visits("request lost, not found for a minute, sent again", reconcile); got != looks {
+		t.Errorf("%d looks at the history, want %d", got, looks)
+	}
+
+	reads, wait := 0, doubling(5*time.Second, 15*time.Minute)
+	const fallback, day = 5 * time.Minute, 24 * time.Hour
+	for at := time.Duration(0); at < day; reads++ {
+		next := min(at+wait(), day)
+		if at < fallback {
+			next = min(next, fallback)
+		}
+		at = next
+	}
+	if got := visits("no receipt for a day", read); got != reads {
+		t.Errorf("%d looks at the receipts, want %d", got, reads)
+	}
+}

@@ -1,0 +1,230 @@
+package cost
+
+import (
+	"cmp"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+	"strings"
+)
+
+// defaultKRW is how many KRW a USD is taken to cost. It was 1,420 to 1,480 in the winter of 2025/26.
+const defaultKRW = 1450
+
+// Command is `local cost`: it prints what a month costs. The error is flag.ErrHelp, or says which argument is wrong.
+func Command(args []string, out io.Writer) error {
+	m := Month{}
+	var krw float64
+	var prices bool
+	door := "api"
+	fallback, lms := percent(0.08), percent(1)
+	set := flag.NewFlagSet("local cost", flag.ContinueOnError)
+	set.SetOutput(out)
+	set.Float64Var(&m.Messages, "messages", 100_000, "messages a month")
+	set.IntVar(&m.Recipients, "recipients", 1, "recipients of each message, 1 to 500")
+	set.Var(&fallback, "fallback", "share of the recipients whom AlimTalk does not reach, and who get an SMS")
+	set.Var(&lms, "lms", "share of those whose text has more than 90 bytes; that of a template nearly always has")
+	set.Float64Var(&m.Looks, "looks", 1, "looks at the receipts of each send, on average")
+	set.Float64Var(&m.Reads, "reads", 0, "requests for each message's status, on average")
+	set.StringVar(&door, "door", door, "how messages come in: api or events")
+	set.Float64Var(&krw, "krw", defaultKRW, "KRW for a USD")
+	set.BoolVar(&prices, "prices", false, "print the price list and where it is from instead")
+	if err := set.Parse(args); err != nil {
+		return err
+	}
+	m.Fallback, m.LMS, m.ByEvent = float64(fallback), float64(lms), door == "events"
+	switch {
+	case set.NArg() > 0:
+		return fmt.Errorf("unknown argument %q", set.Arg(0))
+	case !(m.Messages >= 0 && m.Messages <= 1e12):
+		return fmt.Errorf("-messages is %v, want a number from 0", m.Messages)
+	case m.Recipients < 1 || m.Recipients > 500:
+		return fmt.Errorf("-recipients is %d, want 1 to 500", m.Recipients)
+	case !(m.Looks >= 1 && m.Looks <= 1000):
+		return fmt.Errorf("-looks is %v, want a number from 1", m.Looks)
+	case !(m.Reads >= 0 && m.Reads <= 1e6):
+		return fmt.Errorf("-reads is %v, want a number from 0", m.Reads)
+	case !(krw > 0 && krw < 1e6):
+		return fmt.Errorf("-krw is %v, want more than 0", krw)
+	case door != "api" && door != "events":
+		return fmt.Errorf("-door is %q, want api or events", door)
+	}
+	if prices {
+		return ReportPrices(out, Seoul())
+	}
+	return Report(out, Seoul(), m, krw)
+}
+
+// percent is a flag that takes 8% and 0.08.
+type percent float64
+
+func (p *percent) String() string { return share(float64(*p)) }
+
+func (p *percent) Set(s string) error {
+	number, isPercent := strings.CutSuffix(s, "%")
+	v, err := strconv.ParseFloat(number, 64)
+	if isPercent {
+		v /= 100
+	}
+	if err != nil || !(v >= 0 && v <= 1) {
+		return errors.New("want a share such as 8% or 0.08")
+	}
+	*p = percent(v)
+	return nil
+}
+
+func share(v float64) string { return strconv.FormatFloat(v*100, 'f', -1, 64) + "%" }
+
+// printer keeps the first error, so that what prints can be read.
+type printer struct {
+	out io.Writer
+	err error
+}
+
+func (p *printer) line(format string, values ...any) {
+	if p.err == nil {
+		_, p.err = fmt.Fprintln(p.out, strings.TrimRight(fmt.Sprintf(format, values...), " "))
+	}
+}
+
+// Report prints the paths of a message, the month, and the alternatives, krw being the price of a USD.
+func Report(out io.Writer, prices Prices, m Month, krw float64) error {
+	p := &printer{out: out}
+	p.line("AWS at list prices of Seoul (ap-northeast-2) in USD, without tax, free tiers and discounts.")
+	p.line("")
+	reportPaths(p, prices)
+	p.line("")
+	how := "through the API"
+	if m.ByEvent {
+		how = "as events"
+	}
+	p.line("A month of %s messages %s, %s each, %s not reached by AlimTalk (%s of those with LMS)",
+		count(m.Messages), how, plural(m.Recipients, "recipient"), share(m.Fallback), share(m.LMS))
+	p.line("")
+	fixed, variable := Fixed(), m.Usage()
+	reportUsage(p, prices, "fixed", fixed)
+	reportUsage(p, prices, "by use", variable)
+	total := prices.Cost(fixed) + prices.Cost(variable)
+	p.line("%-58s %12s", "AWS in all", money(total))
+	if all, _, _ := m.recipients(); all > 0 {
+		p.line("  by use, a message %.6f, a recipient %.7f; in all, a recipient %.6f",
+			prices.Cost(variable)/m.Messages, prices.Cost(variable)/all, total/all)
+	}
+	p.line("")
+	reportFee(p, m, krw)
+	p.line("")
+	p.line("%-38s %12s %12s", "Otherwise", "USD in all", "difference")
+	for _, a := range m.Alternatives() {
+		cost := prices.Cost(a.Usage)
+		p.line("  %-36s %12s %12s  %s", a.Name, money(cost), signed(cost-total), a.Note)
+	}
+	p.line("")
+	p.line("Not in it: parameters of Parameter Store (free), the dead-letter queue, e-mails of alarms, the archive of events, the")
+	p.line("hourly check of the balance: below a dollar a month together. -prices prints the price list with its sources.")
+	if used := prices.Cost(variable); used > 0 {
+		var assumed Usage
+		for _, i := range []Item{Compute, Logs, NAT, Egress} {
+			assumed[i] = variable[i]
+		}
+		p.line("Durations, log lines and bytes are assumptions, and %.0f%% of what is by use here; the rest is counted.", 100*prices.Cost(assumed)/used)
+	}
+	return p.err
+}
+
+func reportPaths(p *printer, prices Prices) {
+	const format = "%-52s %11v %9v %12v %14v %9s"
+	p.line(format, "", "", "", "Aligo calls,", "Aligo calls,", "USD for")
+	p.line(format, "A message's way", "transitions", "functions", "1 recipient", "500 recipients", "1,000")
+	for _, path := range Paths() {
+		cost := prices.Cost(Door(false, 1).Plus(path.Usage(1)))
+		// The function at the door is one more.
+		p.line(format, path.Name, path.Transitions(), path.Invocations()+1, path.Calls(1), path.Calls(500), money(1000*cost))
+	}
+}
+
+func reportUsage(p *printer, prices Prices, title string, u Usage) {
+	p.line("%-36s %21s %12s", "AWS, "+title, "quantity", "USD")
+	for i, quantity := range u {
+		if quantity > 0 {
+			p.line("  %-34s %21s %12s", prices[i].Name, amount(quantity)+" "+prices[i].Unit, money(prices[i].Of(quantity)))
+		}
+	}
+	p.line("  %-56s %12s", "together", money(prices.Cost(u)))
+}
+
+func reportFee(p *printer, m Month, krw float64) {
+	fee := m.Fee()
+	p.line("%-36s %21s %12s", "Aligo's fee, at "+count(krw)+" KRW for a USD", "KRW", "USD")
+	for _, row := range []struct {
+		name string
+		krw  float64
+	}{{"AlimTalk delivered, 6.5 KRW", fee.AlimTalk}, {"SMS, 8.4 KRW", fee.SMS}, {"LMS, 25.9 KRW", fee.LMS}} {
+		if row.krw > 0 {
+			p.line("  %-34s %21s %12s", row.name, count(row.krw), money(row.krw/krw))
+		}
+	}
+	p.line("  %-34s %21s %12s", "together", count(fee.Total()), money(fee.Total()/krw))
+}
+
+// ReportPrices prints the price list.
+func ReportPrices(out io.Writer, prices Prices) error {
+	p := &printer{out: out}
+	p.line("%-36s %12s  %-26s %-10s %s", "Item", "USD", "per", "seen", "source")
+	for _, price := range prices {
+		per := price.Unit
+		if price.Per != 1 {
+			per = count(price.Per) + " " + per
+		}
+		p.line("%-36s %12s  %-26s %-10s %s %s", price.Name, strconv.FormatFloat(price.USD, 'f', -1, 64), per, cmp.Or(price.Seen, "undated"), price.Source, price.UsageType)
+		if price.Note != "" {
+			p.line("  %s", price.Note)
+		}
+	}
+	p.line("Aligo, KRW without tax: AlimTalk %v, SMS %v, LMS %v https://smartsms.aligo.in/", AlimTalkKRW, SMSKRW, LMSKRW)
+	return p.err
+}
+
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return count(float64(n)) + " " + noun + "s"
+}
+
+func money(usd float64) string { return grouped(strconv.FormatFloat(usd, 'f', 2, 64)) }
+
+func signed(usd float64) string {
+	if usd > 0 {
+		return "+" + money(usd)
+	}
+	return money(usd)
+}
+
+// count is a whole number, and amount one with two decimals unless it is whole.
+func count(v float64) string { return grouped(strconv.FormatFloat(math.Round(v), 'f', 0, 64)) }
+
+func amount(v float64) string {
+	if v == math.Trunc(v) || v >= 1000 {
+		return count(v)
+	}
+	return money(v)
+}
+
+// grouped puts commas into a decimal number.
+func grouped(s string) string {
+	sign := ""
+	if rest, ok := strings.CutPrefix(s, "-"); ok {
+		sign, s = "-", rest
+	}
+	whole, fraction, found := strings.Cut(s, ".")
+	for i := len(whole) - 3; i > 0; i -= 3 {
+		whole = whole[:i] + "," + whole[i:]
+	}
+	if found {
+		whole += "." + fraction
+	}
+	return sign + whole
+}
