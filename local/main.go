@@ -21,6 +21,7 @@ import (
 	"sms-api/internal/intake"
 	"sms-api/local/awsapi"
 	"sms-api/local/clock"
+	"sms-api/local/cost"
 	"sms-api/local/inbox"
 	"sms-api/local/system"
 )
@@ -66,6 +67,9 @@ func parse(args []string, out io.Writer) (flags, error) {
 const shutdownTime = 5 * time.Second
 
 func run(ctx context.Context, args []string, out io.Writer) error {
+	if len(args) > 0 && args[0] == "cost" {
+		return cost.Command(args[1:], out)
+	}
 	f, err := parse(args, out)
 	if err != nil {
 		return err
