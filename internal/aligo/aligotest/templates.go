@@ -81,7 +81,11 @@ func (s *Standin) findTemplate(senderKey, code string) *template {
 
 // fits compares a message with the template as Kakao does: equal outside of the placeholders, buttons included.
 func (t *template) fits(r row) bool {
-	if !t.like(t.content, r.text) || t.emphasis == "TEXT" && !t.like(t.title, r.emphasisTitle) || len(t.buttons) != len(r.buttons) {
+	title := ""
+	if t.emphasis == "TEXT" {
+		title = t.title
+	}
+	if !t.like(t.content, r.text) || !t.like(title, r.emphasisTitle) || len(t.buttons) != len(r.buttons) {
 		return false
 	}
 	for i, want := range t.buttons {
