@@ -3,6 +3,7 @@ package aligo_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -127,6 +128,7 @@ func TestEndpoints(t *testing.T) {
 				parcel(t, w)
 			},
 			call: func(t *testing.T, w *world, ctx ctx) (any, error) {
+				t.Helper()
 				r := parcel(t, w)
 				return w.client.SendAlimTalk(ctx, aligo.AlimTalk{Template: "TX_2345", Recipients: []aligo.AlimTalkRecipient{
 					{To: "01012345678", Name: "홍길동", Subject: "배송 출발", Text: r.Text, Buttons: r.Buttons},
@@ -137,6 +139,7 @@ func TestEndpoints(t *testing.T) {
 		},
 		"alimtalk-send-emphasis-reserved-test": {
 			call: func(t *testing.T, w *world, ctx ctx) (any, error) {
+				t.Helper()
 				tpl := must[aligo.Template](t)(w.client.TemplateByCode(ctx, "TX_4567"))
 				r := must[aligo.Rendered](t)(aligo.Render(tpl, map[string]string{"고객명": "홍길동", "예약일시": "12월 1일 10시", "장소": "본점"}))
 				return w.client.SendAlimTalk(ctx, aligo.AlimTalk{Template: tpl.Code, ReserveAt: reserved, TestMode: true, Recipients: []aligo.AlimTalkRecipient{
@@ -385,7 +388,7 @@ func readableForm(contentType string, body []byte) (string, error) {
 	parts := multipart.NewReader(bytes.NewReader(body), params["boundary"])
 	for {
 		part, err := parts.NextPart()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return b.String(), nil
 		}
 		if err != nil {
