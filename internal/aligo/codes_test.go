@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"sms-api/internal/aligo"
 )
@@ -319,4 +320,41 @@ func TestEverySMSState(t *testing.T) {
 	check(aligo.StateDelivered, append(states.Delivered, "발송 완료")...)
 	check(aligo.StatePending, append(states.Pending, "", "예약대기중")...)
 	check(aligo.StateFailed, append(states.Failed, "규격 오류", "전송경로 없음", "MMS를 미지원 단말")...)
+}
+
+// A final row counts, wherever it stands among rows of the same number that are still pending.
+func TestAFinalRowWins(t *testing.T) {
+	t.Parallel()
+	const pending = `{"msgid":"Q1","phone":"01012345678","rslt":"","reportdate":""}`
+	const final = `{"msgid":"1","phone":"010-1234-5678","rslt":"A","reportdate":"2026-11-23 10:00:05"}`
+	const other = `{"msgid":"2","phone":"01012345678","rslt":"0","reportdate":"2026-11-23 10:00:06"}`
+	for _, rows := range [][]string{{pending, final}, {final, pending}, {pending, final, pending}, {pending, pending, final}, {final, other}} {
+		body := `{"code":0,"list":[` + strings.Join(rows, ",") + `],"totalPage":"1","totalCount":"1"}`
+		got := must[[]aligo.AlimTalkReceipt](t)(answering(body).AlimTalkReceipts(t.Context(), "1"))
+		if len(got) != 1 || got[0].Result.Code != "A" {
+			t.Errorf("%s: %d rows, %+v", body, len(got), got[0].Result)
+		}
+	}
+}
+
+// Templates come in two dialects, with notes of no documented shape.
+func TestTemplatesAsTheyCome(t *testing.T) {
+	t.Parallel()
+	body := `{"code":"0","list":[{"templtCode":"TX_1","templtContent":"가\r\n나","inspStatus":"APR","status":"R","cdate":"2026-01-05 10:00:00",
+		"comments":["반려",{"content":"변수가 많음","status":"REJ"},{"other":1},7,[],null],
+		"buttons":[{"ordering":"2","name":"둘","linkType":"AL","linkI":"a://x","linkA":"b://x"},{"ordering":1,"name":"하나","linkType":"WL","linkTypeName":"웹링크","linkM":"https://m.example/","linkP":"https://p.example/"},
+			{"ordering":"3","name":"셋","linkType":"WL","linkMo":"https://m.example/","linkPc":"https://p.example/","linkM":"https://old.example/"}]}]}`
+	want := []aligo.Template{{
+		Code: "TX_1", Content: "가\r\n나", InspStatus: aligo.InspApproved, Status: aligo.StatusWaiting, Comments: []string{"반려", "변수가 많음", "7"},
+		CreatedAt: time.Date(2026, 1, 5, 10, 0, 0, 0, monday.Location()),
+		Buttons: []aligo.Button{
+			{Name: "하나", Type: "WL", TypeName: "웹링크", LinkMobile: "https://m.example/", LinkPC: "https://p.example/"},
+			{Name: "둘", Type: "AL", LinkIOS: "a://x", LinkAndroid: "b://x"},
+			{Name: "셋", Type: "WL", LinkMobile: "https://m.example/", LinkPC: "https://p.example/"},
+		},
+	}}
+	got := must[[]aligo.Template](t)(answering(body).Templates(t.Context()))
+	if !same(got, want) {
+		t.Errorf("got  %s\nwant %s", spell(got), spell(want))
+	}
 }

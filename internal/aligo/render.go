@@ -68,10 +68,13 @@ func (t Template) parts() []string {
 	return parts
 }
 
-// Render fills in a template and proves that the result fits the approved text and keeps to Kakao's limits. Values that
-// the template does not ask for are ignored. The error is a *RenderError.
+// Render fills in an approved template and proves that the result fits it and keeps to Kakao's limits. Values that the
+// template does not ask for are ignored. The error is a *RenderError.
 func Render(t Template, variables map[string]string) (Rendered, error) {
 	problem := &RenderError{Template: t.Code}
+	if !t.Approved() {
+		problem.Problems = append(problem.Problems, "it is not approved, or stopped")
+	}
 	for _, name := range t.Variables() {
 		value, ok := variables[name]
 		switch {

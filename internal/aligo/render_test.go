@@ -61,6 +61,13 @@ func TestRender(t *testing.T) {
 		"a link that is none": {
 			template("본문", web("#{주소}")), vars{"주소": "masil.example"}, aligo.Rendered{}, "template TX_1: button 1 has a link that is not a web address",
 		},
+		"a template under review": {
+			aligo.Template{Code: "TX_1", Content: "본문", InspStatus: aligo.InspRequested}, nil, aligo.Rendered{}, "template TX_1: it is not approved, or stopped",
+		},
+		"a stopped template": {
+			aligo.Template{Code: "TX_1", Content: "본문", InspStatus: aligo.InspApproved, Status: aligo.StatusStopped}, nil, aligo.Rendered{},
+			"template TX_1: it is not approved, or stopped",
+		},
 		"a link with a space": {
 			template("본문", web("https://masil.example/#{번호}")), vars{"번호": "1 2"}, aligo.Rendered{}, "template TX_1: button 1 has a link that is not a web address",
 		},
