@@ -1,0 +1,73 @@
+// Package bench measures the whole system end to end on one machine: the deployed handlers and state machine, the
+// AWS-compatible endpoint and the stand-in for Aligo, all of them talking over real loopback connections. Only the waits
+// are shorter than they are in production. It also checks every single outcome against what the phones received, so that
+// a figure is never that of a system which has lost or repeated something.
+package bench
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+)
+
+// options are what a run is asked for.
+type options struct {
+	// messages to send, each to so many recipients, concurrency of them under way at any time.
+	messages, recipients, concurrency int
+	// faults makes the vendor, Lambda and some recipients' phones fail.
+	faults bool
+	// json asks for a JSON object instead of a table.
+	json bool
+}
+
+// Command is `local bench`: it makes a run and prints what was measured. The error is flag.ErrHelp, says which argument
+// is wrong, or tells what was not delivered as claimed.
+func Command(ctx context.Context, args []string, out io.Writer) error {
+	o, err := parse(args, out)
+	if err != nil {
+		return err
+	}
+	report, err := run(ctx, o)
+	if err != nil {
+		return err
+	}
+	if !o.json {
+		return report.print(out)
+	}
+	encoder := json.NewEncoder(out)
+	encoder.SetIndent("", "  ")
+	if err := encoder.Encode(report); err != nil {
+		return fmt.Errorf("write the report: %w", err)
+	}
+	return nil
+}
+
+func parse(args []string, out io.Writer) (options, error) {
+	var o options
+	set := flag.NewFlagSet("local bench", flag.ContinueOnError)
+	set.SetOutput(out)
+	set.IntVar(&o.messages, "messages", 1000, "messages to send")
+	set.IntVar(&o.recipients, "recipients", 1, "recipients of each message, 1 to 500")
+	set.IntVar(&o.concurrency, "concurrency", 64, "messages that are under way at the same time")
+	set.BoolVar(&o.faults, "faults", false, "let Aligo, Lambda and some phones fail")
+	set.BoolVar(&o.json, "json", false, "print one JSON object")
+	if err := set.Parse(args); err != nil {
+		return o, err
+	}
+	var wrong []error
+	within := func(name string, value, most int) {
+		if value < 1 || value > most {
+			wrong = append(wrong, fmt.Errorf("-%s is %d, want 1 to %d", name, value, most))
+		}
+	}
+	if set.NArg() > 0 {
+		wrong = append(wrong, fmt.Errorf("unknown argument %q", set.Arg(0)))
+	}
+	within("messages", o.messages, 10_000_000)
+	within("recipients", o.recipients, 500)
+	within("concurrency", o.concurrency, 1000)
+	return o, errors.Join(wrong...)
+}

@@ -1,0 +1,269 @@
+package bench
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"sms-api/internal/aligo/aligotest"
+	"sms-api/internal/intake"
+	"sms-api/internal/message"
+	"sms-api/local/awsapi"
+	"sms-api/local/clock"
+	"sms-api/local/eventbus"
+	"sms-api/local/system"
+)
+
+const (
+	// speed is how many times faster the machine's waits are over: the 5 s until receipts are looked for take 50 ms. Time
+	// limits of functions and tasks are not scaled.
+	speed = 100
+	// life is how long a message may take on the scaled clock before it expires, 7 days being the most that is allowed.
+	// It is more than an hour of the machine's time.
+	life = 6 * 24 * time.Hour
+	// stall is how long a message may take in the machine's time before the run is given up.
+	stall = 5 * time.Minute
+	// kept is how many finished executions the endpoint remembers, and keptBytes how large they may be together.
+	kept, keptBytes = 1000, 64 << 20
+	// remembered is how many recipients and calls the stand-in remembers, at least.
+	remembered = 50_000
+	// closing is how long the system has to come to rest.
+	closing = 10 * time.Second
+)
+
+// counts is what happened during a run.
+type counts struct {
+	requests, transitions, executions, invocations, calls atomic.Int64
+}
+
+// bench is a system under load.
+type bench struct {
+	options
+	*counts
+	ledger  *ledger
+	clock   *clock.Scaled
+	system  *system.System
+	servers []*http.Server
+	// api is the URL of the HTTP API, client who calls it.
+	api    string
+	client *http.Client
+}
+
+// run makes a system, sends the messages through it, and reports. The error tells what was not delivered as claimed.
+func run(ctx context.Context, o options) (Report, error) {
+	b, err := start(ctx, o)
+	if err != nil {
+		return Report{}, err
+	}
+	began := time.Now()
+	before, _ := used()
+	err = b.load(ctx)
+	elapsed := time.Since(began)
+	after, peakRSS := used()
+	// A message that is sent twice may be sent late: nothing is final before everything has come to rest.
+	if err = errors.Join(err, b.stop(), b.ledger.verdict()); err != nil {
+		return Report{}, err
+	}
+	return b.report(elapsed, after-before, peakRSS), nil
+}
+
+// start makes a system that listens on loopback addresses of its own.
+func start(ctx context.Context, o options) (*bench, error) {
+	b := &bench{options: o, counts: &counts{}, ledger: newLedger(!o.faults), clock: clock.Real(speed), client: pooled()}
+	var listeners []net.Listener
+	giveUp := func(err error) (*bench, error) {
+		for _, l := range listeners {
+			_ = l.Close()
+		}
+		return nil, err
+	}
+	for range 3 {
+		l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+		if err != nil {
+			return giveUp(fmt.Errorf("listen: %w", err))
+		}
+		listeners = append(listeners, l)
+	}
+	url := func(i int) string { return "http://" + listeners[i].Addr().String() }
+	standin := aligotest.New(aligotest.Options{Now: b.clock.Now, Balance: 1e12, Keep: max(remembered, 4*o.concurrency*o.recipients)})
+	if o.faults {
+		for _, f := range vendorFaults() {
+			if err := standin.SetFault(f); err != nil {
+				return giveUp(err)
+			}
+		}
+	}
+	standin.Subscribe(b.ledger.ring)
+	s, err := system.New(system.Options{
+		AWS: awsapi.Options{
+			Clock: b.clock, Kept: kept, KeptBytes: keptBytes, Around: b.invoke,
+			// A branch that is taken is a state entered, or a retry: what Step Functions bills as a transition.
+			Trace: func(string) { b.transitions.Add(1) },
+		},
+		Aligo: standin, AWSURL: url(1), AligoURL: url(2), HTTP: pooled(),
+		Identify: func(*http.Request) (intake.Caller, error) {
+			return intake.Caller{ID: "bench", Scopes: []string{intake.ScopeSend, intake.ScopeRead, intake.ScopeText}}, nil
+		},
+		// Functions write their log lines, but to nobody.
+		Log: slog.New(slog.NewJSONHandler(io.Discard, nil)),
+	})
+	if err != nil {
+		return giveUp(err)
+	}
+	b.system, b.api = s, url(0)
+	if err := b.listen(); err != nil {
+		return giveUp(err)
+	}
+	for i, handler := range []http.Handler{counted(&b.requests, s.API), s.AWS, counted(&b.calls, standin)} {
+		server := &http.Server{Handler: handler, ReadHeaderTimeout: time.Minute}
+		b.servers = append(b.servers, server)
+		// Serve ends with http.ErrServerClosed; if it ended with anything else, the run would come to a halt and say so.
+		go func() { _ = server.Serve(listeners[i]) }()
+	}
+	return b, nil
+}
+
+// pooled is a client that keeps its connections: net/http keeps two, which is right for a function, and here all
+// functions are one process.
+func pooled() *http.Client {
+	t := &http.Transport{MaxIdleConnsPerHost: 1024, IdleConnTimeout: time.Minute}
+	return &http.Client{Transport: t, Timeout: time.Minute}
+}
+
+// counted counts the requests to a handler.
+func counted(n *atomic.Int64, handler http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		n.Add(1)
+		handler.ServeHTTP(w, r)
+	})
+}
+
+// invoke counts an invocation and, with faults, lets some fail.
+func (b *bench) invoke(ctx context.Context, _ string, next func(context.Context) ([]byte, error)) ([]byte, error) {
+	b.invocations.Add(1)
+	if b.faults {
+		return failingFunctions(ctx, next)
+	}
+	return next(ctx)
+}
+
+// listen subscribes to what the system announces, as another service would.
+func (b *bench) listen() error {
+	bus := b.system.AWS.Bus(system.BusName)
+	if _, err := bus.PutRule(eventbus.Rule{Name: "settled", Pattern: `{"source":["sms-api"],"detail-type":["MessageSettled"]}`}); err != nil {
+		return fmt.Errorf("subscribe: %w", err)
+	}
+	err := bus.PutTargets("settled", eventbus.Target{ID: "bench", Deliver: func(_ context.Context, event json.RawMessage) error {
+		var e struct{ Detail message.Outcome }
+		if err := json.Unmarshal(event, &e); err != nil {
+			return err
+		}
+		b.ledger.settle(e.Detail)
+		return nil
+	}})
+	if err != nil {
+		return fmt.Errorf("subscribe: %w", err)
+	}
+	return nil
+}
+
+// load sends the messages, as many at a time as concurrency says, and returns when all have settled.
+func (b *bench) load(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var next atomic.Int64
+	var workers sync.WaitGroup
+	for range min(b.concurrency, b.messages) {
+		workers.Go(func() {
+			for ctx.Err() == nil {
+				i := int(next.Add(1)) - 1
+				if i >= b.messages {
+					return
+				}
+				if err := b.send(ctx, i); err != nil {
+					cancel(err)
+				}
+			}
+		})
+	}
+	workers.Wait()
+	return context.Cause(ctx)
+}
+
+// send asks for one message and waits until it has settled.
+func (b *bench) send(ctx context.Context, i int) error {
+	reference, numbers := "bench-"+strconv.Itoa(i), b.numbers(i)
+	body := b.request(reference, numbers)
+	f := b.ledger.begin(reference, numbers)
+	if err := b.post(ctx, body); err != nil {
+		return fmt.Errorf("%s: %w", reference, err)
+	}
+	b.executions.Add(1)
+	timer := time.NewTimer(stall)
+	defer timer.Stop()
+	select {
+	case <-f.settled:
+		return nil
+	case <-timer.C:
+		return fmt.Errorf("%s has not settled after %v", reference, stall)
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// request is the body of POST /v1/messages.
+func (b *bench) request(reference string, numbers []string) []byte {
+	var body bytes.Buffer
+	fmt.Fprintf(&body, `{"template":"TX_1234","reference":%q,"expiresAt":%q,"recipients":[`, reference, b.clock.Now().Add(life).Format(time.RFC3339))
+	for i, number := range numbers {
+		fmt.Fprintf(&body, `{"to":%q,"name":"홍길동","variables":{"주문번호":"A-%s-%d"}},`, number, reference, i)
+	}
+	body.Truncate(body.Len() - 1)
+	body.WriteString(`]}`)
+	return body.Bytes()
+}
+
+func (b *bench) post(ctx context.Context, body []byte) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, b.api+"/v1/messages", bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := b.client.Do(req)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	answer, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return fmt.Errorf("read the answer: %w", err)
+	}
+	if resp.StatusCode != http.StatusAccepted {
+		return fmt.Errorf("POST /v1/messages: %d %s", resp.StatusCode, strings.TrimSpace(string(answer)))
+	}
+	return nil
+}
+
+// stop lets what is under way end, and closes the connections.
+func (b *bench) stop() error {
+	ctx, cancel := context.WithTimeout(context.Background(), closing)
+	defer cancel()
+	// The machine first: what it calls must still be there.
+	err := b.system.AWS.Close(ctx)
+	for _, server := range b.servers {
+		err = errors.Join(err, server.Close())
+	}
+	b.client.CloseIdleConnections()
+	return err
+}
