@@ -17,6 +17,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/aws/aws-lambda-go/lambda"
+
 	"sms-api/internal/aligo/aligotest"
 	"sms-api/internal/intake"
 	"sms-api/local/awsapi"
@@ -39,7 +41,7 @@ func main() {
 type flags struct {
 	listen, aws, aligo string
 	speed              float64
-	verbose            bool
+	process, verbose   bool
 }
 
 func parse(args []string, out io.Writer) (flags, error) {
@@ -50,6 +52,7 @@ func parse(args []string, out io.Writer) (flags, error) {
 	set.StringVar(&f.aws, "aws", "127.0.0.1:4566", "address of the AWS-compatible endpoint")
 	set.StringVar(&f.aligo, "aligo", "127.0.0.1:8081", "address of the Aligo stand-in")
 	set.Float64Var(&f.speed, "speed", 1, "how many times faster time runs in the state machine")
+	set.BoolVar(&f.process, "process", false, "compile the functions and run each as a process of its own, as Lambda does")
 	set.BoolVar(&f.verbose, "v", false, "log what every function does")
 	if err := set.Parse(args); err != nil {
 		return f, err
@@ -59,6 +62,9 @@ func parse(args []string, out io.Writer) (flags, error) {
 	}
 	if f.speed <= 0 || f.speed > 10_000 {
 		return f, fmt.Errorf("-speed is %v, want more than 0 and at most 10000", f.speed)
+	}
+	if f.process && f.speed != 1 {
+		return f, errors.New("-process and -speed do not go together: a process has the machine's time")
 	}
 	return f, nil
 }
@@ -90,11 +96,21 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	}
 	url := func(address string) string { return "http://" + listeners[address].Addr().String() }
 
-	time := clock.Real(f.speed)
-	standin := aligotest.New(aligotest.Options{Now: time.Now})
+	clock := clock.Real(f.speed)
+	standin := aligotest.New(aligotest.Options{Now: clock.Now})
 	traffic := &inbox.Traffic{}
+	var run func(string, time.Duration) lambda.Handler
+	if f.process {
+		functions, err := build(ctx, url(f.aws), url(f.aligo), os.Stderr)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = functions.close() }()
+		run = functions.run
+	}
 	s, err := system.New(system.Options{
-		AWS:       awsapi.Options{Clock: time, Log: log, Trace: traffic.Trace},
+		Run:       run,
+		AWS:       awsapi.Options{Clock: clock, Log: log, Trace: traffic.Trace},
 		Aligo:     standin,
 		AWSURL:    url(f.aws),
 		AligoURL:  url(f.aligo),

@@ -43,6 +43,9 @@ type Options struct {
 	HTTP *http.Client
 	// EgressIPs are the addresses that a parked message asks to register.
 	EgressIPs []string
+	// Run replaces how a function runs: nil, or nil from it, means in this process. Such a function must have the same
+	// settings, from its environment.
+	Run func(function string, timeout time.Duration) lambda.Handler
 	// Identify says who calls the API.
 	Identify func(*http.Request) (intake.Caller, error)
 	Log      *slog.Logger
@@ -89,17 +92,27 @@ func New(o Options) (*System, error) {
 			AWS: config, HTTP: o.HTTP, AligoSMSURL: o.AligoURL, AligoKakaoURL: o.AligoURL, EgressIPs: o.EgressIPs, Now: now, Log: o.Log,
 		}
 	}
+	function := func(name string, timeout time.Duration, handle any) (arn string) {
+		var handler lambda.Handler
+		if o.Run != nil {
+			handler = o.Run(name, timeout)
+		}
+		if handler == nil {
+			handler = lambda.NewHandler(handle)
+		}
+		return endpoint.Function(name, timeout, handler)
+	}
 	definition, err := statemachine.Definition(statemachine.Resources{
-		AlimTalkFunction:  endpoint.Function("alimtalk", sendTimeout, lambda.NewHandler(functions().Dispatch().SendAlimTalk)),
-		SMSFunction:       endpoint.Function("sms", sendTimeout, lambda.NewHandler(functions().Dispatch().SendSMS)),
-		ReceiptsFunction:  endpoint.Function("receipts", readTimeout, lambda.NewHandler(functions().Dispatch().Receipts)),
-		ReconcileFunction: endpoint.Function("reconcile", readTimeout, lambda.NewHandler(functions().Dispatch().Reconcile)),
+		AlimTalkFunction:  function("alimtalk", sendTimeout, functions().Dispatch().SendAlimTalk),
+		SMSFunction:       function("sms", sendTimeout, functions().Dispatch().SendSMS),
+		ReceiptsFunction:  function("receipts", readTimeout, functions().Dispatch().Receipts),
+		ReconcileFunction: function("reconcile", readTimeout, functions().Dispatch().Reconcile),
 		EventBus:          BusName,
 	})
 	if err != nil {
 		return nil, err
 	}
-	endpoint.Function("balance", sendTimeout, lambda.NewHandler(functions().Balance("local").Handle))
+	function("balance", sendTimeout, functions().Balance("local").Handle)
 	bus := endpoint.Bus(BusName)
 	machine, err := endpoint.StateMachine(statemachine.Name, "arn:aws:iam::"+awsapi.Account+":role/"+statemachine.Name, []byte(definition))
 	if err != nil {
@@ -112,12 +125,10 @@ func New(o Options) (*System, error) {
 		Executions: executions, Identify: o.Identify, MaxRecipients: 1, Templates: templates, Wallet: client, Now: now, Log: o.Log,
 	}
 	_, doorTemplates := functions().Aligo()
-	endpoint.Function("events", sendTimeout, lambda.NewHandler((&intake.Events{
+	function("events", sendTimeout, (&intake.Events{
 		Executions: executions, Bus: events, EventBusName: BusName, Templates: doorTemplates, Now: now, Log: o.Log,
-	}).Handle))
-	endpoint.Function("settle", sendTimeout, lambda.NewHandler((&settle.Handler{
-		Executions: executions, Bus: events, EventBusName: BusName, Log: o.Log,
-	}).Handle))
+	}).Handle)
+	function("settle", sendTimeout, (&settle.Handler{Executions: executions, Bus: events, EventBusName: BusName, Log: o.Log}).Handle)
 
 	s := &System{API: api.Handler(), AWS: endpoint, Aligo: o.Aligo, StateMachineARN: machine, Definition: definition, Executions: executions}
 	if err := s.rule(bus, "message-requested", `{"detail-type":["MessageRequested"]}`, "events"); err != nil {

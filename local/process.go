@@ -1,0 +1,62 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
+
+	"sms-api/local/awsapi"
+	"sms-api/local/runtimeapi"
+	"sms-api/local/system"
+	"sms-api/statemachine"
+)
+
+// processes runs the functions as they are deployed: each a program that asks the Lambda Runtime API for work. What they
+// log goes to out.
+type processes struct {
+	ctx    context.Context
+	folder string
+	env    []string
+	out    io.Writer
+}
+
+// environments is how many processes of one function run at the same time.
+const environments = 10
+
+// build compiles the functions into a folder that close removes.
+func build(ctx context.Context, awsURL, aligoURL string, out io.Writer) (*processes, error) {
+	root, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}").Output()
+	if err != nil {
+		return nil, fmt.Errorf("-process compiles the functions, so it runs in the module's folder: %w", err)
+	}
+	folder, err := os.MkdirTemp("", "sms-api-functions-")
+	if err != nil {
+		return nil, fmt.Errorf("-process: %w", err)
+	}
+	p := &processes{ctx: ctx, folder: folder, out: out, env: []string{
+		"AWS_REGION=" + awsapi.Region, "AWS_ACCESS_KEY_ID=local", "AWS_SECRET_ACCESS_KEY=local", "AWS_ENDPOINT_URL=" + awsURL,
+		"ALIGO_SMS_URL=" + aligoURL, "ALIGO_KAKAO_URL=" + aligoURL, "EGRESS_IPS=127.0.0.1", "STACK=local",
+		"STATE_MACHINE_ARN=" + awsapi.StateMachineARN(statemachine.Name), "EVENT_BUS_NAME=" + system.BusName,
+	}}
+	if err := runtimeapi.Build(ctx, strings.TrimSpace(string(root)), folder, runtimeapi.Target{}, "./lambdas/..."); err != nil {
+		return nil, errors.Join(err, p.close())
+	}
+	return p, nil
+}
+
+// run is the handler of a function: it hands each invocation to a process.
+func (p *processes) run(function string, timeout time.Duration) lambda.Handler {
+	return runtimeapi.NewPool(p.ctx, runtimeapi.Function{
+		Name: function, ARN: awsapi.FunctionARN(function), Path: filepath.Join(p.folder, function), Env: p.env, Timeout: timeout, Log: p.out,
+	}, environments)
+}
+
+func (p *processes) close() error { return os.RemoveAll(p.folder) }
