@@ -1,0 +1,167 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// output is what the program prints, and a signal when it has printed all of its welcome.
+type output struct {
+	mu      sync.Mutex
+	b       bytes.Buffer
+	once    sync.Once
+	welcome chan struct{}
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	n, err := o.b.Write(p)
+	if strings.Contains(o.b.String(), "Ctrl-C") {
+		o.once.Do(func() { close(o.welcome) })
+	}
+	return n, err
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.b.String()
+}
+
+// start runs the program on ports of its own and returns what it printed and a function that interrupts it.
+func start(t *testing.T, flags ...string) (printed string, stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	out := &output{welcome: make(chan struct{})}
+	ended := make(chan error, 1)
+	go func() {
+		ended <- run(ctx, append([]string{"-listen", "127.0.0.1:0", "-aws", "localhost:0", "-aligo", "127.0.0.1:0"}, flags...), out)
+	}()
+	select {
+	case <-out.welcome:
+	case err := <-ended:
+		t.Fatalf("it ended before it had begun: %v", err)
+	}
+	var once sync.Once
+	stop = func() {
+		once.Do(func() {
+			cancel()
+			if err := <-ended; err != nil {
+				t.Errorf("an interrupt ends it with %v", err)
+			}
+		})
+	}
+	t.Cleanup(stop)
+	return out.String(), stop
+}
+
+// lines are the commands that the welcome prints.
+func lines(printed, beginning string) []string {
+	var all []string
+	for _, m := range regexp.MustCompile(`(?m)^  (`+beginning+` .*)$`).FindAllStringSubmatch(printed, -1) {
+		all = append(all, m[1])
+	}
+	return all
+}
+
+func TestThePrintedLinesWork(t *testing.T) {
+	t.Parallel()
+	printed, stop := start(t, "-speed", "200")
+	curl := lines(printed, "curl")
+	if len(curl) != 3 {
+		t.Fatalf("%d curl lines are printed, want 3:\n%s", len(curl), printed)
+	}
+	for _, line := range []string{curl[0], curl[2]} {
+		answer := do(t, line)
+		var accepted struct{ ID, Status string }
+		if err := json.Unmarshal([]byte(answer), &accepted); err != nil || accepted.Status != "accepted" {
+			t.Fatalf("%s\n%s %v", line, answer, err)
+		}
+		waitFor(t, regexp.MustCompile(`http://\S+`).FindString(line)+"/"+accepted.ID, `"status":"delivered","createdAt"`)
+	}
+	phones := do(t, curl[1])
+	if !strings.Contains(phones, "01012345678") || strings.Count(phones, `"channel": "alimtalk"`) != 1 || strings.Count(phones, `"channel": "sms"`) != 1 {
+		t.Errorf("%s\n%s", curl[1], phones)
+	}
+	stop()
+}
+
+// do makes the request of a curl line: everybody who has Go can run the tests, whether or not they have curl.
+func do(t *testing.T, curl string) string {
+	t.Helper()
+	method, body := http.MethodGet, ""
+	if data := regexp.MustCompile(`-d '([^']*)'`).FindStringSubmatch(curl); data != nil {
+		method, body = http.MethodPost, data[1]
+	}
+	req, err := http.NewRequestWithContext(t.Context(), method, regexp.MustCompile(`http://\S+`).FindString(curl), strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if header := regexp.MustCompile(`-H '([^:]*): ([^']*)'`).FindStringSubmatch(curl); header != nil {
+		req.Header.Set(header[1], header[2])
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	answer, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(answer)
+}
+
+// waitFor asks until the answer has the text, or the test's time is over.
+func waitFor(t *testing.T, url, text string) {
+	t.Helper()
+	deadline := time.Now().Add(time.Minute)
+	for {
+		resp, err := http.Get(url) //nolint:noctx // the loop has a deadline of its own
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(resp.Body)
+		_ = resp.Body.Close()
+		switch {
+		case err != nil:
+			t.Fatal(err)
+		case strings.Contains(string(body), text):
+			return
+		case time.Now().After(deadline):
+			t.Fatalf("%s never says %s, but %s", url, text, body)
+		}
+	}
+}
+
+func TestWhatCannotStartSaysWhy(t *testing.T) {
+	t.Parallel()
+	taken, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = taken.Close() })
+	for says, args := range map[string][]string{
+		"is in use; choose other addresses": {"-listen", taken.Addr().String(), "-aws", "127.0.0.1:0", "-aligo", "127.0.0.1:0"},
+		"is not a loopback address":         {"-listen", "0.0.0.0:8080"},
+		"is not host:port":                  {"-aws", "nowhere"},
+		"-speed is 0":                       {"-speed", "0"},
+		"unknown argument":                  {"hello"},
+		"flag provided but not defined":     {"-colour"},
+		"do not go together":                {"-process", "-speed", "2"},
+	} {
+		if err := run(t.Context(), args, io.Discard); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%q: got %v, want an error that says %q", args, err, says)
+		}
+	}
+}
