@@ -85,23 +85,24 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		level = slog.LevelInfo
 	}
 	log := slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
-	listeners := map[string]net.Listener{}
-	for _, address := range []string{f.listen, f.aws, f.aligo} {
-		l, err := listen(ctx, address)
-		if err != nil {
+	var front, cloud, vendor net.Listener
+	for _, l := range []struct {
+		address  string
+		listener *net.Listener
+	}{{f.listen, &front}, {f.aws, &cloud}, {f.aligo, &vendor}} {
+		if *l.listener, err = listen(ctx, l.address); err != nil {
 			return err
 		}
-		defer func() { _ = l.Close() }()
-		listeners[address] = l
+		defer func() { _ = (*l.listener).Close() }()
 	}
-	url := func(address string) string { return "http://" + listeners[address].Addr().String() }
+	apiURL, awsURL, aligoURL := url(front), url(cloud), url(vendor)
 
 	clock := clock.Real(f.speed)
 	standin := aligotest.New(aligotest.Options{Now: clock.Now})
 	traffic := &inbox.Traffic{}
 	var run func(string, time.Duration) lambda.Handler
 	if f.process {
-		functions, err := build(ctx, url(f.aws), url(f.aligo), os.Stderr)
+		functions, err := build(ctx, awsURL, aligoURL, os.Stderr)
 		if err != nil {
 			return err
 		}
@@ -112,8 +113,8 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		Run:       run,
 		AWS:       awsapi.Options{Clock: clock, Log: log, Trace: traffic.Trace},
 		Aligo:     standin,
-		AWSURL:    url(f.aws),
-		AligoURL:  url(f.aligo),
+		AWSURL:    awsURL,
+		AligoURL:  aligoURL,
 		EgressIPs: []string{"127.0.0.1"},
 		Identify:  developer,
 		Log:       log,
@@ -123,26 +124,27 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	}
 	page, err := inbox.New(inbox.Options{
 		Standin: standin, AWS: s.AWS, BusName: system.BusName, Executions: s.Executions, Definition: s.Definition,
-		AWSURL: url(f.aws), AligoURL: url(f.aligo), Speed: f.speed, Traffic: traffic, Log: log,
+		AWSURL: awsURL, AligoURL: aligoURL, Speed: f.speed, Traffic: traffic, Log: log,
 	})
 	if err != nil {
 		return err
 	}
-	front := http.NewServeMux()
-	front.Handle("/v1/", s.API)
-	front.Handle("/", page)
-	failed := make(chan error, len(listeners))
+	mux := http.NewServeMux()
+	mux.Handle("/v1/", s.API)
+	mux.Handle("/", page)
+	handlers := map[net.Listener]http.Handler{front: mux, cloud: s.AWS, vendor: standin}
+	failed := make(chan error, len(handlers))
 	var servers []*http.Server
-	for address, handler := range map[string]http.Handler{f.listen: front, f.aws: s.AWS, f.aligo: standin} {
+	for listener, handler := range handlers {
 		server := &http.Server{Handler: handler, ReadHeaderTimeout: shutdownTime}
 		servers = append(servers, server)
 		go func() {
-			if err := server.Serve(listeners[address]); !errors.Is(err, http.ErrServerClosed) {
+			if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 				failed <- err
 			}
 		}()
 	}
-	welcome(out, url(f.listen), url(f.aws), url(f.aligo))
+	welcome(out, apiURL, awsURL, aligoURL)
 	select {
 	case err = <-failed:
 	case <-ctx.Done():
@@ -150,6 +152,8 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	}
 	return errors.Join(err, shutDown(s, servers))
 }
+
+func url(l net.Listener) string { return "http://" + l.Addr().String() }
 
 // listen refuses addresses that other machines could reach: nothing here asks who calls.
 func listen(ctx context.Context, address string) (net.Listener, error) {
