@@ -72,6 +72,9 @@ func TestNothingWrittenIsTransient(t *testing.T) {
 			}
 			_, err := c.client.SendSMS(ctx, sms("안녕하세요", "01012345678"))
 			wantError(t, err, aligo.ClassTransient, "")
+			if strings.Contains(fmt.Sprint(err), "http://") {
+				t.Errorf("the error names the URL: %v", err)
+			}
 			if c.ctx != nil && ctx.Err() != nil && !errors.Is(err, ctx.Err()) {
 				t.Errorf("the error hides %v: %v", ctx.Err(), err)
 			}

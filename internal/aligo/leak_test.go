@@ -19,7 +19,7 @@ import (
 // The secrets of the full run: every one of them is in some request or answer, and none may be in an error or a log.
 var secrets = []string{
 	aligotest.APIKey, aligotest.UserID, aligotest.SenderKey, aligotest.Sender, aligotest.AdminPhone,
-	"01012345678", "010-1234-5678", "1234-5678", "홍길동", "A-17", "주문해 주셔서 감사합니다", "비밀번호", "masil.example",
+	"01012345678", "1012345678", "010-1234-5678", "1234-5678", "홍길동", "A-17", "주문해 주셔서 감사합니다", "비밀번호", "masil.example",
 }
 
 // leaks finds secrets in what was printed.
@@ -53,7 +53,7 @@ func TestNothingLeaksIntoErrors(t *testing.T) {
 	for _, format := range []string{
 		// A refusal that repeats the request, one value after the other, with numbers as people write them.
 		`{"result_code":-99,"code":-99,"message":%q}`, `{"result_code":-101,"code":"-101","message":%q}`,
-		`<html>%q</html>`, `{"result_code":%q}`, `{"code":%q}`, `{"code":0,"result_code":1,"list":%q,"data":%[1]q,"info":%[1]q,"msg_id":[%[1]q]}`,
+		`{"result_code":1012345678,"code":1012345678,"message":%q}`, `<html>%q</html>`, `{"result_code":%q}`, `{"code":%q}`, `{"code":0,"result_code":1,"list":%q,"data":%[1]q,"info":%[1]q,"msg_id":[%[1]q]}`,
 	} {
 		for _, status := range []int{http.StatusOK, http.StatusForbidden, http.StatusBadGateway} {
 			c := clientWith(roundTripper(func(r *http.Request) (*http.Response, error) {

@@ -358,3 +358,19 @@ func TestFindInStrangeHistories(t *testing.T) {
 		})
 	}
 }
+
+// Of two recipients, the vendor may have accepted one. That is half of them, and the text is theirs.
+func TestFindWhenHalfWasAccepted(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	people := []string{"01012345678", "01023456789"}
+	setFault(t, w, aligotest.Fault{Kind: aligotest.FaultPartial})
+	sent := must[aligo.Accepted](t)(w.client.SendAlimTalk(t.Context(), order(people...)))
+	if sent.Accepted != 1 || sent.Refused != 1 {
+		t.Fatalf("%+v", sent)
+	}
+	got, err := w.client.FindAlimTalk(t.Context(), aligo.Attempt{Since: monday, Until: monday, To: people, Texts: []string{orderText()}})
+	if err != nil || got != (aligo.Finding{Verdict: aligo.WasAccepted, MID: sent.MID, Accepted: 1}) {
+		t.Errorf("got %+v, %v", got, err)
+	}
+}

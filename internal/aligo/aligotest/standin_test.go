@@ -433,8 +433,12 @@ func TestWallet(t *testing.T) {
 			t.Errorf("%s: %v, want a refusal for the balance", what, err)
 		}
 	}
-	w.SetBalance(100)
-	_, err := client.SendAlimTalk(ctx, order("01012345678", "01012340001"))
+	w.SetBalance(106.5)
+	_, err := client.SendAlimTalk(ctx, order("01012340008"))
+	check("an AlimTalk", err, 100)
+	w.pass(time.Minute)
+	check("that may have arrived is not refunded", nil, 100)
+	_, err = client.SendAlimTalk(ctx, order("01012345678", "01012340001"))
 	check("two AlimTalk", err, 87)
 	w.pass(time.Minute)
 	check("a failed one is refunded", nil, 93.5)
@@ -723,8 +727,12 @@ func TestFaults(t *testing.T) {
 					if _, err := w.Client().Remain(t.Context()); err != nil {
 						t.Errorf("another endpoint: %v", err)
 					}
-					if got := class(send(ctx, w.Client())); got != c.seen {
+					err := send(ctx, w.Client())
+					if got := class(err); got != c.seen {
 						t.Errorf("the caller sees %q, want %q", got, c.seen)
+					}
+					if reset := strings.HasPrefix(string(kind), "reset"); reset != errors.Is(err, syscall.ECONNRESET) {
+						t.Errorf("the error is %v", err)
 					}
 					if got := len(w.Messages()) == 1; got != c.accepted {
 						t.Errorf("the phone rang: %t, want %t", got, c.accepted)
@@ -871,6 +879,49 @@ func TestControls(t *testing.T) {
 	}
 }
 
+// Pages of the Kakao history have 50 rows whatever is asked for, or as many as are asked for; those of the SMS history do
+// as they are told, unless a fault has it otherwise.
+func TestPageSizes(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		path, size string
+		honour     bool
+		fault      aligotest.FaultKind
+		want       int
+	}{
+		{"/akv10/history/list/", "limit=500", false, "", 50},
+		{"/akv10/history/list/", "limit=500", true, "", 60},
+		{"/akv10/history/list/", "limit=500", true, aligotest.FaultLimitIgnored, 50},
+		{"/akv10/history/list/", "limit=10", true, "", 50},
+		{"/akv10/history/list/", "limit=", true, "", 50},
+		{"/list/", "page_size=500", false, "", 60},
+		{"/list/", "page_size=", false, "", 30},
+		{"/list/", "page_size=500", false, aligotest.FaultLimitIgnored, 30},
+	} {
+		w := newWorld(t, func(o *aligotest.ServerOptions) { o.HonourLimit = c.honour })
+		for range 60 {
+			if _, err := w.Client().SendSMS(t.Context(), sms("01012345678")); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := w.Client().SendAlimTalk(t.Context(), order("01012345678")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if c.fault != "" {
+			if err := w.SetFault(aligotest.Fault{Kind: c.fault}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		answer, err := w.post(t.Context(), c.path, c.size)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := strings.Count(answer, `"mid"`); n != c.want {
+			t.Errorf("%s %s: %d rows, want %d", c.path, c.size, n, c.want)
+		}
+	}
+}
+
 // Subscribers hear each message once, may use the stand-in, and hear nothing any more once they have cancelled.
 func TestSubscribe(t *testing.T) {
 	t.Parallel()
@@ -909,6 +960,14 @@ func TestMemoryIsBounded(t *testing.T) {
 	}
 	if !strings.Contains(last, `"result_code":"1"`) {
 		t.Fatalf("the last answer is %s", last)
+	}
+	form := url.Values{"key": {aligotest.APIKey}, "user_id": {aligotest.UserID}, "page_size": {"500"}}
+	req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/list/", strings.NewReader(form.Encode()))
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	w := httptest.NewRecorder()
+	standin.ServeHTTP(w, req)
+	if n := strings.Count(w.Body.String(), `"mid"`); n != 50 {
+		t.Errorf("%d calls of two recipients each are in the history, want 50", n)
 	}
 	if n := len(standin.Messages()); n < 100 || n > 125 {
 		t.Errorf("%d messages are kept, want about 100", n)
