@@ -4,7 +4,7 @@
 // tells whether a message went out.
 //
 // Everything is checked before a byte is sent, every failure is an [*Error] with a [Class], and no call is ever repeated
-// by the package once the vendor may have seen it. Numbers, texts and credentials have types that print masked, and they
+// by the package once the vendor may have accepted it. What holds numbers, texts or credentials does not print, and they
 // appear in no error.
 //
 // The vendor's pages: https://smartsms.aligo.in/admin/api/spec.html (SMS) and
