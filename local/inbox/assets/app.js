@@ -1,0 +1,211 @@
+// The page's frame: navigation, routing and the live connection. Each view is a module with a function that gives
+// { title, node, refresh }; refresh is called when something has changed on the server.
+import { announce, h, put } from "./dom.js";
+import { icon } from "./icons.js";
+import { choose, language, t } from "./i18n.js";
+import { compose } from "./compose.js";
+import { docs } from "./docs.js";
+import { events } from "./events.js";
+import { faults } from "./faults.js";
+import { message } from "./message.js";
+import { messages } from "./messages.js";
+import { overview } from "./overview.js";
+import { phones } from "./phones.js";
+
+const places = [
+  ["inbox", "/"],
+  ["messages", "/messages"],
+  ["compose", "/compose"],
+  ["events", "/events"],
+  ["faults", "/faults"],
+  ["overview", "/overview"],
+  ["docs", "/docs"],
+];
+
+const routes = [
+  [/^\/$/, phones, "inbox"],
+  [/^\/phones\/(\d+)$/, phones, "inbox"],
+  [/^\/messages$/, messages, "messages"],
+  [/^\/messages\/([^/]+)$/, message, "messages"],
+  [/^\/compose$/, compose, "compose"],
+  [/^\/events$/, events, "events"],
+  [/^\/faults$/, faults, "faults"],
+  [/^\/overview$/, overview, "overview"],
+  [/^\/docs$/, docs, "docs"],
+];
+
+const main = h("main", { id: "main", tabindex: "-1" });
+const live = h("span", { class: "live", "data-state": "connecting" });
+const links = new Map();
+const themes = ["auto", "light", "dark"];
+const themeButton = h("button", { type: "button", class: "quiet", onclick: nextTheme });
+
+function theme() {
+  return document.documentElement.dataset.theme ?? "auto";
+}
+
+function nextTheme() {
+  const next = themes[(themes.indexOf(theme()) + 1) % themes.length];
+  if (next === "auto") {
+    delete document.documentElement.dataset.theme;
+    localStorage.removeItem("theme");
+  } else {
+    document.documentElement.dataset.theme = next;
+    localStorage.setItem("theme", next);
+  }
+  drawTheme();
+}
+
+function drawTheme() {
+  put(themeButton, icon({ auto: "auto", light: "sun", dark: "moon" }[theme()]), h("span", { class: "unseen" }, t("theme", { theme: t(`theme.${theme()}`) })));
+  themeButton.title = t("theme", { theme: t(`theme.${theme()}`) });
+}
+
+function frame() {
+  const list = h("ul", {});
+  for (const [name, path] of places) {
+    const link = h("a", { href: path }, icon(name), h("span", {}, t(`nav.${name}`)));
+    links.set(name, link);
+    list.append(h("li", {}, link));
+  }
+  const other = language === "ko" ? "en" : "ko";
+  drawTheme();
+  put(
+    document.getElementById("app"),
+    h("a", { class: "skip", href: "#main", onclick: () => main.focus() }, t("nav.skip")),
+    h("header", { class: "frame" },
+      h("a", { class: "brand", href: "/" }, h("span", { class: "mark", "aria-hidden": "true" }, icon("messages")), h("span", {}, "sms-api"), h("span", { class: "local" }, t("nav.local"))),
+      h("nav", { "aria-label": t("nav.label") }, list),
+      h("div", { class: "tools" },
+        live,
+        h("button", { type: "button", class: "quiet", lang: other, onclick: () => choose(other) }, other === "ko" ? "한국어" : "English"),
+        themeButton),
+    ),
+    main,
+  );
+}
+
+let current = null;
+let shown = "";
+let controller = new AbortController();
+
+// go opens a path. With replace it takes the place of the present one in the browser's history.
+export function go(path, { replace = false } = {}) {
+  if (path !== location.pathname + location.search + location.hash) {
+    history[replace ? "replaceState" : "pushState"]({}, "", path);
+  }
+  return open(true);
+}
+
+async function open(moved) {
+  const path = location.pathname;
+  shown = path + location.search;
+  const [pattern, show, place] = routes.find(([p]) => p.test(path)) ?? [/^/, nothing, ""];
+  for (const [name, link] of links) {
+    if (name === place) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  const parameters = [...(pattern.exec(path) ?? [])].slice(1).map(decodeURIComponent);
+  const same = current?.show === show && current.view.move;
+  if (same) {
+    await guarded(() => current.view.move(parameters, new URLSearchParams(location.search)));
+    document.title = `${current.view.title()} · sms-api`;
+    return;
+  }
+  controller.abort();
+  controller = new AbortController();
+  const view = show({ parameters, query: new URLSearchParams(location.search), go, signal: controller.signal });
+  current = { show, view };
+  put(main, view.node);
+  document.title = `${view.title()} · sms-api`;
+  if (moved) {
+    main.focus({ preventScroll: true });
+    scrollTo(0, 0);
+    announce(view.title());
+  }
+  await refresh();
+}
+
+function nothing() {
+  return {
+    title: () => t("none.title"),
+    node: h("div", { class: "empty" }, h("h1", {}, t("none.title")), h("p", {}, t("none.text")), h("p", {}, h("a", { href: "/" }, t("none.back")))),
+  };
+}
+
+// guarded runs what may be overtaken by the next view.
+async function guarded(work) {
+  try {
+    await work();
+  } catch (error) {
+    if (error.name !== "AbortError") console.error(error);
+  }
+}
+
+let refreshing = false;
+let again = false;
+
+// refresh lets the view read again what it shows, once at a time.
+async function refresh() {
+  if (refreshing) {
+    again = true;
+    return;
+  }
+  refreshing = true;
+  do {
+    again = false;
+    const { view } = current;
+    await guarded(async () => view.refresh?.());
+    if (current?.view === view) document.title = `${view.title()} · sms-api`;
+  } while (again);
+  refreshing = false;
+}
+
+let source = null;
+
+// A page that nobody sees does not listen: browsers allow few connections to one server.
+function connect() {
+  source?.close();
+  source = null;
+  if (document.hidden) return;
+  source = new EventSource("/inbox/stream");
+  source.addEventListener("open", () => state("live"));
+  source.addEventListener("error", () => state("lost"));
+  source.addEventListener("change", refresh);
+}
+
+function state(name) {
+  live.dataset.state = name;
+  put(live, h("span", { class: "dot", "aria-hidden": "true" }), t(`live.${name}`));
+}
+
+addEventListener("click", (event) => {
+  const link = event.target.closest?.("a[href]");
+  if (!link || event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+  // Links in drawings have no href and target of the same kind.
+  const url = new URL(link.getAttribute("href"), location.href);
+  if (link.hasAttribute("target") || url.origin !== location.origin || link.hasAttribute("download") || !routes.some(([p]) => p.test(url.pathname))) return;
+  if (url.pathname === location.pathname && url.search === location.search && url.hash) return;
+  event.preventDefault();
+  go(url.pathname + url.search + url.hash);
+});
+
+addEventListener("keydown", (event) => {
+  if (event.key !== "/" || event.metaKey || event.ctrlKey || event.altKey || event.target.closest?.("input, textarea, select")) return;
+  const search = main.querySelector("input[type=search]");
+  if (!search) return;
+  event.preventDefault();
+  search.focus();
+  search.select();
+});
+
+// Steps within a view change the fragment only.
+addEventListener("popstate", () => {
+  if (shown !== location.pathname + location.search) open(true);
+});
+document.addEventListener("visibilitychange", connect);
+
+state("connecting");
+frame();
+connect();
+open(false);

@@ -1,0 +1,315 @@
+// Writing a message, as a call of the API or as an event on the bus.
+import { announce, h, put, unique } from "./dom.js";
+import { icon } from "./icons.js";
+import { t } from "./i18n.js";
+import { cp949, local, number, phone, rfc3339 } from "./format.js";
+import { call, get, Problem } from "./api.js";
+import { copyButton, failure, status, testNumbers } from "./parts.js";
+import { bubble } from "./bubble.js";
+import { awsLine, curlLine } from "./lines.js";
+
+// What fills placeholders until somebody writes something else.
+const samples = { 고객명: "홍길동", 주문번호: "A-17", 송장번호: "6890123456", 인증번호: "482913", 예약일시: "12월 1일 오후 3시", 장소: "마실상점 성수점" };
+const nameVariable = "고객명";
+
+const placeholders = (text) => [...new Set([...text.matchAll(/#\{([^{}]+)\}/g)].map((m) => m[1]))];
+const filled = (text, values) => text.replace(/#\{([^{}]+)\}/g, (whole, name) => values[name] || whole);
+
+export function compose({ query: q, signal }) {
+  let system = null;
+  let templates = [];
+  let result = null;
+  const recipients = [];
+
+  const field = (label, control, { hint, pointer, wide } = {}) => {
+    const id = unique("field");
+    control.id = id;
+    if (pointer !== undefined) control.dataset.pointer = pointer;
+    const note = hint ? h("p", { class: "hint", id: `${id}-hint` }, hint) : null;
+    if (note) control.setAttribute("aria-describedby", note.id);
+    return h("div", { class: wide ? "field wide" : "field" }, h("label", { for: id }, label), control, note);
+  };
+  const text = (properties) => h("input", { type: "text", autocomplete: "off", spellcheck: "false", ...properties });
+  const select = (options, value) => {
+    const control = h("select", {}, options.map(([v, label]) => h("option", { value: v }, label)));
+    control.value = value;
+    return control;
+  };
+  const choice = (name, options, value, changed) => h("div", { class: "choices", role: "radiogroup", "aria-label": t(`compose.${name}`) }, options.map((v) => {
+    const id = unique("choice");
+    return h("span", {}, h("input", { type: "radio", id, name, value: v, checked: v === value, onchange: changed }), h("label", { for: id }, t(`compose.${name}.${v}`)));
+  }));
+  const picked = (name) => form.elements[name].value;
+
+  const template = select([], "");
+  const smsText = h("textarea", { rows: 4 });
+  smsText.value = t("compose.sms.sample");
+  const smsTitle = text({ maxlength: 44 });
+  const count = h("p", { class: "hint", "aria-live": "polite" });
+  const list = h("div", { class: "recipients" });
+  const fallbackOn = h("input", { type: "checkbox", checked: true });
+  const fallbackText = h("textarea", { rows: 3 });
+  const fallbackTitle = text({ maxlength: 44 });
+  const fallbackAfter = text({ placeholder: "5m" });
+  const onUnknown = select([["", t("compose.unknown.default")], ["none", t("compose.unknown.none")], ["sms", t("compose.unknown.sms")]], "");
+  const sendAt = h("input", { type: "datetime-local", step: "1" });
+  const expiresAt = h("input", { type: "datetime-local", step: "1" });
+  const reference = text({ maxlength: 128, placeholder: "order-17" });
+  const key = text({ maxlength: 255 });
+  const source = text({ value: "shop" });
+
+  const alimTalkPart = h("div", { class: "part" });
+  const smsPart = h("div", { class: "part" });
+  const fallbackPart = h("details", { class: "fold" });
+  const eventPart = h("div", { class: "part" });
+  const preview = h("div", { class: "preview-box" });
+  const line = h("pre", { class: "line", tabindex: "0" });
+  const outcome = h("div", { class: "result" });
+  const send = h("button", { type: "submit", class: "primary" });
+
+  const form = h("form", { class: "compose", novalidate: true, onsubmit: submit, oninput: () => draw() },
+    h("div", { class: "part two" },
+      h("fieldset", {}, h("legend", {}, t("compose.as")), choice("as", ["api", "event"], "api", () => draw())),
+      h("fieldset", {}, h("legend", {}, t("compose.channel")), choice("channel", ["alimtalk", "sms"], "alimtalk", () => shape()))),
+    eventPart, alimTalkPart, smsPart,
+    h("fieldset", { class: "part" }, h("legend", {}, t("compose.recipients")), list,
+      h("button", { type: "button", class: "quiet", onclick: () => { addRecipient(""); draw(); } }, icon("plus"), t("compose.recipient.add"))),
+    fallbackPart,
+    h("details", { class: "fold" }, h("summary", {}, t("compose.more")),
+      h("div", { class: "two" },
+        h("div", { class: "field" }, field(t("compose.sendAt"), sendAt, { pointer: "/sendAt" }), h("div", { class: "quick" }, [[1, "1m"], [10, "10m"], [60, "1h"]].map(([minutes, name]) =>
+          h("button", { type: "button", class: "quiet", onclick: () => later(minutes) }, t(`compose.in.${name}`))))),
+        field(t("compose.expiresAt"), expiresAt, { hint: t("compose.expiresAt.hint"), pointer: "/expiresAt" }),
+        field(t("compose.reference"), reference, { hint: t("compose.reference.hint"), pointer: "/reference" }),
+        h("div", { class: "field" }, field(t("compose.key"), key, { hint: t("compose.key.hint"), pointer: "/idempotencyKey" }),
+          h("div", { class: "quick" }, h("button", { type: "button", class: "quiet", onclick: () => { key.value = crypto.randomUUID(); draw(); } }, t("compose.key.make")))))),
+    h("div", { class: "send" }, send));
+
+  const node = h("div", { class: "page wide" },
+    h("header", { class: "page-head" }, h("h1", {}, t("nav.compose"))),
+    h("div", { class: "compose-columns" }, form,
+      h("div", { class: "beside" },
+        outcome,
+        h("section", { class: "box", "aria-labelledby": "preview-title" }, h("h2", { id: "preview-title" }, t("compose.preview")), preview),
+        h("section", { class: "box", "aria-labelledby": "line-title" }, h("div", { class: "box-head" }, h("h2", { id: "line-title" }, t("compose.line")), copyButton(() => line.textContent)), line))));
+
+  put(alimTalkPart, field(t("compose.template"), template, { pointer: "/template" }));
+  put(smsPart, field(t("compose.text"), smsText, { pointer: "/text", hint: t("compose.text.hint") }), count, field(t("compose.title"), smsTitle, { pointer: "/title", hint: t("compose.title.hint") }));
+  put(eventPart, field(t("compose.source"), source, { hint: t("compose.source.hint") }));
+  put(fallbackPart, h("summary", {}, t("compose.fallback")),
+    h("p", { class: "check" }, fallbackOn, h("label", { for: fallbackOn.id = unique("field") }, t("compose.fallback.enabled"))),
+    h("div", { class: "two" },
+      field(t("compose.fallback.text"), fallbackText, { hint: t("compose.fallback.text.hint"), pointer: "/fallback/text", wide: true }),
+      field(t("compose.title"), fallbackTitle, { pointer: "/fallback/title" }),
+      field(t("compose.fallback.after"), fallbackAfter, { hint: t("compose.fallback.after.hint"), pointer: "/fallback/after" }),
+      field(t("compose.unknown"), onUnknown, { pointer: "/fallback/onUnknown" })));
+  template.addEventListener("change", () => shape());
+  smsText.addEventListener("input", () => shape());
+  addRecipient(q.get("to") ?? "01012345678");
+  shape();
+
+  // wanted are the placeholders that each recipient has to fill.
+  function wanted() {
+    if (picked("channel") === "sms") return placeholders(smsText.value);
+    const chosen = templates.find((x) => x.code === template.value);
+    return [...new Set([...(chosen?.variables ?? []), ...placeholders(fallbackText.value)])];
+  }
+
+  function later(minutes) {
+    sendAt.value = local(new Date(now() + minutes * 60_000));
+    draw();
+  }
+
+  // now is the time of the system, which may run faster than the browser's.
+  function now() {
+    return system ? Date.parse(system.now) + (Date.now() - system.read) * system.speed : Date.now();
+  }
+
+  function addRecipient(digits) {
+    const r = { to: h("input", { type: "tel", autocomplete: "off", value: phone(digits) }), name: text({ value: samples[nameVariable] }), variables: new Map(), node: null };
+    const test = select([["", t("compose.test.none")], ...testNumbers.map((n) => [n, `…${n} ${t(`test.${n}.short`)}`])], testNumbers.includes(digits.slice(-4)) ? digits.slice(-4) : "");
+    test.addEventListener("change", () => {
+      const plain = r.to.value.replace(/\D/g, "");
+      const start = /^01\d{5,}/.test(plain) ? plain.slice(0, -4) : "0101234";
+      r.to.value = phone(start + (test.value || "5678"));
+      draw();
+    });
+    r.to.addEventListener("input", () => {
+      const ending = r.to.value.replace(/\D/g, "").slice(-4);
+      test.value = testNumbers.includes(ending) ? ending : "";
+    });
+    r.fields = h("div", { class: "two" });
+    r.remove = h("button", { type: "button", class: "quiet remove", "aria-label": t("compose.recipient.remove"), onclick: () => { recipients.splice(recipients.indexOf(r), 1); r.node.remove(); shape(); } }, icon("cross"));
+    r.top = h("div", { class: "two" }, field(t("compose.to"), r.to), field(t("compose.test"), test));
+    r.node = h("div", { class: "recipient" }, r.top, r.fields, r.remove);
+    recipients.push(r);
+    list.append(r.node);
+    shape();
+    return r;
+  }
+
+  // shape brings the form's fields in line with what has been chosen.
+  function shape() {
+    const sms = picked("channel") === "sms";
+    alimTalkPart.hidden = sms;
+    smsPart.hidden = !sms;
+    fallbackPart.hidden = sms;
+    const names = wanted();
+    recipients.forEach((r, i) => {
+      r.to.dataset.pointer = `/recipients/${i}/to`;
+      r.remove.hidden = recipients.length === 1;
+      for (const name of names) {
+        if (name !== nameVariable && !r.variables.has(name)) r.variables.set(name, text({ value: samples[name] ?? name }));
+      }
+      const shown = [];
+      if (names.includes(nameVariable)) shown.push(field(`${t("compose.name")} #{${nameVariable}}`, r.name, { pointer: `/recipients/${i}/name` }));
+      for (const name of names) if (name !== nameVariable) shown.push(field(`#{${name}}`, r.variables.get(name), { pointer: `/recipients/${i}/variables/${name}` }));
+      put(r.fields, shown);
+    });
+    draw();
+  }
+
+  // request is the body that the form stands for.
+  function request() {
+    const sms = picked("channel") === "sms";
+    const names = wanted();
+    const body = sms ? { channel: "sms", text: smsText.value } : { template: template.value };
+    if (sms && smsTitle.value) body.title = smsTitle.value;
+    body.recipients = recipients.map((r) => {
+      const recipient = { to: r.to.value.trim() };
+      if (names.includes(nameVariable) && r.name.value) recipient.name = r.name.value;
+      const variables = names.filter((name) => name !== nameVariable).map((name) => [name, r.variables.get(name).value]);
+      if (variables.length) recipient.variables = Object.fromEntries(variables);
+      return recipient;
+    });
+    if (!sms) {
+      const fallback = {};
+      if (!fallbackOn.checked) fallback.enabled = false;
+      if (fallbackText.value) fallback.text = fallbackText.value;
+      if (fallbackTitle.value) fallback.title = fallbackTitle.value;
+      if (fallbackAfter.value) fallback.after = fallbackAfter.value.trim();
+      if (onUnknown.value) fallback.onUnknown = onUnknown.value;
+      if (Object.keys(fallback).length) body.fallback = fallback;
+    }
+    if (sendAt.value) body.sendAt = rfc3339(sendAt.value);
+    if (expiresAt.value) body.expiresAt = rfc3339(expiresAt.value);
+    if (reference.value) body.reference = reference.value;
+    return body;
+  }
+
+  function draw() {
+    const event = picked("as") === "event";
+    const body = request();
+    eventPart.hidden = !event;
+    put(send, icon("compose"), t(body.sendAt ? "compose.schedule" : event ? "compose.put" : "compose.send"));
+    if (event) line.textContent = system ? awsLine(system, source.value, key.value ? { ...body, idempotencyKey: key.value } : body) : "";
+    else line.textContent = curlLine(location.origin, body, key.value);
+    const bytes = cp949(smsText.value);
+    put(count, t(bytes > 90 ? "compose.bytes.lms" : "compose.bytes.sms", { n: number(bytes) }));
+    drawPreview(body);
+  }
+
+  function drawPreview(body) {
+    const first = body.recipients[0] ?? {};
+    const values = { ...(first.name ? { [nameVariable]: first.name } : {}), ...first.variables };
+    const chosen = templates.find((x) => x.code === body.template);
+    if (body.channel === "sms") {
+      put(preview, bubble({ channel: "sms", from: system?.sender ?? "", text: filled(body.text, values), title: body.title }));
+    } else if (chosen) {
+      put(preview, bubble({
+        channel: "alimtalk", from: system?.channelName ?? "", text: filled(chosen.text, values), emphasisTitle: chosen.title ? filled(chosen.title, values) : "",
+        buttons: (chosen.buttons ?? []).map((b) => ({ name: filled(b.name, values), linkMo: b.urls?.[0] && filled(b.urls[0], values), linkPc: b.urls?.[1] && filled(b.urls[1], values) })),
+      }));
+    } else {
+      put(preview, h("p", { class: "muted" }, t("compose.preview.none")));
+    }
+  }
+
+  async function submit(event) {
+    event.preventDefault();
+    send.disabled = true;
+    for (const marked of form.querySelectorAll("[aria-invalid]")) marked.removeAttribute("aria-invalid");
+    try {
+      if (picked("as") === "event") await putEvent();
+      else await post();
+    } catch (error) {
+      result = null;
+      put(outcome, error instanceof Problem && error.errors.length ? problems(error) : failure(error));
+      outcome.querySelector("a, [role=alert]")?.focus();
+    }
+    send.disabled = false;
+    outcome.scrollIntoView({ block: "nearest" });
+  }
+
+  async function post() {
+    const answer = await call("POST", "/v1/messages", { body: request(), headers: key.value ? { "Idempotency-Key": key.value } : {} });
+    result = { id: answer.json.id, replayed: answer.status === 200, code: answer.status };
+    announce(t("compose.accepted"));
+    await refresh();
+  }
+
+  async function putEvent() {
+    const newest = (await get("/inbox/messages?limit=1")).items[0]?.number ?? 0;
+    const detail = { ...request(), idempotencyKey: key.value || crypto.randomUUID() };
+    const answer = await call("POST", "/inbox/events", { body: { source: source.value, detailType: system.detailType, detail } });
+    result = { event: answer.json.id, key: detail.idempotencyKey, caller: `event:${source.value}`, after: newest };
+    announce(t("compose.event.put"));
+    await refresh();
+  }
+
+  function problems(problem) {
+    return h("div", { class: "failure", role: "alert", tabindex: "-1" }, icon("cross"),
+      h("div", {}, h("strong", {}, problem.title || problem.message), problem.errors.length ? h("ul", {}, problem.errors.map((e) => {
+        const control = [...form.querySelectorAll("[data-pointer]")].find((c) => c.dataset.pointer === e.pointer);
+        control?.setAttribute("aria-invalid", "true");
+        const say = [h("code", {}, e.pointer || "/"), ` ${e.detail}`];
+        return h("li", {}, control ? h("button", { type: "button", class: "link", onclick: () => { control.closest("details")?.setAttribute("open", ""); control.focus(); } }, say) : say);
+      })) : h("p", {}, problem.message)));
+  }
+
+  // follow finds what has become of an event: a message, or a rejection.
+  async function follow() {
+    const events = await get("/inbox/events?limit=50", signal);
+    const rejection = events.items.find((e) => e.detailType === "MessageRejected" && e.detail?.idempotencyKey === result.key);
+    if (rejection) {
+      result.rejection = rejection.detail;
+      return;
+    }
+    const started = await get("/inbox/messages?limit=20", signal);
+    result.id = started.items.filter((m) => m.number > result.after && m.caller === result.caller).at(-1)?.id;
+  }
+
+  async function drawResult() {
+    if (!result) return;
+    if (result.event && !result.id && !result.rejection) await follow();
+    if (result.rejection) {
+      put(outcome, problems(new Problem(result.rejection.status, result.rejection)), h("p", { class: "muted" }, t("compose.event.rejected")));
+      return;
+    }
+    if (!result.id) {
+      put(outcome, h("div", { class: "box" }, h("p", {}, h("strong", {}, t("compose.event.put"))), h("p", { class: "muted" }, t("compose.event.waiting"))));
+      return;
+    }
+    const m = await get(`/inbox/messages/${result.id}`, signal);
+    put(outcome, h("div", { class: "box accepted" },
+      h("div", { class: "box-head" }, h("strong", {}, result.replayed ? t("compose.replayed") : t("compose.accepted")), status(m.status)),
+      h("p", {}, h("code", {}, m.id)),
+      h("p", { class: "quick" }, h("a", { class: "button", href: `/messages/${m.id}` }, t("compose.open")), m.deliveries.map((d) => d.to).filter((to, i, all) => all.indexOf(to) === i).slice(0, 3).map((to) => h("a", { class: "button", href: `/phones/${to}` }, icon("phone"), phone(to))))));
+  }
+
+  async function refresh() {
+    try {
+      if (!system) {
+        system = { ...(await get("/inbox/system", signal)), read: Date.now() };
+        templates = (await get("/v1/templates", signal)).templates;
+        put(template, templates.map((x) => h("option", { value: x.code }, `${x.code} · ${x.name}`)));
+        shape();
+      }
+      await drawResult();
+    } catch (error) {
+      if (error.name !== "AbortError") put(outcome, failure(error));
+    }
+  }
+
+  return { title: () => t("nav.compose"), node, refresh };
+}

@@ -1,0 +1,41 @@
+// The events on the system's bus.
+import { h, keyed, put } from "./dom.js";
+import { t } from "./i18n.js";
+import { clock, moment } from "./format.js";
+import { get, query } from "./api.js";
+import { empty, failure, jsonBlock, pager, status } from "./parts.js";
+
+export function events({ query: q, signal }) {
+  const before = q.get("before") ?? "";
+  const list = h("ol", { class: "log" });
+  const state = h("div", {});
+  const pages = h("div", {});
+  const node = h("div", { class: "page" },
+    h("header", { class: "page-head" }, h("div", {}, h("h1", {}, t("nav.events")), h("p", { class: "muted" }, t("events.text")))), state, list, pages);
+
+  function row(e) {
+    const rejected = e.detailType === "MessageRejected";
+    const about = e.detail?.reference ?? e.detail?.id ?? e.detail?.idempotencyKey ?? e.id;
+    return h("li", {},
+      h("span", { class: "event", "data-type": e.detailType }, e.detailType),
+      h("span", { class: "muted" }, e.source),
+      h("span", { class: "about" }, e.message ? h("a", { href: `/messages/${e.message}` }, about) : about, " ", e.message ? status(e.detail.status) : null),
+      h("time", { datetime: e.time, title: moment(e.time) }, clock(e.time)),
+      jsonBlock(t("events.detail"), e.detail),
+      rejected ? h("ul", { class: "plain" }, (e.detail.errors ?? [{ pointer: "", detail: e.detail.detail ?? e.detail.title }]).map((x) => h("li", { class: "error" }, x.pointer ? h("code", {}, x.pointer) : null, ` ${x.detail}`))) : null);
+  }
+
+  async function refresh() {
+    try {
+      const found = await get(`/inbox/events${query({ before })}`, signal);
+      keyed(list, found.items, (e) => e.number, row);
+      list.hidden = !found.items.length;
+      put(state, found.items.length ? null : empty(t("events.none"), t("events.none.text")));
+      put(pages, found.total ? pager("/events", { before }, found) : null);
+    } catch (error) {
+      if (error.name !== "AbortError") put(state, failure(error));
+    }
+  }
+
+  return { title: () => t("nav.events"), node, refresh };
+}

@@ -1,0 +1,64 @@
+// How things are written.
+import { language, t } from "./i18n.js";
+
+const time = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+const dayTime = new Intl.DateTimeFormat(language, { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+const full = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "medium", hourCycle: "h23" });
+const integer = new Intl.NumberFormat(language);
+const decimal = new Intl.NumberFormat(language, { maximumFractionDigits: 1 });
+const dollars = new Intl.NumberFormat(language, { style: "currency", currency: "USD", currencyDisplay: "narrowSymbol", maximumSignificantDigits: 3 });
+const share = new Intl.NumberFormat(language, { style: "percent", maximumFractionDigits: 1 });
+
+export const number = (n) => integer.format(n);
+export const percent = (part, of) => (of > 0 ? share.format(part / of) : "–");
+export const won = (n) => t("format.won", { amount: decimal.format(n) });
+export const usd = (n) => (n === 0 ? "$0" : dollars.format(n));
+
+// clock is a time, short if it is of today.
+export function clock(text) {
+  const at = new Date(text);
+  return at.toDateString() === new Date().toDateString() ? time.format(at) : dayTime.format(at);
+}
+
+export const moment = (text) => full.format(new Date(text));
+
+// span is a number of milliseconds for people.
+export function span(ms) {
+  const seconds = ms / 1000;
+  if (ms < 1000) return t("format.ms", { n: Math.max(0, Math.round(ms)) });
+  if (seconds < 60) return t("format.s", { n: decimal.format(seconds) });
+  if (seconds < 3600) return t("format.m", { m: Math.floor(seconds / 60), s: Math.floor(seconds % 60) });
+  return t("format.h", { h: Math.floor(seconds / 3600), m: Math.floor((seconds % 3600) / 60) });
+}
+
+export const between = (from, to) => span(new Date(to) - new Date(from));
+
+// phone writes a Korean number with its hyphens.
+export function phone(digits) {
+  const match =
+    /^(01\d)(\d{3,4})(\d{4})$/.exec(digits) ?? /^(050\d)(\d{3,4})(\d{4})$/.exec(digits) ??
+    /^(02)(\d{3,4})(\d{4})$/.exec(digits) ?? /^(0\d\d)(\d{3,4})(\d{4})$/.exec(digits) ?? /^(1\d{3})(\d{4})$/.exec(digits);
+  return match ? match.slice(1).join("-") : digits;
+}
+
+// local is a time as <input type="datetime-local"> has it.
+export function local(date) {
+  const pad = (n) => String(n).padStart(2, "0");
+  return `${date.getFullYear()}-${pad(date.getMonth() + 1)}-${pad(date.getDate())}T${pad(date.getHours())}:${pad(date.getMinutes())}:${pad(date.getSeconds())}`;
+}
+
+// rfc3339 is what a datetime-local says, with the browser's time zone.
+export function rfc3339(value) {
+  const date = new Date(value);
+  const offset = -date.getTimezoneOffset();
+  const pad = (n) => String(Math.abs(n)).padStart(2, "0");
+  const zone = offset === 0 ? "Z" : `${offset < 0 ? "-" : "+"}${pad(Math.trunc(offset / 60))}:${pad(offset % 60)}`;
+  return local(date) + zone;
+}
+
+// cp949 is how many bytes carriers count for a text, as long as they can show all of it.
+export function cp949(text) {
+  let n = 0;
+  for (const character of text) n += character.codePointAt(0) < 0x80 ? 1 : 2;
+  return n;
+}

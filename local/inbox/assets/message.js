@@ -1,0 +1,192 @@
+// One message: what became of it, and the way it took.
+import { announce, h, put } from "./dom.js";
+import { icon } from "./icons.js";
+import { has, t } from "./i18n.js";
+import { between, clock, moment, number, span } from "./format.js";
+import { call, get, Problem } from "./api.js";
+import { channel, copyButton, empty, failure, jsonBlock, status } from "./parts.js";
+import { delivery } from "./bubble.js";
+import { graph, legend } from "./graph.js";
+
+let machine = null;
+
+export function message({ parameters: [id], signal }) {
+  const note = h("div", {});
+  const body = h("div", { class: "detail" });
+  const node = h("div", { class: "page wide" }, note, body);
+  let title = t("message.title");
+  let drawn = "";
+  let last = "";
+
+  async function refresh() {
+    let m;
+    try {
+      machine ??= await get("/inbox/machine", signal);
+      m = await get(`/inbox/messages/${encodeURIComponent(id)}`, signal);
+    } catch (error) {
+      if (error.name === "AbortError") return;
+      if (error instanceof Problem && error.status === 404) put(body, empty(t("message.none"), t("message.none.text"), h("p", {}, h("a", { href: "/messages" }, t("nav.messages")))));
+      else put(note, failure(error));
+      return;
+    }
+    const data = JSON.stringify(m);
+    if (data === drawn) return;
+    drawn = data;
+    title = m.reference || m.template || t("message.title");
+    // What is open stays open.
+    const opened = new Set([...body.querySelectorAll("details[open]")].map((d) => d.dataset.name));
+    const focused = body.contains(document.activeElement) ? document.activeElement.id : "";
+    draw(m);
+    for (const details of body.querySelectorAll("details")) if (opened.has(details.dataset.name)) details.open = true;
+    if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+    if (last && last !== m.status) announce(`${title}: ${t(`status.${m.status}`)}`);
+    last = m.status;
+  }
+
+  async function cancel(event) {
+    event.currentTarget.disabled = true;
+    try {
+      await call("DELETE", `/inbox/messages/${encodeURIComponent(id)}`);
+      put(note);
+      announce(t("message.cancelled"));
+    } catch (error) {
+      put(note, failure(error));
+    }
+    await refresh();
+    event.target.disabled = false;
+  }
+
+  function draw(m) {
+    put(body,
+      h("header", { class: "page-head" },
+        h("div", { class: "grow" },
+          h("p", { class: "crumb" }, h("a", { href: "/messages" }, t("nav.messages"))),
+          h("h1", {}, title),
+          h("p", { class: "idline" }, h("code", {}, m.id), copyButton(() => m.id))),
+        h("div", { class: "actions" }, status(m.status),
+          m.cancellable ? h("button", { type: "button", id: "cancel", class: "danger", onclick: cancel }, t("message.cancel")) : null)),
+      m.parked ? parked(m.parked) : null,
+      facts(m),
+      h("div", { class: "columns" },
+        h("section", { class: "box", "aria-labelledby": "recipients-title" }, h("h2", { id: "recipients-title" }, t("message.recipients", { n: m.recipients.length })), recipients(m)),
+        h("section", { class: "box", "aria-labelledby": "received-title" }, h("h2", { id: "received-title" }, t("message.received")), received(m))),
+      h("section", { class: "box", "aria-labelledby": "graph-title" }, h("div", { class: "box-head" }, h("h2", { id: "graph-title" }, t("message.graph")), legend()), graph(machine, m.way)),
+      h("section", { class: "box", "aria-labelledby": "way-title" },
+        h("div", { class: "box-head" }, h("h2", { id: "way-title" }, t("message.way")), h("p", { class: "muted" }, t("message.transitions", { n: m.way.transitions }), m.way.stopped ? ` · ${between(m.way.started, m.way.stopped)}` : "")),
+        timeline(m)),
+      h("section", { class: "box", "aria-labelledby": "calls-title" }, h("h2", { id: "calls-title" }, t("message.calls", { n: m.calls.length })), calls(m)));
+  }
+
+  return { title: () => title, node, refresh };
+}
+
+function parked(p) {
+  return h("div", { class: "failure warn", role: "status" }, icon("pause"),
+    h("div", {}, h("strong", {}, `${t("status.parked")}: ${has(`parked.${p.cause}`) ? t(`parked.${p.cause}`) : p.cause}`), h("p", {}, p.reason), h("p", { class: "muted" }, t("parked.wait", { wait: span((p.wait ?? 0) * 1000) }))));
+}
+
+function facts(m) {
+  const fact = (name, value) => (value ? h("div", {}, h("dt", {}, t(`message.${name}`)), h("dd", {}, value)) : null);
+  const at = (time) => (time ? h("time", { datetime: time }, moment(time)) : null);
+  const fallback = !m.fallback.enabled ? t("message.fallback.off")
+    : [t("message.fallback.on"), m.fallback.ownText ? t("message.fallback.text") : "", t("message.fallback.after", { after: m.fallback.after }), m.fallback.onUnknown === "sms" ? t("message.fallback.unknown") : ""].filter(Boolean).join(" · ");
+  return h("dl", { class: "facts" },
+    fact("channel", channel(m.channel)), fact("template", m.template), fact("reference", m.reference), fact("caller", m.caller),
+    fact("created", at(m.createdAt)), fact("sendAt", at(m.sendAt)), fact("settled", at(m.settledAt)), fact("expires", at(m.expiresAt)),
+    m.channel === "alimtalk" ? fact("fallback", fallback) : null);
+}
+
+const shownRecipients = 50;
+
+function recipients(m) {
+  const rows = (list) => list.map((r) => h("tr", {},
+    h("th", { scope: "row", class: "number" }, r.to),
+    h("td", {}, status(r.status)),
+    h("td", {}, r.channel ? channel(r.channel) : "–"),
+    h("td", {}, r.reason || r.code ? [r.reason ?? "", r.code ? h("code", { class: "sub" }, r.code) : null] : "–"),
+    h("td", {}, r.at ? h("time", { datetime: r.at, title: moment(r.at) }, clock(r.at)) : "–")));
+  const body = h("tbody", {}, rows(m.recipients.slice(0, shownRecipients)));
+  const left = m.recipients.length - shownRecipients;
+  const more = left > 0 ? h("button", { type: "button", class: "quiet", onclick: () => { body.append(...rows(m.recipients.slice(shownRecipients))); more.remove(); } }, t("message.recipients.more", { n: left })) : null;
+  return h("div", { class: "scroll" }, h("table", {}, h("thead", {}, h("tr", {}, ["number", "status", "channel", "reason", "at"].map((name) => h("th", { scope: "col" }, t(`message.recipient.${name}`))))), body), more);
+}
+
+function received(m) {
+  if (!m.deliveries.length) return h("p", { class: "muted" }, t("message.received.none"));
+  return h("div", { class: "received" }, m.deliveries.map((d) => delivery(d, { toPhone: true })));
+}
+
+function timeline(m) {
+  const { way } = m;
+  return h("ol", { class: "timeline" },
+    h("li", { class: "edge-of-time" }, h("span", { class: "point" }), h("div", {}, h("span", { class: "muted" }, t("way.started")), " ", h("time", { datetime: way.started }, moment(way.started)), data(`input`, t("way.message"), way.input))),
+    way.visits.map((v, i) => visit(v, i, way, m.calls.filter((c) => c.visit === i))),
+    way.stopped
+      ? h("li", { class: "edge-of-time", "data-ended": way.error ? "failed" : "succeeded" }, h("span", { class: "point" }), h("div", {}, h("strong", {}, way.status), " ", h("time", { datetime: way.stopped }, clock(way.stopped)), way.error || way.cause ? h("p", { class: "error" }, [way.error, way.cause].filter(Boolean).join(": ")) : null))
+      : h("li", { class: "edge-of-time", "data-ended": "running" }, h("span", { class: "point" }), h("div", { class: "muted" }, t("way.running"))),
+    way.truncated ? h("li", { class: "muted" }, t("way.truncated")) : null);
+}
+
+function data(name, label, value) {
+  const block = jsonBlock(label, value);
+  if (block) block.dataset.name = name;
+  return block;
+}
+
+function visit(v, i, way, made) {
+  const took = v.exited ? between(v.entered, v.exited) : "";
+  const tries = v.attempts ?? [];
+  return h("li", { id: `visit-${i}`, tabindex: "-1", "data-ended": v.ended },
+    h("span", { class: "point" }),
+    h("div", { class: "visit" },
+      h("div", { class: "visit-head" },
+        h("h3", {}, v.state),
+        h("span", { class: "ended" }, t(`ended.${v.ended}`)),
+        h("span", { class: "when", title: moment(v.entered) }, `+${between(way.started, v.entered)}`),
+        took ? h("span", { class: "took" }, v.type === "Wait" ? t("way.waited", { span: took }) : took) : null),
+      v.error && tries.length === 0 ? h("p", { class: "error" }, [v.error, v.cause].filter(Boolean).join(": ")) : null,
+      tries.length ? h("ul", { class: "attempts" }, tries.map((a, n) => attempt(a, n, tries))) : null,
+      made.length ? h("ul", { class: "made" }, made.map((c) => h("li", {}, callLine(c)))) : null,
+      h("div", { class: "datas" }, data(`in-${i}`, t("way.input"), v.input),
+        tries.map((a, n) => data(`call-${i}-${n}`, tries.length > 1 ? `${t("way.parameters")} ${n + 1}` : t("way.parameters"), a.parameters)),
+        data(`out-${i}`, t("way.output"), v.output))));
+}
+
+function attempt(a, n, all) {
+  const pause = n > 0 && all[n - 1].stopped ? new Date(a.scheduled) - new Date(all[n - 1].stopped) : 0;
+  return h("li", { "data-ended": a.ended },
+    pause >= 1 ? h("p", { class: "muted" }, t("way.retry", { span: span(pause) })) : null,
+    h("p", {}, all.length > 1 ? `${t("way.attempt", { n: n + 1 })} · ` : "", h("code", {}, a.resource), a.stopped ? ` · ${between(a.scheduled, a.stopped)}` : ` · ${t("ended.running")}`),
+    a.error ? h("p", { class: "error" }, h("strong", {}, a.error), a.cause ? ` ${causeOf(a.cause)}` : "") : null);
+}
+
+// causeOf is the message inside what Lambda reports as a cause.
+function causeOf(cause) {
+  try {
+    return JSON.parse(cause).errorMessage ?? cause;
+  } catch {
+    return cause;
+  }
+}
+
+function callLine(c) {
+  return [icon("next"), h("code", {}, c.endpoint), c.fault ? h("span", { class: "test" }, has(`fault.${c.fault}`) ? t(`fault.${c.fault}`) : c.fault) : null,
+    c.code !== undefined ? h("span", { class: "muted" }, t("calls.code", { code: c.code })) : h("span", { class: "muted" }, t("calls.nocode")),
+    c.mid ? h("span", { class: "muted" }, `mid ${c.mid}`) : null];
+}
+
+function calls(m) {
+  if (!m.calls.length) return h("p", { class: "muted" }, t("calls.none"));
+  const uncertain = m.calls.some((c) => !c.certain);
+  return h("div", { class: "scroll" },
+    h("table", {},
+      h("thead", {}, h("tr", {}, ["at", "endpoint", "state", "recipients", "answer", "mid"].map((name) => h("th", { scope: "col" }, t(`calls.${name}`))))),
+      h("tbody", {}, m.calls.map((c) => h("tr", {},
+        h("td", {}, h("time", { datetime: c.at, title: moment(c.at) }, clock(c.at))),
+        h("th", { scope: "row" }, h("code", {}, c.endpoint), c.certain ? null : h("span", { title: t("calls.uncertain") }, " *")),
+        h("td", {}, c.visit < 0 ? "–" : h("a", { href: `#visit-${c.visit}` }, m.way.visits[c.visit].state)),
+        h("td", {}, c.recipients ? number(c.recipients) : "–"),
+        h("td", {}, c.code ?? t("calls.nocode"), c.fault ? h("span", { class: "sub" }, has(`fault.${c.fault}`) ? t(`fault.${c.fault}`) : c.fault) : null, c.accepted ? h("span", { class: "sub" }, t("calls.accepted")) : null),
+        h("td", {}, c.mid ?? "–"))))),
+    uncertain ? h("p", { class: "muted" }, `* ${t("calls.uncertain")}`) : null);
+}

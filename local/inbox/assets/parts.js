@@ -1,0 +1,99 @@
+// Parts that several views use.
+import { announce, h, put } from "./dom.js";
+import { icon } from "./icons.js";
+import { has, t } from "./i18n.js";
+import { phone } from "./format.js";
+import { query } from "./api.js";
+
+const statusIcons = {
+  scheduled: "clock", sending: "dots", pending: "dots", parked: "pause", delivered: "check", partial: "split", failed: "cross", expired: "clock",
+  cancelled: "cross", unknown: "question",
+};
+
+// status is a message's or a recipient's status as a pill.
+export function status(name) {
+  return h("span", { class: "status", "data-status": name }, icon(statusIcons[name] ?? "question"), has(`status.${name}`) ? t(`status.${name}`) : name);
+}
+
+// channel is a channel or a type of message as a chip.
+export function channel(name) {
+  const key = { AT: "alimtalk", alimtalk: "alimtalk", sms: "sms" }[name] ?? name;
+  return h("span", { class: "channel", "data-channel": key === "alimtalk" ? "alimtalk" : "sms" }, has(`channel.${key}`) ? t(`channel.${key}`) : key);
+}
+
+// testNumber is what a number's last four digits make happen, or null.
+export function testNumber(number) {
+  const ending = number.slice(-4);
+  return testNumbers.includes(ending) ? ending : null;
+}
+
+export const testNumbers = ["0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008"];
+
+// searchBox is a field for searching that calls changed when somebody has stopped typing.
+export function searchBox(label, value, changed) {
+  let timer;
+  const input = h("input", {
+    type: "search", "aria-label": label, placeholder: label, value, autocomplete: "off", spellcheck: "false", enterkeyhint: "search",
+    oninput: () => {
+      clearTimeout(timer);
+      timer = setTimeout(() => changed(input.value.trim()), 200);
+    },
+  });
+  return h("div", { class: "search" }, icon("search"), input, h("kbd", { "aria-hidden": "true" }, "/"));
+}
+
+// pager says how many there are and leads to older ones and back to the newest. Both are addresses, so that a page of a
+// list can be kept.
+export function pager(path, values, list) {
+  const next = list.next ? query({ ...values, before: list.next }) : null;
+  return h("div", { class: "pager" },
+    h("span", {}, t("pager.total", { n: list.total })),
+    values.before ? h("a", { href: path + query({ ...values, before: "" }) }, t("pager.newest")) : null,
+    next ? h("a", { href: path + next, rel: "next" }, t("pager.older")) : null);
+}
+
+// copyButton copies a text that it asks for when it is pressed.
+export function copyButton(text, label = t("copy")) {
+  const word = h("span", {}, label);
+  return h("button", {
+    type: "button", class: "copy",
+    onclick: async () => {
+      try {
+        await navigator.clipboard.writeText(text());
+        put(word, t("copied"));
+        announce(t("copied"));
+      } catch {
+        put(word, t("copy.failed"));
+      }
+      setTimeout(() => put(word, label), 2000);
+    },
+  }, icon("copy"), word);
+}
+
+// jsonBlock is data that opens on demand.
+export function jsonBlock(label, data) {
+  if (data === undefined || data === null) return null;
+  const pre = h("pre", { tabindex: "0" });
+  const details = h("details", { class: "data" }, h("summary", {}, label), pre);
+  // Large data are written only when somebody wants to see them.
+  details.addEventListener("toggle", () => {
+    if (details.open && !pre.firstChild) pre.append(JSON.stringify(data, null, 2));
+  });
+  return details;
+}
+
+// failure says what went wrong.
+export function failure(error) {
+  return h("div", { class: "failure", role: "alert" }, icon("cross"), h("div", {}, error.title ? h("strong", {}, error.title) : null, h("p", {}, error.message)));
+}
+
+// numberOf is a number with what it is known for.
+export function numberOf(digits) {
+  const ending = testNumber(digits);
+  return [h("span", { class: "number" }, phone(digits)), ending ? h("span", { class: "test" }, t(`test.${ending}.short`)) : null];
+}
+
+// empty is what a list says that has nothing.
+export function empty(title, text, ...more) {
+  return h("div", { class: "empty" }, h("h2", {}, title), h("p", {}, text), ...more);
+}
