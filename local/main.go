@@ -39,9 +39,9 @@ func main() {
 }
 
 type flags struct {
-	listen, aws, aligo string
-	speed              float64
-	process, verbose   bool
+	listen, aws, aligo, stack string
+	speed                     float64
+	process, verbose          bool
 }
 
 func parse(args []string, out io.Writer) (flags, error) {
@@ -51,6 +51,7 @@ func parse(args []string, out io.Writer) (flags, error) {
 	set.StringVar(&f.listen, "listen", "127.0.0.1:8080", "address of the HTTP API and the inbox page")
 	set.StringVar(&f.aws, "aws", "127.0.0.1:4566", "address of the AWS-compatible endpoint")
 	set.StringVar(&f.aligo, "aligo", "127.0.0.1:8081", "address of the Aligo stand-in")
+	set.StringVar(&f.stack, "stack", defaultStack, "file of the Pulumi stack whose routes are honoured")
 	set.Float64Var(&f.speed, "speed", 1, "how many times faster time runs in the state machine")
 	set.BoolVar(&f.process, "process", false, "compile the functions and run each as a process of its own, as Lambda does")
 	set.BoolVar(&f.verbose, "v", false, "log what every function does")
@@ -97,6 +98,10 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	}
 	apiURL, awsURL, aligoURL := url(front), url(cloud), url(vendor)
 
+	routes, err := readRoutes(f.stack)
+	if err != nil {
+		return err
+	}
 	clock := clock.Real(f.speed)
 	standin := aligotest.New(aligotest.Options{Now: clock.Now})
 	traffic := &inbox.Traffic{}
@@ -115,6 +120,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		Aligo:     standin,
 		AWSURL:    awsURL,
 		AligoURL:  aligoURL,
+		Routes:    routes,
 		EgressIPs: []string{"127.0.0.1"},
 		Identify:  developer,
 		Log:       log,

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -159,9 +160,21 @@ func TestWhatCannotStartSaysWhy(t *testing.T) {
 		"unknown argument":                  {"hello"},
 		"flag provided but not defined":     {"-colour"},
 		"do not go together":                {"-process", "-speed", "2"},
+		"read the routes":                   {"-listen", "127.0.0.1:0", "-aws", "127.0.0.1:0", "-aligo", "127.0.0.1:0", "-stack", "nowhere.yaml"},
 	} {
 		if err := run(t.Context(), args, io.Discard); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%q: got %v, want an error that says %q", args, err, says)
 		}
 	}
+}
+
+func TestTheExamplesRouteTurnsAnOrderIntoAMessage(t *testing.T) {
+	t.Parallel()
+	printed, _ := start(t, "-speed", "200", "-stack", "../"+defaultStack)
+	at := func(name string) string {
+		return regexp.MustCompile(name + `\s+(http://\S+)`).FindStringSubmatch(printed)[1]
+	}
+	do(t, fmt.Sprintf(`curl %s -H 'X-Amz-Target: AWSEvents.PutEvents' -d '{"Entries":[{"EventBusName":"sms-api","Source":"com.example.shop","DetailType":"OrderPaid",`+
+		`"Detail":"{\"order\":{\"id\":\"A-20\"},\"customer\":{\"name\":\"홍길동\",\"phone\":\"010-1234-5678\"}}"}]}'`, at("AWS-compatible endpoint")))
+	waitFor(t, at("Aligo stand-in")+"/_standin/messages", "A-20")
 }

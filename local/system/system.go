@@ -6,6 +6,7 @@ package system
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -21,6 +22,7 @@ import (
 	"sms-api/internal/execution"
 	"sms-api/internal/intake"
 	"sms-api/internal/parameters"
+	"sms-api/internal/route"
 	"sms-api/internal/settings"
 	"sms-api/internal/settle"
 	"sms-api/local/awsapi"
@@ -41,6 +43,8 @@ type Options struct {
 	AWSURL, AligoURL string
 	// HTTP is the functions' client; nil means each SDK's own.
 	HTTP *http.Client
+	// Routes map other services' events to messages.
+	Routes []route.Route
 	// EgressIPs are the addresses that a parked message asks to register.
 	EgressIPs []string
 	// Run replaces how a function runs: nil, or nil from it, means in this process. Such a function must have the same
@@ -131,24 +135,33 @@ func New(o Options) (*System, error) {
 	function("settle", sendTimeout, (&settle.Handler{Executions: executions, Bus: events, EventBusName: BusName, Log: o.Log}).Handle)
 
 	s := &System{API: api.Handler(), AWS: endpoint, Aligo: o.Aligo, StateMachineARN: machine, Definition: definition, Executions: executions}
-	if err := s.rule(bus, "message-requested", `{"detail-type":["MessageRequested"]}`, "events"); err != nil {
+	if err := s.rule(bus, "message-requested", `{"detail-type":["MessageRequested"]}`, "events", eventbus.Input{}); err != nil {
 		return nil, err
+	}
+	for _, r := range o.Routes {
+		if err := errors.Join(r.Check()...); err != nil {
+			return nil, fmt.Errorf("route %s: %w", r.Name, err)
+		}
+		input := eventbus.Input{Transformer: &eventbus.Transformer{PathsMap: r.Paths(), Template: r.Template()}}
+		if err := s.rule(bus, "route-"+r.Name, string(r.Pattern), "events", input); err != nil {
+			return nil, err
+		}
 	}
 	ended := fmt.Sprintf(`{"source":["aws.states"],"detail-type":[%q],"detail":{"stateMachineArn":[%q],"status":["FAILED","TIMED_OUT","ABORTED"]}}`,
 		statemachine.DetailTypeStatusChange, machine)
-	if err := s.rule(endpoint.Bus(eventbus.Default), "execution-ended", ended, "settle"); err != nil {
+	if err := s.rule(endpoint.Bus(eventbus.Default), "execution-ended", ended, "settle", eventbus.Input{}); err != nil {
 		return nil, err
 	}
 	return s, nil
 }
 
 // rule makes a rule that calls a function.
-func (s *System) rule(bus *eventbus.Bus, name, pattern, function string) error {
+func (s *System) rule(bus *eventbus.Bus, name, pattern, function string, input eventbus.Input) error {
 	if _, err := bus.PutRule(eventbus.Rule{Name: name, Pattern: pattern}); err != nil {
 		return fmt.Errorf("rule %s: %w", name, err)
 	}
 	err := bus.PutTargets(name, eventbus.Target{
-		ID: function, ARN: awsapi.FunctionARN(function),
+		ID: function, ARN: awsapi.FunctionARN(function), Input: input,
 		// As Lambda tries a function again that EventBridge has called.
 		Retry: &eventbus.Retry{Attempts: 2, Age: 6 * time.Hour},
 		Deliver: func(ctx context.Context, event json.RawMessage) error {
