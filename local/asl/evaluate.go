@@ -112,9 +112,12 @@ func (ev *evaluation) appendTemplate(out []byte, t *template) ([]byte, *failure)
 }
 
 func (ev *evaluation) appendExpression(out []byte, e *expression) ([]byte, *failure) {
-	if e.shortcut != noShortcut {
-		if v := ev.whole(e); v != nil {
+	if v := ev.whole(e); v != nil {
+		if len(e.path) == 0 {
 			return append(out, v.text...), nil
+		}
+		if out, ok := appendMember(out, v.text, e.path); ok {
+			return out, nil
 		}
 	}
 	result, fail := ev.value(e)
@@ -184,14 +187,14 @@ func (ev *evaluation) bindAll(e *expression) error {
 		if e.uses&part.use == 0 || part.value == nil {
 			continue
 		}
-		tree, err := part.value.decode()
+		tree, err := part.value.part(e.members[part.use])
 		if err != nil {
 			return err
 		}
 		ev.states[part.name] = tree
 	}
 	if e.uses&useContext != 0 {
-		context, err := fr.context(e.uses&useExecutionInput != 0)
+		context, err := fr.context(e)
 		if err != nil {
 			return err
 		}
@@ -223,7 +226,7 @@ const timeLayout = "2006-01-02T15:04:05.000Z"
 // context is $states.context.
 //
 // https://docs.aws.amazon.com/step-functions/latest/dg/input-output-contextobject.html
-func (fr *frame) context(withInput bool) (map[string]any, error) {
+func (fr *frame) context(e *expression) (map[string]any, error) {
 	r := fr.line.run
 	execution := map[string]any{
 		"Id":           r.execution.ARN,
@@ -235,8 +238,8 @@ func (fr *frame) context(withInput bool) (map[string]any, error) {
 	if !r.redriven.IsZero() {
 		execution["RedriveTime"] = r.redriven.UTC().Format(timeLayout)
 	}
-	if withInput {
-		tree, err := fr.line.executionInput.decode()
+	if e.uses&useExecutionInput != 0 {
+		tree, err := fr.line.executionInput.part(e.members[useExecutionInput])
 		if err != nil {
 			return nil, err
 		}

@@ -1,6 +1,7 @@
 package asl
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"unicode"
@@ -36,9 +37,13 @@ type expression struct {
 	uses      uses
 	variables []string // names used, without $
 	shortcut  shortcut
+	path      []string // members to follow from what shortcut stands for
+	// members are the only ones that the expression looks at in a part of $states, for every part of which that is known.
+	members map[uses][]string
 }
 
-// shortcut marks the expressions that are nothing but one whole value; its JSON is taken over as it is.
+// shortcut marks the expressions that are nothing but one value, or a path of members from it; its JSON is taken over
+// without decoding it.
 type shortcut uint8
 
 const (
@@ -89,7 +94,8 @@ func compileExpression(n *node, source, location string, allowed uses, r *refusa
 	for _, name := range topLevelNames(tokens) {
 		r.add(n.path, "reference to %q at the top level: there is no context item; the input is $states.input", name)
 	}
-	e.shortcut = shortcutOf(tokens)
+	e.shortcut, e.path = shortcutOf(tokens)
+	e.members = membersOf(tokens)
 	return e
 }
 
@@ -118,12 +124,7 @@ func unfaithful(tokens []token) []string {
 
 // statesUse tells what follows $states: rest is the tokens after it.
 func statesUse(n *node, rest []token, allowed uses, r *refusals) uses {
-	step := func(i int) string {
-		if i+1 < len(rest) && rest[i].is(".") && (rest[i+1].kind == nameToken || rest[i+1].kind == stringToken) {
-			return rest[i+1].text
-		}
-		return ""
-	}
+	step := func(i int) string { return stepOf(rest, i) }
 	var used uses
 	switch name := step(0); name {
 	case "input":
@@ -150,34 +151,95 @@ func statesUse(n *node, rest []token, allowed uses, r *refusals) uses {
 	return used
 }
 
-func shortcutOf(tokens []token) shortcut {
+func shortcutOf(tokens []token) (shortcut, []string) {
 	var words []string
 	for i, t := range tokens {
 		if i%2 == 1 {
 			if !t.is(".") {
-				return noShortcut
+				return noShortcut, nil
 			}
 			continue
 		}
 		if (i == 0) != (t.kind == variableToken) || i > 0 && t.kind != nameToken {
-			return noShortcut
+			return noShortcut, nil
 		}
 		words = append(words, t.text)
 	}
-	switch strings.Join(words, ".") {
-	case "states.input":
-		return wholeInput
-	case "states.result":
-		return wholeResult
-	case "states.errorOutput":
-		return wholeErrorOutput
-	case "states.context.Execution.Input":
-		return wholeExecutionInput
-	}
 	if len(words) == 1 && words[0] != "states" && words[0] != "" && words[0] != "$" {
-		return wholeVariable
+		return wholeVariable, nil
 	}
-	return noShortcut
+	for _, root := range []struct {
+		shortcut shortcut
+		words    []string
+	}{
+		{wholeInput, []string{"states", "input"}},
+		{wholeResult, []string{"states", "result"}},
+		{wholeErrorOutput, []string{"states", "errorOutput"}},
+		{wholeExecutionInput, []string{"states", "context", "Execution", "Input"}},
+	} {
+		if n := len(root.words); len(words) >= n && slices.Equal(words[:n], root.words) {
+			return root.shortcut, words[n:]
+		}
+	}
+	return noShortcut, nil
+}
+
+// membersOf finds the parts of $states that an expression never looks at as a whole, and their members that it looks at.
+func membersOf(tokens []token) map[uses][]string {
+	members, whole := map[uses][]string{}, uses(0)
+	for i, t := range tokens {
+		if t.is("@") || t.is("|") || t.is("%") && !t.infix {
+			// From a member these lead back to what it is in.
+			return nil
+		}
+		if t.kind != variableToken || t.text != "states" {
+			continue
+		}
+		part, rest := partOf(tokens[i+1:])
+		if part == 0 {
+			continue
+		}
+		name := stepOf(rest, 0)
+		if name == "" || rest[1].kind != nameToken || len(rest) > 2 && rest[2].is("(") {
+			whole |= part
+			continue
+		}
+		if !slices.Contains(members[part], name) {
+			members[part] = append(members[part], name)
+		}
+	}
+	maps.DeleteFunc(members, func(part uses, _ []string) bool { return part&whole != 0 })
+	return members
+}
+
+// partOf tells which parts with JSON of their own a path from $states leads to, and what follows there.
+func partOf(rest []token) (part uses, after []token) {
+	switch stepOf(rest, 0) {
+	case "input":
+		return useInput, rest[2:]
+	case "result":
+		return useResult, rest[2:]
+	case "errorOutput":
+		return useErrorOutput, rest[2:]
+	case "context":
+		scope, field := stepOf(rest, 2), stepOf(rest, 4)
+		switch {
+		case scope == "Execution" && field == "Input":
+			return useExecutionInput, rest[6:]
+		case scope == "", scope == "Execution" && field == "":
+			return useExecutionInput, nil
+		}
+		return 0, nil
+	}
+	return useInput | useResult | useErrorOutput | useExecutionInput, nil
+}
+
+// stepOf is the member that the tokens from i on step to by its name, empty if they do something else.
+func stepOf(tokens []token, i int) string {
+	if i+1 < len(tokens) && tokens[i].is(".") && (tokens[i+1].kind == nameToken || tokens[i+1].kind == stringToken) {
+		return tokens[i+1].text
+	}
+	return ""
 }
 
 // token is a lexical element of JSONata; only as much as the checks above need.

@@ -43,6 +43,18 @@ func (v *value) decode() (any, error) {
 	return tree, nil
 }
 
+// part is the value as decode has it, or at least those members of it that are named; nil names all.
+func (v *value) part(members []string) (any, error) {
+	if members == nil || v.decoded {
+		return v.decode()
+	}
+	object, ok := rawObject(v.text, members)
+	if !ok {
+		return v.decode()
+	}
+	return newValue(object).decode()
+}
+
 // forget drops the decoded form, for states that may wait for days.
 func (v *value) forget() {
 	if v != nil {
