@@ -65,7 +65,7 @@ export function compose({ query: q, signal }) {
   const preview = h("div", { class: "preview-box" });
   const line = h("pre", { class: "line", tabindex: "0" });
   const outcome = h("div", { class: "result" });
-  const send = h("button", { type: "submit", class: "primary" });
+  const send = h("button", { type: "submit", class: "primary", disabled: true });
 
   const form = h("form", { class: "compose", novalidate: true, onsubmit: submit, oninput: () => draw() },
     h("div", { class: "part two" },
@@ -304,6 +304,7 @@ export function compose({ query: q, signal }) {
         templates = (await get("/v1/templates", signal)).templates;
         put(template, templates.map((x) => h("option", { value: x.code }, `${x.code} · ${x.name}`)));
         shape();
+        send.disabled = false;
       }
       await drawResult();
     } catch (error) {
