@@ -36,7 +36,8 @@ import (
 // changed, its NAT gateway replaced, destroyed. What was made is read with AWS's SDK and not from Pulumi's outputs.
 //
 // It needs the pulumi command, its aws plugin and an AWS emulator: AWS_ENDPOINT_URL with AWS_REGION, AWS_ACCESS_KEY_ID and
-// AWS_SECRET_ACCESS_KEY. It refuses to run without the first, because it would be a real account.
+// AWS_SECRET_ACCESS_KEY. It fails without the first, because that would be a real account. It takes 5 to 10 minutes, of
+// which three are the provider's waiting for a queue to be gone: go test -tags e2e -timeout 30m -run TestDeployment ./pulumi
 func TestDeployment(t *testing.T) {
 	s := newStack(t)
 	s.set(map[string]string{
@@ -64,21 +65,30 @@ func TestDeployment(t *testing.T) {
 	t.Run("nothing has drifted", func(t *testing.T) { s.pulumi("refresh", "--yes", "--skip-preview", "--expect-no-changes") })
 	t.Run("one value, one resource", func(t *testing.T) {
 		s.set(map[string]string{"functions:balance": `{"memory":512}`})
-		same(t, "changes", s.changes(), map[string]string{"sms-api-" + s.name + "-balance": "update"})
+		if steps, want := s.steps(), (step{"update", "aws:lambda/function:Function sms-api-" + s.name + "-balance"}); len(steps) != 1 || steps[0] != want {
+			t.Errorf("steps: %v", steps)
+		}
 		s.pulumi("up", "--yes", "--skip-preview")
 		same(t, "memory", aws.ToInt32(s.function(t, balance).Configuration.MemorySize), 512)
 	})
 	t.Run("a new definition is a new version behind the same alias", func(t *testing.T) { s.checkVersions(t) })
 	t.Run("a new NAT gateway has the old address", func(t *testing.T) {
-		before := s.natGateway(t)
-		s.pulumi("up", "--yes", "--skip-preview", "--replace", s.urn("aws:ec2/natGateway:NatGateway", "nat"))
-		if after := s.natGateway(t); after == before {
-			t.Errorf("%s was not replaced", before)
+		steps := s.steps("--replace", s.urn("aws:ec2/natGateway:NatGateway", "nat"))
+		if !slices.Contains(steps, step{"replace", s.nat()}) || slices.ContainsFunc(steps, isAddress) {
+			t.Errorf("a replacement is more than that: %v", steps)
+		}
+		before := s.natGateways(t)
+		s.letGo(t, address)
+		s.pulumi("up", "--yes", "--skip-preview")
+		after := s.natGateways(t)
+		if len(before) != 1 || len(after) != 1 || aws.ToString(before[0].NatGatewayId) == aws.ToString(after[0].NatGatewayId) {
+			t.Errorf("NAT gateways before and after: %v %v", before, after)
 		}
 		same(t, "address", s.address(t), address)
 		s.checkWayOut(t, address)
 	})
-	t.Run("a VPC that is there", func(t *testing.T) { s.checkOtherStacks(t) })
+	t.Run("other stacks", func(t *testing.T) { s.checkOtherStacks(t) })
+	t.Run("another way out has the old address", func(t *testing.T) { s.checkInstance(t, address) })
 	t.Run("only the address outlives the stack", func(t *testing.T) {
 		if out, err := s.try("destroy", "--yes", "--skip-preview", "--target", s.urn("aws:ec2/eip:Eip", "egress"), "--target-dependents"); err == nil || !strings.Contains(out, "protected") {
 			t.Fatalf("the address can be destroyed: %v\n%s", err, out)
@@ -91,9 +101,10 @@ func TestDeployment(t *testing.T) {
 		s.pulumi("state", "unprotect", "--yes", s.urn("aws:ec2/eip:Eip", "egress"))
 		s.pulumi("destroy", "--yes", "--skip-preview")
 		same(t, "address", s.address(t), address)
-		s.set(map[string]string{"network:eipAllocationId": aws.ToString(address.AllocationId)})
-		if changes := s.changes(); changes["sms-api-"+s.name+"-nat"] != "create" || changes["sms-api-"+s.name+"-egress"] != "" {
-			t.Errorf("with an address brought in: %v", changes)
+		s.set(map[string]string{"network:egress": egressNATGateway, "network:eipAllocationId": aws.ToString(address.AllocationId)})
+		steps := s.steps()
+		if !slices.Contains(steps, step{"create", s.nat()}) || slices.ContainsFunc(steps, isAddress) {
+			t.Errorf("with an address brought in: %v", steps)
 		}
 		if _, err := s.ec2().ReleaseAddress(t.Context(), &ec2.ReleaseAddressInput{AllocationId: address.AllocationId}); err != nil {
 			t.Error(err)
@@ -194,23 +205,32 @@ func (s *stack) pulumi(args ...string) string {
 	return out
 }
 
-// changes are the operations that a deployment would make, by the resources' names.
-func (s *stack) changes() map[string]string {
+// step is one operation of a deployment that is to come.
+type step struct{ op, resource string }
+
+// steps are the operations that a deployment would make, in their order, with the resources' types and names.
+func (s *stack) steps(args ...string) []step {
 	s.t.Helper()
 	var preview struct {
 		Steps []struct{ Op, URN string }
 	}
-	if err := json.Unmarshal([]byte(s.pulumi("preview", "--json")), &preview); err != nil {
+	if err := json.Unmarshal([]byte(s.pulumi(append([]string{"preview", "--json"}, args...)...)), &preview); err != nil {
 		s.t.Fatal(err)
 	}
-	changes := map[string]string{}
-	for _, step := range preview.Steps {
-		if step.Op != "same" {
-			changes[step.URN[strings.LastIndex(step.URN, "::")+2:]] = step.Op
+	var steps []step
+	for _, one := range preview.Steps {
+		if one.Op != "same" {
+			// urn:pulumi:STACK::PROJECT::PARENT$TYPE::NAME
+			parts := strings.Split(one.URN, "::")
+			steps = append(steps, step{one.Op, parts[2][strings.LastIndex(parts[2], "$")+1:] + " " + parts[3]})
 		}
 	}
-	return changes
+	return steps
 }
+
+func isAddress(one step) bool { return strings.HasPrefix(one.resource, "aws:ec2/eip:Eip ") }
+
+func (s *stack) nat() string { return "aws:ec2/natGateway:NatGateway sms-api-" + s.name + "-nat" }
 
 // urn finds a resource in the engine's state.
 func (s *stack) urn(kind, part string) string {
@@ -250,23 +270,18 @@ func (s *stack) address(t *testing.T) ec2types.Address {
 	return ec2types.Address{AllocationId: address.AllocationId, PublicIp: address.PublicIp}
 }
 
-func (s *stack) natGateway(t *testing.T) string {
+// natGateways are the stack's NAT gateways that work.
+func (s *stack) natGateways(t *testing.T) []ec2types.NatGateway {
 	t.Helper()
-	return aws.ToString(s.nat(t, "").NatGatewayId)
-}
-
-// nat is the NAT gateway with this id, or the stack's only one.
-func (s *stack) nat(t *testing.T, id string) ec2types.NatGateway {
-	t.Helper()
-	in := &ec2.DescribeNatGatewaysInput{Filter: append(s.mine(), ec2types.Filter{Name: aws.String("state"), Values: []string{"available"}})}
-	if id != "" {
-		in.NatGatewayIds = []string{id}
+	found, err := s.ec2().DescribeNatGateways(t.Context(), &ec2.DescribeNatGatewaysInput{})
+	if err != nil {
+		t.Fatal(err)
 	}
-	found, err := s.ec2().DescribeNatGateways(t.Context(), in)
-	if err != nil || len(found.NatGateways) != 1 {
-		t.Fatalf("NAT gateways: %v %v", found, err)
-	}
-	return found.NatGateways[0]
+	return slices.DeleteFunc(found.NatGateways, func(nat ec2types.NatGateway) bool {
+		return nat.State != ec2types.NatGatewayStateAvailable || !slices.ContainsFunc(nat.Tags, func(tag ec2types.Tag) bool {
+			return aws.ToString(tag.Key) == "Stack" && aws.ToString(tag.Value) == s.name
+		})
+	})
 }
 
 // route is where a subnet leads 0.0.0.0/0.
@@ -297,7 +312,11 @@ func (s *stack) checkWayOut(t *testing.T, address ec2types.Address) {
 	}
 	same(t, "private subnets", len(subnets), 2)
 	for subnet := range subnets {
-		nat := s.nat(t, aws.ToString(s.route(t, subnet).NatGatewayId))
+		nats := s.natGateways(t)
+		if len(nats) != 1 || aws.ToString(nats[0].NatGatewayId) != aws.ToString(s.route(t, subnet).NatGatewayId) {
+			t.Fatalf("%s does not lead to the only NAT gateway: %v", subnet, nats)
+		}
+		nat := nats[0]
 		same(t, "address", []*string{nat.NatGatewayAddresses[0].AllocationId, nat.NatGatewayAddresses[0].PublicIp}, []*string{address.AllocationId, address.PublicIp})
 		if gateway := aws.ToString(s.route(t, aws.ToString(nat.SubnetId)).GatewayId); !strings.HasPrefix(gateway, "igw-") {
 			t.Errorf("the NAT gateway's subnet leads to %q", gateway)
@@ -317,6 +336,45 @@ func (s *stack) checkWayOut(t *testing.T, address ec2types.Address) {
 			}
 		}
 	}
+}
+
+// letGo takes the NAT gateway down, so that something else can have its address.
+func (s *stack) letGo(t *testing.T, address ec2types.Address) {
+	t.Helper()
+	s.pulumi("destroy", "--yes", "--skip-preview", "--target", s.urn("aws:ec2/natGateway:NatGateway", "nat"), "--target-dependents")
+	found, err := s.ec2().DescribeAddresses(t.Context(), &ec2.DescribeAddressesInput{AllocationIds: []string{aws.ToString(address.AllocationId)}})
+	if err != nil || len(found.Addresses) != 1 {
+		t.Fatalf("address: %v %v", found, err)
+	}
+	if found.Addresses[0].AssociationId == nil {
+		return
+	}
+	// At AWS the deleted gateway has let go of it; moto 5.2 forgets to.
+	if _, err := s.ec2().DisassociateAddress(t.Context(), &ec2.DisassociateAddressInput{AssociationId: found.Addresses[0].AssociationId}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// checkInstance goes from the NAT gateway to a NAT instance as the README says: the old one lets go of the address first.
+func (s *stack) checkInstance(t *testing.T, address ec2types.Address) {
+	s.letGo(t, address)
+	s.set(map[string]string{"network:egress": egressNATInstance, "network:analyse": "false"})
+	s.pulumi("up", "--yes", "--skip-preview")
+	same(t, "NAT gateways", len(s.natGateways(t)), 0)
+	found, err := s.ec2().DescribeAddresses(t.Context(), &ec2.DescribeAddressesInput{AllocationIds: []string{*address.AllocationId}})
+	if err != nil || len(found.Addresses) != 1 || found.Addresses[0].InstanceId == nil {
+		t.Fatalf("address: %v %v", found, err)
+	}
+	instances, err := s.ec2().DescribeInstances(t.Context(), &ec2.DescribeInstancesInput{InstanceIds: []string{*found.Addresses[0].InstanceId}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	instance := instances.Reservations[0].Instances[0]
+	same(t, "the instance forwards", instance.SourceDestCheck, false)
+	for _, subnet := range s.function(t, sms).Configuration.VpcConfig.SubnetIds {
+		same(t, "way of "+subnet, s.route(t, subnet).NetworkInterfaceId, instance.NetworkInterfaces[0].NetworkInterfaceId)
+	}
+	s.pulumi("preview", "--expect-no-changes", "--diff")
 }
 
 func (s *stack) function(t *testing.T, kind string) *lambda.GetFunctionOutput {
@@ -434,6 +492,15 @@ func (s *stack) checkEvents(t *testing.T) {
 		t.Errorf("who may put events: %s", policy)
 	}
 	queue := s.deadLetters(t)
+	takes := map[string][]string{
+		"requested":        {`{"detail-type":["MessageRequested"]}`, ""},
+		"route-order-paid": {`{"detail-type":["OrderPaid"],"source":["com.example.shop"]}`, ""},
+		"stopped": {
+			`{"detail":{"stateMachineArn":["` + aws.ToString(s.stateMachine(t).StateMachineArn) + `"],"status":["FAILED","TIMED_OUT","ABORTED"]},` +
+				`"detail-type":["Step Functions Execution Status Change"],"source":["aws.states"]}`, "",
+		},
+		"balance": {"", "rate(1 hour)"},
+	}
 	seen := map[string]string{}
 	for _, on := range []string{bus, "default"} {
 		rules, err := client.ListRules(t.Context(), &eventbridge.ListRulesInput{EventBusName: &on, NamePrefix: aws.String(bus + "-")})
@@ -457,35 +524,10 @@ func (s *stack) checkEvents(t *testing.T) {
 			if name == "route-order-paid" && !strings.Contains(aws.ToString(target.InputTransformer.InputTemplate), "MessageRequested") {
 				t.Errorf("the route's transformer: %v", target.InputTransformer)
 			}
-			if rule.EventPattern != nil {
-				s.checkPattern(t, client, name, *rule.EventPattern)
-			}
+			same(t, name+" takes", []string{aws.ToString(rule.EventPattern), aws.ToString(rule.ScheduleExpression)}, takes[name])
 		}
 	}
 	same(t, "rules", seen, map[string]string{"balance": "balance", "requested": "events", "route-order-paid": "events", "stopped": "settle"})
-}
-
-// checkPattern lets EventBridge itself match an event that each rule is for.
-func (s *stack) checkPattern(t *testing.T, client *eventbridge.Client, rule, pattern string) {
-	event := map[string]any{"id": "1", "account": "123456789012", "time": "2026-12-01T00:00:00Z", "region": s.aws.Region, "resources": []string{}}
-	for key, value := range map[string]map[string]any{
-		"requested":        {"source": "anybody", "detail-type": "MessageRequested", "detail": map[string]any{}},
-		"route-order-paid": {"source": "com.example.shop", "detail-type": "OrderPaid", "detail": map[string]any{}},
-		"stopped": {
-			"source": "aws.states", "detail-type": "Step Functions Execution Status Change",
-			"detail": map[string]any{"stateMachineArn": aws.ToString(s.stateMachine(t).StateMachineArn), "status": "ABORTED"},
-		},
-	}[rule] {
-		event[key] = value
-	}
-	text, err := json.Marshal(event)
-	if err != nil {
-		t.Fatal(err)
-	}
-	tested, err := client.TestEventPattern(t.Context(), &eventbridge.TestEventPatternInput{Event: aws.String(string(text)), EventPattern: &pattern})
-	if err != nil || !tested.Result {
-		t.Errorf("%s does not match %s: %v", rule, text, err)
-	}
 }
 
 func (s *stack) deadLetters(t *testing.T) map[string]string {
@@ -554,14 +596,13 @@ func (s *stack) checkOtherStacks(t *testing.T) {
 		"theirs": {
 			"network:subnetIds": "subnet-0aaaaaaaaaaaaaaaa", "network:securityGroupIds": "sg-0cccccccccccccccc",
 		},
-		"zones": {"network:egress": egressNATGatewayPerAZ},
-		"dev":   stackFile(t, filepath.Join("..", "Pulumi.dev.yaml")),
-		"prod":  stackFile(t, filepath.Join("..", "Pulumi.prod.yaml")),
+		"dev":  stackFile(t, filepath.Join("..", "Pulumi.dev.yaml")),
+		"prod": stackFile(t, filepath.Join("..", "Pulumi.prod.yaml")),
 	} {
 		other := s.sibling(t.TempDir(), s.name+"-"+name)
 		other.set(settings)
-		if changes := other.changes(); len(changes) < 100 {
-			t.Errorf("%s makes %d resources", name, len(changes))
+		if steps := other.steps(); len(steps) < 120 {
+			t.Errorf("%s makes %d resources", name, len(steps))
 		}
 	}
 }

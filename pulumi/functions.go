@@ -149,13 +149,17 @@ func (f *functions) add(ctx *pulumi.Context, args functionArgs) (*function, erro
 		VpcConfig: lambda.FunctionVpcConfigArgs{
 			SubnetIds: f.args.network.subnetIDs, SecurityGroupIds: f.args.network.securityGroupIDs,
 		},
-		LoggingConfig: lambda.FunctionLoggingConfigArgs{LogFormat: pulumi.String("JSON"), LogGroup: logGroup.Name},
+		LoggingConfig: lambda.FunctionLoggingConfigArgs{
+			LogFormat: pulumi.String("JSON"), LogGroup: logGroup.Name,
+			// LOG_LEVEL decides; Lambda must not drop what the function has written, least of all metrics, which have no level.
+			ApplicationLogLevel: pulumi.String("TRACE"), SystemLogLevel: pulumi.String("INFO"),
+		},
 		TracingConfig: lambda.FunctionTracingConfigArgs{Mode: pulumi.String("Active")},
 	},
 		pulumi.Parent(f),
-		// The log group comes first, or Lambda makes one that keeps everything for ever. The permissions go last, or the
-		// network interfaces cannot be taken down.
-		pulumi.DependsOn([]pulumi.Resource{logGroup, policy, attachment}),
+		// The permissions come first and go last, or the network interfaces cannot be taken down. (The log group comes first
+		// by its name above, or Lambda would make one that keeps everything for ever.)
+		pulumi.DependsOn([]pulumi.Resource{policy, attachment}),
 		// AWS takes up to 20 minutes to give back the network interfaces.
 		pulumi.Timeouts(&pulumi.CustomTimeouts{Create: "15m", Update: "15m", Delete: "45m"}),
 		// It follows from the name, so it is what it was when the function was made. AWS emulators that do not keep it would

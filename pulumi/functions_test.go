@@ -18,7 +18,9 @@ func TestFunctions(t *testing.T) {
 		same(t, kind.name+" runs", []any{f.at("name"), f.at("runtime"), f.at("architectures"), f.at("handler"), f.at("code"), f.at("sourceCodeHash")},
 			[]any{"sms-api-dev-" + kind.name, "provided.al2023", []string{"arm64"}, "bootstrap", "/dist/" + kind.name + ".zip", "hash of " + kind.name})
 		same(t, kind.name+" traces", f.at("tracingConfig.mode"), "Active")
-		same(t, kind.name+" logs", f.at("loggingConfig"), map[string]any{"logFormat": "JSON", "logGroup": "/aws/lambda/sms-api-dev-" + kind.name})
+		same(t, kind.name+" logs", f.at("loggingConfig"), map[string]any{
+			"applicationLogLevel": "TRACE", "logFormat": "JSON", "logGroup": "/aws/lambda/sms-api-dev-" + kind.name, "systemLogLevel": "INFO",
+		})
 		same(t, kind.name+" has its role", f.at("role"), arnOf("iam:Role", "sms-api-dev-"+kind.name))
 		// Before the function: the log group with its retention, and both policies, which must outlive its interfaces.
 		for _, first := range []string{"cloudwatch/logGroup:LogGroup", "iam/rolePolicy:RolePolicy", "iam/rolePolicyAttachment:RolePolicyAttachment"} {
