@@ -116,7 +116,7 @@ func (ev *evaluation) appendExpression(out []byte, e *expression) ([]byte, *fail
 		if len(e.path) == 0 {
 			return append(out, v.text...), nil
 		}
-		if out, ok := appendMember(out, v.text, e.path); ok {
+		if out, ok := v.appendMember(out, e.path); ok {
 			return out, nil
 		}
 	}

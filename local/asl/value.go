@@ -9,6 +9,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/recolabs/gnata"
+
+	"sms-api/local/rawjson"
 )
 
 // value is JSON text that is decoded only when an expression looks into it. It belongs to one line of states: what
@@ -48,11 +50,20 @@ func (v *value) part(members []string) (any, error) {
 	if members == nil || v.decoded {
 		return v.decode()
 	}
-	object, ok := rawObject(v.text, members)
+	object, ok := rawjson.Object(v.text, func(key string) bool { return slices.Contains(members, key) })
 	if !ok {
 		return v.decode()
 	}
 	return newValue(object).decode()
+}
+
+// appendMember writes the value that a path of members leads to, if that can be told without decoding.
+func (v *value) appendMember(out []byte, path []string) ([]byte, bool) {
+	member, ok := rawjson.Member(v.text, path...)
+	if !ok {
+		return out, false
+	}
+	return rawjson.Append(out, member, appendString)
 }
 
 // forget drops the decoded form, for states that may wait for days.
