@@ -14,8 +14,10 @@ var (
 	personal = regexp.MustCompile(`^050[2-9][0-9]{7,8}$`) // safe numbers and lifelong numbers, which forward to another one
 	business = regexp.MustCompile(`^1[568][0-9]{6}$`)     // such as 1588-0000: they can send, but nothing can be sent to them
 	tollFree = regexp.MustCompile(`^080[0-9]{7,8}$`)
-	premium  = regexp.MustCompile(`^060[0-9]*$`) // information services, charged to whoever calls
 )
+
+// premium is how the numbers of information services begin, which are charged to whoever calls.
+const premium = "060"
 
 // phoneSeparators are what people write between the digits.
 var phoneSeparators = strings.NewReplacer("-", "", " ", "", ".", "", "(", "", ")", "")
@@ -70,7 +72,7 @@ func parsePhone(s string) (Phone, string) {
 	case abroad:
 		return "", "has a country code other than 82; only Korean numbers can be reached"
 	}
-	if premium.MatchString(digits) {
+	if strings.HasPrefix(digits, premium) {
 		return "", "is a premium-rate number, which messages are never sent to or from"
 	}
 	return Phone(digits), ""

@@ -183,7 +183,10 @@ func TestDurations(t *testing.T) {
 func TestEventHasAnIdempotencyKey(t *testing.T) {
 	t.Parallel()
 	const body = `{"template":"T","recipients":[{"to":"01012345678"}],"idempotencyKey":%s}`
-	for key, want := range map[string]string{`"order-17"`: "order-17", `"a b"`: "", `""`: "", `"열쇠"`: "", `17`: "", `"` + strings.Repeat("k", 256) + `"`: ""} {
+	for key, want := range map[string]string{
+		`"order-17"`: "order-17", `"!~"`: "!~", `"a b"`: "", `""`: "", `"열쇠"`: "", `17`: "", `"\u007f"`: "",
+		`"` + strings.Repeat("k", 255) + `"`: strings.Repeat("k", 255), `"` + strings.Repeat("k", 256) + `"`: "",
+	} {
 		r, err := message.DecodeEvent(fmt.Appendf(nil, body, key))
 		if err != nil {
 			t.Fatal(err)
