@@ -13,7 +13,6 @@ import (
 	"mime"
 	"net/http"
 	"path"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -318,9 +317,6 @@ func templatesOnly(r message.Request) error {
 	return p
 }
 
-// idFormat is what messageID makes. Nothing else is asked for at Step Functions.
-var idFormat = regexp.MustCompile(`^([0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}|[a-z2-7]{52})$`)
-
 func (a *API) getMessage(w http.ResponseWriter, r *http.Request, caller Caller) error {
 	m, o, err := a.own(r, caller)
 	if err != nil {
@@ -360,7 +356,7 @@ func (a *API) deleteMessage(w http.ResponseWriter, r *http.Request, caller Calle
 // own reads a message of the caller. Those of others do not exist.
 func (a *API) own(r *http.Request, caller Caller) (message.Message, message.Outcome, error) {
 	id := r.PathValue("id")
-	if !idFormat.MatchString(id) {
+	if !isMessageID(id) {
 		return message.Message{}, message.Outcome{}, problemNoMessage()
 	}
 	m, o, err := a.Executions.Outcome(r.Context(), id)

@@ -439,6 +439,10 @@ func TestMessagesOfOthersDoNotExist(t *testing.T) {
 		{service, "x"},
 		{service, "arn:aws:states:ap-northeast-2:000000000000:execution:other:1"},
 		{service, strings.ToUpper(id)},
+		{service, strings.ReplaceAll(id, "-", "")},
+		{service, "0193a1b2-0000-4000-8000-000000000000"},
+		{service, "0193a1b2-0000-7000-c000-000000000000"},
+		{service, strings.Repeat("A", 52)},
 		{service, strings.Repeat("a", 5000)},
 	} {
 		for _, method := range []string{http.MethodGet, http.MethodDelete} {

@@ -129,3 +129,12 @@ func messageID(caller, key string) (string, error) {
 	sum := sha256.Sum256([]byte(strconv.Itoa(len(caller)) + ":" + caller + key))
 	return strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:])), nil
 }
+
+// isMessageID says whether messageID could have made an id. Nothing else is asked for at Step Functions.
+func isMessageID(id string) bool {
+	if u, err := uuid.Parse(id); err == nil {
+		// Parse also takes other notations, such as upper case.
+		return u.String() == id && u.Version() == 7 && u.Variant() == uuid.RFC4122
+	}
+	return len(id) == 52 && strings.Trim(id, "abcdefghijklmnopqrstuvwxyz234567") == ""
+}
