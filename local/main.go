@@ -22,6 +22,7 @@ import (
 	"sms-api/internal/aligo/aligotest"
 	"sms-api/internal/intake"
 	"sms-api/local/awsapi"
+	"sms-api/local/bench"
 	"sms-api/local/clock"
 	"sms-api/local/cost"
 	"sms-api/local/inbox"
@@ -74,8 +75,13 @@ func parse(args []string, out io.Writer) (flags, error) {
 const shutdownTime = 5 * time.Second
 
 func run(ctx context.Context, args []string, out io.Writer) error {
-	if len(args) > 0 && args[0] == "cost" {
-		return cost.Command(args[1:], out)
+	if len(args) > 0 {
+		switch args[0] {
+		case "cost":
+			return cost.Command(args[1:], out)
+		case "bench":
+			return bench.Command(ctx, args[1:], out)
+		}
 	}
 	f, err := parse(args, out)
 	if err != nil {
