@@ -101,9 +101,11 @@ func (e *Endpoint) putEventsTask(ctx context.Context, call asl.Call) (json.RawMe
 	entries := make([]putEventsEntry, len(in.Entries))
 	for i, entry := range in.Entries {
 		detail := string(entry.Detail)
-		var text string
-		if err := json.Unmarshal(entry.Detail, &text); err == nil {
-			detail = text
+		if strings.HasPrefix(detail, `"`) || detail == "null" {
+			detail = ""
+			if err := json.Unmarshal(entry.Detail, &detail); err != nil {
+				return nil, fmt.Errorf("events:putEvents: %w", err)
+			}
 		}
 		entries[i] = putEventsEntry{
 			Source: entry.Source, DetailType: entry.DetailType, Detail: detail, Time: entry.Time, EventBusName: entry.EventBusName,

@@ -20,6 +20,7 @@ import (
 	"github.com/google/uuid"
 
 	"sms-api/local/asl"
+	"sms-api/local/rawjson"
 )
 
 // maxFunctionTimeout is the longest that a Lambda function may run.
@@ -244,32 +245,54 @@ func typeName(value any) string {
 // invokeTask is the optimised integration with Lambda.
 // https://docs.aws.amazon.com/step-functions/latest/dg/connect-lambda.html
 func (e *Endpoint) invokeTask(ctx context.Context, call asl.Call) (json.RawMessage, error) {
+	name, payload, err := invokeArguments(call.Arguments)
+	if err != nil {
+		return nil, &asl.TaskError{Name: "States.Runtime", Cause: fmt.Sprintf("lambda:invoke takes the arguments FunctionName and Payload: %v", err)}
+	}
+	output, err := e.functions.invoke(ctx, name, payload)
+	if err != nil {
+		return nil, lambdaTaskError(err)
+	}
+	const head, tail = `{"ExecutedVersion":"$LATEST","Payload":`, `,"StatusCode":200}`
+	var result bytes.Buffer
+	result.Grow(len(head) + len(output) + len(tail))
+	result.WriteString(head)
+	if err := json.Compact(&result, output); err != nil {
+		text, err := marshal(string(output))
+		if err != nil {
+			return nil, fmt.Errorf("lambda:invoke %s: %w", name, err)
+		}
+		// Compact has taken back what it had written.
+		result.Write(text)
+	}
+	result.WriteString(tail)
+	return result.Bytes(), nil
+}
+
+// invokeArguments takes the arguments apart. The payload, which is most of them, is not decoded if that can be avoided.
+func invokeArguments(arguments json.RawMessage) (name string, payload json.RawMessage, err error) {
 	var in struct {
 		FunctionName string
 		Payload      json.RawMessage
 	}
-	dec := json.NewDecoder(bytes.NewReader(call.Arguments))
+	text := string(arguments)
+	whole, found := rawjson.Member(text, "Payload")
+	rest, ok := rawjson.Object(text, func(key string) bool { return key != "Payload" })
+	if !ok || !found {
+		rest = text
+	}
+	dec := json.NewDecoder(strings.NewReader(rest))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&in); err != nil {
-		return nil, &asl.TaskError{Name: "States.Runtime", Cause: fmt.Sprintf("lambda:invoke takes the arguments FunctionName and Payload: %v", err)}
+		return "", nil, err
 	}
-	if in.Payload == nil {
+	switch {
+	case ok && found:
+		in.Payload = json.RawMessage(whole)
+	case in.Payload == nil:
 		in.Payload = json.RawMessage("{}")
 	}
-	output, err := e.functions.invoke(ctx, in.FunctionName, in.Payload)
-	if err != nil {
-		return nil, lambdaTaskError(err)
-	}
-	if !json.Valid(output) {
-		if output, err = marshal(string(output)); err != nil {
-			return nil, fmt.Errorf("lambda:invoke %s: %w", in.FunctionName, err)
-		}
-	}
-	return marshal(struct {
-		ExecutedVersion string
-		Payload         json.RawMessage
-		StatusCode      int
-	}{"$LATEST", output, http.StatusOK})
+	return in.FunctionName, in.Payload, nil
 }
 
 // lambdaTaskError names an error as Step Functions does: a function's by its errorType, a service's with "Lambda." before it.

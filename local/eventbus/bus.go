@@ -3,6 +3,7 @@
 package eventbus
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -184,7 +185,7 @@ func (s *Service) Put(ctx context.Context, entries []Entry) ([]Result, error) {
 	}
 	results := make([]Result, len(entries))
 	for i, e := range entries {
-		if results[i] = e.check(); results[i].ErrorCode != "" {
+		if e.Detail, results[i] = e.check(); results[i].ErrorCode != "" {
 			continue
 		}
 		if s.config.Refuse != nil {
@@ -204,18 +205,19 @@ func (s *Service) Put(ctx context.Context, entries []Entry) ([]Result, error) {
 
 // Emit puts the event of an AWS service onto the default bus. Unlike Put it takes sources that start with aws.
 func (s *Service) Emit(ctx context.Context, e Entry) (id string, err error) {
-	if result := e.checkDetail(); result.ErrorCode != "" {
+	var result Result
+	if e.Detail, result = e.checkDetail(); result.ErrorCode != "" {
 		return "", &Error{result.ErrorCode, result.ErrorMessage}
 	}
 	e.EventBusName = Default
-	result, err := s.put(ctx, e)
+	result, err = s.put(ctx, e)
 	return result.EventID, err
 }
 
-// check refuses what EventBridge refuses, in its words.
-func (e Entry) check() Result {
-	invalid := func(name, reason string) Result {
-		return Result{ErrorCode: "InvalidArgument", ErrorMessage: fmt.Sprintf("Parameter %s is not valid. Reason: %s", name, reason)}
+// check refuses what EventBridge refuses, in its words, and returns the detail without white space.
+func (e Entry) check() (detail string, _ Result) {
+	invalid := func(name, reason string) (string, Result) {
+		return "", Result{ErrorCode: "InvalidArgument", ErrorMessage: fmt.Sprintf("Parameter %s is not valid. Reason: %s", name, reason)}
 	}
 	switch {
 	case e.Source == "":
@@ -225,31 +227,31 @@ func (e Entry) check() Result {
 	case e.Detail == "":
 		return invalid("Detail", "Detail is a required argument.")
 	case strings.HasPrefix(e.Source, "aws."):
-		return Result{ErrorCode: "NotAuthorizedForSourceException", ErrorMessage: "Not authorized for the source."}
+		return "", Result{ErrorCode: "NotAuthorizedForSourceException", ErrorMessage: "Not authorized for the source."}
 	}
 	return e.checkDetail()
 }
 
-func (e Entry) checkDetail() Result {
-	var detail map[string]json.RawMessage
-	if err := json.Unmarshal([]byte(e.Detail), &detail); err != nil || detail == nil {
-		return Result{ErrorCode: "MalformedDetail", ErrorMessage: "Detail is malformed."}
+func (e Entry) checkDetail() (detail string, _ Result) {
+	var compact bytes.Buffer
+	compact.Grow(len(e.Detail))
+	if err := json.Compact(&compact, []byte(e.Detail)); err != nil || compact.Bytes()[0] != '{' {
+		return "", Result{ErrorCode: "MalformedDetail", ErrorMessage: "Detail is malformed."}
 	}
-	return Result{}
+	return compact.String(), Result{}
 }
 
-// envelope is an event as targets receive it.
+// envelope is an event as targets receive it, without its last field, detail.
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-events-structure.html
 type envelope struct {
-	Version    string          `json:"version"`
-	ID         string          `json:"id"`
-	DetailType string          `json:"detail-type"`
-	Source     string          `json:"source"`
-	Account    string          `json:"account"`
-	Time       string          `json:"time"`
-	Region     string          `json:"region"`
-	Resources  []string        `json:"resources"`
-	Detail     json.RawMessage `json:"detail"`
+	Version    string   `json:"version"`
+	ID         string   `json:"id"`
+	DetailType string   `json:"detail-type"`
+	Source     string   `json:"source"`
+	Account    string   `json:"account"`
+	Time       string   `json:"time"`
+	Region     string   `json:"region"`
+	Resources  []string `json:"resources"`
 }
 
 // CheckEvent tells whether TestEventPattern takes an event: it must have the fields that every event has.
@@ -267,6 +269,7 @@ func CheckEvent(event []byte) error {
 	return nil
 }
 
+// put puts an entry that was checked.
 func (s *Service) put(ctx context.Context, e Entry) (Result, error) {
 	now := s.config.Clock.Now()
 	if e.Time.IsZero() {
@@ -276,9 +279,9 @@ func (s *Service) put(ctx context.Context, e Entry) (Result, error) {
 		e.Resources = []string{}
 	}
 	id := uuid.NewString()
-	event, err := marshal(envelope{
+	head, err := marshal(envelope{
 		Version: "0", ID: id, DetailType: e.DetailType, Source: e.Source, Account: s.config.Account,
-		Time: e.Time.UTC().Format(time.RFC3339), Region: s.config.Region, Resources: e.Resources, Detail: json.RawMessage(e.Detail),
+		Time: e.Time.UTC().Format(time.RFC3339), Region: s.config.Region, Resources: e.Resources,
 	})
 	if err != nil {
 		return Result{}, fmt.Errorf("event: %w", err)
@@ -293,7 +296,7 @@ func (s *Service) put(ctx context.Context, e Entry) (Result, error) {
 	if s.closed {
 		return Result{ErrorCode: "InternalFailure", ErrorMessage: "The event bus is closed."}, nil
 	}
-	return Result{EventID: id}, bus.dispatch(event, now)
+	return Result{EventID: id}, bus.dispatch(head, e.Detail, now)
 }
 
 // DeadLetter is an event that a target did not take.
@@ -550,20 +553,36 @@ func (b *Bus) Targets(ruleName string) ([]Target, bool) {
 	return targets, true
 }
 
-// dispatch starts the deliveries of an event to all targets of the rules that match it.
-func (b *Bus) dispatch(event []byte, ingested time.Time) error {
+// dispatch starts the deliveries of an event, given by its envelope and its detail, to all targets of the rules that
+// match it.
+func (b *Bus) dispatch(head []byte, detail string, ingested time.Time) error {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
 	if len(b.rules) == 0 {
 		return nil
 	}
-	flat, err := flatten(event)
+	flat, err := flatten(head)
 	if err != nil {
 		return err
 	}
+	// Details are large and most rules do not get as far as looking at them.
+	var candidates []*rule
+	var patterns []*Pattern
 	for _, r := range b.rules {
-		if r.Disabled || !r.pattern.match(flat) {
+		if !r.Disabled && r.pattern.matchHead(flat) {
+			candidates, patterns = append(candidates, r), append(patterns, r.pattern)
+		}
+	}
+	if err := flat.addDetail(detail, patterns); err != nil {
+		return err
+	}
+	var event []byte
+	for _, r := range candidates {
+		if !r.pattern.match(flat) {
 			continue
+		}
+		if event == nil {
+			event = slices.Concat(head[:len(head)-1], []byte(`,"detail":`), []byte(detail), []byte("}"))
 		}
 		o := occasion{event: event, ruleARN: r.arn, ruleName: r.Name, ingested: ingested}
 		for _, t := range r.targets {

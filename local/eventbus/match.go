@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"sms-api/local/rawjson"
 )
 
 // leaf is a value of an event that is neither an object nor an array.
@@ -41,6 +43,49 @@ func flatten(event []byte) (flatEvent, error) {
 		f.add(name, value, nil)
 	}
 	return f.event, nil
+}
+
+// detailPath begins the paths of what is in an event's detail.
+const detailPath = "detail."
+
+// addDetail adds those leaves of an event's detail that the patterns look at.
+func (event flatEvent) addDetail(detail string, patterns []*Pattern) error {
+	looksAt := func(path string) bool {
+		return slices.ContainsFunc(patterns, func(p *Pattern) bool { return p.looksAt(path) })
+	}
+	if !looksAt("detail") {
+		return nil
+	}
+	part, ok := rawjson.Object(detail, func(name string) bool { return looksAt(detailPath + name) })
+	if !ok {
+		part = detail
+	}
+	root, err := decode([]byte(part))
+	if err != nil {
+		return fmt.Errorf("event: %w", err)
+	}
+	// The array that is there already is the envelope's resources.
+	f := flattener{event: event, arrays: 1}
+	f.add("detail", root, nil)
+	return nil
+}
+
+// looksAt tells whether the pattern has a condition on the path or on something below it.
+func (p *Pattern) looksAt(path string) bool {
+	return slices.ContainsFunc(p.alternatives, func(conditions []condition) bool {
+		return slices.ContainsFunc(conditions, func(cond condition) bool {
+			return cond.path == path || strings.HasPrefix(cond.path, path+".")
+		})
+	})
+}
+
+// matchHead tells whether an event may match of which everything but the detail is known.
+func (p *Pattern) matchHead(event flatEvent) bool {
+	return slices.ContainsFunc(p.alternatives, func(conditions []condition) bool {
+		return matchAll(slices.DeleteFunc(slices.Clone(conditions), func(cond condition) bool {
+			return strings.HasPrefix(cond.path, detailPath)
+		}), event)
+	})
 }
 
 func decode(data []byte) (any, error) {

@@ -27,10 +27,9 @@ func matchSlowly(conditions []condition, event flatEvent, position []element) bo
 	return cond.absent && !present && matchSlowly(conditions[1:], event, position)
 }
 
-// Dropping the positions that no longer matter changes nothing about what matches.
-func TestMatchAgreesWithTryingEverything(t *testing.T) {
-	t.Parallel()
-	names := rapid.SampledFrom([]string{"a", "b", "c"})
+// generators make events, or their details, and patterns for them.
+func generators() (object *rapid.Generator[map[string]any], pattern func(depth int) *rapid.Generator[map[string]any]) {
+	names := rapid.SampledFrom([]string{"a", "b", "c", "a.b"})
 	scalar := rapid.SampledFrom([]any{1, 2, "x", nil})
 	var value func(depth int) *rapid.Generator[any]
 	value = func(depth int) *rapid.Generator[any] {
@@ -44,7 +43,6 @@ func TestMatchAgreesWithTryingEverything(t *testing.T) {
 		)
 	}
 	test := rapid.SampledFrom([]any{1, "x", nil, map[string]any{"exists": false}, map[string]any{"exists": true}, map[string]any{"anything-but": 1}})
-	var pattern func(depth int) *rapid.Generator[map[string]any]
 	pattern = func(depth int) *rapid.Generator[map[string]any] {
 		leaf := rapid.Custom(func(t *rapid.T) any { return rapid.SliceOfN(test, 1, 2).Draw(t, "tests") })
 		field := leaf
@@ -53,8 +51,15 @@ func TestMatchAgreesWithTryingEverything(t *testing.T) {
 		}
 		return rapid.MapOfN(names, field, 1, 3)
 	}
+	return rapid.MapOfN(names, value(4), 1, 3), pattern
+}
+
+// Dropping the positions that no longer matter changes nothing about what matches.
+func TestMatchAgreesWithTryingEverything(t *testing.T) {
+	t.Parallel()
+	object, pattern := generators()
 	rapid.Check(t, func(t *rapid.T) {
-		event, err := json.Marshal(rapid.MapOfN(names, value(4), 1, 3).Draw(t, "event"))
+		event, err := json.Marshal(object.Draw(t, "event"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -72,6 +77,55 @@ func TestMatchAgreesWithTryingEverything(t *testing.T) {
 		}
 		if got, want := p.match(flat), matchSlowly(p.alternatives[0], flat, nil); got != want {
 			t.Fatalf("%s matches %s: %t, want %t", text, event, got, want)
+		}
+	})
+}
+
+// A bus, which reads of a detail only what patterns look at, matches as Pattern.Match does.
+func TestBusAgreesWithMatch(t *testing.T) {
+	t.Parallel()
+	object, pattern := generators()
+	marshalled := func(t *rapid.T, value any) string {
+		text, err := json.Marshal(value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		head := map[string]any{"source": rapid.SampledFrom([]string{"x", "y"}).Draw(t, "source"), "resources": []string{"r", "s"}}
+		detail := marshalled(t, object.Draw(t, "detail"))
+		var patterns []*Pattern
+		var texts []string
+		for range 2 {
+			want := map[string]any{"detail": pattern(2).Draw(t, "pattern")}
+			if rapid.Bool().Draw(t, "looks at the head") {
+				want["source"] = []any{"x"}
+			}
+			if rapid.Bool().Draw(t, "has alternatives") {
+				want["$or"] = []any{map[string]any{"resources": []any{"s"}}, map[string]any{"detail-type": []any{"none"}}}
+			}
+			texts = append(texts, marshalled(t, want))
+			p, err := Compile([]byte(texts[len(texts)-1]))
+			if err != nil {
+				t.Fatal(err)
+			}
+			patterns = append(patterns, p)
+		}
+		flat, err := flatten([]byte(marshalled(t, head)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		first := []bool{patterns[0].matchHead(flat), patterns[1].matchHead(flat)}
+		if err := flat.addDetail(detail, patterns); err != nil {
+			t.Fatal(err)
+		}
+		head["detail"] = json.RawMessage(detail)
+		event := marshalled(t, head)
+		for i, p := range patterns {
+			if got, want := first[i] && p.match(flat), p.Match([]byte(event)); got != want {
+				t.Fatalf("%s matches %s on a bus: %t, want %t", texts[i], event, got, want)
+			}
 		}
 	})
 }
