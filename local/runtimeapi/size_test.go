@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// maxZIP is how large a function's package may be, in bytes: 3.0 MB as Lambda counts its own limits, in units of 1,024.
-const maxZIP = 3 << 20
+// maxZIP is how large a function's package may be, in bytes.
+const maxZIP = 3_000_000
 
 // TestPackagesAreSmall holds the size of what is deployed, which does not depend on the machine.
 func TestPackagesAreSmall(t *testing.T) {
