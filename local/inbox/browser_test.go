@@ -209,15 +209,24 @@ func (b *tab) shot(name string) []byte {
 	return picture
 }
 
-// readme keeps a picture for the README, when asked to.
-func (b *tab) readme(name string, picture []byte) {
+// readme takes a picture for the README, when asked to.
+func (b *tab) readme(name, path string, height int64) {
 	b.t.Helper()
 	if *screenshots == "" {
 		return
 	}
-	if err := os.WriteFile(filepath.Join(*screenshots, name+".png"), picture, 0o644); err != nil { //nolint:gosec // a picture for everybody
+	b.size(1280, height)
+	b.visit(path)
+	b.see(path, drawn)
+	if err := os.WriteFile(filepath.Join(*screenshots, name+".png"), b.shot(name), 0o644); err != nil { //nolint:gosec // a picture for everybody
 		b.t.Error(err)
 	}
+}
+
+// form waits for the form to write a message to be complete: with the templates its fields move.
+func (b *tab) form() {
+	b.t.Helper()
+	b.see("the form with the templates", `document.querySelectorAll('[data-pointer="/template"] option').length === 4 && document.querySelector(".preview-box .text")`)
 }
 
 // ended is an expression for how the state was left that the graph shows.
@@ -234,7 +243,7 @@ func TestBrowserWalk(t *testing.T) {
 	b.visit("/")
 	b.see("an empty inbox", `document.querySelector("main").innerText.includes("Nothing has arrived yet")`)
 	b.press("compose", button("Compose"))
-	b.see("the form with the templates", `document.querySelectorAll('[data-pointer="/template"] option').length === 4`)
+	b.form()
 	b.write("Test number", "0001")
 	b.press("more options", button("Schedule and other options"))
 	b.write("Reference", "order-18")
@@ -252,10 +261,10 @@ func TestBrowserWalk(t *testing.T) {
 	b.press("the phone", `document.querySelector('a[href="/phones/01012340001"]')`)
 	b.see("the bubble", `document.querySelector(".sms .text")?.innerText.includes("홍길동님")`)
 	b.see("its type, size and price", `["LMS", "142 bytes", "₩25.9", "order-18"].every((x) => document.querySelector(".delivery footer").innerText.includes(x))`)
-	b.readme("inbox", b.shot("bubble"))
+	b.shot("bubble")
 
 	// It leads to its message, whose graph shows the way of a fallback.
-	b.press("its way", button("Its way"))
+	b.press("its message", button("Open message"))
 	b.see("delivered", `document.querySelector(".actions .status")?.dataset.status === "delivered"`)
 	for _, state := range []string{"Route", "Send AlimTalk", "Wait for receipts", "Read receipts", "Settled?", "Send SMS", "Announce"} {
 		b.see(state+" is green", ended(state)+` === "succeeded"`)
@@ -288,8 +297,9 @@ func TestBrowserWalk(t *testing.T) {
 	b.see("it is set", `document.getElementById("announcer").textContent === "Set"`)
 	b.shot("faults")
 	b.visit("/compose?to=01012345678")
+	b.form()
 	b.press("send", button("Send"))
-	b.press("see its way", button("See its way"))
+	b.press("open the message", button("Open message"))
 	b.see("delivered all the same", `document.querySelector(".actions .status")?.dataset.status === "delivered"`)
 	b.see("the error was caught", ended("Send AlimTalk")+` === "succeeded" && document.querySelector("#visit-1").dataset.ended === "caught"`)
 	b.see("Reconcile has looked", ended("Reconcile")+` === "succeeded"`)
@@ -299,10 +309,11 @@ func TestBrowserWalk(t *testing.T) {
 
 	// A message for later is cancelled.
 	b.visit("/compose")
+	b.form()
 	b.press("more options", button("Schedule and other options"))
 	b.press("in an hour", button("in 1 h"))
 	b.press("schedule", button("Schedule"))
-	b.press("see its way", button("See its way"))
+	b.press("open the message", button("Open message"))
 	b.see("it waits", `document.querySelector(".actions .status")?.dataset.status === "scheduled" && `+ended("Wait until send time")+` === "running"`)
 	b.shot("scheduled")
 	b.press("cancel", button("Cancel message"))
@@ -328,6 +339,7 @@ func TestBrowserEvents(t *testing.T) {
 	b := open(t, w, "ko")
 	b.expected = []string{"status of 422"}
 	b.visit("/compose")
+	b.form()
 	b.press("as an event", `document.querySelector('label[for="' + document.querySelector("input[name=as][value=event]").id + '"]')`)
 	b.see("the aws line", `document.querySelector("pre.line").textContent.includes("events put-events")`)
 	b.press("put", button("이벤트 넣기"))
@@ -427,8 +439,8 @@ func TestBrowserPagesCanBeRead(t *testing.T) {
 	w := newWorld(t)
 	id := w.send(t, order("01012340001", `,"reference":"order-18"`))
 	w.settled(t, id)
-	w.settled(t, w.send(t, `{"template":"TX_2345","recipients":[{"to":"01012345678","name":"홍길동","variables":{"송장번호":"1"}},{"to":"01012340004","name":"홍길동","variables":{"송장번호":"2"}}]}`))
-	w.settled(t, w.send(t, `{"template":"TX_4567","recipients":[{"to":"01012345678","name":"홍길동","variables":{"예약일시":"내일","장소":"여기"}}]}`))
+	w.settled(t, w.send(t, `{"template":"TX_2345","recipients":[{"to":"01012345678","name":"홍길동","variables":{"송장번호":"6890123456"}},{"to":"01012340004","name":"홍길동","variables":{"송장번호":"6890123457"}}]}`))
+	w.settled(t, w.send(t, `{"template":"TX_4567","recipients":[{"to":"01012345678","name":"홍길동","variables":{"예약일시":"12월 1일 오후 3시","장소":"마실상점 성수점"}}]}`))
 	for lang, themes := range map[string][]string{"ko": {"light", "dark"}, "en": {"light"}} {
 		b := open(t, w, lang)
 		b.expected = []string{"status of 404"} // of /nothing
@@ -445,6 +457,10 @@ func TestBrowserPagesCanBeRead(t *testing.T) {
 					b.shot(strings.Join([]string{strings.ReplaceAll(strings.Trim(strings.Replace(path, id, "id", 1), "/"), "/", "-"), lang, theme, fmt.Sprint(width)}, "-"))
 				}
 			}
+		}
+		if lang == "en" {
+			b.readme("inbox", "/phones/01012345678", 860)
+			b.readme("message", "/messages/"+id, 1230)
 		}
 		if got := js[string](b, "document.documentElement.lang"); got != lang {
 			t.Errorf("the page is in %q for a browser that wants %q", got, lang)

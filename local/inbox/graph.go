@@ -46,8 +46,8 @@ type edge struct {
 // Sizes of a drawing, in pixels.
 const (
 	nodeHeight    = 40.0
-	nodeMinWidth  = 104.0
-	nodePadding   = 40.0 // beside the name, an icon included
+	nodeMinWidth  = 112.0
+	nodePadding   = 46.0 // beside the name, an icon included
 	letterWidth   = 7.2  // of the page's font at the size of a state's name, on average
 	rowGap        = 50.0
 	columnGap     = 28.0

@@ -91,7 +91,7 @@ export const en = {
   "bubble.images": "{n} pictures",
   "bubble.characters": "{n} characters",
   "bubble.bytes": "{n} bytes",
-  "bubble.way": "Its way",
+  "bubble.way": "Open message",
 
   "messages.search": "Search id, reference, template, number",
   "messages.filter": "Filter by status",
@@ -224,7 +224,7 @@ export const en = {
   "compose.line": "The same on the command line",
   "compose.accepted": "Accepted",
   "compose.replayed": "Accepted before. It was not sent again.",
-  "compose.open": "See its way",
+  "compose.open": "Open message",
   "compose.event.put": "The event is on the bus",
   "compose.event.waiting": "Waiting for its message to start. If an event with this key was accepted before, there is no new one.",
   "compose.event.rejected": "The event could not be accepted; a MessageRejected is on the bus.",

@@ -91,7 +91,7 @@ export const ko = {
   "bubble.images": "사진 {n}장",
   "bubble.characters": "{n}자",
   "bubble.bytes": "{n}바이트",
-  "bubble.way": "메시지 경로",
+  "bubble.way": "메시지 보기",
 
   "messages.search": "ID, 참조, 템플릿, 번호 검색",
   "messages.filter": "상태로 거르기",
@@ -224,7 +224,7 @@ export const ko = {
   "compose.line": "같은 요청을 명령줄로",
   "compose.accepted": "접수되었습니다",
   "compose.replayed": "이미 접수된 메시지입니다. 다시 보내지 않았습니다.",
-  "compose.open": "메시지 경로 보기",
+  "compose.open": "메시지 보기",
   "compose.event.put": "이벤트를 넣었습니다",
   "compose.event.waiting": "메시지가 시작되기를 기다립니다. 같은 키의 이벤트를 이미 받았다면 새 메시지는 없습니다.",
   "compose.event.rejected": "받을 수 없는 이벤트여서 MessageRejected가 버스에 올라왔습니다.",
