@@ -13,6 +13,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda"
 
+	"sms-api/internal/compile"
 	"sms-api/local/awsapi"
 	"sms-api/local/runtimeapi"
 	"sms-api/local/system"
@@ -46,7 +47,7 @@ func build(ctx context.Context, awsURL, aligoURL string, out io.Writer) (*proces
 		"ALIGO_SMS_URL=" + aligoURL, "ALIGO_KAKAO_URL=" + aligoURL, "EGRESS_IPS=127.0.0.1", "STACK=local",
 		"STATE_MACHINE_ARN=" + awsapi.StateMachineARN(statemachine.Name), "EVENT_BUS_NAME=" + system.BusName,
 	}}
-	if err := runtimeapi.Build(ctx, strings.TrimSpace(string(root)), folder, runtimeapi.Target{}, "./lambdas/..."); err != nil {
+	if err := compile.Build(ctx, strings.TrimSpace(string(root)), folder, compile.Target{}, "./lambdas/..."); err != nil {
 		return nil, errors.Join(err, p.close())
 	}
 	return p, nil

@@ -10,9 +10,10 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"time"
+
+	"sms-api/internal/compile"
 )
 
 // code is one function's deployment package.
@@ -34,17 +35,12 @@ func buildFunctions(ctx context.Context, root string, names []string) (map[strin
 		return nil, fmt.Errorf("build the functions: %w", err)
 	}
 	defer os.RemoveAll(bin) //nolint:errcheck // what cannot be removed is found in dist
-	// lambda.norpc leaves out the protocol of the retired go1.x runtime. No path, no time and no commit goes into the file.
-	args := []string{"build", "-trimpath", "-buildvcs=false", "-tags=lambda.norpc", "-ldflags=-s -w -buildid=", "-o", bin + string(filepath.Separator)}
+	var folders []string
 	for _, name := range names {
-		args = append(args, "./"+filepath.ToSlash(filepath.Join("lambdas", name)))
+		folders = append(folders, "./"+filepath.ToSlash(filepath.Join("lambdas", name)))
 	}
-	command := exec.CommandContext(ctx, "go", args...)
-	command.Dir = root
-	// Flags and experiments of the shell would make another binary on the next machine.
-	command.Env = append(os.Environ(), "GOOS=linux", "GOARCH=arm64", "GOARM64=v8.0", "CGO_ENABLED=0", "GOFLAGS=", "GOWORK=off", "GOEXPERIMENT=")
-	if out, err := command.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("build the functions: %w\n%s", err, bytes.TrimSpace(out))
+	if err := compile.Build(ctx, root, bin, compile.Lambda(), folders...); err != nil {
+		return nil, fmt.Errorf("build the functions: %w", err)
 	}
 	packages := map[string]code{}
 	for _, name := range names {

@@ -21,6 +21,8 @@ import (
 	"sms-api/internal/handlers"
 	"sms-api/internal/message"
 	"sms-api/statemachine"
+
+	"sms-api/internal/compile"
 )
 
 // root is the folder of the module.
@@ -47,14 +49,14 @@ func names(tb testing.TB) []string {
 }
 
 // build compiles all functions, and the empty one, into a folder.
-func build(tb testing.TB, target Target) string {
+func build(tb testing.TB, target compile.Target) string {
 	tb.Helper()
 	packages := []string{empty}
 	for _, name := range names(tb) {
 		packages = append(packages, "./lambdas/"+name)
 	}
 	out := tb.TempDir()
-	if err := Build(tb.Context(), root, out, target, packages...); err != nil {
+	if err := compile.Build(tb.Context(), root, out, target, packages...); err != nil {
 		tb.Fatal(err)
 	}
 	return out
@@ -91,7 +93,7 @@ func pack(tb testing.TB, executable string) (binary, packed int) {
 //
 // AWS and Aligo are a server that answers at once.
 func BenchmarkFunctions(b *testing.B) {
-	native, deployed := build(b, Target{}), build(b, Lambda())
+	native, deployed := build(b, compile.Target{}), build(b, compile.Lambda())
 	server := httptest.NewServer(http.HandlerFunc(everybody))
 	defer server.Close()
 	function := func(name string) Function {
@@ -273,7 +275,7 @@ func everybody(w http.ResponseWriter, r *http.Request) {
 
 func TestBuildSaysWhatTheCompilerSays(t *testing.T) {
 	t.Parallel()
-	err := Build(t.Context(), root, t.TempDir(), Target{}, "./lambdas/none")
+	err := compile.Build(t.Context(), root, t.TempDir(), compile.Target{}, "./lambdas/none")
 	if err == nil || !strings.Contains(err.Error(), "lambdas/none") {
 		t.Errorf("error %v, want the compiler's", err)
 	}

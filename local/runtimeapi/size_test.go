@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"path/filepath"
 	"testing"
+
+	"sms-api/internal/compile"
 )
 
 // maxZIP is how large a function's package may be, in bytes.
@@ -17,7 +19,7 @@ const maxZIP = 3_000_000
 func TestPackagesAreSmall(t *testing.T) {
 	t.Parallel()
 	observe(t, "lambdas", "internal", "statemachine")
-	out := build(t, Lambda())
+	out := build(t, compile.Lambda())
 	for _, name := range names(t) {
 		binary, packed := pack(t, filepath.Join(out, name))
 		t.Logf("%-10s zip %7d bytes, executable %7d bytes", name, packed, binary)

@@ -1,4 +1,5 @@
-package runtimeapi
+// Package compile compiles the functions as they are deployed, for the deployment itself and for whoever measures them.
+package compile
 
 import (
 	"bytes"
@@ -27,13 +28,15 @@ func flags() []string {
 }
 
 // Build compiles the commands with the given import paths or folders, as they are deployed, from the module in root into
-// the folder out, which exists. The error has what the compiler said.
+// the folder out, which exists. The same sources and the same version of Go give the same bytes. The error has what the
+// compiler said.
 func Build(ctx context.Context, root, out string, target Target, packages ...string) error {
 	args := slices.Concat([]string{"build", "-o", out + string(filepath.Separator)}, flags(), packages)
 	command := exec.CommandContext(ctx, "go", args...)
 	command.Dir = root
 	// Lambda's arm64 is Graviton2 or later, which has all of Armv8.2: no code is needed for older ones.
-	command.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=", "GOARM64=v8.2")
+	// Flags and experiments of the shell would make another program on the next machine.
+	command.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=", "GOWORK=off", "GOEXPERIMENT=", "GOARM64=v8.2")
 	if target != (Target{}) {
 		command.Env = append(command.Env, "GOOS="+target.OS, "GOARCH="+target.Arch)
 	}
