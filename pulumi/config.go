@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"sms-api/internal/route"
 )
 
 // config is everything that a stack can decide. It is read and checked as a whole before the first resource, so that a
@@ -86,7 +88,7 @@ type encryptionConfig struct {
 type eventsConfig struct {
 	producerAccounts []string
 	archiveDays      int
-	routes           []route
+	routes           []route.Route
 }
 
 type apiConfig struct {
@@ -365,10 +367,10 @@ func (r *reader) events() eventsConfig {
 	r.object("events:routes", &e.routes)
 	for i, one := range e.routes {
 		key := fmt.Sprintf("events:routes[%d]", i)
-		for _, err := range one.check() {
+		for _, err := range one.Check() {
 			r.fail(key, "%v", err)
 		}
-		if slices.ContainsFunc(e.routes[:i], func(other route) bool { return other.Name == one.Name }) {
+		if slices.ContainsFunc(e.routes[:i], func(other route.Route) bool { return other.Name == one.Name }) {
 			r.fail(key, "the name %q is there twice", one.Name)
 		}
 	}

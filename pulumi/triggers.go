@@ -118,10 +118,9 @@ func (e *eventBus) publish(ctx *pulumi.Context, prefix string, contracts []schem
 // triggers are the rules that call functions.
 type triggers struct {
 	pulumi.ResourceState
-	prefix      string
-	bus         *eventBus
-	rules       pulumi.StringArray
-	permissions []pulumi.Resource
+	prefix string
+	bus    *eventBus
+	rules  pulumi.StringArray
 }
 
 type triggersArgs struct {
@@ -148,7 +147,7 @@ func newTriggers(ctx *pulumi.Context, args triggersArgs) (*triggers, error) {
 			name: "route-" + r.Name, description: "Events of another service become messages", bus: args.bus.bus.Name,
 			pattern: pulumi.String(string(r.Pattern)), to: args.events,
 			transformer: cloudwatch.EventTargetInputTransformerArgs{
-				InputPaths: pulumi.ToStringMap(r.inputPaths()), InputTemplate: pulumi.String(r.inputTemplate()),
+				InputPaths: pulumi.ToStringMap(r.Paths()), InputTemplate: pulumi.String(r.Template()),
 			},
 		})
 		if err != nil {
