@@ -40,7 +40,7 @@ import (
 // which three are the provider's waiting for a queue to be gone: go test -tags e2e -timeout 30m -run TestDeployment ./pulumi
 func TestDeployment(t *testing.T) {
 	s := newStack(t)
-	s.set(map[string]string{
+	s.set(t, map[string]string{
 		"network:analyse":         "true",
 		"functions:alimtalk":      `{"reservedConcurrency":7}`,
 		"events:producerAccounts": `["222233334444"]`,
@@ -50,7 +50,7 @@ func TestDeployment(t *testing.T) {
 		"api:corsOrigins":         "https://shop.example.com",
 		"alarms:emails":           "oncall@example.com",
 	})
-	s.pulumi("up", "--yes", "--skip-preview")
+	s.pulumi(t, "up", "--yes", "--skip-preview")
 	address := s.address(t)
 
 	t.Run("the functions leave by the one address", func(t *testing.T) { s.checkWayOut(t, address) })
@@ -61,25 +61,25 @@ func TestDeployment(t *testing.T) {
 	t.Run("API", s.checkAPI)
 	t.Run("logs", s.checkLogs)
 
-	t.Run("a second deployment changes nothing", func(t *testing.T) { s.pulumi("preview", "--expect-no-changes", "--diff") })
-	t.Run("nothing has drifted", func(t *testing.T) { s.pulumi("refresh", "--yes", "--skip-preview", "--expect-no-changes") })
+	t.Run("a second deployment changes nothing", func(t *testing.T) { s.pulumi(t, "preview", "--expect-no-changes", "--diff") })
+	t.Run("nothing has drifted", func(t *testing.T) { s.pulumi(t, "refresh", "--yes", "--skip-preview", "--expect-no-changes") })
 	t.Run("one value, one resource", func(t *testing.T) {
-		s.set(map[string]string{"functions:balance": `{"memory":512}`})
-		if steps, want := s.steps(), (step{"update", "aws:lambda/function:Function sms-api-" + s.name + "-balance"}); len(steps) != 1 || steps[0] != want {
+		s.set(t, map[string]string{"functions:balance": `{"memory":512}`})
+		if steps, want := s.steps(t), (step{"update", "aws:lambda/function:Function sms-api-" + s.name + "-balance"}); len(steps) != 1 || steps[0] != want {
 			t.Errorf("steps: %v", steps)
 		}
-		s.pulumi("up", "--yes", "--skip-preview")
+		s.pulumi(t, "up", "--yes", "--skip-preview")
 		same(t, "memory", aws.ToInt32(s.function(t, balance).Configuration.MemorySize), 512)
 	})
 	t.Run("a new definition is a new version behind the same alias", func(t *testing.T) { s.checkVersions(t) })
 	t.Run("a new NAT gateway has the old address", func(t *testing.T) {
-		steps := s.steps("--replace", s.urn("aws:ec2/natGateway:NatGateway", "nat"))
+		steps := s.steps(t, "--replace", s.urn(t, "aws:ec2/natGateway:NatGateway", "nat"))
 		if !slices.Contains(steps, step{"replace", s.nat()}) || slices.ContainsFunc(steps, isAddress) {
 			t.Errorf("a replacement is more than that: %v", steps)
 		}
 		before := s.natGateways(t)
 		s.letGo(t, address)
-		s.pulumi("up", "--yes", "--skip-preview")
+		s.pulumi(t, "up", "--yes", "--skip-preview")
 		after := s.natGateways(t)
 		if len(before) != 1 || len(after) != 1 || aws.ToString(before[0].NatGatewayId) == aws.ToString(after[0].NatGatewayId) {
 			t.Errorf("NAT gateways before and after: %v %v", before, after)
@@ -90,19 +90,19 @@ func TestDeployment(t *testing.T) {
 	t.Run("other stacks", func(t *testing.T) { s.checkOtherStacks(t) })
 	t.Run("another way out has the old address", func(t *testing.T) { s.checkInstance(t, address) })
 	t.Run("only the address outlives the stack", func(t *testing.T) {
-		if out, err := s.try("destroy", "--yes", "--skip-preview", "--target", s.urn("aws:ec2/eip:Eip", "egress"), "--target-dependents"); err == nil || !strings.Contains(out, "protected") {
+		if out, err := s.try(t, "destroy", "--yes", "--skip-preview", "--target", s.urn(t, "aws:ec2/eip:Eip", "egress"), "--target-dependents"); err == nil || !strings.Contains(out, "protected") {
 			t.Fatalf("the address can be destroyed: %v\n%s", err, out)
 		}
-		s.pulumi("destroy", "--yes", "--skip-preview", "--exclude-protected")
+		s.pulumi(t, "destroy", "--yes", "--skip-preview", "--exclude-protected")
 		s.checkGone(t)
 		same(t, "address", s.address(t), address)
 	})
 	t.Run("released on purpose, brought in again", func(t *testing.T) {
-		s.pulumi("state", "unprotect", "--yes", s.urn("aws:ec2/eip:Eip", "egress"))
-		s.pulumi("destroy", "--yes", "--skip-preview")
+		s.pulumi(t, "state", "unprotect", "--yes", s.urn(t, "aws:ec2/eip:Eip", "egress"))
+		s.pulumi(t, "destroy", "--yes", "--skip-preview")
 		same(t, "address", s.address(t), address)
-		s.set(map[string]string{"network:egress": egressNATGateway, "network:eipAllocationId": aws.ToString(address.AllocationId)})
-		steps := s.steps()
+		s.set(t, map[string]string{"network:egress": egressNATGateway, "network:eipAllocationId": aws.ToString(address.AllocationId)})
+		steps := s.steps(t)
 		if !slices.Contains(steps, step{"create", s.nat()}) || slices.ContainsFunc(steps, isAddress) {
 			t.Errorf("with an address brought in: %v", steps)
 		}
@@ -114,7 +114,6 @@ func TestDeployment(t *testing.T) {
 
 // stack is a stack of the program of this repository, in a backend of its own.
 type stack struct {
-	t *testing.T
 	// root is the repository, file the stack's configuration.
 	root, file, name string
 	environment      []string
@@ -139,46 +138,47 @@ func newStack(t *testing.T) *stack {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	s := &stack{t: t, root: root, name: fmt.Sprintf("e2e-%x", id), aws: config}
+	s := &stack{root: root, name: fmt.Sprintf("e2e-%x", id), aws: config}
 	backend := filepath.Join(dir, "backend")
 	if err := os.Mkdir(backend, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	s.environment = append(os.Environ(), "PULUMI_BACKEND_URL=file://"+backend, "PULUMI_CONFIG_PASSPHRASE=", "PULUMI_STACK=", "PULUMI_SKIP_UPDATE_CHECK=true")
-	return s.sibling(dir, s.name)
+	return s.sibling(t, dir, s.name)
 }
 
 // sibling is another stack in the same backend.
-func (s *stack) sibling(dir, name string) *stack {
-	s.t.Helper()
+func (s *stack) sibling(t *testing.T, dir, name string) *stack {
+	t.Helper()
 	other := *s
 	other.name, other.file = name, filepath.Join(dir, "Pulumi."+name+".yaml")
 	// Made in another folder, so that nothing is written into the repository.
 	if err := os.WriteFile(filepath.Join(dir, "Pulumi.yaml"), []byte("name: sms-api\nruntime: go\n"), 0o644); err != nil {
-		s.t.Fatal(err)
+		t.Fatal(err)
 	}
 	other.root = dir
-	if out, err := other.execute("stack", "init", name); err != nil {
-		s.t.Fatalf("%v\n%s", err, out)
+	if out, err := other.execute(t, "stack", "init", name); err != nil {
+		t.Fatalf("%v\n%s", err, out)
 	}
 	other.root = s.root
-	other.set(map[string]string{"aws:region": s.aws.Region, "aws:maxRetries": "3"})
+	other.set(t, map[string]string{"aws:region": s.aws.Region, "aws:maxRetries": "3"})
 	return &other
 }
 
-func (s *stack) set(settings map[string]string) {
-	s.t.Helper()
+func (s *stack) set(t *testing.T, settings map[string]string) {
+	t.Helper()
 	args := []string{"config", "set-all", "--stack", s.name, "--config-file", s.file}
 	for key, value := range settings {
 		args = append(args, "--plaintext", key+"="+value)
 	}
-	if out, err := s.execute(args...); err != nil {
-		s.t.Fatalf("%v\n%s", err, out)
+	if out, err := s.execute(t, args...); err != nil {
+		t.Fatalf("%v\n%s", err, out)
 	}
 }
 
-func (s *stack) execute(args ...string) (string, error) {
-	command := exec.CommandContext(s.t.Context(), "pulumi", append(args, "--non-interactive")...)
+func (s *stack) execute(t *testing.T, args ...string) (string, error) {
+	t.Helper()
+	command := exec.CommandContext(t.Context(), "pulumi", append(args, "--non-interactive")...)
 	command.Dir, command.Env = s.root, s.environment
 	var out, errors bytes.Buffer
 	command.Stdout, command.Stderr = &out, &errors
@@ -188,19 +188,20 @@ func (s *stack) execute(args ...string) (string, error) {
 	return out.String(), nil
 }
 
-func (s *stack) try(args ...string) (string, error) {
+func (s *stack) try(t *testing.T, args ...string) (string, error) {
+	t.Helper()
 	args = append(args, "--stack", s.name)
 	if args[0] != "state" && args[0] != "stack" {
 		args = append(args, "--config-file", s.file)
 	}
-	return s.execute(args...)
+	return s.execute(t, args...)
 }
 
-func (s *stack) pulumi(args ...string) string {
-	s.t.Helper()
-	out, err := s.try(args...)
+func (s *stack) pulumi(t *testing.T, args ...string) string {
+	t.Helper()
+	out, err := s.try(t, args...)
 	if err != nil {
-		s.t.Fatalf("%v\n%s", err, out)
+		t.Fatalf("%v\n%s", err, out)
 	}
 	return out
 }
@@ -209,13 +210,13 @@ func (s *stack) pulumi(args ...string) string {
 type step struct{ op, resource string }
 
 // steps are the operations that a deployment would make, in their order, with the resources' types and names.
-func (s *stack) steps(args ...string) []step {
-	s.t.Helper()
+func (s *stack) steps(t *testing.T, args ...string) []step {
+	t.Helper()
 	var preview struct {
 		Steps []struct{ Op, URN string }
 	}
-	if err := json.Unmarshal([]byte(s.pulumi(append([]string{"preview", "--json"}, args...)...)), &preview); err != nil {
-		s.t.Fatal(err)
+	if err := json.Unmarshal([]byte(s.pulumi(t, append([]string{"preview", "--json"}, args...)...)), &preview); err != nil {
+		t.Fatal(err)
 	}
 	var steps []step
 	for _, one := range preview.Steps {
@@ -233,22 +234,22 @@ func isAddress(one step) bool { return strings.HasPrefix(one.resource, "aws:ec2/
 func (s *stack) nat() string { return "aws:ec2/natGateway:NatGateway sms-api-" + s.name + "-nat" }
 
 // urn finds a resource in the engine's state.
-func (s *stack) urn(kind, part string) string {
-	s.t.Helper()
+func (s *stack) urn(t *testing.T, kind, part string) string {
+	t.Helper()
 	var exported struct {
 		Deployment struct {
 			Resources []struct{ URN string }
 		}
 	}
-	if err := json.Unmarshal([]byte(s.pulumi("stack", "export")), &exported); err != nil {
-		s.t.Fatal(err)
+	if err := json.Unmarshal([]byte(s.pulumi(t, "stack", "export")), &exported); err != nil {
+		t.Fatal(err)
 	}
 	for _, r := range exported.Deployment.Resources {
 		if strings.HasSuffix(r.URN, kind+"::sms-api-"+s.name+"-"+part) {
 			return r.URN
 		}
 	}
-	s.t.Fatalf("there is no %s %s", kind, part)
+	t.Fatalf("there is no %s %s", kind, part)
 	return ""
 }
 
@@ -302,6 +303,8 @@ func (s *stack) route(t *testing.T, subnet string) ec2types.Route {
 
 // checkWayOut follows a packet from each function to the internet.
 func (s *stack) checkWayOut(t *testing.T, address ec2types.Address) {
+	t.Helper()
+	t.Helper()
 	subnets := map[string]bool{}
 	for _, kind := range functionKinds() {
 		vpc := s.function(t, kind.name).Configuration.VpcConfig
@@ -341,7 +344,7 @@ func (s *stack) checkWayOut(t *testing.T, address ec2types.Address) {
 // letGo takes the NAT gateway down, so that something else can have its address.
 func (s *stack) letGo(t *testing.T, address ec2types.Address) {
 	t.Helper()
-	s.pulumi("destroy", "--yes", "--skip-preview", "--target", s.urn("aws:ec2/natGateway:NatGateway", "nat"), "--target-dependents")
+	s.pulumi(t, "destroy", "--yes", "--skip-preview", "--target", s.urn(t, "aws:ec2/natGateway:NatGateway", "nat"), "--target-dependents")
 	found, err := s.ec2().DescribeAddresses(t.Context(), &ec2.DescribeAddressesInput{AllocationIds: []string{aws.ToString(address.AllocationId)}})
 	if err != nil || len(found.Addresses) != 1 {
 		t.Fatalf("address: %v %v", found, err)
@@ -357,9 +360,11 @@ func (s *stack) letGo(t *testing.T, address ec2types.Address) {
 
 // checkInstance goes from the NAT gateway to a NAT instance as the README says: the old one lets go of the address first.
 func (s *stack) checkInstance(t *testing.T, address ec2types.Address) {
+	t.Helper()
+	t.Helper()
 	s.letGo(t, address)
-	s.set(map[string]string{"network:egress": egressNATInstance, "network:analyse": "false"})
-	s.pulumi("up", "--yes", "--skip-preview")
+	s.set(t, map[string]string{"network:egress": egressNATInstance, "network:analyse": "false"})
+	s.pulumi(t, "up", "--yes", "--skip-preview")
 	same(t, "NAT gateways", len(s.natGateways(t)), 0)
 	found, err := s.ec2().DescribeAddresses(t.Context(), &ec2.DescribeAddressesInput{AllocationIds: []string{*address.AllocationId}})
 	if err != nil || len(found.Addresses) != 1 || found.Addresses[0].InstanceId == nil {
@@ -374,7 +379,7 @@ func (s *stack) checkInstance(t *testing.T, address ec2types.Address) {
 	for _, subnet := range s.function(t, sms).Configuration.VpcConfig.SubnetIds {
 		same(t, "way of "+subnet, s.route(t, subnet).NetworkInterfaceId, instance.NetworkInterfaces[0].NetworkInterfaceId)
 	}
-	s.pulumi("preview", "--expect-no-changes", "--diff")
+	s.pulumi(t, "preview", "--expect-no-changes", "--diff")
 }
 
 func (s *stack) function(t *testing.T, kind string) *lambda.GetFunctionOutput {
@@ -387,6 +392,8 @@ func (s *stack) function(t *testing.T, kind string) *lambda.GetFunctionOutput {
 }
 
 func (s *stack) checkFunctions(t *testing.T, address ec2types.Address) {
+	t.Helper()
+	t.Helper()
 	var names []string
 	for _, kind := range functionKinds() {
 		names = append(names, kind.name)
@@ -474,11 +481,11 @@ func (s *stack) version(t *testing.T) string {
 
 // checkVersions changes what the state machine logs, which is a new revision.
 func (s *stack) checkVersions(t *testing.T) {
-	s.set(map[string]string{"workflow:logLevel": "ALL"})
-	s.pulumi("up", "--yes", "--skip-preview")
+	s.set(t, map[string]string{"workflow:logLevel": "ALL"})
+	s.pulumi(t, "up", "--yes", "--skip-preview")
 	same(t, "level", s.stateMachine(t).LoggingConfiguration.Level, "ALL")
 	same(t, "alias points to version", s.version(t), "2")
-	s.pulumi("preview", "--expect-no-changes", "--diff")
+	s.pulumi(t, "preview", "--expect-no-changes", "--diff")
 }
 
 func (s *stack) checkEvents(t *testing.T) {
@@ -599,9 +606,9 @@ func (s *stack) checkOtherStacks(t *testing.T) {
 		"dev":  stackFile(t, filepath.Join("..", "Pulumi.dev.yaml")),
 		"prod": stackFile(t, filepath.Join("..", "Pulumi.prod.yaml")),
 	} {
-		other := s.sibling(t.TempDir(), s.name+"-"+name)
-		other.set(settings)
-		if steps := other.steps(); len(steps) < 120 {
+		other := s.sibling(t, t.TempDir(), s.name+"-"+name)
+		other.set(t, settings)
+		if steps := other.steps(t); len(steps) < 120 {
 			t.Errorf("%s makes %d resources", name, len(steps))
 		}
 	}

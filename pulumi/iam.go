@@ -21,12 +21,11 @@ func by(statement iam.GetPolicyDocumentStatementArgs, services ...string) iam.Ge
 	return statement
 }
 
-// when adds a condition.
+// when puts the statement under a condition.
 func when(statement iam.GetPolicyDocumentStatementArgs, test, variable string, values pulumi.StringArrayInput) iam.GetPolicyDocumentStatementArgs {
-	conditions, _ := statement.Conditions.(iam.GetPolicyDocumentStatementConditionArray)
-	statement.Conditions = append(conditions[:len(conditions):len(conditions)], iam.GetPolicyDocumentStatementConditionArgs{
+	statement.Conditions = iam.GetPolicyDocumentStatementConditionArray{iam.GetPolicyDocumentStatementConditionArgs{
 		Test: pulumi.String(test), Variable: pulumi.String(variable), Values: values,
-	})
+	}}
 	return statement
 }
 

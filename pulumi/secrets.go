@@ -40,7 +40,7 @@ func newSecrets(ctx *pulumi.Context, prefix string, config secretsConfig, in acc
 			Name:        pulumi.String(config.prefix + "/" + name),
 			Description: pulumi.String("Aligo: " + name),
 			Type:        pulumi.String("SecureString"),
-			Value:       pulumi.ToSecret(pulumi.String(config.values[name])).(pulumi.StringOutput),
+			Value:       pulumi.String(config.values[name]), // the SDK makes a secret of it
 		}
 		if key.arn != nil {
 			args.KeyId = key.arn.ToStringOutput().ToStringPtrOutput()
