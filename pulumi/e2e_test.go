@@ -71,7 +71,7 @@ func TestDeployment(t *testing.T) {
 		s.pulumi(t, "up", "--yes", "--skip-preview")
 		same(t, "memory", aws.ToInt32(s.function(t, balance).Configuration.MemorySize), 512)
 	})
-	t.Run("a new definition is a new version behind the same alias", func(t *testing.T) { s.checkVersions(t) })
+	t.Run("a new definition is a new version behind the same alias", s.checkVersions)
 	t.Run("a new NAT gateway has the old address", func(t *testing.T) {
 		steps := s.steps(t, "--replace", s.urn(t, "aws:ec2/natGateway:NatGateway", "nat"))
 		if !slices.Contains(steps, step{"replace", s.nat()}) || slices.ContainsFunc(steps, isAddress) {
@@ -87,7 +87,7 @@ func TestDeployment(t *testing.T) {
 		same(t, "address", s.address(t), address)
 		s.checkWayOut(t, address)
 	})
-	t.Run("other stacks", func(t *testing.T) { s.checkOtherStacks(t) })
+	t.Run("other stacks", s.checkOtherStacks)
 	t.Run("another way out has the old address", func(t *testing.T) { s.checkInstance(t, address) })
 	t.Run("only the address outlives the stack", func(t *testing.T) {
 		if out, err := s.try(t, "destroy", "--yes", "--skip-preview", "--target", s.urn(t, "aws:ec2/eip:Eip", "egress"), "--target-dependents"); err == nil || !strings.Contains(out, "protected") {
@@ -616,6 +616,7 @@ func (s *stack) checkOtherStacks(t *testing.T) {
 
 // checkGone: of all that has the stack's tag or name, nothing is left but the address.
 func (s *stack) checkGone(t *testing.T) {
+	t.Helper()
 	vpcs, err := s.ec2().DescribeVpcs(t.Context(), &ec2.DescribeVpcsInput{Filters: s.mine()})
 	if err != nil || len(vpcs.Vpcs) > 0 {
 		t.Errorf("VPCs: %v %v", vpcs, err)
