@@ -165,7 +165,8 @@ func (b *tab) see(what, condition string) string {
 	v, err := chromedp.Run(b.ctx, chromedp.Evaluate[string](fmt.Sprintf(wait, condition), chromedp.EvalAwaitPromise))
 	if err != nil {
 		b.shot("failed")
-		b.t.Fatalf("%s: %v", what, err)
+		text, _, _ := strings.Cut(err.Error(), "\n")
+		b.t.Fatalf("%s: %.1500s", what, text)
 	}
 	return v
 }

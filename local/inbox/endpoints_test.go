@@ -3,6 +3,7 @@ package inbox_test
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -521,6 +522,26 @@ func TestOtherSitesCanNeitherReadNorChangeAnything(t *testing.T) {
 	a := w.call(t, http.MethodGet, "/inbox/phones", "", "Origin", "https://evil.example")
 	if a.header.Get("Access-Control-Allow-Origin") != "" || a.header.Get("Cross-Origin-Resource-Policy") != "same-origin" {
 		t.Errorf("another site may read: %v", a.header)
+	}
+}
+
+func TestOpenPagesDoNotKeepTheServerFromShuttingDown(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.url+"/inbox/stream", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	begin := time.Now()
+	if err := w.front.Shutdown(ctx); err != nil {
+		t.Errorf("after %v: %v", time.Since(begin), err)
 	}
 }
 

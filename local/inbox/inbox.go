@@ -97,9 +97,6 @@ func New(o Options) (*Inbox, error) {
 	return b, nil
 }
 
-// Close ends the streams of the pages that are open, which would keep a server from shutting down.
-func (b *Inbox) Close() { b.stream.close() }
-
 // ServeHTTP answers for the page.
 func (b *Inbox) ServeHTTP(w http.ResponseWriter, r *http.Request) { b.handler.ServeHTTP(w, r) }
 

@@ -22,7 +22,8 @@ type stream struct {
 	version   int64
 	listeners map[chan struct{}]struct{}
 	closed    chan struct{}
-	once      sync.Once
+	closing   sync.Once
+	hooked    sync.Once
 }
 
 func newStream() *stream {
@@ -44,7 +45,14 @@ func (s *stream) notify() {
 
 // close ends all streams.
 func (s *stream) close() {
-	s.once.Do(func() { close(s.closed) })
+	s.closing.Do(func() { close(s.closed) })
+}
+
+// endWith lets the streams end when their server shuts down: it would wait for them otherwise.
+func (s *stream) endWith(r *http.Request) {
+	if server, ok := r.Context().Value(http.ServerContextKey).(*http.Server); ok {
+		s.hooked.Do(func() { server.RegisterOnShutdown(s.close) })
+	}
 }
 
 func (s *stream) listen() chan struct{} {
@@ -70,6 +78,7 @@ func (s *stream) current() int64 {
 
 // ServeHTTP sends an event at once and whenever something has changed.
 func (s *stream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.endWith(r)
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("Cache-Control", "no-store")
 	control := http.NewResponseController(w)

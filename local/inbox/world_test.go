@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -26,6 +25,7 @@ type world struct {
 	aligoURL string
 	standin  *aligotest.Standin
 	inbox    *inbox.Inbox
+	front    *http.Server
 }
 
 type worldOptions struct {
@@ -78,8 +78,7 @@ func newWorld(t *testing.T, configure ...func(*worldOptions)) *world {
 	mux := http.NewServeMux()
 	mux.Handle("/v1/", s.API)
 	mux.Handle("/", w.inbox)
-	serve(t, front, mux)
-	t.Cleanup(w.inbox.Close)
+	w.front = serve(t, front, mux)
 	return w
 }
 
@@ -99,12 +98,23 @@ func listen(t *testing.T, address string) (net.Listener, string) {
 	return l, "http://" + l.Addr().String()
 }
 
-func serve(t *testing.T, l net.Listener, h http.Handler) {
+func serve(t *testing.T, l net.Listener, h http.Handler) *http.Server {
 	t.Helper()
-	s := &httptest.Server{Listener: l, Config: &http.Server{Handler: h, ReadHeaderTimeout: time.Minute}}
-	// The stand-in breaks connections on purpose.
-	s.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
-	s.Start()
-	t.Cleanup(s.CloseClientConnections)
-	t.Cleanup(s.Close)
+	// The stand-in breaks connections on purpose; there is nothing to say about it.
+	server := &http.Server{Handler: h, ReadHeaderTimeout: time.Minute, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		// It ends with http.ErrServerClosed, or a test fails without it.
+		_ = server.Serve(l)
+	}()
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		if err := server.Shutdown(ctx); err != nil {
+			_ = server.Close()
+		}
+		<-done
+	})
+	return server
 }

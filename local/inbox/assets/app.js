@@ -1,5 +1,6 @@
 // The page's frame: navigation, routing and the live connection. Each view is a module with a function that gives
-// { title, node, refresh }; refresh is called when something has changed on the server.
+// { title, node, refresh, move }. refresh reads again what the view shows; it is called when something has changed on the
+// server, and never while it still runs. move, if it is there, takes the address of the same view with other parameters.
 import { announce, h, put } from "./dom.js";
 import { icon } from "./icons.js";
 import { choose, language, t } from "./i18n.js";
@@ -108,8 +109,9 @@ async function open(moved) {
   const parameters = [...(pattern.exec(path) ?? [])].slice(1).map(decodeURIComponent);
   const same = current?.show === show && current.view.move;
   if (same) {
-    await guarded(() => current.view.move(parameters, new URLSearchParams(location.search)));
+    current.view.move(parameters, new URLSearchParams(location.search));
     document.title = `${current.view.title()} · sms-api`;
+    await refresh();
     return;
   }
   controller.abort();

@@ -1,5 +1,5 @@
 // Writing a message, as a call of the API or as an event on the bus.
-import { announce, h, put, unique } from "./dom.js";
+import { announce, h, put, show, unique } from "./dom.js";
 import { icon } from "./icons.js";
 import { t } from "./i18n.js";
 import { cp949, local, number, phone, rfc3339 } from "./format.js";
@@ -19,6 +19,7 @@ export function compose({ query: q, signal }) {
   let system = null;
   let templates = [];
   let result = null;
+  let tries = 0;
   const recipients = [];
 
   const field = (label, control, { hint, pointer, wide } = {}) => {
@@ -234,8 +235,9 @@ export function compose({ query: q, signal }) {
       else await post();
     } catch (error) {
       result = null;
-      put(outcome, error instanceof Problem && error.errors.length ? problems(error) : failure(error));
-      outcome.querySelector("a, [role=alert]")?.focus();
+      tries += 1;
+      show(outcome, { failure: error.message, tries }, () => (error instanceof Problem && error.errors.length ? problems(error) : failure(error)));
+      outcome.querySelector("[role=alert]")?.focus();
     }
     send.disabled = false;
     outcome.scrollIntoView({ block: "nearest" });
@@ -243,7 +245,7 @@ export function compose({ query: q, signal }) {
 
   async function post() {
     const answer = await call("POST", "/v1/messages", { body: request(), headers: key.value ? { "Idempotency-Key": key.value } : {} });
-    result = { id: answer.json.id, replayed: answer.status === 200, code: answer.status };
+    result = { id: answer.json.id, replayed: answer.status === 200 };
     announce(t("compose.accepted"));
     await refresh();
   }
@@ -283,18 +285,19 @@ export function compose({ query: q, signal }) {
     if (!result) return;
     if (result.event && !result.id && !result.rejection) await follow();
     if (result.rejection) {
-      put(outcome, problems(new Problem(result.rejection.status, result.rejection)), h("p", { class: "muted" }, t("compose.event.rejected")));
+      show(outcome, result, () => [problems(new Problem(result.rejection.status, result.rejection)), h("p", { class: "muted" }, t("compose.event.rejected"))]);
       return;
     }
     if (!result.id) {
-      put(outcome, h("div", { class: "box" }, h("p", {}, h("strong", {}, t("compose.event.put"))), h("p", { class: "muted" }, t("compose.event.waiting"))));
+      show(outcome, result, () => h("div", { class: "box" }, h("p", {}, h("strong", {}, t("compose.event.put"))), h("p", { class: "muted" }, t("compose.event.waiting"))));
       return;
     }
     const m = await get(`/inbox/messages/${result.id}`, signal);
-    put(outcome, h("div", { class: "box accepted" },
+    const numbers = [...new Set(m.deliveries.map((d) => d.to))].slice(0, 3);
+    show(outcome, { ...result, status: m.status, numbers }, () => h("div", { class: "box accepted" },
       h("div", { class: "box-head" }, h("strong", {}, result.replayed ? t("compose.replayed") : t("compose.accepted")), status(m.status)),
       h("p", {}, h("code", {}, m.id)),
-      h("p", { class: "quick" }, h("a", { class: "button", href: `/messages/${m.id}` }, t("compose.open")), m.deliveries.map((d) => d.to).filter((to, i, all) => all.indexOf(to) === i).slice(0, 3).map((to) => h("a", { class: "button", href: `/phones/${to}` }, icon("phone"), phone(to))))));
+      h("p", { class: "quick" }, h("a", { class: "button", href: `/messages/${m.id}` }, t("compose.open")), numbers.map((to) => h("a", { class: "button", href: `/phones/${to}` }, icon("phone"), phone(to))))));
   }
 
   async function refresh() {
@@ -308,7 +311,7 @@ export function compose({ query: q, signal }) {
       }
       await drawResult();
     } catch (error) {
-      if (error.name !== "AbortError") put(outcome, failure(error));
+      if (error.name !== "AbortError") show(outcome, { failure: error.message }, () => failure(error));
     }
   }
 

@@ -38,6 +38,15 @@ export function put(element, ...children) {
   element.replaceChildren(all);
 }
 
+// show draws data in an element, unless it shows the same already: what is drawn anew between a press and a release of the
+// mouse is not clicked. Without data it shows nothing.
+export function show(element, data, make) {
+  const text = JSON.stringify(data ?? null);
+  if (element.shown === text) return;
+  element.shown = text;
+  put(element, data ? make(data) : null);
+}
+
 // keyed shows a list of data in a parent. An entry whose data have not changed keeps its element, and with it focus and
 // selection.
 export function keyed(parent, entries, keyOf, make) {
@@ -68,10 +77,13 @@ export function keyed(parent, entries, keyOf, make) {
 
 // keepState carries over what somebody has opened or focused in an element that is drawn again.
 function keepState(before, after) {
-  const opened = before.querySelectorAll("details");
+  const name = (details, i) => details.dataset.name ?? String(i);
+  const opened = new Set([...before.querySelectorAll("details")].flatMap((details, i) => (details.open ? name(details, i) : [])));
   after.querySelectorAll("details").forEach((details, i) => {
-    if (opened[i]?.open) details.open = true;
+    if (opened.has(name(details, i))) details.open = true;
   });
+  const scrolled = [...before.querySelectorAll(".scroll, .received, .graph-box")].map((x) => [x.scrollLeft, x.scrollTop]);
+  queueMicrotask(() => after.querySelectorAll(".scroll, .received, .graph-box").forEach((x, i) => x.scrollTo(...(scrolled[i] ?? [0, 0]))));
   if (!before.contains(document.activeElement)) return;
   const focusable = "a[href], button, input, select, textarea, summary, [tabindex]";
   const all = [before, ...before.querySelectorAll(focusable)];

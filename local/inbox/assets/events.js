@@ -1,5 +1,5 @@
 // The events on the system's bus.
-import { h, keyed, put } from "./dom.js";
+import { h, keyed, show } from "./dom.js";
 import { t } from "./i18n.js";
 import { clock, moment } from "./format.js";
 import { get, query } from "./api.js";
@@ -30,10 +30,10 @@ export function events({ query: q, signal }) {
       const found = await get(`/inbox/events${query({ before })}`, signal);
       keyed(list, found.items, (e) => e.number, row);
       list.hidden = !found.items.length;
-      put(state, found.items.length ? null : empty(t("events.none"), t("events.none.text")));
-      put(pages, found.total ? pager("/events", { before }, found) : null);
+      show(state, found.items.length ? null : { before }, () => empty(t("events.none"), t("events.none.text")));
+      show(pages, found.total ? { total: found.total, next: found.next } : null, () => pager("/events", { before }, found));
     } catch (error) {
-      if (error.name !== "AbortError") put(state, failure(error));
+      if (error.name !== "AbortError") show(state, { failure: error.message }, () => failure(error));
     }
   }
 

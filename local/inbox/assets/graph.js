@@ -8,6 +8,12 @@ const typeIcons = {
   Choice: "M8.500 4l6 6-6 6-6-6z",
 };
 
+// centre shows the middle of a drawing first where the screen is narrow; the ways lead through it.
+export function centre(body) {
+  const box = body.querySelector(".graph-box");
+  box.scrollLeft = (box.scrollWidth - box.clientWidth) / 2;
+}
+
 // traveled are the edges taken with how often, and the states visited with how the last visit ended.
 function traveled(way) {
   const edges = new Map();
@@ -40,10 +46,7 @@ export function graph(machine, way) {
     })),
     s("g", { class: "nodes" }, machine.nodes.map((n) => state(n, states.get(n.name)))));
   const path = way.visits.map((v) => v.state).join(" → ");
-  const box = h("div", { class: "graph-box", role: "region", "aria-label": t("graph.label"), tabindex: "0" }, drawing, h("p", { class: "unseen" }, t("graph.path", { path })));
-  // On a narrow screen the middle shows first; the ways lead through it.
-  requestAnimationFrame(() => { box.scrollLeft = (box.scrollWidth - box.clientWidth) / 2; });
-  return box;
+  return h("div", { class: "graph-box", role: "region", "aria-label": t("graph.label"), tabindex: "0" }, drawing, h("p", { class: "unseen" }, t("graph.path", { path })));
 }
 
 function state(n, visited) {

@@ -1,80 +1,78 @@
 // One message: what became of it, and the way it took.
-import { announce, h, put } from "./dom.js";
+import { announce, h, keyed, put, show } from "./dom.js";
 import { icon } from "./icons.js";
 import { has, t } from "./i18n.js";
 import { between, clock, moment, number, span } from "./format.js";
 import { call, get, Problem } from "./api.js";
 import { channel, copyButton, empty, failure, jsonBlock, status } from "./parts.js";
 import { delivery } from "./bubble.js";
-import { graph, legend } from "./graph.js";
+import { centre, graph, legend } from "./graph.js";
 
 let machine = null;
 
 export function message({ parameters: [id], signal }) {
   const note = h("div", {});
+  const trouble = h("div", {});
   const body = h("div", { class: "detail" });
-  const node = h("div", { class: "page wide" }, note, body);
+  const node = h("div", { class: "page wide" }, note, trouble, body);
   let title = t("message.title");
-  let drawn = "";
   let last = "";
 
   async function refresh() {
-    let m;
     try {
       machine ??= await get("/inbox/machine", signal);
-      m = await get(`/inbox/messages/${encodeURIComponent(id)}`, signal);
+      const m = await get(`/inbox/messages/${encodeURIComponent(id)}`, signal);
+      title = m.reference || m.template || t("message.title");
+      const first = !body.firstChild;
+      keyed(body, sections(m), (section) => section.name, (section) => section.draw());
+      if (first) centre(body);
+      show(trouble, null);
+      if (last && last !== m.status) announce(`${title}: ${t(`status.${m.status}`)}`);
+      last = m.status;
     } catch (error) {
       if (error.name === "AbortError") return;
-      if (error instanceof Problem && error.status === 404) put(body, empty(t("message.none"), t("message.none.text"), h("p", {}, h("a", { href: "/messages" }, t("nav.messages")))));
-      else put(note, failure(error));
-      return;
+      if (error instanceof Problem && error.status === 404) show(trouble, { none: id }, () => empty(t("message.none"), t("message.none.text"), h("p", {}, h("a", { href: "/messages" }, t("nav.messages")))));
+      else show(trouble, { failure: error.message }, () => failure(error));
     }
-    const data = JSON.stringify(m);
-    if (data === drawn) return;
-    drawn = data;
-    title = m.reference || m.template || t("message.title");
-    // What is open stays open.
-    const opened = new Set([...body.querySelectorAll("details[open]")].map((d) => d.dataset.name));
-    const focused = body.contains(document.activeElement) ? document.activeElement.id : "";
-    draw(m);
-    for (const details of body.querySelectorAll("details")) if (opened.has(details.dataset.name)) details.open = true;
-    if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
-    if (last && last !== m.status) announce(`${title}: ${t(`status.${m.status}`)}`);
-    last = m.status;
   }
 
   async function cancel(event) {
-    event.currentTarget.disabled = true;
+    const button = event.currentTarget;
+    button.disabled = true;
     try {
       await call("DELETE", `/inbox/messages/${encodeURIComponent(id)}`);
       put(note);
       announce(t("message.cancelled"));
     } catch (error) {
       put(note, failure(error));
+      button.disabled = false;
     }
-    await refresh();
-    event.target.disabled = false;
   }
 
-  function draw(m) {
-    put(body,
-      h("header", { class: "page-head" },
+  // sections are the parts of the view with the data that they show; each is drawn again only when those change.
+  function sections(m) {
+    const path = m.way.visits.map((v) => [v.state, v.ended]);
+    const section = (name, data, draw) => ({ name, data, draw });
+    return [
+      section("head", [m.id, title, m.status, m.cancellable], () => h("header", { class: "page-head" },
         h("div", { class: "grow" },
           h("p", { class: "crumb" }, h("a", { href: "/messages" }, t("nav.messages"))),
           h("h1", {}, title),
           h("p", { class: "idline" }, h("code", {}, m.id), copyButton(() => m.id))),
         h("div", { class: "actions" }, status(m.status),
-          m.cancellable ? h("button", { type: "button", id: "cancel", class: "danger", onclick: cancel }, t("message.cancel")) : null)),
-      m.parked ? parked(m.parked) : null,
-      facts(m),
-      h("div", { class: "columns" },
+          m.cancellable ? h("button", { type: "button", id: "cancel", class: "danger", onclick: cancel }, t("message.cancel")) : null))),
+      ...(m.parked ? [section("parked", m.parked, () => parked(m.parked))] : []),
+      section("facts", [m.sendAt, m.settledAt], () => facts(m)),
+      section("people", [m.recipients, m.deliveries], () => h("div", { class: "columns" },
         h("section", { class: "box", "aria-labelledby": "recipients-title" }, h("h2", { id: "recipients-title" }, t("message.recipients", { n: m.recipients.length })), recipients(m)),
-        h("section", { class: "box", "aria-labelledby": "received-title" }, h("h2", { id: "received-title" }, t("message.received")), received(m))),
-      h("section", { class: "box", "aria-labelledby": "graph-title" }, h("div", { class: "box-head" }, h("h2", { id: "graph-title" }, t("message.graph")), legend()), graph(machine, m.way)),
-      h("section", { class: "box", "aria-labelledby": "way-title" },
+        h("section", { class: "box", "aria-labelledby": "received-title" }, h("h2", { id: "received-title" }, t("message.received")), received(m)))),
+      section("graph", path, () => h("section", { class: "box", "aria-labelledby": "graph-title" },
+        h("div", { class: "box-head" }, h("h2", { id: "graph-title" }, t("message.graph")), legend()), graph(machine, m.way))),
+      section("way", [m.way, m.calls], () => h("section", { class: "box", "aria-labelledby": "way-title" },
         h("div", { class: "box-head" }, h("h2", { id: "way-title" }, t("message.way")), h("p", { class: "muted" }, t("message.transitions", { n: m.way.transitions }), m.way.stopped ? ` · ${between(m.way.started, m.way.stopped)}` : "")),
-        timeline(m)),
-      h("section", { class: "box", "aria-labelledby": "calls-title" }, h("h2", { id: "calls-title" }, t("message.calls", { n: m.calls.length })), calls(m)));
+        timeline(m))),
+      section("calls", [m.calls, path], () => h("section", { class: "box", "aria-labelledby": "calls-title" }, h("h2", { id: "calls-title" }, t("message.calls", { n: m.calls.length })), calls(m))),
+    ];
   }
 
   return { title: () => title, node, refresh };

@@ -1,5 +1,5 @@
 // The list of messages.
-import { h, keyed, put } from "./dom.js";
+import { h, keyed, put, show } from "./dom.js";
 import { t } from "./i18n.js";
 import { between, clock, moment, number } from "./format.js";
 import { get, query } from "./api.js";
@@ -49,10 +49,10 @@ export function messages({ query: q, go, signal }) {
       const found = await get(`/inbox/messages${query(values)}`, signal);
       keyed(body, found.items, (m) => m.id, row);
       table.hidden = !found.items.length;
-      put(state, found.items.length ? null : values.q || values.status ? empty(t("inbox.none.found"), t("messages.none.filter")) : empty(t("messages.none"), t("inbox.none.text")));
-      put(pages, found.total ? pager("/messages", values, found) : null);
+      show(state, found.items.length ? null : values, () => (values.q || values.status ? empty(t("inbox.none.found"), t("messages.none.filter")) : empty(t("messages.none"), t("inbox.none.text"))));
+      show(pages, found.total ? { values, total: found.total, next: found.next } : null, () => pager("/messages", values, found));
     } catch (error) {
-      if (error.name !== "AbortError") put(state, failure(error));
+      if (error.name !== "AbortError") show(state, { failure: error.message }, () => failure(error));
     }
   }
 
@@ -62,7 +62,6 @@ export function messages({ query: q, go, signal }) {
     refresh,
     move(_, next) {
       take(next);
-      return refresh();
     },
   };
 }

@@ -84,7 +84,7 @@ export function jsonBlock(label, data) {
 
 // failure says what went wrong.
 export function failure(error) {
-  return h("div", { class: "failure", role: "alert" }, icon("cross"), h("div", {}, error.title ? h("strong", {}, error.title) : null, h("p", {}, error.message)));
+  return h("div", { class: "failure", role: "alert", tabindex: "-1" }, icon("cross"), h("div", {}, error.title ? h("strong", {}, error.title) : null, h("p", {}, error.message)));
 }
 
 // numberOf is a number with what it is known for.

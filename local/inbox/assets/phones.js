@@ -1,5 +1,5 @@
 // The inbox: phones on the one side, what the chosen one has received on the other.
-import { announce, h, keyed, put } from "./dom.js";
+import { announce, h, keyed, put, show } from "./dom.js";
 import { icon } from "./icons.js";
 import { t } from "./i18n.js";
 import { clock, number, phone } from "./format.js";
@@ -51,8 +51,8 @@ export function phones({ parameters, query: q, go, signal }) {
           h("a", { class: "button", href: `/compose?to=${chosen}` }, icon("compose"), t("inbox.write")),
         ]
       : null);
-    put(threadPager);
-    if (!chosen) put(thread, h("div", { class: "empty choose" }, icon("phone"), h("p", {}, t("inbox.choose"))));
+    show(threadPager, null);
+    put(thread, chosen ? null : h("div", { class: "empty choose" }, icon("phone"), h("p", {}, t("inbox.choose"))));
   }
 
   async function clearAll() {
@@ -61,9 +61,11 @@ export function phones({ parameters, query: q, go, signal }) {
       await call("DELETE", "/inbox");
       go("/");
     } catch (error) {
-      put(listState, failure(error));
+      fail(error);
     }
   }
+
+  const fail = (error) => show(listState, { failure: error.message }, () => failure(error));
 
   function row(p) {
     const d = p.newest;
@@ -80,10 +82,11 @@ export function phones({ parameters, query: q, go, signal }) {
       if (link.pathname === `/phones/${chosen}`) link.setAttribute("aria-current", "true");
       else link.removeAttribute("aria-current");
     }
-    put(listPager, found.total ? pager("/", { q: search, before: chosen ? "" : before }, found) : null);
-    if (found.items.length) put(listState);
-    else if (search) put(listState, empty(t("inbox.none.found"), t("inbox.none.found.text", { q: search })));
-    else put(listState, empty(t("inbox.none"), t("inbox.none.text"), h("p", {}, h("a", { class: "button", href: "/compose" }, icon("compose"), t("nav.compose")))));
+    const values = { q: search, before: chosen ? "" : before };
+    show(listPager, found.total ? { values, total: found.total, next: found.next } : null, () => pager("/", values, found));
+    show(listState, found.items.length ? null : { search }, () => (search
+      ? empty(t("inbox.none.found"), t("inbox.none.found.text", { q: search }))
+      : empty(t("inbox.none"), t("inbox.none.text"), h("p", {}, h("a", { class: "button", href: "/compose" }, icon("compose"), t("nav.compose"))))));
     const latest = found.items[0]?.newest;
     if (latest && newest !== null && latest.number > newest && !before) announce(t("inbox.arrived", { number: phone(latest.to) }));
     if (!before && !search) newest = latest?.number ?? 0;
@@ -97,7 +100,8 @@ export function phones({ parameters, query: q, go, signal }) {
     keyed(thread, [...(testNumber(to) ? [{ about: to }] : []), ...found.items], (d) => d.number ?? `about-${to}`, (d) =>
       d.about ? h("p", { class: "note" }, t("test.note", { ending: testNumber(d.about), what: t(`test.${testNumber(d.about)}`) })) : delivery(d));
     if (!found.items.length) put(thread, empty(t("inbox.none.here"), search ? t("inbox.none.found.text", { q: search }) : t("inbox.none.text")));
-    put(threadPager, found.total ? pager(`/phones/${to}`, { q: search, before }, found) : null);
+    const values = { q: search, before };
+    show(threadPager, found.total ? { values, total: found.total, next: found.next } : null, () => pager(`/phones/${to}`, values, found));
     if (jump) {
       const target = document.getElementById(jump.slice(1));
       jump = "";
@@ -110,7 +114,7 @@ export function phones({ parameters, query: q, go, signal }) {
     try {
       await Promise.all([drawList(), drawThread()]);
     } catch (error) {
-      if (error.name !== "AbortError") put(listState, failure(error));
+      if (error.name !== "AbortError") fail(error);
     }
   }
 
@@ -119,11 +123,10 @@ export function phones({ parameters, query: q, go, signal }) {
     node,
     refresh,
     move(to, values) {
-      const before = chosen;
+      const last = chosen;
       jump = location.hash;
       take(to, values);
-      if (before !== chosen) conversation.scrollTo?.(0, 0);
-      return refresh();
+      if (last !== chosen) conversation.scrollTo(0, 0);
     },
   };
 }
