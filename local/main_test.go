@@ -8,11 +8,18 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/oapi-codegen/oapi-codegen/v2/pkg/codegen"
+	_ "github.com/oapi-codegen/runtime" // what the generated client imports
 )
 
 // output is what the program prints, and a signal when it has printed all of its welcome.
@@ -177,4 +184,36 @@ func TestTheExamplesRouteTurnsAnOrderIntoAMessage(t *testing.T) {
 	do(t, fmt.Sprintf(`curl %s -H 'X-Amz-Target: AWSEvents.PutEvents' -d '{"Entries":[{"EventBusName":"sms-api","Source":"com.example.shop","DetailType":"OrderPaid",`+
 		`"Detail":"{\"order\":{\"id\":\"A-20\"},\"customer\":{\"name\":\"홍길동\",\"phone\":\"010-1234-5678\"}}"}]}'`, at("AWS-compatible endpoint")))
 	waitFor(t, at("Aligo stand-in")+"/_standin/messages", "A-20")
+}
+
+// TestAGeneratedClientDrivesTheAPI generates a client from the OpenAPI document and lets it talk to the running system.
+func TestAGeneratedClientDrivesTheAPI(t *testing.T) {
+	t.Parallel()
+	printed, _ := start(t, "-speed", "200")
+	url := regexp.MustCompile(`API and inbox page\s+(http://\S+)`).FindStringSubmatch(printed)[1]
+	doc, err := openapi3.NewLoader().LoadFromData([]byte(do(t, "curl "+url+"/v1/openapi.json")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	generated, err := codegen.Generate(doc, codegen.Configuration{
+		PackageName: "main", Generate: codegen.GenerateOptions{Client: true, Models: true},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	program, err := os.ReadFile(filepath.Join("testdata", "client", "main.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	for name, text := range map[string]string{"client.go": generated, "main.go": string(program)} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// Files given by name are compiled with the modules of the folder that the command runs in: this one.
+	run := exec.CommandContext(t.Context(), "go", "run", filepath.Join(dir, "client.go"), filepath.Join(dir, "main.go"), url)
+	if out, err := run.CombinedOutput(); err != nil {
+		t.Errorf("%v: %s", err, out)
+	}
 }

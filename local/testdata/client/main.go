@@ -6,8 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
+	"time"
 )
 
 func main() {
@@ -18,10 +18,7 @@ func main() {
 }
 
 func run(ctx context.Context, address string) error {
-	client, err := NewClientWithResponses(address, WithRequestEditorFn(func(_ context.Context, r *http.Request) error {
-		r.Header.Set("X-Test-Caller", "service messages:send messages:read messages:text")
-		return nil
-	}))
+	client, err := NewClientWithResponses(address)
 	if err != nil {
 		return err
 	}
@@ -34,6 +31,8 @@ func run(ctx context.Context, address string) error {
 	}
 	key := "order-17"
 	request := templates.JSON200.Templates[0].Example
+	tomorrow := time.Now().AddDate(0, 0, 1)
+	request.SendAt = &tomorrow
 	sent, err := client.SendMessageWithResponse(ctx, &SendMessageParams{IdempotencyKey: &key}, request)
 	if err != nil {
 		return err
@@ -52,7 +51,7 @@ func run(ctx context.Context, address string) error {
 	if err != nil {
 		return err
 	}
-	if message.JSON200 == nil || message.JSON200.Status != MessageStatusSending || message.JSON200.Recipients[0].To != "010****5678" {
+	if message.JSON200 == nil || message.JSON200.Status != MessageStatusScheduled || message.JSON200.Recipients[0].To != "010****5678" {
 		return fmt.Errorf("get: %s %s", message.Status(), message.Body)
 	}
 	cancelled, err := client.CancelMessageWithResponse(ctx, sent.JSON202.Id)
