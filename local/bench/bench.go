@@ -51,7 +51,7 @@ func parse(args []string, out io.Writer) (options, error) {
 	set.SetOutput(out)
 	set.IntVar(&o.messages, "messages", 1000, "messages to send")
 	set.IntVar(&o.recipients, "recipients", 1, "recipients of each message, 1 to 500")
-	set.IntVar(&o.concurrency, "concurrency", 64, "messages that are under way at the same time")
+	set.IntVar(&o.concurrency, "concurrency", 32, "messages that are under way at the same time")
 	set.BoolVar(&o.faults, "faults", false, "let Aligo, Lambda and some phones fail")
 	set.BoolVar(&o.json, "json", false, "print one JSON object")
 	if err := set.Parse(args); err != nil {

@@ -16,7 +16,11 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
+
 	"sms-api/internal/aligo/aligotest"
+	"sms-api/internal/awsenv"
 	"sms-api/internal/intake"
 	"sms-api/internal/message"
 	"sms-api/local/awsapi"
@@ -37,7 +41,7 @@ const (
 	// kept is how many finished executions the endpoint remembers, and keptBytes how large they may be together.
 	kept, keptBytes = 1000, 64 << 20
 	// remembered is how many recipients and calls the stand-in remembers, at least.
-	remembered = 50_000
+	remembered = 10_000
 	// closing is how long the system has to come to rest.
 	closing = 10 * time.Second
 )
@@ -55,9 +59,9 @@ type bench struct {
 	clock   *clock.Scaled
 	system  *system.System
 	servers []*http.Server
-	// api is the URL of the HTTP API, client who calls it.
-	api    string
-	client *http.Client
+	// api is the URL of the HTTP API, client who calls it, and aws the URL of the AWS-compatible endpoint.
+	api, aws string
+	client   *http.Client
 }
 
 // run makes a system, sends the messages through it, and reports. The error tells what was not delivered as claimed.
@@ -121,7 +125,7 @@ func start(ctx context.Context, o options) (*bench, error) {
 	if err != nil {
 		return giveUp(err)
 	}
-	b.system, b.api = s, url(0)
+	b.system, b.api, b.aws = s, url(0), url(1)
 	if err := b.listen(); err != nil {
 		return giveUp(err)
 	}
@@ -206,7 +210,8 @@ func (b *bench) send(ctx context.Context, i int) error {
 	reference, numbers := "bench-"+strconv.Itoa(i), b.numbers(i)
 	body := b.request(reference, numbers)
 	f := b.ledger.begin(reference, numbers)
-	if err := b.post(ctx, body); err != nil {
+	id, err := b.post(ctx, body)
+	if err != nil {
 		return fmt.Errorf("%s: %w", reference, err)
 	}
 	b.executions.Add(1)
@@ -216,7 +221,7 @@ func (b *bench) send(ctx context.Context, i int) error {
 	case <-f.settled:
 		return nil
 	case <-timer.C:
-		return fmt.Errorf("%s has not settled after %v", reference, stall)
+		return fmt.Errorf("%s has not settled after %v; its latest events, newest first: %s", reference, stall, b.latest(ctx, id))
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
@@ -234,25 +239,54 @@ func (b *bench) request(reference string, numbers []string) []byte {
 	return body.Bytes()
 }
 
-func (b *bench) post(ctx context.Context, body []byte) error {
+// post asks for a message and returns its id.
+func (b *bench) post(ctx context.Context, body []byte) (id string, _ error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, b.api+"/v1/messages", bytes.NewReader(body))
 	if err != nil {
-		return err
+		return "", err
 	}
 	req.Header.Set("Content-Type", "application/json")
 	resp, err := b.client.Do(req)
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer func() { _ = resp.Body.Close() }()
 	answer, err := io.ReadAll(resp.Body)
 	if err != nil {
-		return fmt.Errorf("read the answer: %w", err)
+		return "", fmt.Errorf("read the answer: %w", err)
 	}
 	if resp.StatusCode != http.StatusAccepted {
-		return fmt.Errorf("POST /v1/messages: %d %s", resp.StatusCode, strings.TrimSpace(string(answer)))
+		return "", fmt.Errorf("POST /v1/messages: %d %s", resp.StatusCode, strings.TrimSpace(string(answer)))
 	}
-	return nil
+	var accepted struct{ ID string }
+	if err := json.Unmarshal(answer, &accepted); err != nil {
+		return "", fmt.Errorf("read the answer: %w", err)
+	}
+	return accepted.ID, nil
+}
+
+// latest is what an execution did last, for whoever has to find out why it does not end.
+func (b *bench) latest(ctx context.Context, id string) string {
+	config := awsenv.New(awsapi.Region, aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local"}, b.aws)
+	arn := strings.Replace(b.system.StateMachineARN, ":stateMachine:", ":execution:", 1) + ":" + id
+	history, err := sfn.NewFromConfig(config).GetExecutionHistory(ctx, &sfn.GetExecutionHistoryInput{
+		ExecutionArn: &arn, ReverseOrder: true, MaxResults: 10,
+	})
+	if err != nil {
+		return err.Error()
+	}
+	var events []string
+	for _, e := range history.Events {
+		event := string(e.Type)
+		switch {
+		case e.StateEnteredEventDetails != nil:
+			event += " " + aws.ToString(e.StateEnteredEventDetails.Name)
+		case e.TaskFailedEventDetails != nil:
+			event += " " + aws.ToString(e.TaskFailedEventDetails.Error) + " " + aws.ToString(e.TaskFailedEventDetails.Cause)
+		}
+		events = append(events, event)
+	}
+	return strings.Join(events, "; ")
 }
 
 // stop lets what is under way end, and closes the connections.
