@@ -16,6 +16,8 @@ func TestDataIsShownWithoutNumbersAndTexts(t *testing.T) {
 		},
 		"the order of members and every kind of value": {`{"b":1.50,"a":[true,null,-3e9],"c":{}}`, `{"b":1.50,"a":[true,null,-3e9],"c":{}}`},
 		"a number that is masked already":              {`{"to":"010****5678"}`, `{"to":"010****5678"}`},
+		"a number as somebody wrote it":                {`{"to":"+82 10 1234 5678"}`, `{"to":"+82****5678"}`},
+		"what is no number":                            {`{"to":"5678"}`, `{"to":"****"}`},
 		"a number in a reason":                         {`{"reason":"call 010-1234-5678 or 01012345678"}`, `{"reason":"call 010****5678 or 010****5678"}`},
 		"numbers in an array under a masked name":      {`{"to":["01012345678"]}`, `{"to":["010****5678"]}`},
 		"more recipients than can be read":             {`[` + many + `]`, `[` + shown + `,"… and 5 more"]`},

@@ -63,8 +63,8 @@ func TestLargeTextsGoBeforeTheMemoryDoes(t *testing.T) {
 	t.Parallel()
 	s := newStore()
 	m := received("1", noon())
-	// As long as an LMS can be, and of the kind that takes most.
-	m.Text = strings.Repeat("가", 1000)
+	// Three times as long as an LMS can be: fewer than MaxDeliveries fit.
+	m.Text = strings.Repeat("가", 3000)
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
@@ -75,8 +75,8 @@ func TestLargeTextsGoBeforeTheMemoryDoes(t *testing.T) {
 	}
 	runtime.GC()
 	runtime.ReadMemStats(&after)
-	if s.deliveries.bytes > MaxBytes {
-		t.Errorf("%d bytes are counted, at most %d are allowed", s.deliveries.bytes, MaxBytes)
+	if n := s.deliveries.bytes; n > MaxBytes || n < MaxBytes*9/10 || len(s.deliveries.items) >= MaxDeliveries {
+		t.Errorf("%d deliveries with %d bytes are kept; the limit is %d bytes", len(s.deliveries.items), n, MaxBytes)
 	}
 	// Other tests run at the same time, and a slice's array is up to a quarter larger than what is in it.
 	if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 2*MaxBytes {
@@ -135,6 +135,9 @@ func TestTotalsFollowWhatBecameOfMessages(t *testing.T) {
 	s.settled(started("a", "01011112222", "01011113333"), 0, ended("a", message.AllDelivered, delivered(message.AlimTalk), delivered(message.SMS)))
 	// The news of its start comes late, and that of its end twice.
 	s.started(started("a", "01011112222", "01011113333"), 0)
+	if got := s.totals.messages[message.AllDelivered]; got != 1 {
+		t.Errorf("%d messages are delivered after late news of a start, want 1", got)
+	}
 	s.settled(started("a", "01011112222", "01011113333"), 0, ended("a", message.AllDelivered, delivered(message.AlimTalk), delivered(message.SMS)))
 	text := started("b", "01011114444")
 	text.Channel = message.SMS

@@ -27,8 +27,15 @@ export function span(ms) {
   const seconds = ms / 1000;
   if (ms < 1000) return t("format.ms", { n: Math.max(0, Math.round(ms)) });
   if (seconds < 60) return t("format.s", { n: decimal.format(seconds) });
-  if (seconds < 3600) return t("format.m", { m: Math.floor(seconds / 60), s: Math.floor(seconds % 60) });
-  return t("format.h", { h: Math.floor(seconds / 3600), m: Math.floor((seconds % 3600) / 60) });
+  const [h, m, s] = [Math.floor(seconds / 3600), Math.floor((seconds % 3600) / 60), Math.floor(seconds % 60)];
+  const parts = h > 0 ? [h && t("format.h", { n: h }), m && t("format.min", { n: m })] : [t("format.min", { n: m }), s && t("format.s", { n: s })];
+  return parts.filter(Boolean).join(" ");
+}
+
+// duration is one in Go's notation, such as 5m0s, for people.
+export function duration(text) {
+  const seconds = { h: 3600, m: 60, s: 1 };
+  return span([...text.matchAll(/([\d.]+)([hms])/g)].reduce((sum, [, n, unit]) => sum + n * seconds[unit] * 1000, 0));
 }
 
 export const between = (from, to) => span(new Date(to) - new Date(from));

@@ -2,7 +2,7 @@
 import { announce, h, keyed, put, show } from "./dom.js";
 import { icon } from "./icons.js";
 import { has, t } from "./i18n.js";
-import { between, clock, moment, number, span } from "./format.js";
+import { between, clock, duration, moment, number, span } from "./format.js";
 import { call, get, Problem } from "./api.js";
 import { channel, copyButton, empty, failure, jsonBlock, status } from "./parts.js";
 import { delivery } from "./bubble.js";
@@ -87,7 +87,7 @@ function facts(m) {
   const fact = (name, value) => (value ? h("div", {}, h("dt", {}, t(`message.${name}`)), h("dd", {}, value)) : null);
   const at = (time) => (time ? h("time", { datetime: time }, moment(time)) : null);
   const fallback = !m.fallback.enabled ? t("message.fallback.off")
-    : [t("message.fallback.on"), m.fallback.ownText ? t("message.fallback.text") : "", t("message.fallback.after", { after: m.fallback.after }), m.fallback.onUnknown === "sms" ? t("message.fallback.unknown") : ""].filter(Boolean).join(" · ");
+    : [t("message.fallback.on"), m.fallback.ownText ? t("message.fallback.text") : "", t("message.fallback.after", { after: duration(m.fallback.after) }), m.fallback.onUnknown === "sms" ? t("message.fallback.unknown") : ""].filter(Boolean).join(" · ");
   return h("dl", { class: "facts" },
     fact("channel", channel(m.channel)), fact("template", m.template), fact("reference", m.reference), fact("caller", m.caller),
     fact("created", at(m.createdAt)), fact("sendAt", at(m.sendAt)), fact("settled", at(m.settledAt)), fact("expires", at(m.expiresAt)),
