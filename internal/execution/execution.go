@@ -43,7 +43,8 @@ type client interface {
 // Executions are the executions of one state machine. All fields are needed.
 type Executions struct {
 	Client client
-	// StateMachineARN is arn:aws:states:REGION:ACCOUNT:stateMachine:NAME.
+	// StateMachineARN is arn:aws:states:REGION:ACCOUNT:stateMachine:NAME, or that of a version or an alias of it, which has
+	// its name behind a further colon.
 	StateMachineARN string
 	// Now is the clock by which the state machine runs.
 	Now func() time.Time
@@ -202,9 +203,17 @@ func (e *Executions) cancellable(ctx context.Context, m message.Message, arn str
 	return nil
 }
 
+// arn is the execution's ARN. It has the name of the state machine but not that of a version or an alias, whichever the
+// execution was started with: https://docs.aws.amazon.com/step-functions/latest/dg/concepts-state-machine-alias.html
+func (e *Executions) arn(id string) string {
+	parts := strings.Split(strings.Replace(e.StateMachineARN, ":stateMachine:", ":execution:", 1), ":")
+	const unqualified = 7
+	return strings.Join(append(parts[:min(len(parts), unqualified)], id), ":")
+}
+
 // describe reads an execution and the message in it. An execution that holds no message of this id is not found.
 func (e *Executions) describe(ctx context.Context, id string) (*sfn.DescribeExecutionOutput, message.Message, error) {
-	arn := strings.Replace(e.StateMachineARN, ":stateMachine:", ":execution:", 1) + ":" + id
+	arn := e.arn(id)
 	d, err := e.Client.DescribeExecution(ctx, &sfn.DescribeExecutionInput{ExecutionArn: &arn})
 	var missing *types.ExecutionDoesNotExist
 	var malformed *types.InvalidArn

@@ -497,3 +497,12 @@ func TestCancel(t *testing.T) {
 		})
 	}
 }
+
+func TestAnAliasStartsExecutionsThatHaveTheMachinesName(t *testing.T) {
+	t.Parallel()
+	e, _ := executions(&run{t: t, status: types.ExecutionStatusRunning, input: encode(t, newMessage())}, created)
+	e.StateMachineARN += ":live"
+	if m, err := e.Find(t.Context(), "0193"); err != nil || m.ID != "0193" {
+		t.Errorf("found %q, %v", m.ID, err)
+	}
+}
