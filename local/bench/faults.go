@@ -23,8 +23,9 @@ const (
 
 // vendorFaults come over one in eight sends and one in twelve reads.
 func vendorFaults() []aligotest.Fault {
+	const probability = 0.01 // of each
 	var all []aligotest.Fault
-	add := func(probability float64, kind aligotest.FaultKind, accepted bool, endpoints ...string) {
+	add := func(kind aligotest.FaultKind, accepted bool, endpoints ...string) {
 		for _, e := range endpoints {
 			all = append(all, aligotest.Fault{Endpoint: e, Kind: kind, Times: -1, Probability: probability, Accepted: accepted})
 		}
@@ -32,20 +33,20 @@ func vendorFaults() []aligotest.Fault {
 	sends := []string{sendAlimTalk, sendSMS, sendMassSMS}
 	receipts := []string{alimTalkReceipts, smsReceipts}
 	every := append([]string{alimTalkHistory, smsHistory}, append(sends, receipts...)...)
-	add(0.01, aligotest.FaultResetBefore, false, every...)
-	add(0.01, aligotest.FaultResetAfter, false, every...)
-	add(0.01, aligotest.FaultHTTP500, false, every...)
-	add(0.01, aligotest.FaultHTML200, false, every...)
-	add(0.01, aligotest.FaultCutOff, false, every...)
-	add(0.01, aligotest.FaultTypesSwapped, false, every...)
-	add(0.01, aligotest.FaultEUCKR, false, every...)
-	add(0.01, aligotest.FaultHTTP500, true, sends...)
-	add(0.01, aligotest.FaultHTML200, true, sends...)
-	add(0.01, aligotest.FaultUnregisteredIP, false, sends...)
-	add(0.01, aligotest.FaultNoBalance, false, sends...)
-	add(0.01, aligotest.FaultPartial, false, sends...)
-	add(0.01, aligotest.FaultReceiptsLate, false, receipts...)
-	add(0.01, aligotest.FaultRowsDuplicated, false, receipts...)
+	add(aligotest.FaultResetBefore, false, every...)
+	add(aligotest.FaultResetAfter, false, every...)
+	add(aligotest.FaultHTTP500, false, every...)
+	add(aligotest.FaultHTML200, false, every...)
+	add(aligotest.FaultCutOff, false, every...)
+	add(aligotest.FaultTypesSwapped, false, every...)
+	add(aligotest.FaultEUCKR, false, every...)
+	add(aligotest.FaultHTTP500, true, sends...)
+	add(aligotest.FaultHTML200, true, sends...)
+	add(aligotest.FaultUnregisteredIP, false, sends...)
+	add(aligotest.FaultNoBalance, false, sends...)
+	add(aligotest.FaultPartial, false, sends...)
+	add(aligotest.FaultReceiptsLate, false, receipts...)
+	add(aligotest.FaultRowsDuplicated, false, receipts...)
 	return all
 }
 
