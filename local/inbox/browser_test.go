@@ -159,7 +159,7 @@ func (b *tab) see(what, condition string) string {
 		const look = () => { let v; try { v = (%s); } catch { v = null; } if (v) { watch.disconnect(); ok(String(v)); } };
 		const watch = new MutationObserver(look);
 		watch.observe(document, { subtree: true, childList: true, attributes: true, characterData: true });
-		setTimeout(() => fail(new Error("not within 20 seconds; the page is: " + document.body.innerText.slice(0, 2000))), 20000);
+		setTimeout(() => fail(new Error("not within 20 seconds; the focus is on " + document.activeElement.outerHTML.slice(0, 200) + " and the page is: " + document.querySelector("main").innerText.slice(0, 1000))), 20000);
 		look();
 	})`
 	v, err := chromedp.Run(b.ctx, chromedp.Evaluate[string](fmt.Sprintf(wait, condition), chromedp.EvalAwaitPromise))
@@ -499,7 +499,9 @@ func TestBrowserByKeyboard(t *testing.T) {
 	b.see("and back", `location.pathname === "/" && document.querySelector(".rows a")`)
 	b.do(chromedp.Focus(chromedp.CSS(`input[type=search]`)), chromedp.KeyEvent("\b\b\b\b"))
 	b.see("everything again", `document.querySelectorAll(".rows li").length === 2`)
-	b.do(chromedp.Focus(chromedp.CSS(`.rows li:first-child a`)), chromedp.KeyEvent(kb.ArrowDown))
+	press("\t")
+	b.see("the next stop is the first phone", `document.activeElement === document.querySelector(".rows li:first-child a")`)
+	press(kb.ArrowDown)
 	b.see("an arrow leads to the next", `document.activeElement === document.querySelector(".rows li:nth-child(2) a")`)
 }
 

@@ -77,7 +77,7 @@ export function phones({ parameters, query: q, go, signal }) {
 
   async function drawList() {
     const found = await get(`/inbox/phones${query({ q: search, before: chosen ? "" : before })}`, signal);
-    keyed(list, found.items, (p) => p.number, row);
+    keyed(list, found.items.map((p) => ({ ...p, search })), (p) => p.number, row);
     for (const link of list.querySelectorAll("a")) {
       if (link.pathname === `/phones/${chosen}`) link.setAttribute("aria-current", "true");
       else link.removeAttribute("aria-current");
