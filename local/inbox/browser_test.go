@@ -365,6 +365,46 @@ func TestBrowserEvents(t *testing.T) {
 	b.shot("events")
 }
 
+func TestBrowserSwitches(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	b := open(t, w, "en")
+	b.visit("/faults")
+	turn := func(name, to string) {
+		t.Helper()
+		const knob = `[...document.querySelectorAll("[role=switch]")].find((x) => document.getElementById(x.getAttribute("aria-labelledby"))?.innerText.startsWith(%q))`
+		b.press(name, fmt.Sprintf(knob, name))
+		b.see(name+" is "+to, fmt.Sprintf(knob+`.getAttribute("aria-checked") === %q`, name, to))
+	}
+	turn("IP not registered", "true")
+	b.see("it is listed", `document.querySelector(".faults").innerText.includes("until removed")`)
+	b.shot("switched")
+	id := w.send(t, order("01012345678", ""))
+	b.visit("/messages/" + id)
+	b.see("the message is parked and says why", `document.querySelector(".failure.warn")?.innerText.includes("127.0.0.1")`)
+	b.shot("parked")
+	b.visit("/faults")
+	turn("IP not registered", "false")
+	b.see("nothing is listed", `document.querySelectorAll(".faults li").length === 0`)
+	b.visit("/messages/" + id)
+	b.see("it goes out by itself", `document.querySelector(".actions .status")?.dataset.status === "delivered"`)
+	// The same with the addresses, and back with one of several faults.
+	b.visit("/faults")
+	b.see("the faults", drawn)
+	b.write("Registered IPs", "203.0.113.1, 203.0.113.2")
+	js[bool](b, control("Registered IPs")+`.form.requestSubmit() || true`)
+	b.see("they are registered", `document.getElementById("announcer").textContent === "The registered IPs are set"`)
+	if got := w.standin.RegisteredIPs(); !slices.Equal(got, []string{"203.0.113.1", "203.0.113.2"}) {
+		t.Errorf("the registered addresses are %v", got)
+	}
+	for range 2 {
+		b.press("set", button("Set the fault"))
+	}
+	b.see("two are listed", `document.querySelectorAll(".faults li").length === 2`)
+	b.press("remove", `document.querySelector(".faults li button")`)
+	b.see("both are gone: they are the same", `document.querySelectorAll(".faults li").length === 0`)
+}
+
 func TestBrowserShowsTextsAsText(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -150,6 +150,11 @@ func TestThePageOffersTheFaultsThatTheStandinHas(t *testing.T) {
 	if !slices.Equal(slices.Sorted(slices.Values(all)), slices.Sorted(slices.Values(kinds))) {
 		t.Errorf("the page has the faults\n%v\nand the stand-in\n%v", kinds, all)
 	}
+	for _, kind := range quoted("switches") {
+		if !slices.Contains(kinds, kind) {
+			t.Errorf("the switch %s is no fault", kind)
+		}
+	}
 	for _, path := range quoted("endpoints") {
 		if err := standin.SetFault(aligotest.Fault{Endpoint: path, Kind: aligotest.FaultSlow}); err != nil {
 			t.Errorf("the page offers %s: %v", path, err)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 )
 
@@ -27,6 +28,31 @@ func (s *Standin) controls() {
 			s.SetBalance(*to.Balance)
 			return nil
 		})
+	})
+	s.mux.HandleFunc("GET /_standin/ips", func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, http.StatusOK, map[string][]string{"ips": listOf(s.RegisteredIPs())})
+	})
+	s.mux.HandleFunc("POST /_standin/ips", func(w http.ResponseWriter, r *http.Request) {
+		var to struct {
+			IPs *[]string `json:"ips"`
+		}
+		s.control(w, r, &to, func() error {
+			if to.IPs == nil {
+				return errors.New(`say {"ips": ["203.0.113.1"]}; an empty list lets everybody call`)
+			}
+			for _, ip := range *to.IPs {
+				if net.ParseIP(ip) == nil {
+					return fmt.Errorf("%q is not an IP address", ip)
+				}
+			}
+			s.SetRegisteredIPs(*to.IPs)
+			return nil
+		})
+	})
+	s.mux.HandleFunc("GET /_standin/faults", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, s.Faults()) })
+	s.mux.HandleFunc("DELETE /_standin/faults", func(w http.ResponseWriter, r *http.Request) {
+		s.RemoveFaults(FaultKind(r.FormValue("fault")), r.FormValue("endpoint"))
+		w.WriteHeader(http.StatusNoContent)
 	})
 	s.mux.HandleFunc("POST /_standin/faults", func(w http.ResponseWriter, r *http.Request) {
 		var f Fault

@@ -96,6 +96,25 @@ func (s *Standin) SetFault(f Fault) error {
 	return nil
 }
 
+// Faults are the faults that are set, oldest first, with how often they still come.
+func (s *Standin) Faults() []Fault {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	faults := make([]Fault, len(s.faults))
+	for i, f := range s.faults {
+		faults[i] = *f
+	}
+	return faults
+}
+
+// RemoveFaults takes back all faults of a kind that were set for an endpoint, or for all endpoints when it is empty. An
+// empty kind takes back every fault, whatever it was set for.
+func (s *Standin) RemoveFaults(kind FaultKind, endpoint string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.faults = slices.DeleteFunc(s.faults, func(f *Fault) bool { return kind == "" || f.Kind == kind && f.Endpoint == endpoint })
+}
+
 // takeFault finds the fault that comes over a call and counts it.
 func (s *Standin) takeFault(path string) Fault {
 	for i, f := range s.faults {

@@ -230,7 +230,7 @@ func (s *Standin) answer(req *request, remote string) object {
 	if refusal := s.checkCredentials(req); refusal != nil {
 		return refusal
 	}
-	if !s.registered(req, remote) {
+	if !s.mayCall(req, remote) {
 		return s.refuseIP(req)
 	}
 	switch req.fault.Kind {
@@ -337,9 +337,9 @@ func (s *Standin) checkCredentials(req *request) object {
 	return nil
 }
 
-// registered tells whether the caller's address may call.
-func (s *Standin) registered(req *request, remote string) bool {
-	if len(s.options.RegisteredIPs) == 0 {
+// mayCall tells whether the caller's address is registered.
+func (s *Standin) mayCall(req *request, remote string) bool {
+	if len(s.registered) == 0 {
 		return true
 	}
 	if s.options.TestModeSkipsIPCheck && req.kakao() && req.get("testMode") == "Y" {
@@ -349,7 +349,7 @@ func (s *Standin) registered(req *request, remote string) bool {
 	if err != nil {
 		host = remote
 	}
-	return slices.Contains(s.options.RegisteredIPs, host)
+	return slices.Contains(s.registered, host)
 }
 
 // codeOf is the code that an answer begins with.

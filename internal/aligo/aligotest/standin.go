@@ -138,16 +138,18 @@ type Standin struct {
 // state is everything that Reset clears.
 type state struct {
 	// wallet is in tenths of a won.
-	wallet    int
-	batches   []*batch
-	byMID     map[string]*batch
-	rows      int
-	due       dueHeap
-	messages  []PhoneMessage
-	calls     []Call
-	faults    []*Fault
-	templates []*template
-	profiles  []profile
+	wallet   int
+	batches  []*batch
+	byMID    map[string]*batch
+	rows     int
+	due      dueHeap
+	messages []PhoneMessage
+	calls    []Call
+	faults   []*Fault
+	// registered are the addresses that may call; none means all.
+	registered []string
+	templates  []*template
+	profiles   []profile
 	// authRequested are the channels that an authentication number was sent for.
 	authRequested map[string]bool
 	// resetOnce are the numbers …0006 that have had their reset.
@@ -182,7 +184,8 @@ func New(o Options) *Standin {
 
 func (s *Standin) clear() {
 	s.state = state{
-		wallet: won(s.options.Balance), byMID: map[string]*batch{}, templates: approvedTemplates(), profiles: []profile{shop()},
+		registered: slices.Clone(s.options.RegisteredIPs),
+		wallet:     won(s.options.Balance), byMID: map[string]*batch{}, templates: approvedTemplates(), profiles: []profile{shop()},
 		authRequested: map[string]bool{}, resetOnce: map[string]bool{},
 		nextMID: 1306113822, nextSMSMID: 583009869, nextRow: 3246554255, nextMessage: 1, nextTemplate: 1,
 	}
@@ -226,6 +229,20 @@ func (s *Standin) Balance() float64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return float64(s.wallet) / 10
+}
+
+// SetRegisteredIPs says which addresses may call; none means all.
+func (s *Standin) SetRegisteredIPs(ips []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.registered = slices.Clone(ips)
+}
+
+// RegisteredIPs are the addresses that may call; none means all.
+func (s *Standin) RegisteredIPs() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.registered)
 }
 
 // Subscribe calls hear for each phone message from now on, in no particular goroutine, until cancel is called. hear may

@@ -610,6 +610,52 @@ func TestRegisteredIPs(t *testing.T) {
 	skips.says(t, "/akv10/alimtalk/send/", kakao, append(at, "testMode=N")...)
 }
 
+func TestIPsAreRegisteredWhileItRuns(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.says(t, "/remain/", "1 success")
+	w.SetRegisteredIPs([]string{"203.0.113.1"})
+	w.says(t, "/remain/", "-101 인증오류입니다.-IP")
+	w.SetRegisteredIPs([]string{"203.0.113.1", "127.0.0.1"})
+	w.says(t, "/remain/", "1 success")
+	w.SetRegisteredIPs([]string{"203.0.113.1"})
+	w.Reset()
+	w.says(t, "/remain/", "1 success")
+}
+
+func TestFaultsAreListedAndTakenBack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	const send, remain = "/send/", "/remain/"
+	for _, f := range []aligotest.Fault{
+		{Kind: aligotest.FaultNoBalance, Times: -1},
+		{Kind: aligotest.FaultNoBalance, Endpoint: send, Times: 2},
+		{Kind: aligotest.FaultBadCredentials, Endpoint: remain, Times: 2},
+	} {
+		if err := w.SetFault(f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	left := func(want ...aligotest.Fault) {
+		t.Helper()
+		if got := w.Faults(); !slices.Equal(got, want) {
+			t.Errorf("the faults are %+v, want %+v", got, want)
+		}
+	}
+	onSend := aligotest.Fault{Kind: aligotest.FaultNoBalance, Endpoint: send, Times: 2}
+	w.RemoveFaults(aligotest.FaultNoBalance, "")
+	left(onSend, aligotest.Fault{Kind: aligotest.FaultBadCredentials, Endpoint: remain, Times: 2})
+	w.says(t, remain, "-102 API 인증오류입니다.")
+	left(onSend, aligotest.Fault{Kind: aligotest.FaultBadCredentials, Endpoint: remain, Times: 1})
+	w.RemoveFaults(aligotest.FaultBadCredentials, send)
+	left(onSend, aligotest.Fault{Kind: aligotest.FaultBadCredentials, Endpoint: remain, Times: 1})
+	w.RemoveFaults(aligotest.FaultBadCredentials, remain)
+	left(onSend)
+	w.RemoveFaults("", "")
+	left()
+	w.says(t, remain, "1 success")
+}
+
 // Success is 1 or 0 in two calls, depending on whom one asks.
 func TestSuccessOfBalanceAndCancel(t *testing.T) {
 	t.Parallel()
@@ -857,6 +903,9 @@ func TestControls(t *testing.T) {
 		{http.MethodPost, "/_standin/balance", `{"balance":12.5}`, http.StatusNoContent},
 		{http.MethodPost, "/_standin/balance", `{"balance":-1}`, http.StatusBadRequest},
 		{http.MethodPost, "/_standin/balance", `{}`, http.StatusBadRequest},
+		{http.MethodPost, "/_standin/ips", `{"ips":["127.0.0.1","::1"]}`, http.StatusNoContent},
+		{http.MethodPost, "/_standin/ips", `{"ips":["somewhere"]}`, http.StatusBadRequest},
+		{http.MethodPost, "/_standin/ips", `{}`, http.StatusBadRequest},
 		{http.MethodPost, "/_standin/templates", `{"code":"TX_9999","inspStatus":"APR"}`, http.StatusNoContent},
 		{http.MethodPost, "/_standin/templates", `{"code":"TX_0000"}`, http.StatusBadRequest},
 	} {
@@ -868,8 +917,23 @@ func TestControls(t *testing.T) {
 	if _, body := do(http.MethodGet, "/_standin/balance", ""); !strings.Contains(body, "12.5") {
 		t.Errorf("the balance is %s", body)
 	}
+	if _, body := do(http.MethodGet, "/_standin/ips", ""); !strings.Contains(body, `"::1"`) {
+		t.Errorf("the registered addresses are %s", body)
+	}
+	if _, body := do(http.MethodGet, "/_standin/faults", ""); !strings.Contains(body, `"reset-after"`) || !strings.Contains(body, `"times": 3`) {
+		t.Errorf("the faults are %s", body)
+	}
+	if status, _ := do(http.MethodDelete, "/_standin/faults?fault=reset-after&endpoint=/akv10/alimtalk/send/", ""); status != http.StatusNoContent || len(w.Faults()) != 0 {
+		t.Errorf("DELETE of a fault answers %d and leaves %v", status, w.Faults())
+	}
+	if _, body := do(http.MethodGet, "/_standin/faults", ""); strings.TrimSpace(body) != "[]" {
+		t.Errorf("no faults are %s", body)
+	}
 	if status, _ := do(http.MethodDelete, "/_standin", ""); status != http.StatusNoContent {
 		t.Errorf("DELETE answers %d", status)
+	}
+	if len(w.RegisteredIPs()) != 0 {
+		t.Error("addresses are registered after DELETE")
 	}
 	if len(w.Messages()) != 0 || len(w.Calls()) != 0 || w.Balance() != aligotest.DefaultBalance {
 		t.Error("something is left after DELETE")
