@@ -85,8 +85,10 @@ func (b *Inbox) executionChanged(ctx context.Context, event json.RawMessage) err
 	case running:
 		b.store.started(m, d.RedriveCount)
 	default:
-		if err := b.learnBatches(ctx, b.store.settled(m, d.RedriveCount, o)); err != nil {
-			return err
+		if r := b.store.settled(m, d.RedriveCount, o); r != nil {
+			if err := b.learnBatches(ctx, r); err != nil {
+				return err
+			}
 		}
 	}
 	b.stream.notify()

@@ -91,6 +91,8 @@ func (d *delivery) size() int {
 
 // record is a message.
 type record struct {
+	// heard says that the news of the end has come.
+	heard               bool
 	number              int64
 	id, caller          string
 	reference, template string
@@ -197,11 +199,13 @@ type store struct {
 	events     journal[*busEvent]
 	byID       map[string]*record
 	byMID      map[string][]*record
-	totals     totals
+	// unheard are messages that were asked after, found settled and cleared away before the news of their end came.
+	unheard map[string]bool
+	totals  totals
 }
 
 func newStore() *store {
-	s := &store{byID: map[string]*record{}, byMID: map[string][]*record{}, totals: newTotals()}
+	s := &store{byID: map[string]*record{}, unheard: map[string]bool{}, byMID: map[string][]*record{}, totals: newTotals()}
 	s.deliveries = journal[*delivery]{first: 1, limit: MaxDeliveries}
 	s.messages = journal[*record]{first: 1, limit: MaxMessages, forgotten: s.forgetRecord}
 	s.events = journal[*busEvent]{first: 1, limit: MaxEvents}
@@ -276,11 +280,17 @@ func (s *store) record(m message.Message) *record {
 	return r
 }
 
-// settled notes what became of a message after so many redrives.
+// settled notes what became of a message after so many redrives. It is nil for the late news of a message that was
+// settled and cleared away already.
 func (s *store) settled(m message.Message, redrives int, o message.Outcome) *record {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.unheard[m.ID] {
+		delete(s.unheard, m.ID)
+		return nil
+	}
 	r := s.record(m)
+	r.heard = true
 	if redrives < r.redrives || redrives == r.redrives && r.outcome != nil {
 		return r
 	}
@@ -387,6 +397,9 @@ func (s *store) clear() {
 	s.messages.clear()
 	for _, r := range all {
 		if r.outcome != nil {
+			if !r.heard {
+				s.unheard[r.id] = true
+			}
 			s.forgetRecord(r)
 			continue
 		}
