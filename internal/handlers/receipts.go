@@ -115,24 +115,19 @@ func (d *Dispatch) leftOut(m message.Message, b message.Batch, found map[string]
 	return b.Refused > 0 && len(found) >= size-b.Refused && !d.Now().Before(b.At.Add(time.Duration(m.Fallback.After)))
 }
 
-// read returns one receipt a number. Of several rows for a number a final one counts.
+// read returns the receipts of a batch by number. The client has made one of several rows for a number.
 func (d *Dispatch) read(ctx context.Context, b message.Batch) (map[string]aligo.Receipt, error) {
 	found := map[string]aligo.Receipt{}
-	add := func(to string, r aligo.Receipt) {
-		if before, ok := found[to]; !ok || before.State == aligo.StatePending {
-			found[to] = r
-		}
-	}
 	if b.Channel == message.AlimTalk {
 		rows, err := d.Aligo.AlimTalkReceipts(ctx, b.MID)
 		for _, row := range rows {
-			add(row.To, row.Result)
+			found[row.To] = row.Result
 		}
 		return found, err
 	}
 	rows, err := d.Aligo.SMSReceipts(ctx, b.MID)
 	for _, row := range rows {
-		add(row.To, row.Result)
+		found[row.To] = row.Result
 	}
 	return found, err
 }
