@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -388,9 +389,37 @@ func TestBrowserSwitches(t *testing.T) {
 	b.see("nothing is listed", `document.querySelectorAll(".faults li").length === 0`)
 	b.visit("/messages/" + id)
 	b.see("it goes out by itself", `document.querySelector(".actions .status")?.dataset.status === "delivered"`)
-	// Back with one of several faults.
+	// What somebody is writing stays when the page is drawn again, also while the focus is elsewhere.
 	b.visit("/faults")
-	b.see("the faults", drawn)
+	b.see("the balance", control("Wallet at Aligo")+`.value`)
+	b.press("the addresses", control("Registered IPs"))
+	b.do(chromedp.KeyEvent("127.0.0.1, 203.0.113.2"))
+	b.press("the balance", control("Wallet at Aligo"))
+	b.do(chromedp.KeyEvent(kb.Home), chromedp.KeyEvent("1"))
+	balance := js[string](b, control("Wallet at Aligo")+`.value`)
+	b.do(chromedp.Focus(chromedp.CSS("main")))
+	w.call(t, http.MethodPost, "/inbox/standin/faults", `{"fault":"slow","endpoint":"/remain/","times":1}`)
+	b.see("the page is drawn again", `document.querySelectorAll(".faults li").length === 1`)
+	b.see("the addresses stay", control("Registered IPs")+`.value === "127.0.0.1, 203.0.113.2"`)
+	b.see("the balance stays", control("Wallet at Aligo")+`.value === `+fmt.Sprintf("%q", balance))
+	b.press("register", control("Registered IPs")+`.form.querySelector("button")`)
+	b.see("they are registered", `document.getElementById("announcer").textContent === "The registered IPs are set"`)
+	if got := w.standin.RegisteredIPs(); !slices.Equal(got, []string{"127.0.0.1", "203.0.113.2"}) {
+		t.Errorf("the registered addresses are %v", got)
+	}
+	b.see("the balance still stays", control("Wallet at Aligo")+`.value === `+fmt.Sprintf("%q", balance))
+	b.press("set the balance", control("Wallet at Aligo")+`.form.querySelector("button")`)
+	b.see("it is set", `document.getElementById("announcer").textContent === "The balance is set"`)
+	if got := strconv.FormatFloat(w.standin.Balance(), 'f', -1, 64); got != balance {
+		t.Errorf("the balance is %s, want %s", got, balance)
+	}
+	// What changes elsewhere shows in fields that nobody writes in.
+	w.call(t, http.MethodPost, "/inbox/standin/ips", `{"ips":["203.0.113.9"]}`)
+	b.see("the new address", control("Registered IPs")+`.value === "203.0.113.9"`)
+	w.call(t, http.MethodPost, "/inbox/standin/ips", `{"ips":["127.0.0.1"]}`)
+	b.press("remove the fault", `document.querySelector(".faults li button")`)
+	b.see("nothing is listed again", `document.querySelectorAll(".faults li").length === 0`)
+	// Back with one of several faults.
 	for range 2 {
 		b.press("set", button("Set the fault"))
 	}

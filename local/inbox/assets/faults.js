@@ -70,9 +70,11 @@ export function faults({ signal }) {
         h("thead", {}, h("tr", {}, h("th", { scope: "col" }, t("faults.numbers.ending")), h("th", { scope: "col" }, t("faults.numbers.what")), h("th", { scope: "col" }, h("span", { class: "unseen" }, t("inbox.write"))))),
         h("tbody", {}, testNumbers.map((n) => h("tr", {}, h("th", { scope: "row", class: "number" }, `…${n}`), h("td", {}, t(`test.${n}`)), h("td", {}, h("a", { href: `/compose?to=0101234${n}`, class: "button" }, t("inbox.write"))))))))));
 
-  async function act(work, said) {
+  // act does something at the stand-in, with what stands in a form if there is one.
+  async function act(work, said, written) {
     try {
       await work();
+      written?.reset();
       put(note);
       announce(said);
     } catch (error) {
@@ -95,12 +97,12 @@ export function faults({ signal }) {
 
   function setBalance(event) {
     event.preventDefault();
-    act(() => call("POST", "/inbox/standin/balance", { body: { balance: Number(balance.value) } }), t("faults.balance.set"));
+    act(() => call("POST", "/inbox/standin/balance", { body: { balance: Number(balance.value) } }), t("faults.balance.set"), event.target);
   }
 
   function setIPs(event) {
     event.preventDefault();
-    act(() => call("POST", "/inbox/standin/ips", { body: { ips: ips.value.split(/[\s,]+/).filter(Boolean) } }), t("faults.ips.set"));
+    act(() => call("POST", "/inbox/standin/ips", { body: { ips: ips.value.split(/[\s,]+/).filter(Boolean) } }), t("faults.ips.set"), event.target);
   }
 
   // set are the faults that the stand-in still has.
@@ -128,8 +130,9 @@ export function faults({ signal }) {
       const [set, wallet, registered] = await Promise.all(["faults", "balance", "ips"].map((name) => get(`/inbox/standin/${name}`, signal)));
       drawFaults(set);
       put(balanceNow, t("faults.balance.now", { balance: won(wallet.balance) }));
-      if (document.activeElement !== balance) balance.value = wallet.balance;
-      if (document.activeElement !== ips) ips.value = registered.ips.join(", ");
+      // A default shows only in a field that nobody has written in since its form was reset.
+      balance.defaultValue = wallet.balance;
+      ips.defaultValue = registered.ips.join(", ");
     } catch (error) {
       if (error.name !== "AbortError") put(note, failure(error));
     }
