@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -89,7 +90,7 @@ func (c *Client) SendAlimTalk(ctx context.Context, a AlimTalk) (Accepted, error)
 		f.add("tpl_code", a.Template)
 		f.hide("sender", creds.Sender)
 		if !a.ReserveAt.IsZero() {
-			f.add("senddate", ceil(a.ReserveAt, time.Second).In(kst()).Format("20060102150405"))
+			f.add("senddate", ceil(a.ReserveAt, time.Second).In(kst).Format("20060102150405"))
 		}
 		// What concerns the whole call comes first: should the vendor's server ever cut a long form off, as PHP does with
 		// more fields than it is set up for, it must not be this.
@@ -98,7 +99,7 @@ func (c *Client) SendAlimTalk(ctx context.Context, a AlimTalk) (Accepted, error)
 			f.add("testMode", "Y")
 		}
 		for i, r := range a.Recipients {
-			f.addRecipient(fmt.Sprintf("_%d", i+1), a.Template, r)
+			f.addRecipient("_"+strconv.Itoa(i+1), a.Template, r)
 		}
 		return f
 	}, &answer)
@@ -140,9 +141,9 @@ func (c *Client) checkAlimTalk(a AlimTalk) problems {
 	for i, r := range a.Recipients {
 		numbers[i] = r.To
 	}
-	checkReceivers(&p, numbers, MaxAlimTalkRecipients, func(i int) string { return fmt.Sprintf("Recipients[%d].To", i) })
+	checkReceivers(&p, numbers, MaxAlimTalkRecipients, func(i int) string { return indexed("Recipients", i) + ".To" })
 	for i, r := range a.Recipients {
-		field := fmt.Sprintf("Recipients[%d]", i)
+		field := indexed("Recipients", i)
 		checkAlimTalkText(&p, field+".Text", r.Text)
 		checkButtons(&p, field+".Buttons", r.Buttons)
 	}

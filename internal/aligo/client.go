@@ -150,7 +150,7 @@ func (c *Client) roundTrip(ctx context.Context, ep endpoint, f *form) (status in
 		return 0, "", nil, e
 	}
 	defer func() { _ = resp.Body.Close() }()
-	body, err = io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
+	body, err = readBody(resp)
 	if err != nil {
 		return 0, "", nil, &Error{Class: ClassAmbiguous, Endpoint: ep.path, Status: resp.StatusCode, Message: "the answer was cut off", Err: stripURL(err)}
 	}
@@ -158,6 +158,14 @@ func (c *Client) roundTrip(ctx context.Context, ep endpoint, f *form) (status in
 		return 0, "", nil, &Error{Class: ClassAmbiguous, Endpoint: ep.path, Status: resp.StatusCode, Message: "the answer is too long"}
 	}
 	return resp.StatusCode, resp.Header.Get("Content-Type"), body, nil
+}
+
+// readBody reads at most one byte more than maxBody. Where the vendor says how long the body is, nothing is copied.
+func readBody(resp *http.Response) ([]byte, error) {
+	var b bytes.Buffer
+	b.Grow(int(min(max(resp.ContentLength, 0), maxBody)) + bytes.MinRead)
+	_, err := b.ReadFrom(io.LimitReader(resp.Body, maxBody+1))
+	return b.Bytes(), err
 }
 
 func (c *Client) client() *http.Client {
@@ -212,7 +220,7 @@ func toUTF8(body []byte) []byte {
 }
 
 // kst is Korean standard time, the vendor's clock; Korea has no daylight saving time.
-func kst() *time.Location { return time.FixedZone("KST", 9*60*60) }
+var kst = time.FixedZone("KST", 9*60*60)
 
 // newTransport is net/http's with tighter times. It speaks HTTP/1.1 only, in which a request that was not answered was
 // sent once and no more.

@@ -64,6 +64,13 @@ func refusal(ep endpoint, code int, text string) (Class, Cause) {
 	return ClassRejected, CauseUnknown
 }
 
+// envelope is what every answer has.
+type envelope struct {
+	ResultCode scalar `json:"result_code"`
+	Code       scalar `json:"code"`
+	Message    scalar `json:"message"`
+}
+
 // judge reads the body of an answer: the API's JSON or not, success or failure.
 func judge(ep endpoint, f *form, status int, contentType string, body []byte, answer any) error {
 	ambiguous := func(what string) error {
@@ -76,12 +83,17 @@ func judge(ep endpoint, f *form, status int, contentType string, body []byte, an
 		return ambiguous("the server failed")
 	}
 	body = toUTF8(body)
-	var env struct {
-		ResultCode scalar `json:"result_code"`
-		Code       scalar `json:"code"`
-		Message    scalar `json:"message"`
+	var env envelope
+	var err error
+	page, inOnePass := answer.(interface {
+		read(body []byte) (envelope, error)
+	})
+	if inOnePass {
+		env, err = page.read(body)
+	} else {
+		err = decode(body, &env)
 	}
-	if err := decode(body, &env); err != nil {
+	if err != nil {
 		return ambiguous("the answer is not the API's JSON")
 	}
 	raw := string(env.ResultCode)
@@ -113,7 +125,7 @@ func judge(ep endpoint, f *form, status int, contentType string, body []byte, an
 	if status >= 300 {
 		return ambiguous("success with a status that is none")
 	}
-	if answer == nil {
+	if answer == nil || inOnePass {
 		return nil
 	}
 	if err := decode(body, answer); err != nil {

@@ -9,6 +9,8 @@ import (
 	"time"
 )
 
+var errNotScalar = errors.New("neither a string nor a number")
+
 // scalar is a value that Aligo sends as a string or as a number, sometimes both within one API. It holds the string.
 type scalar string
 
@@ -16,7 +18,7 @@ type scalar string
 func (s *scalar) UnmarshalJSON(b []byte) error {
 	switch {
 	case len(b) == 0 || b[0] == '{' || b[0] == '[':
-		return errors.New("neither a string nor a number")
+		return errNotScalar
 	case b[0] == '"':
 		var text string
 		if err := json.Unmarshal(b, &text); err != nil {
@@ -60,7 +62,7 @@ func (s scalar) id() string {
 // time reads the vendor's notation "2026-03-29 02:54:45" in Korean time. Empty, "0000-00-00 00:00:00" and what is no
 // time are the zero time.
 func (s scalar) time() time.Time {
-	t, err := time.ParseInLocation(time.DateTime, strings.TrimSpace(string(s)), kst())
+	t, err := time.ParseInLocation(time.DateTime, strings.TrimSpace(string(s)), kst)
 	if err != nil {
 		return time.Time{}
 	}
@@ -72,12 +74,19 @@ type list[T any] []T
 
 // UnmarshalJSON takes an array or an empty scalar.
 func (l *list[T]) UnmarshalJSON(b []byte) error {
-	switch string(b) {
-	case "null", `""`, "false", "{}":
+	if emptyList(b) {
 		*l = nil
 		return nil
 	}
 	return json.Unmarshal(b, (*[]T)(l))
+}
+
+func emptyList(value []byte) bool {
+	switch string(value) {
+	case "null", `""`, "false", "{}":
+		return true
+	}
+	return false
 }
 
 // decode reads a body that must be one JSON object. Its errors are not passed on: they quote the body.

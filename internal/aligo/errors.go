@@ -3,6 +3,7 @@ package aligo
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -120,6 +121,9 @@ type problems []Problem
 func (p *problems) add(field, format string, args ...any) {
 	*p = append(*p, Problem{Field: field, Detail: fmt.Sprintf(format, args...)})
 }
+
+// indexed names an element of a list in a request. Every element is named before it is checked, so it has to be quick.
+func indexed(list string, i int) string { return list + "[" + strconv.Itoa(i) + "]" }
 
 // err is nil when nothing is wrong.
 func (p problems) err(ep endpoint) error {

@@ -81,6 +81,12 @@ func kakaoForm(c Credentials) *form {
 func (f *form) encode() (body []byte, contentType string) {
 	var b bytes.Buffer
 	if len(f.files) == 0 {
+		// Of 500 texts in Hangul, half a megabyte, growing would copy more than a megabyte.
+		size := 0
+		for _, field := range f.fields {
+			size += len("&=") + len(field.name) + len("%EA")*len(field.value)
+		}
+		b.Grow(size)
 		for i, field := range f.fields {
 			if i > 0 {
 				b.WriteByte('&')

@@ -57,10 +57,10 @@ func (c *Client) AlimTalkHistory(ctx context.Context, page AlimTalkPage) (batche
 		f := kakaoForm(creds)
 		f.addPage(page.Page, "limit", page.Size)
 		if !page.From.IsZero() {
-			f.add("startdate", page.From.In(kst()).Format("20060102"))
+			f.add("startdate", page.From.In(kst).Format("20060102"))
 		}
 		if !page.To.IsZero() {
-			f.add("enddate", page.To.In(kst()).Format("20060102"))
+			f.add("enddate", page.To.In(kst).Format("20060102"))
 		}
 		return f
 	}, &answer)

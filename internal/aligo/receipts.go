@@ -151,56 +151,45 @@ func (c *Client) AlimTalkReceipts(ctx context.Context, mid string) ([]AlimTalkRe
 	return rows.all(), nil
 }
 
-// alimTalkRows reads the rows of a call, page by page, until take returns false. A row may come twice.
-func (c *Client) alimTalkRows(ctx context.Context, mid string, take func(AlimTalkReceipt) bool) error {
-	ep := endpoint{path: "/akv10/history/detail/", kakao: true}
-	if mid == "" {
-		return problems{{Field: "mid", Detail: "is missing"}}.err(ep)
-	}
-	known, seen, read, size := letters(), map[string]bool{}, 0, maxPageSize
-	for page := 1; page <= maxPages; page++ {
-		var answer struct {
-			paging
-			List list[struct {
-				MsgID      scalar `json:"msgid"`
-				Phone      scalar `json:"phone"`
-				ReportDate scalar `json:"reportdate"`
-				Rslt       scalar `json:"rslt"`
-				RsltText   scalar `json:"rslt_message"`
-				Message    scalar `json:"message"`
-				TplCode    scalar `json:"tpl_code"`
-				SMID       scalar `json:"smid"`
-			}] `json:"list"`
-		}
-		err := c.post(ctx, ep, func(creds Credentials) *form {
-			f := kakaoForm(creds)
-			f.add("mid", mid)
-			f.addPage(page, "limit", size)
-			return f
-		}, &answer)
-		if err != nil {
-			return err
-		}
-		size = nextPageSize(page, len(answer.List), size)
-		before := len(seen)
-		for _, r := range answer.List {
-			msgid := strings.TrimSpace(string(r.MsgID))
-			receipt := AlimTalkReceipt{
-				ID: strings.TrimPrefix(msgid, "Q"), To: number(r.Phone), Template: string(r.TplCode), Text: string(r.Message), FallbackMID: r.SMID.id(),
-				Result: alimTalkResult(known, msgid, strings.TrimSpace(string(r.Rslt)), strings.TrimSpace(string(r.RsltText)), r.ReportDate.time()),
-			}
-			seen[receipt.To+"/"+receipt.ID] = true
-			if !take(receipt) {
-				return nil
-			}
-		}
-		read += len(answer.List)
-		// A page with nothing new on it is a list that does not end.
-		if len(seen) == before || !answer.more(page, len(answer.List), read) {
-			return nil
-		}
+// alimTalkRow is a row of /akv10/history/detail/.
+type alimTalkRow struct {
+	msgID, phone, reportDate, rslt, rsltText, message, tplCode, smID scalar
+}
+
+func (r *alimTalkRow) field(name string) *scalar {
+	switch name {
+	case "msgid":
+		return &r.msgID
+	case "phone":
+		return &r.phone
+	case "reportdate":
+		return &r.reportDate
+	case "rslt":
+		return &r.rslt
+	case "rslt_message":
+		return &r.rsltText
+	case "message":
+		return &r.message
+	case "tpl_code":
+		return &r.tplCode
+	case "smid":
+		return &r.smID
 	}
 	return nil
+}
+
+// alimTalkRows reads the rows of a call until take returns false. A row may come twice.
+func (c *Client) alimTalkRows(ctx context.Context, mid string, take func(AlimTalkReceipt) bool) error {
+	known := letters()
+	list := rowList{endpoint{path: "/akv10/history/detail/", kakao: true}, kakaoForm, "limit"}
+	return eachRow(ctx, c, list, mid, func(r *alimTalkRow) (string, bool) {
+		msgid := strings.TrimSpace(string(r.msgID))
+		receipt := AlimTalkReceipt{
+			ID: strings.TrimPrefix(msgid, "Q"), To: number(r.phone), Template: string(r.tplCode), Text: string(r.message), FallbackMID: r.smID.id(),
+			Result: alimTalkResult(known, msgid, strings.TrimSpace(string(r.rslt)), strings.TrimSpace(string(r.rsltText)), r.reportDate.time()),
+		}
+		return receipt.To + "/" + receipt.ID, take(receipt)
+	})
 }
 
 // byNumber gathers rows that may come twice and in any order into one a number, in the order of their first appearance.

@@ -102,8 +102,8 @@ func (c *Client) FindSMS(ctx context.Context, a Attempt) (Finding, error) {
 
 // day is the beginning of a day in Korean time.
 func day(t time.Time) time.Time {
-	y, m, d := t.In(kst()).Date()
-	return time.Date(y, m, d, 0, 0, 0, 0, kst())
+	y, m, d := t.In(kst).Date()
+	return time.Date(y, m, d, 0, 0, 0, 0, kst)
 }
 
 // likeness is how sure it is that a call in the history is the attempt.

@@ -3,6 +3,7 @@ package aligo
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -102,7 +103,7 @@ type Accepted struct {
 func (c *Client) SendSMS(ctx context.Context, s SMS) (Accepted, error) {
 	ep := endpoint{path: "/send/"}
 	var p problems
-	checkReceivers(&p, s.To, MaxSMSReceivers, func(i int) string { return fmt.Sprintf("To[%d]", i) })
+	checkReceivers(&p, s.To, MaxSMSReceivers, func(i int) string { return indexed("To", i) })
 	s.checkNames(&p)
 	c.checkSMS(&p, s.Type, s.Title, s.Images, s.ReserveAt)
 	checkText(&p, "Text", s.Type, s.Text, s.ReplaceUnencodable)
@@ -140,10 +141,10 @@ func (c *Client) SendMassSMS(ctx context.Context, m MassSMS) (Accepted, error) {
 	for i, one := range m.Messages {
 		numbers[i] = one.To
 	}
-	checkReceivers(&p, numbers, MaxMassMessages, func(i int) string { return fmt.Sprintf("Messages[%d].To", i) })
+	checkReceivers(&p, numbers, MaxMassMessages, func(i int) string { return indexed("Messages", i) + ".To" })
 	c.checkSMS(&p, m.Type, m.Title, m.Images, m.ReserveAt)
 	for i, one := range m.Messages {
-		checkText(&p, fmt.Sprintf("Messages[%d].Text", i), m.Type, one.Text, m.ReplaceUnencodable)
+		checkText(&p, indexed("Messages", i)+".Text", m.Type, one.Text, m.ReplaceUnencodable)
 	}
 	if err := p.err(ep); err != nil {
 		return Accepted{}, err
@@ -156,8 +157,9 @@ func (c *Client) SendMassSMS(ctx context.Context, m MassSMS) (Accepted, error) {
 		f.add("msg_type", string(m.Type))
 		f.addSMSOptions(m.Title, m.Images, m.ReserveAt, m.TestMode)
 		for i, one := range m.Messages {
-			f.hide(fmt.Sprintf("rec_%d", i+1), one.To)
-			f.hide(fmt.Sprintf("msg_%d", i+1), one.Text)
+			n := strconv.Itoa(i + 1)
+			f.hide("rec_"+n, one.To)
+			f.hide("msg_"+n, one.Text)
 		}
 		return f
 	})
@@ -194,7 +196,7 @@ func accepted(ep endpoint, receivers int, mid, ok, bad, kind scalar) (Accepted, 
 func (f *form) addSMSOptions(title string, images []Image, at time.Time, test bool) {
 	f.hideSet("title", title)
 	if !at.IsZero() {
-		at = ceil(at, time.Minute).In(kst())
+		at = ceil(at, time.Minute).In(kst)
 		f.add("rdate", at.Format("20060102"))
 		f.add("rtime", at.Format("1504"))
 	}

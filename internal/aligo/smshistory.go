@@ -63,7 +63,7 @@ func (c *Client) SMSHistory(ctx context.Context, page SMSPage) (batches []SMSBat
 		f := smsForm(creds)
 		f.addPage(page.Page, "page_size", page.Size)
 		if !page.Day.IsZero() {
-			f.add("start_date", page.Day.In(kst()).Format("20060102"))
+			f.add("start_date", page.Day.In(kst).Format("20060102"))
 		}
 		if page.Days > 0 {
 			f.addInt("limit_day", page.Days)
@@ -110,48 +110,34 @@ func (c *Client) SMSReceipts(ctx context.Context, mid string) ([]SMSReceipt, err
 	return rows.all(), nil
 }
 
-// smsRows reads the rows of a batch, page by page, until take returns false. A row may come twice.
-func (c *Client) smsRows(ctx context.Context, mid string, take func(SMSReceipt) bool) error {
-	ep := endpoint{path: "/sms_list/"}
-	if mid == "" {
-		return problems{{Field: "mid", Detail: "is missing"}}.err(ep)
-	}
-	seen, size := map[string]bool{}, maxPageSize
-	for page := 1; page <= maxPages; page++ {
-		var answer struct {
-			List list[struct {
-				MDID     scalar `json:"mdid"`
-				Type     scalar `json:"type"`
-				Receiver scalar `json:"receiver"`
-				State    scalar `json:"sms_state"`
-				SendDate scalar `json:"send_date"`
-			}] `json:"list"`
-			Next scalar `json:"next_yn"`
-		}
-		err := c.post(ctx, ep, func(creds Credentials) *form {
-			f := smsForm(creds)
-			f.add("mid", mid)
-			f.addPage(page, "page_size", size)
-			return f
-		}, &answer)
-		if err != nil {
-			return err
-		}
-		size = nextPageSize(page, len(answer.List), size)
-		before := len(seen)
-		for _, r := range answer.List {
-			receipt := SMSReceipt{ID: r.MDID.id(), Type: SMSType(r.Type), To: number(r.Receiver), Result: smsResult(string(r.State), r.SendDate.time())}
-			seen[receipt.To+"/"+receipt.ID] = true
-			if !take(receipt) {
-				return nil
-			}
-		}
-		// A page with nothing new on it is a list that does not end.
-		if len(seen) == before || answer.Next != "Y" {
-			return nil
-		}
+// smsRow is a row of /sms_list/.
+type smsRow struct {
+	mdID, kind, receiver, state, sendDate scalar
+}
+
+func (r *smsRow) field(name string) *scalar {
+	switch name {
+	case "mdid":
+		return &r.mdID
+	case "type":
+		return &r.kind
+	case "receiver":
+		return &r.receiver
+	case "sms_state":
+		return &r.state
+	case "send_date":
+		return &r.sendDate
 	}
 	return nil
+}
+
+// smsRows reads the rows of a batch until take returns false. A row may come twice.
+func (c *Client) smsRows(ctx context.Context, mid string, take func(SMSReceipt) bool) error {
+	list := rowList{endpoint{path: "/sms_list/"}, smsForm, "page_size"}
+	return eachRow(ctx, c, list, mid, func(r *smsRow) (string, bool) {
+		receipt := SMSReceipt{ID: r.mdID.id(), Type: SMSType(r.kind), To: number(r.receiver), Result: smsResult(string(r.state), r.sendDate.time())}
+		return receipt.To + "/" + receipt.ID, take(receipt)
+	})
 }
 
 // CancelSMS calls POST /cancel/: it takes back a reserved batch, until five minutes before it goes out. It returns when
@@ -172,15 +158,6 @@ func (c *Client) CancelSMS(ctx context.Context, mid string) (time.Time, error) {
 		return f
 	}, &answer)
 	return answer.CancelDate.time(), err
-}
-
-// nextPageSize is the size to ask for after a page. When the vendor ignored the size that was asked for on the first page,
-// the other pages are asked for in the size that it used, so that there is no gap if it does not ignore that one.
-func nextPageSize(page, rows, size int) int {
-	if page == 1 && rows < size {
-		return rows
-	}
-	return size
 }
 
 // addPage adds the number and the size of a page; the two APIs have different names for the size.

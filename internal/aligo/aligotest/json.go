@@ -17,74 +17,72 @@ type member struct {
 
 // php writes JSON as PHP's json_encode does by default: everything beyond ASCII as \uXXXX, and / as \/. With swap, it
 // writes numbers as strings and strings of digits as numbers, as the vendor does in one place or another.
-func php(v any, swap bool) []byte {
-	var b strings.Builder
-	writeValue(&b, v, swap)
-	return []byte(b.String())
-}
+func php(v any, swap bool) []byte { return appendValue(nil, v, swap) }
 
-func writeValue(b *strings.Builder, v any, swap bool) {
+func appendValue(b []byte, v any, swap bool) []byte {
 	switch v := v.(type) {
 	case object:
-		b.WriteByte('{')
+		b = append(b, '{')
 		for i, m := range v {
 			if i > 0 {
-				b.WriteByte(',')
+				b = append(b, ',')
 			}
-			writeString(b, m.key)
-			b.WriteByte(':')
-			writeValue(b, m.value, swap)
+			b = append(appendString(b, m.key), ':')
+			b = appendValue(b, m.value, swap)
 		}
-		b.WriteByte('}')
+		return append(b, '}')
 	case []object:
-		b.WriteByte('[')
+		b = append(b, '[')
 		for i, o := range v {
 			if i > 0 {
-				b.WriteByte(',')
+				b = append(b, ',')
 			}
-			writeValue(b, o, swap)
+			b = appendValue(b, o, swap)
 		}
-		b.WriteByte(']')
+		return append(b, ']')
 	case string:
-		if n, err := strconv.ParseInt(v, 10, 53); swap && err == nil && strconv.FormatInt(n, 10) == v {
-			b.WriteString(v)
-			return
+		if swap {
+			if n, err := strconv.ParseInt(v, 10, 53); err == nil && strconv.FormatInt(n, 10) == v {
+				return append(b, v...)
+			}
 		}
-		writeString(b, v)
+		return appendString(b, v)
 	case int, int64, float64:
 		if swap {
-			writeString(b, fmt.Sprint(v))
-			return
+			return appendString(b, fmt.Sprint(v))
 		}
-		fmt.Fprint(b, v)
-	default:
-		fmt.Fprint(b, v)
 	}
+	return fmt.Append(b, v)
 }
 
-func writeString(b *strings.Builder, s string) {
-	b.WriteByte('"')
+func appendString(b []byte, s string) []byte {
+	b = append(b, '"')
 	for _, r := range s {
 		switch {
 		case r == '"', r == '\\', r == '/':
-			b.WriteByte('\\')
-			b.WriteRune(r)
+			b = append(b, '\\', byte(r))
 		case r == '\n':
-			b.WriteString(`\n`)
+			b = append(b, `\n`...)
 		case r == '\r':
-			b.WriteString(`\r`)
+			b = append(b, `\r`...)
 		case r == '\t':
-			b.WriteString(`\t`)
-		case r < 0x20 || r > 0x7e && r <= 0xffff:
-			fmt.Fprintf(b, `\u%04x`, r)
+			b = append(b, `\t`...)
+		case r >= 0x20 && r <= 0x7e:
+			b = append(b, byte(r))
 		case r > 0xffff:
 			high, low := utf16.EncodeRune(r)
-			fmt.Fprintf(b, `\u%04x\u%04x`, high, low)
+			b = appendUnit(appendUnit(b, high), low)
 		default:
-			b.WriteRune(r)
+			b = appendUnit(b, r)
 		}
 	}
-	b.WriteByte('"')
+	return append(b, '"')
+}
+
+// appendUnit writes one unit of UTF-16.
+func appendUnit(b []byte, r rune) []byte {
+	const hex = "0123456789abcdef"
+	return append(b, '\\', 'u', hex[r>>12&15], hex[r>>8&15], hex[r>>4&15], hex[r&15])
 }
 
 // unescaped is an answer with its texts as they are, for the body in another charset.

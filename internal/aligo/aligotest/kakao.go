@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -14,12 +15,29 @@ func failed(result string) bool {
 	return result != "" && result != "0" && result != "5" && result != stateDelivered
 }
 
-// resultTexts are the rslt_message of the results that the stand-in has.
+// resultText is the rslt_message of a result that the stand-in has.
 func resultText(result string) string {
-	return map[string]string{
-		"0": "성공", "A": "카카오톡 미사용자", "B": "알림톡 차단을 선택한 사용자", "U": "메시지가 템플릿과 일치하지않음", "M": "템플릿을 찾을 수 없음",
-		"1": "발신 프로필 키가 유효하지않음", "L": "메시지 길이 제한 오류", "5": "메시지 발송 후 수신여부 불투명", "t": "메시지가 비어있음",
-	}[result]
+	switch result {
+	case "0":
+		return "성공"
+	case "A":
+		return "카카오톡 미사용자"
+	case "B":
+		return "알림톡 차단을 선택한 사용자"
+	case "U":
+		return "메시지가 템플릿과 일치하지않음"
+	case "M":
+		return "템플릿을 찾을 수 없음"
+	case "1":
+		return "발신 프로필 키가 유효하지않음"
+	case "L":
+		return "메시지 길이 제한 오류"
+	case "5":
+		return "메시지 발송 후 수신여부 불투명"
+	case "t":
+		return "메시지가 비어있음"
+	}
+	return ""
 }
 
 func (s *Standin) sendAlimTalk(req *request) object {
@@ -43,7 +61,7 @@ func (s *Standin) sendAlimTalk(req *request) object {
 	}
 	if at := req.get("senddate"); at != "" {
 		var err error
-		if b.reservedFor, err = time.ParseInLocation("20060102150405", at, kst()); err != nil || b.reservedFor.Before(req.now.Add(10*time.Minute)) {
+		if b.reservedFor, err = time.ParseInLocation("20060102150405", at, kst); err != nil || b.reservedFor.Before(req.now.Add(10*time.Minute)) {
 			return refuse(req, 0, -99, "예약시간은 현재시간으로부터 10분 이후부터 가능합니다.")
 		}
 	}
@@ -75,15 +93,19 @@ func (s *Standin) sendAlimTalk(req *request) object {
 // alimTalkRows reads the recipients of a call and tells how many there were, malformed numbers included.
 func (s *Standin) alimTalkRows(req *request, b *batch) (received int, refusal object) {
 	t := s.findTemplate(b.senderKey, b.template)
-	for n := 1; req.form.Has(fmt.Sprintf("receiver_%d", n)); n++ {
-		field := func(name string) string { return req.form.Get(fmt.Sprintf("%s_%d", name, n)) }
+	for n := 1; ; n++ {
+		suffix := "_" + strconv.Itoa(n)
+		field := func(name string) string { return req.form.Get(name + suffix) }
+		if !req.form.Has("receiver" + suffix) {
+			break
+		}
 		switch {
 		case field("message") == "":
-			return 0, missing(req, "메시지", fmt.Sprintf("message_%d", n))
+			return 0, missing(req, "메시지", "message"+suffix)
 		case field("subject") == "":
-			return 0, missing(req, "제목", fmt.Sprintf("subject_%d", n))
+			return 0, missing(req, "제목", "subject"+suffix)
 		case b.failover && field("fmessage") == "":
-			return 0, missing(req, "대체 메시지", fmt.Sprintf("fmessage_%d", n))
+			return 0, missing(req, "대체 메시지", "fmessage"+suffix)
 		}
 		received++
 		if b.text == "" {
@@ -109,6 +131,9 @@ func (s *Standin) alimTalkRows(req *request, b *batch) (received int, refusal ob
 
 // readButtons reads the buttons of a message in either dialect of the vendor.
 func readButtons(text string) []Button {
+	if text == "" {
+		return nil
+	}
 	var sent struct {
 		Button []struct {
 			Button
@@ -235,7 +260,7 @@ func (s *Standin) alimTalkReceipts(req *request) object {
 // receipt is one row of the detailed history.
 func (s *Standin) receipt(b *batch, r row, now time.Time) object {
 	sent, reported := stamp(b.sentAt), noTime
-	id, result := "Q"+fmt.Sprint(r.id), ""
+	id, result := "Q"+strconv.FormatInt(r.id, 10), ""
 	if s.settled(b, now) && r.result != "" && !b.test {
 		id, result, reported = id[1:], r.result, stamp(b.sentAt.Add(s.options.ReceiptDelay))
 	}

@@ -194,7 +194,7 @@ func reservation(req *request) (time.Time, object) {
 	if date == "" && clock == "" {
 		return time.Time{}, nil
 	}
-	at, err := time.ParseInLocation("200601021504", date+clock, kst())
+	at, err := time.ParseInLocation("200601021504", date+clock, kst)
 	if err != nil || at.Before(req.now.Add(10*time.Minute)) {
 		return time.Time{}, refuse(req, -99, 0, "예약시간은 현재시간으로부터 10분 이후부터 가능합니다.")
 	}
@@ -233,9 +233,9 @@ func (s *Standin) history(alimTalk bool, from, to string) []*batch {
 func (s *Standin) smsHistory(req *request) object {
 	to, from := req.get("start_date"), ""
 	if days := req.int("limit_day", 0, 3650); days > 0 {
-		newest, err := time.ParseInLocation("20060102", to, kst())
+		newest, err := time.ParseInLocation("20060102", to, kst)
 		if err != nil {
-			newest = req.now.In(kst())
+			newest = req.now.In(kst)
 		}
 		from = newest.AddDate(0, 0, -days).Format("20060102")
 	}

@@ -384,7 +384,7 @@ func (s *Standin) accept(b *batch, now time.Time) {
 		b.rows[i].id = s.nextRow
 		s.nextRow++
 	}
-	b.acceptedAt, b.day = now, now.In(kst()).Format("20060102")
+	b.acceptedAt, b.day = now, now.In(kst).Format("20060102")
 	if !b.test {
 		s.wallet -= b.unit * len(b.rows)
 	}
@@ -413,8 +413,9 @@ func (s *Standin) fire(b *batch, now time.Time) {
 	if b.test {
 		return
 	}
-	for _, r := range b.rows {
-		if r.arrives {
+	s.messages, s.unsent = slices.Grow(s.messages, len(b.rows)), slices.Grow(s.unsent, len(b.rows))
+	for i := range b.rows {
+		if r := &b.rows[i]; r.arrives {
 			s.ring(b, r, now)
 		}
 	}
@@ -454,7 +455,7 @@ func (s *Standin) settle(b *batch, now time.Time) {
 }
 
 // ring lets a phone receive a message.
-func (s *Standin) ring(b *batch, r row, now time.Time) {
+func (s *Standin) ring(b *batch, r *row, now time.Time) {
 	m := PhoneMessage{
 		ID: s.nextMessage, To: r.to, Channel: "sms", Type: b.kind, From: b.sender, Text: onPhone(r.text), Title: onPhone(b.title),
 		Images: b.images, MID: b.mid, At: now,
@@ -475,12 +476,12 @@ func (s *Standin) called(c Call) {
 	s.calls = keepLast(append(s.calls, c), s.options.Keep)
 }
 
-// keepLast forgets the oldest elements, a good part at a time.
+// keepLast forgets the oldest elements, a good part at a time. What is handed out is a copy.
 func keepLast[T any](all []T, n int) []T {
 	if len(all) <= n+n/4 {
 		return all
 	}
-	return slices.Clone(all[len(all)-n:])
+	return slices.Delete(all, 0, len(all)-n)
 }
 
 // stamp is the vendor's notation of a time.
@@ -488,10 +489,10 @@ func stamp(t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
-	return t.In(kst()).Format(time.DateTime)
+	return t.In(kst).Format(time.DateTime)
 }
 
-func kst() *time.Location { return time.FixedZone("KST", 9*60*60) }
+var kst = time.FixedZone("KST", 9*60*60)
 
 // channelName is the name of the channel with a sender key.
 func (s *Standin) channelName(key string) string {

@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -24,7 +23,6 @@ type template struct {
 	review, status string
 	created        string
 	comments       []string
-	compiled       map[string]*regexp.Regexp
 }
 
 func (t *template) approved() bool { return t.review == "APR" && t.status != "S" }
@@ -85,13 +83,13 @@ func (t *template) fits(r row) bool {
 	if t.emphasis == "TEXT" {
 		title = t.title
 	}
-	if !t.like(t.content, r.text) || !t.like(title, r.emphasisTitle) || len(t.buttons) != len(r.buttons) {
+	if !like(t.content, r.text) || !like(title, r.emphasisTitle) || len(t.buttons) != len(r.buttons) {
 		return false
 	}
 	for i, want := range t.buttons {
 		got := r.buttons[i]
-		if !t.like(want.Name, got.Name) || want.Type != got.Type || !t.like(want.Mobile, got.Mobile) || !t.like(want.PC, got.PC) ||
-			!t.like(want.IOS, got.IOS) || !t.like(want.Android, got.Android) {
+		if !like(want.Name, got.Name) || want.Type != got.Type || !like(want.Mobile, got.Mobile) || !like(want.PC, got.PC) ||
+			!like(want.IOS, got.IOS) || !like(want.Android, got.Android) {
 			return false
 		}
 	}
@@ -99,20 +97,40 @@ func (t *template) fits(r row) bool {
 }
 
 // like tells whether a text is a pattern with something in place of its placeholders.
-func (t *template) like(pattern, text string) bool {
-	if !strings.Contains(pattern, "#{") {
+func like(pattern, text string) bool {
+	literal, rest, ok := cutPlaceholder(pattern)
+	if !ok {
 		return pattern == text
 	}
-	compiled := t.compiled[pattern]
-	if compiled == nil {
-		placeholder := regexp.MustCompile(`#\\\{[^{}]*\\\}`)
-		compiled = regexp.MustCompile(`(?s)^` + placeholder.ReplaceAllString(regexp.QuoteMeta(pattern), `.*`) + `$`)
-		if t.compiled == nil {
-			t.compiled = map[string]*regexp.Regexp{}
+	text, ok = strings.CutPrefix(text, literal)
+	for ok {
+		var more bool
+		if literal, rest, more = cutPlaceholder(rest); !more {
+			return strings.HasSuffix(text, literal)
 		}
-		t.compiled[pattern] = compiled
+		// The first place where a literal stands leaves the most for what follows.
+		_, text, ok = strings.Cut(text, literal)
 	}
-	return compiled.MatchString(text)
+	return false
+}
+
+// cutPlaceholder cuts a pattern around its first placeholder; ok tells whether it has one.
+func cutPlaceholder(pattern string) (before, after string, ok bool) {
+	for at := 0; ; {
+		begin := strings.Index(pattern[at:], "#{")
+		if begin < 0 {
+			return pattern, "", false
+		}
+		begin += at
+		end := strings.IndexAny(pattern[begin+2:], "{}")
+		if end < 0 {
+			return pattern, "", false
+		}
+		if end += begin + 2; pattern[end] == '}' {
+			return pattern[:begin], pattern[end+1:], true
+		}
+		at = begin + 2
+	}
 }
 
 // row is the template as the vendor lists it.
@@ -219,7 +237,7 @@ func (t *template) write(req *request) object {
 	}
 	t.name, t.content, t.kind, t.emphasis = req.get("tpl_name"), content, kind, emphasis
 	t.title, t.subtitle, t.extra, t.advert = req.get("tpl_title"), req.get("tpl_stitle"), req.get("tpl_extra"), req.get("tpl_advert")
-	t.buttons, t.compiled, t.imageName = buttons, nil, ""
+	t.buttons, t.imageName = buttons, ""
 	if req.images > 0 {
 		t.imageName = t.code + ".png"
 	}
