@@ -88,138 +88,90 @@ func Decode(body []byte) (Request, error) { return decode(body, false) }
 func DecodeEvent(detail []byte) (Request, error) { return decode(detail, true) }
 
 func decode(body []byte, event bool) (Request, error) {
-	d := decoder{json: json.NewDecoder(bytes.NewReader(body))}
 	switch {
 	case len(bytes.TrimSpace(body)) == 0:
 		return Request{}, &SyntaxError{Detail: "the body is empty"}
 	case !utf8.Valid(body):
 		return Request{}, &SyntaxError{Detail: "the body is not UTF-8"}
 	}
-	// Of a body that is not JSON this says more exactly where it goes wrong than reading it token by token does.
-	var raw json.RawMessage
-	var syntax *json.SyntaxError
-	if err := json.Unmarshal(body, &raw); errors.As(err, &syntax) {
-		return Request{}, &SyntaxError{Detail: fmt.Sprintf("the body is not JSON: %s (byte %d)", syntax, syntax.Offset)}
+	if !json.Valid(body) {
+		var raw json.RawMessage
+		err := json.Unmarshal(body, &raw)
+		var syntax *json.SyntaxError
+		if errors.As(err, &syntax) {
+			err = fmt.Errorf("%w (byte %d)", err, syntax.Offset)
+		}
+		return Request{}, &SyntaxError{Detail: fmt.Sprintf("the body is not JSON: %v", err)}
 	}
-	d.json.UseNumber()
-	v, err := d.value("", 0)
-	var tooDeep *SyntaxError
-	switch {
-	case errors.As(err, &tooDeep):
-		return Request{}, tooDeep
-	case err != nil:
-		return Request{}, &SyntaxError{Detail: "the body is not JSON: " + err.Error()}
+	read := reader{text: string(body)}
+	v, err := read.value()
+	if err != nil {
+		return Request{}, err
+	}
+	var d decoder
+	for _, pointer := range read.twice {
+		d.add(pointer, "is there twice")
 	}
 	r := d.request(v, event)
 	r.problems = d.problems
 	return r, nil
 }
 
-// decoder reads JSON into values of Go and those into a Request. encoding/json alone would take a duplicate member's last
-// value, match names without regard to case, and stop at the first value of the wrong type.
+// decoder puts values that were read from JSON into a Request.
 type decoder struct {
-	json     *json.Decoder
 	problems []Problem
-}
-
-// object is a JSON object with its members in the order written.
-type object []member
-
-type member struct {
-	name  string
-	value any
 }
 
 func (d *decoder) add(pointer, format string, args ...any) {
 	d.problems = append(d.problems, Problem{Pointer: pointer, Detail: fmt.Sprintf(format, args...)})
 }
 
-// value reads one value: object, []any, string, json.Number, bool or nil.
-func (d *decoder) value(pointer string, depth int) (any, error) {
-	if depth > maxDepth {
-		return nil, &SyntaxError{Detail: fmt.Sprintf("the body is nested deeper than %d levels", maxDepth)}
-	}
-	token, err := d.json.Token()
-	if err != nil {
-		return nil, err
-	}
-	switch token {
-	case json.Delim('{'):
-		o := object{}
-		seen := map[string]bool{}
-		for d.json.More() {
-			name, err := d.json.Token()
-			if err != nil {
-				return nil, err
-			}
-			m := member{name: name.(string)} //nolint:forcetypeassert // the decoder refuses any other name
-			at := Pointer(pointer, m.name)
-			if m.value, err = d.value(at, depth+1); err != nil {
-				return nil, err
-			}
-			if seen[m.name] {
-				d.add(at, "is there twice")
-				continue
-			}
-			seen[m.name] = true
-			o = append(o, m)
-		}
-		_, err = d.json.Token()
-		return o, err
-	case json.Delim('['):
-		a := []any{}
-		for d.json.More() {
-			v, err := d.value(Pointer(pointer, strconv.Itoa(len(a))), depth+1)
-			if err != nil {
-				return nil, err
-			}
-			a = append(a, v)
-		}
-		_, err = d.json.Token()
-		return a, err
-	}
-	return token, nil
-}
-
-// members calls the reader of each member of an object.
-func (d *decoder) members(v any, pointer string, read map[string]func(v any, pointer string)) {
+// members calls read for each member of an object. read tells whether there is a member of that name.
+func (d *decoder) members(v any, pointer string, read func(name string, v any, pointer string) bool) {
 	o, ok := v.(object)
 	if !ok {
 		d.add(pointer, "must be an object")
 		return
 	}
 	for _, m := range o {
-		if f := read[m.name]; f != nil {
-			f(m.value, Pointer(pointer, m.name))
-		} else {
-			d.add(Pointer(pointer, m.name), "is not a member of this object")
+		if at := Pointer(pointer, m.name); !read(m.name, m.value, at) {
+			d.add(at, "is not a member of this object")
 		}
 	}
 }
 
 func (d *decoder) request(v any, event bool) Request {
 	var r Request
-	read := map[string]func(any, string){
-		"channel": func(v any, p string) {
+	d.members(v, "", func(name string, v any, p string) bool {
+		switch name {
+		case "channel":
 			r.Channel = Channel(d.oneOf(v, p, string(AlimTalk), string(SMS)))
-		},
-		"template": func(v any, p string) {
+		case "template":
 			r.Template = d.visible(v, p, maxTemplateCode, "must be a template code: 1 to 64 visible ASCII characters")
-		},
-		"text":       func(v any, p string) { r.Text = Text(d.text(v, p, maxText, true)) },
-		"title":      func(v any, p string) { r.Title = Text(d.text(v, p, maxTitle, false)) },
-		"recipients": func(v any, p string) { r.Recipients = d.recipients(v, p) },
-		"fallback":   func(v any, p string) { r.Fallback = d.fallback(v, p) },
-		"sendAt":     func(v any, p string) { r.SendAt = d.time(v, p) },
-		"expiresAt":  func(v any, p string) { r.ExpiresAt = d.time(v, p) },
-		"reference":  func(v any, p string) { r.Reference = d.text(v, p, maxReference, false) },
-	}
-	if event {
-		read["idempotencyKey"] = func(v any, p string) {
+		case "text":
+			r.Text = Text(d.text(v, p, maxText, true))
+		case "title":
+			r.Title = Text(d.text(v, p, maxTitle, false))
+		case "recipients":
+			r.Recipients = d.recipients(v, p)
+		case "fallback":
+			r.Fallback = d.fallback(v, p)
+		case "sendAt":
+			r.SendAt = d.time(v, p)
+		case "expiresAt":
+			r.ExpiresAt = d.time(v, p)
+		case "reference":
+			r.Reference = d.text(v, p, maxReference, false)
+		case "idempotencyKey":
+			if !event {
+				return false
+			}
 			r.IdempotencyKey = d.visible(v, p, MaxIdempotencyKey, "must be 1 to 255 visible ASCII characters")
+		default:
+			return false
 		}
-	}
-	d.members(v, "", read)
+		return true
+	})
 	return r
 }
 
@@ -244,10 +196,18 @@ func (d *decoder) recipients(v any, pointer string) []Recipient {
 func (d *decoder) recipient(v any, pointer string) Recipient {
 	var r Recipient
 	given := false
-	d.members(v, pointer, map[string]func(any, string){
-		"to":        func(v any, p string) { r.To, given = d.phone(v, p), true },
-		"name":      func(v any, p string) { r.Name = Text(d.text(v, p, maxName, false)) },
-		"variables": func(v any, p string) { r.Variables = d.variables(v, p) },
+	d.members(v, pointer, func(name string, v any, p string) bool {
+		switch name {
+		case "to":
+			r.To, given = d.phone(v, p), true
+		case "name":
+			r.Name = Text(d.text(v, p, maxName, false))
+		case "variables":
+			r.Variables = d.variables(v, p)
+		default:
+			return false
+		}
+		return true
 	})
 	if _, ok := v.(object); ok && !given {
 		d.add(Pointer(pointer, "to"), "is missing")
@@ -301,21 +261,26 @@ func (d *decoder) variables(v any, pointer string) map[string]Text {
 
 func (d *decoder) fallback(v any, pointer string) *FallbackRequest {
 	var f FallbackRequest
-	d.members(v, pointer, map[string]func(any, string){
-		"enabled": func(v any, p string) {
-			b, ok := v.(bool)
-			if !ok {
+	d.members(v, pointer, func(name string, v any, p string) bool {
+		switch name {
+		case "enabled":
+			if b, ok := v.(bool); ok {
+				f.Enabled = &b
+			} else {
 				d.add(p, "must be true or false")
-				return
 			}
-			f.Enabled = &b
-		},
-		"text":  func(v any, p string) { f.Text = Text(d.text(v, p, maxText, true)) },
-		"title": func(v any, p string) { f.Title = Text(d.text(v, p, maxTitle, false)) },
-		"after": func(v any, p string) { f.After = d.duration(v, p) },
-		"onUnknown": func(v any, p string) {
+		case "text":
+			f.Text = Text(d.text(v, p, maxText, true))
+		case "title":
+			f.Title = Text(d.text(v, p, maxTitle, false))
+		case "after":
+			f.After = d.duration(v, p)
+		case "onUnknown":
 			f.OnUnknown = OnUnknown(d.oneOf(v, p, string(LeaveUnknown), string(SMSUnknown)))
-		},
+		default:
+			return false
+		}
+		return true
 	})
 	return &f
 }
