@@ -114,9 +114,10 @@ func BenchmarkRender(b *testing.B) {
 		Content: "[마실상점] 주문이 접수되었습니다.\r\n\r\n#{고객명}님, 주문해 주셔서 감사합니다.\r\n\r\n■ 주문번호: #{주문번호}\r\n\r\n상품이 준비되는 대로 발송 소식을 알려 드리겠습니다.",
 		Buttons: []aligo.Button{{Name: "배송 조회", Type: "WL", LinkMobile: "https://masil.example/parcels/#{주문번호}", LinkPC: "https://masil.example/parcels/#{주문번호}"}},
 	}
+	renderer := aligo.NewRenderer(t)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := aligo.Render(t, map[string]string{"고객명": "홍길동", "주문번호": "A-17"}); err != nil {
+		if _, err := renderer.Render(map[string]string{"고객명": "홍길동", "주문번호": "A-17"}); err != nil {
 			b.Fatal(err)
 		}
 	}

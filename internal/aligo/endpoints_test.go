@@ -41,7 +41,7 @@ func TestEndpoints(t *testing.T) {
 	parcel := func(t *testing.T, w *world) aligo.Rendered {
 		t.Helper()
 		tpl := must[aligo.Template](t)(w.client.TemplateByCode(t.Context(), "TX_2345"))
-		return must[aligo.Rendered](t)(aligo.Render(tpl, map[string]string{"고객명": "홍길동", "송장번호": "6012-7788"}))
+		return must[aligo.Rendered](t)(aligo.NewRenderer(tpl).Render(map[string]string{"고객명": "홍길동", "송장번호": "6012-7788"}))
 	}
 	draft := aligo.TemplateDraft{
 		Name: "재고 안내", Content: "#{고객명}님,\r\n#{상품명} 재고가 들어왔습니다.", Secure: true, Type: aligo.TemplateMixed, Advert: "채널을 추가해 주세요.",
@@ -141,7 +141,7 @@ func TestEndpoints(t *testing.T) {
 			call: func(t *testing.T, w *world, ctx ctx) (any, error) {
 				t.Helper()
 				tpl := must[aligo.Template](t)(w.client.TemplateByCode(ctx, "TX_4567"))
-				r := must[aligo.Rendered](t)(aligo.Render(tpl, map[string]string{"고객명": "홍길동", "예약일시": "12월 1일 10시", "장소": "본점"}))
+				r := must[aligo.Rendered](t)(aligo.NewRenderer(tpl).Render(map[string]string{"고객명": "홍길동", "예약일시": "12월 1일 10시", "장소": "본점"}))
 				return w.client.SendAlimTalk(ctx, aligo.AlimTalk{Template: tpl.Code, ReserveAt: reserved, TestMode: true, Recipients: []aligo.AlimTalkRecipient{
 					{To: "01012345678", Text: r.Text, EmphasisTitle: r.EmphasisTitle},
 				}})

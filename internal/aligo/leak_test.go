@@ -113,11 +113,11 @@ func everySecretCall(t *testing.T, c *aligo.Client) {
 		check("a wrong profile", err)
 	}
 	tpl := template("주문해 주셔서 감사합니다 #{이름}\u00a0", aligo.Button{Name: "#{이름}", Type: "WL", LinkMobile: "#{주소}"})
-	_, err := aligo.Render(tpl, map[string]string{"이름": "홍길동#{", "주소": "masil.example"})
+	_, err := aligo.NewRenderer(tpl).Render(map[string]string{"이름": "홍길동#{", "주소": "masil.example"})
 	check("rendering", err)
-	_, err = aligo.Render(tpl, map[string]string{"이름": "홍길동", "주소": "masil.example 비밀번호"})
+	_, err = aligo.NewRenderer(tpl).Render(map[string]string{"이름": "홍길동", "주소": "masil.example 비밀번호"})
 	check("rendering", err)
-	check("comparing", aligo.FitsTemplate(template("본문 #{이름}"), aligo.Rendered{Text: "홍길동 비밀번호 01012345678"}))
+	check("comparing", aligo.NewRenderer(template("본문 #{이름}")).Fits(aligo.Rendered{Text: "홍길동 비밀번호 01012345678"}))
 }
 
 // What holds numbers, texts or credentials does not print, whatever it is put into.

@@ -44,17 +44,7 @@ func (e *RenderError) Error() string {
 }
 
 // Variables are the names of the placeholders in text, title and buttons, each once, in the order of appearance.
-func (t Template) Variables() []string {
-	var names []string
-	for _, part := range t.parts() {
-		for _, name := range parsePattern(part).names {
-			if !slices.Contains(names, name) {
-				names = append(names, name)
-			}
-		}
-	}
-	return names
-}
+func (t Template) Variables() []string { return NewRenderer(t).variables }
 
 // parts are all strings of a template that may hold placeholders.
 func (t Template) parts() []string {
@@ -68,14 +58,45 @@ func (t Template) parts() []string {
 	return parts
 }
 
-// Render fills in an approved template and proves that the result fits it and keeps to Kakao's limits. Values that the
-// template does not ask for are ignored. The error is a *RenderError.
-func Render(t Template, variables map[string]string) (Rendered, error) {
+// Renderer fills in one template for any number of recipients. Several goroutines may use it.
+type Renderer struct {
+	template  Template
+	variables []string
+	patterns  map[string]pattern
+}
+
+// NewRenderer takes a template apart.
+func NewRenderer(t Template) *Renderer {
+	r := &Renderer{template: t, patterns: map[string]pattern{}}
+	for _, part := range t.parts() {
+		p := parsePattern(part)
+		r.patterns[part] = p
+		for _, name := range p.names {
+			if !slices.Contains(r.variables, name) {
+				r.variables = append(r.variables, name)
+			}
+		}
+	}
+	return r
+}
+
+// pattern is a part of the template taken apart; what has no placeholders need not be one of parts.
+func (f *Renderer) pattern(part string) pattern {
+	if p, ok := f.patterns[part]; ok {
+		return p
+	}
+	return parsePattern(part)
+}
+
+// Render fills in the template, which must be approved, and proves that the result fits it and keeps to Kakao's limits.
+// Values that the template does not ask for are ignored. The error is a *RenderError.
+func (f *Renderer) Render(variables map[string]string) (Rendered, error) {
+	t := f.template
 	problem := &RenderError{Template: t.Code}
 	if !t.Approved() {
 		problem.Problems = append(problem.Problems, "it is not approved, or stopped")
 	}
-	for _, name := range t.Variables() {
+	for _, name := range f.variables {
 		value, ok := variables[name]
 		switch {
 		case !ok:
@@ -89,7 +110,7 @@ func Render(t Template, variables map[string]string) (Rendered, error) {
 	if len(problem.Missing) > 0 || len(problem.Problems) > 0 {
 		return Rendered{}, problem
 	}
-	fill := func(part string) string { return parsePattern(part).fill(variables) }
+	fill := func(part string) string { return f.pattern(part).fill(variables) }
 	r := Rendered{Text: fill(t.Content)}
 	if t.EmphasisType == EmphasisText {
 		r.EmphasisTitle = fill(t.Title)
@@ -101,7 +122,7 @@ func Render(t Template, variables map[string]string) (Rendered, error) {
 		})
 	}
 	problem.Problems = r.check()
-	if err := FitsTemplate(t, r); err != nil {
+	if err := f.Fits(r); err != nil {
 		problem.Problems = append(problem.Problems, err.Error())
 	}
 	if len(problem.Problems) > 0 {
@@ -170,9 +191,10 @@ func (e *MismatchError) Error() string {
 	return fmt.Sprintf("%s leaves template %s at character %d (line %d, column %d): %s", e.Part, e.Template, e.Index+1, e.Line, e.Column, e.Detail)
 }
 
-// FitsTemplate proves that a message fits a template as Kakao compares them: equal outside of the placeholders, to the
-// character, in text, emphasis title and buttons. The error is a *MismatchError.
-func FitsTemplate(t Template, r Rendered) error {
+// Fits proves that a message fits the template as Kakao compares them: equal outside of the placeholders, to the character,
+// in text, emphasis title and buttons. The error is a *MismatchError.
+func (f *Renderer) Fits(r Rendered) error {
+	t := f.template
 	title := ""
 	if t.EmphasisType == EmphasisText {
 		title = t.Title
@@ -194,7 +216,7 @@ func FitsTemplate(t Template, r Rendered) error {
 		}...)
 	}
 	for _, c := range compare {
-		if at, detail, ok := parsePattern(c.want).match(c.got); !ok {
+		if at, detail, ok := f.pattern(c.want).match(c.got); !ok {
 			return mismatch(t.Code, c.part, c.got, at, detail)
 		}
 	}
@@ -297,6 +319,9 @@ func closest(literal, text string) (where, agree int) {
 
 // commonPrefix is the length of what two strings begin with, in whole characters.
 func commonPrefix(a, b string) int {
+	if strings.HasPrefix(b, a) {
+		return len(a)
+	}
 	n := 0
 	for n < len(a) {
 		r, size := utf8.DecodeRuneInString(a[n:])
@@ -311,6 +336,9 @@ func commonPrefix(a, b string) int {
 
 // commonSuffix is the length of what two strings end with, in whole characters.
 func commonSuffix(a, b string) int {
+	if strings.HasSuffix(b, a) {
+		return len(a)
+	}
 	n := 0
 	for n < len(a) {
 		r, size := utf8.DecodeLastRuneInString(a[:len(a)-n])

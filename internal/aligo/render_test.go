@@ -74,7 +74,7 @@ func TestRender(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got, err := aligo.Render(c.template, c.variables)
+			got, err := aligo.NewRenderer(c.template).Render(c.variables)
 			if c.err != "" {
 				var e *aligo.RenderError
 				if !errors.As(err, &e) || err.Error() != c.err {
@@ -144,7 +144,7 @@ func TestFitsTemplate(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			err := aligo.FitsTemplate(c.template, c.message)
+			err := aligo.NewRenderer(c.template).Fits(c.message)
 			if c.want == "" && err != nil || c.want != "" && (err == nil || err.Error() != c.want) {
 				t.Errorf("got  %v\nwant %s", err, c.want)
 			}
@@ -171,7 +171,7 @@ func FuzzRender(f *testing.F) {
 	f.Fuzz(func(t *testing.T, content, name, value, link string) {
 		tpl := template(content, aligo.Button{Name: "보기", Type: "WL", LinkMobile: link})
 		variables := map[string]string{name: value}
-		r, err := aligo.Render(tpl, variables)
+		r, err := aligo.NewRenderer(tpl).Render(variables)
 		if err != nil {
 			var e *aligo.RenderError
 			if !errors.As(err, &e) {
@@ -179,7 +179,7 @@ func FuzzRender(f *testing.F) {
 			}
 			return
 		}
-		if err := aligo.FitsTemplate(tpl, r); err != nil {
+		if err := aligo.NewRenderer(tpl).Fits(r); err != nil {
 			t.Errorf("rendered, but %v", err)
 		}
 		for _, v := range tpl.Variables() {
@@ -200,7 +200,7 @@ func FuzzFitsTemplate(f *testing.F) {
 		}
 		tpl := template(before + "#{값}" + after)
 		fits := aligo.Rendered{Text: before + value + after}
-		if err := aligo.FitsTemplate(tpl, fits); err != nil {
+		if err := aligo.NewRenderer(tpl).Fits(fits); err != nil {
 			t.Fatalf("%q does not fit %q: %v", fits.Text, tpl.Content, err)
 		}
 		runes := []rune(before)
@@ -213,7 +213,7 @@ func FuzzFitsTemplate(f *testing.F) {
 		if string(other) == before {
 			return
 		}
-		err := aligo.FitsTemplate(tpl, aligo.Rendered{Text: string(other) + value + after})
+		err := aligo.NewRenderer(tpl).Fits(aligo.Rendered{Text: string(other) + value + after})
 		var e *aligo.MismatchError
 		if !errors.As(err, &e) {
 			t.Fatalf("%q fits %q", string(other)+value+after, tpl.Content)

@@ -25,10 +25,10 @@ func (d *Dispatch) alimTalkDrafts(ctx context.Context, m message.Message, who []
 	if err != nil {
 		return nil, err
 	}
-	drafts := make([]draft, len(who))
+	renderer, drafts := aligo.NewRenderer(t), make([]draft, len(who))
 	for n, i := range who {
 		drafts[n].recipient = i
-		drafts[n].alimTalk, drafts[n].err = aligo.Render(t, m.Recipients[i].Values())
+		drafts[n].alimTalk, drafts[n].err = renderer.Render(m.Recipients[i].Values())
 	}
 	return drafts, nil
 }

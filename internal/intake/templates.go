@@ -71,10 +71,10 @@ func (c templateCheck) message(ctx context.Context, m message.Message) []message
 	add := func(pointer, detail string) {
 		problems = append(problems, message.Problem{Pointer: pointer, Detail: detail})
 	}
-	templateFits := true
+	renderer, names, templateFits := aligo.NewRenderer(t), t.Variables(), true
 	for i, r := range m.Recipients {
-		variables := message.Pointer("/recipients", strconv.Itoa(i), "variables")
-		rendered, err := aligo.Render(t, r.Values())
+		variables, values := message.Pointer("/recipients", strconv.Itoa(i), "variables"), r.Values()
+		rendered, err := renderer.Render(values)
 		var wrong *aligo.RenderError
 		if errors.As(err, &wrong) {
 			for _, name := range wrong.Missing {
@@ -92,8 +92,8 @@ func (c templateCheck) message(ctx context.Context, m message.Message) []message
 			add(variables, "make the SMS that follows an undelivered AlimTalk "+strconv.Itoa(n)+" bytes long in CP949; an LMS has at most "+strconv.Itoa(message.MaxLMS))
 		}
 		bad := message.Unencodable(text)
-		for _, name := range t.Variables() {
-			if value := message.Unencodable(r.Values()[name]); len(value) > 0 {
+		for _, name := range names {
+			if value := message.Unencodable(values[name]); len(value) > 0 {
 				add(r.ValuePointer(i, name), "may follow as SMS: "+message.UnencodableDetail(value))
 				bad = nil
 			}

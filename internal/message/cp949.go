@@ -33,6 +33,13 @@ func Unencodable(s string) []BadRune {
 	return bad
 }
 
+// The syllables of modern Hangul, nearly all that most messages have beside ASCII. CP949 has all of them, which sets it
+// apart from EUC-KR.
+const (
+	firstSyllable = '가'
+	lastSyllable  = '힣'
+)
+
 // eachCP949 calls visit for each character with its position and its size in CP949. Bytes that are not UTF-8 count as
 // the character U+FFFD, one for each byte.
 func eachCP949(s string, visit func(index int, r rune, size int)) {
@@ -42,7 +49,11 @@ func eachCP949(s string, visit func(index int, r rune, size int)) {
 	index := 0
 	for _, r := range s {
 		size := 1
-		if r >= utf8.RuneSelf {
+		switch {
+		case r < utf8.RuneSelf:
+		case r >= firstSyllable && r <= lastSyllable:
+			size = 2
+		default:
 			n, _, err := encoder.Transform(dst[:], src[:utf8.EncodeRune(src[:], r)], true)
 			if err == nil {
 				size = n

@@ -49,6 +49,15 @@ func TestCP949(t *testing.T) {
 	}
 }
 
+func TestCP949HasEverySyllable(t *testing.T) {
+	t.Parallel()
+	for r := '가'; r <= '힣'; r++ {
+		if written, err := korean.EUCKR.NewEncoder().String(string(r)); err != nil || len(written) != 2 || message.CP949Len(string(r)) != 2 {
+			t.Errorf("%c (%U): the encoder writes %d bytes (%v), CP949Len says %d", r, r, len(written), err, message.CP949Len(string(r)))
+		}
+	}
+}
+
 // FuzzCP949Len holds the counter against what the encoder really writes.
 func FuzzCP949Len(f *testing.F) {
 	for _, s := range []string{"", "abc", "홍길동", "똠방각하", "😀", "\xff가", "\x00\x1a?", "é€￦\u00a0"} {
