@@ -218,10 +218,13 @@ func signingService(r *http.Request) string {
 }
 
 func readBody(r *http.Request) ([]byte, error) {
-	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
-	if err != nil {
+	var b bytes.Buffer
+	// Nearly all requests say how long they are, and then the body need not be moved as it grows.
+	b.Grow(int(min(max(r.ContentLength, 0), maxBody)) + bytes.MinRead)
+	if _, err := b.ReadFrom(io.LimitReader(r.Body, maxBody+1)); err != nil {
 		return nil, &ServiceError{Code: "SerializationException", Message: "The request's body cannot be read: " + err.Error()}
 	}
+	body := b.Bytes()
 	if len(body) > maxBody {
 		return nil, &ServiceError{
 			Code: "RequestEntityTooLargeException", Status: http.StatusRequestEntityTooLarge,

@@ -203,14 +203,11 @@ func (s *Service) Put(ctx context.Context, entries []Entry) ([]Result, error) {
 	return results, nil
 }
 
-// Emit puts the event of an AWS service onto the default bus. Unlike Put it takes sources that start with aws.
+// Emit puts the event of an AWS service onto the default bus. Unlike Put it takes sources that start with aws. The detail
+// must be JSON without white space, as encoding/json writes it: of a service's own events that is not checked.
 func (s *Service) Emit(ctx context.Context, e Entry) (id string, err error) {
-	var result Result
-	if e.Detail, result = e.checkDetail(); result.ErrorCode != "" {
-		return "", &Error{result.ErrorCode, result.ErrorMessage}
-	}
 	e.EventBusName = Default
-	result, err = s.put(ctx, e)
+	result, err := s.put(ctx, e)
 	return result.EventID, err
 }
 

@@ -225,9 +225,6 @@ func TestBusesAreApart(t *testing.T) {
 		if _, err := s.Emit(t.Context(), eventbus.Entry{Source: "aws.states", DetailType: "x", Detail: `{}`}); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.Emit(t.Context(), eventbus.Entry{Source: "aws.states", DetailType: "x", Detail: `[]`}); err == nil {
-			t.Error("Emit takes a detail that is no object")
-		}
 		synctest.Wait()
 		if len(shop.received) != 2 || len(fallback.received) != 1 || len(states.received) != 1 {
 			t.Errorf("shop %d, default %d, states %d; want 2, 1, 1", len(shop.received), len(fallback.received), len(states.received))

@@ -3,6 +3,8 @@ package aligotest
 import (
 	"context"
 	"fmt"
+	"io"
+	"mime"
 	"net"
 	"net/http"
 	"net/url"
@@ -198,11 +200,22 @@ func inEUCKR(answer object) []byte {
 // no fields for the vendor.
 func readForm(w http.ResponseWriter, r *http.Request) (url.Values, int) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxRequest)
-	if !strings.HasPrefix(r.Header.Get("Content-Type"), "multipart/form-data") {
-		if err := r.ParseForm(); err != nil {
+	switch mediaType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); mediaType {
+	case "multipart/form-data":
+	case "application/x-www-form-urlencoded":
+		// Request.ParseForm keeps a copy of all fields, of which there are 2,000 for 500 recipients.
+		var body strings.Builder
+		body.Grow(int(min(max(r.ContentLength, 0), maxRequest)))
+		if _, err := io.Copy(&body, r.Body); err != nil {
 			return url.Values{}, 0
 		}
-		return r.PostForm, 0
+		form, err := url.ParseQuery(body.String())
+		if err != nil {
+			return url.Values{}, 0
+		}
+		return form, 0
+	default:
+		return url.Values{}, 0
 	}
 	if err := r.ParseMultipartForm(maxRequest); err != nil {
 		return url.Values{}, 0
