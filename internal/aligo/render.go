@@ -266,7 +266,15 @@ func parsePattern(text string) pattern {
 
 // fill puts values in.
 func (p pattern) fill(variables map[string]string) string {
+	if len(p.names) == 0 {
+		return p.literals[0]
+	}
+	size := len(p.literals[0])
+	for i, name := range p.names {
+		size += len(variables[name]) + len(p.literals[i+1])
+	}
 	var b strings.Builder
+	b.Grow(size)
 	b.WriteString(p.literals[0])
 	for i, name := range p.names {
 		b.WriteString(variables[name])

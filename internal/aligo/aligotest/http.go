@@ -152,19 +152,28 @@ func (s *Standin) reply(w http.ResponseWriter, r *http.Request, answer object, f
 		return
 	default:
 	}
-	body := php(answer, fault.Kind == FaultTypesSwapped)
-	w.Header().Set("Content-Type", "application/json;charset=UTF-8")
+	buffer, ok := s.bodies.Get().(*[]byte)
+	if !ok {
+		buffer = new([]byte)
+	}
+	defer s.bodies.Put(buffer)
+	*buffer = php((*buffer)[:0], answer, fault.Kind == FaultTypesSwapped)
+	body := *buffer
 	switch fault.Kind {
 	case FaultEUCKR:
 		body = inEUCKR(answer)
+	case FaultCutOff:
+		body = body[:len(body)/2]
+	default:
+	}
+	w.Header().Set("Content-Type", "application/json;charset=UTF-8")
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	switch fault.Kind {
 	case FaultSlow:
 		if !wait(r.Context(), s.options.Slow) {
 			return
 		}
-	case FaultCutOff:
-		body = body[:len(body)/2]
 	case FaultSlowBody:
-		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 		_, _ = w.Write(body[:len(body)/2])
 		_ = http.NewResponseController(w).Flush()
 		if !wait(r.Context(), s.options.Slow) {

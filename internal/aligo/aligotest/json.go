@@ -15,9 +15,9 @@ type member struct {
 	value any
 }
 
-// php writes JSON as PHP's json_encode does by default: everything beyond ASCII as \uXXXX, and / as \/. With swap, it
+// php appends JSON to b as PHP's json_encode does by default: everything beyond ASCII as \uXXXX, and / as \/. With swap, it
 // writes numbers as strings and strings of digits as numbers, as the vendor does in one place or another.
-func php(v any, swap bool) []byte { return appendValue(nil, v, swap) }
+func php(b []byte, v any, swap bool) []byte { return appendValue(b, v, swap) }
 
 func appendValue(b []byte, v any, swap bool) []byte {
 	switch v := v.(type) {
@@ -87,7 +87,7 @@ func appendUnit(b []byte, r rune) []byte {
 
 // unescaped is an answer with its texts as they are, for the body in another charset.
 func unescaped(answer object) []byte {
-	escaped := string(php(answer, false))
+	escaped := string(php(nil, answer, false))
 	var b strings.Builder
 	for {
 		at := strings.Index(escaped, `\u`)

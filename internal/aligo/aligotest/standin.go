@@ -128,6 +128,8 @@ type Call struct {
 type Standin struct {
 	options Options
 	mux     *http.ServeMux
+	// bodies are the bodies of earlier answers, to write later ones into.
+	bodies sync.Pool
 
 	mu sync.Mutex
 	state
