@@ -148,7 +148,7 @@ func (c *Client) AlimTalkReceipts(ctx context.Context, mid string) ([]AlimTalkRe
 	if err != nil {
 		return nil, err
 	}
-	return rows.all(), nil
+	return rows.rows, nil
 }
 
 // alimTalkRow is a row of /akv10/history/detail/.
@@ -182,44 +182,35 @@ func (r *alimTalkRow) field(name string) *scalar {
 func (c *Client) alimTalkRows(ctx context.Context, mid string, take func(AlimTalkReceipt) bool) error {
 	known := letters()
 	list := rowList{endpoint{path: "/akv10/history/detail/", kakao: true}, kakaoForm, "limit"}
-	return eachRow(ctx, c, list, mid, func(r *alimTalkRow) (string, bool) {
+	return eachRow(ctx, c, list, mid, func(r *alimTalkRow) (rowKey, bool) {
 		msgid := strings.TrimSpace(string(r.msgID))
 		receipt := AlimTalkReceipt{
 			ID: strings.TrimPrefix(msgid, "Q"), To: number(r.phone), Template: string(r.tplCode), Text: string(r.message), FallbackMID: r.smID.id(),
 			Result: alimTalkResult(known, msgid, strings.TrimSpace(string(r.rslt)), strings.TrimSpace(string(r.rsltText)), r.reportDate.time()),
 		}
-		return receipt.To + "/" + receipt.ID, take(receipt)
+		return rowKey{receipt.To, receipt.ID}, take(receipt)
 	})
 }
 
 // byNumber gathers rows that may come twice and in any order into one a number, in the order of their first appearance.
 type byNumber[T any] struct {
-	order []string
-	rows  map[string]T
-	state map[string]State
+	rows   []T
+	states []State
+	index  map[string]int
 }
 
-func newByNumber[T any]() *byNumber[T] {
-	return &byNumber[T]{rows: map[string]T{}, state: map[string]State{}}
-}
+func newByNumber[T any]() *byNumber[T] { return &byNumber[T]{index: map[string]int{}} }
 
 // add takes a row in; a final one replaces a pending one of the same number.
 func (b *byNumber[T]) add(number string, row T, state State) {
-	before, have := b.state[number]
-	if !have {
-		b.order = append(b.order, number)
+	i, have := b.index[number]
+	switch {
+	case !have:
+		b.index[number] = len(b.rows)
+		b.rows, b.states = append(b.rows, row), append(b.states, state)
+	case b.states[i] == StatePending:
+		b.rows[i], b.states[i] = row, state
 	}
-	if !have || before == StatePending {
-		b.rows[number], b.state[number] = row, state
-	}
-}
-
-func (b *byNumber[T]) all() []T {
-	all := make([]T, len(b.order))
-	for i, number := range b.order {
-		all[i] = b.rows[number]
-	}
-	return all
 }
 
 // number is a phone number in digits as it is dialled in Korea, however the vendor writes it.

@@ -28,13 +28,15 @@ type rowList struct {
 	sizeName string
 }
 
-// eachRow reads the rows of the call with the id mid, page by page, until take returns false. take gives what tells a row
-// from every other one of the call. A row may come twice.
-func eachRow[R any, P row[R]](ctx context.Context, c *Client, list rowList, mid string, take func(P) (key string, more bool)) error {
+// rowKey tells a row from every other one of a call.
+type rowKey struct{ to, id string }
+
+// eachRow reads the rows of the call with the id mid, page by page, until take returns false. A row may come twice.
+func eachRow[R any, P row[R]](ctx context.Context, c *Client, list rowList, mid string, take func(P) (key rowKey, more bool)) error {
 	if mid == "" {
 		return problems{{Field: "mid", Detail: "is missing"}}.err(list.endpoint)
 	}
-	seen, read, size := map[string]bool{}, 0, maxPageSize
+	seen, read, size := map[rowKey]bool{}, 0, maxPageSize
 	for n := 1; n <= maxPages; n++ {
 		var page rowPage[R, P]
 		err := c.post(ctx, list.endpoint, func(creds Credentials) *form {

@@ -107,7 +107,7 @@ func (c *Client) SMSReceipts(ctx context.Context, mid string) ([]SMSReceipt, err
 	if err != nil {
 		return nil, err
 	}
-	return rows.all(), nil
+	return rows.rows, nil
 }
 
 // smsRow is a row of /sms_list/.
@@ -134,9 +134,9 @@ func (r *smsRow) field(name string) *scalar {
 // smsRows reads the rows of a batch until take returns false. A row may come twice.
 func (c *Client) smsRows(ctx context.Context, mid string, take func(SMSReceipt) bool) error {
 	list := rowList{endpoint{path: "/sms_list/"}, smsForm, "page_size"}
-	return eachRow(ctx, c, list, mid, func(r *smsRow) (string, bool) {
+	return eachRow(ctx, c, list, mid, func(r *smsRow) (rowKey, bool) {
 		receipt := SMSReceipt{ID: r.mdID.id(), Type: SMSType(r.kind), To: number(r.receiver), Result: smsResult(string(r.state), r.sendDate.time())}
-		return receipt.To + "/" + receipt.ID, take(receipt)
+		return rowKey{receipt.To, receipt.ID}, take(receipt)
 	})
 }
 

@@ -123,17 +123,19 @@ func (r *reader) array() (any, error) {
 
 // quoted reads a string.
 func (r *reader) quoted() string {
-	begin, escaped := r.at, false
-	for r.at++; r.text[r.at] != '"'; r.at++ {
+	begin := r.at
+	r.at++
+	end := r.at + strings.IndexByte(r.text[r.at:], '"')
+	if strings.IndexByte(r.text[r.at:end], '\\') < 0 {
+		r.at = end + 1
+		return r.text[begin+1 : end]
+	}
+	for ; r.text[r.at] != '"'; r.at++ {
 		if r.text[r.at] == '\\' {
-			escaped = true
 			r.at++
 		}
 	}
 	r.at++
-	if !escaped {
-		return r.text[begin+1 : r.at-1]
-	}
 	var s string
 	// It cannot fail: the text is valid JSON.
 	_ = json.Unmarshal([]byte(r.text[begin:r.at]), &s)

@@ -233,7 +233,7 @@ func parse(args []any, _ any) (any, error) {
 	if !json.Valid([]byte(text)) {
 		return nil, errors.New("$parse: the string is not JSON")
 	}
-	tree, err := gnata.DecodeJSON(json.RawMessage(text))
+	tree, err := decode(text)
 	if err != nil {
 		return nil, fmt.Errorf("$parse: %w", err)
 	}

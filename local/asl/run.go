@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"sms-api/local/rawjson"
 )
 
 // run is one execution on its way.
@@ -120,7 +122,7 @@ func (r *run) execute(ctx context.Context, at *position) Result {
 // validInput refuses what StartExecution does not let through.
 func (r *run) validInput() *failure {
 	switch {
-	case !json.Valid(r.execution.Input):
+	case !rawjson.Valid(r.execution.Input):
 		return &failure{name: errRuntime, cause: "The execution's input is not JSON."}
 	case len(r.execution.Input) > maxDataBytes:
 		return &failure{name: errDataLimitExceeded, cause: "The execution's input has more than 262144 bytes."}

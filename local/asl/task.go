@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"time"
+
+	"sms-api/local/rawjson"
 )
 
 // task calls the Task once.
@@ -62,7 +64,7 @@ func (l *line) task(fr *frame) (*value, *failure) {
 		case len(raw) > maxDataBytes:
 			fail = &failure{name: errDataLimitExceeded, cause: fmt.Sprintf(
 				"The state/task '%s' returned a result with a size exceeding the maximum number of bytes service limit.", s.resourceType)}
-		case !json.Valid(raw):
+		case !rawjson.Valid(raw):
 			fail = &failure{name: errRuntime, cause: fmt.Sprintf("The resource %s returned something that is not JSON.", s.resource)}
 		}
 	}

@@ -37,9 +37,9 @@ func (v *value) decode() (any, error) {
 	if v.decoded {
 		return v.tree, nil
 	}
-	tree, err := gnata.DecodeJSON(json.RawMessage(v.text))
+	tree, err := decode(v.text)
 	if err != nil {
-		return nil, fmt.Errorf("decode JSON: %w", err)
+		return nil, err
 	}
 	v.tree, v.decoded = tree, true
 	return tree, nil

@@ -254,19 +254,15 @@ func (e *Endpoint) invokeTask(ctx context.Context, call asl.Call) (json.RawMessa
 		return nil, lambdaTaskError(err)
 	}
 	const head, tail = `{"ExecutedVersion":"$LATEST","Payload":`, `,"StatusCode":200}`
-	var result bytes.Buffer
-	result.Grow(len(head) + len(output) + len(tail))
-	result.WriteString(head)
-	if err := json.Compact(&result, output); err != nil {
-		text, err := marshal(string(output))
-		if err != nil {
-			return nil, fmt.Errorf("lambda:invoke %s: %w", name, err)
-		}
-		// Compact has taken back what it had written.
-		result.Write(text)
+	result := append(make([]byte, 0, len(head)+len(output)+len(tail)), head...)
+	if compact, err := rawjson.AppendCompact(result, output); err == nil {
+		return append(compact, tail...), nil
 	}
-	result.WriteString(tail)
-	return result.Bytes(), nil
+	text, err := marshal(string(output))
+	if err != nil {
+		return nil, fmt.Errorf("lambda:invoke %s: %w", name, err)
+	}
+	return append(append(result, text...), tail...), nil
 }
 
 // invokeArguments takes the arguments apart. The payload, which is most of them, is not decoded if that can be avoided.

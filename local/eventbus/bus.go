@@ -3,7 +3,6 @@
 package eventbus
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -18,6 +17,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"sms-api/local/rawjson"
 )
 
 // Default is the name of the bus that AWS's own services put their events on.
@@ -230,12 +231,11 @@ func (e Entry) check() (detail string, _ Result) {
 }
 
 func (e Entry) checkDetail() (detail string, _ Result) {
-	var compact bytes.Buffer
-	compact.Grow(len(e.Detail))
-	if err := json.Compact(&compact, []byte(e.Detail)); err != nil || compact.Bytes()[0] != '{' {
+	compact, err := rawjson.AppendCompact(make([]byte, 0, len(e.Detail)), []byte(e.Detail))
+	if err != nil || compact[0] != '{' {
 		return "", Result{ErrorCode: "MalformedDetail", ErrorMessage: "Detail is malformed."}
 	}
-	return compact.String(), Result{}
+	return string(compact), Result{}
 }
 
 // envelope is an event as targets receive it, without its last field, detail.

@@ -15,6 +15,25 @@ var texts = []string{
 	"{\"a\":{\"\xff\":\"b\"}}", `{"a":{"b":{"":[{}],"k":[[],"",false]}}}`, `{"a":`, `{"a" 1}`, `{"a":{"b":1}]`, `{"":, `, `{"a":1]`, `"`, `"\`, ``, `{"a":1}}`, `}`, `[1,`, `{,}`,
 }
 
+// FuzzAgainstEncodingJSON: what encoding/json takes is valid, and its Compact does the same.
+func FuzzAgainstEncodingJSON(f *testing.F) {
+	for _, text := range texts {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		if got, want := Valid(text), json.Valid(text); got != want {
+			t.Errorf("Valid(%q) = %v, want %v", text, got, want)
+		}
+		var want bytes.Buffer
+		want.WriteString("before")
+		wantErr := json.Compact(&want, text)
+		got, err := AppendCompact([]byte("before"), text)
+		if (err == nil) != (wantErr == nil) || err == nil && !bytes.Equal(got, want.Bytes()) {
+			t.Errorf("AppendCompact(%q) = %q, %v, want %q, %v", text, got, err, &want, wantErr)
+		}
+	})
+}
+
 // FuzzAgainstDecoding: what is told without decoding is what decoding tells. Text that is no JSON does no harm.
 func FuzzAgainstDecoding(f *testing.F) {
 	for _, text := range texts {
