@@ -4,6 +4,7 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/text/encoding/korean"
+	"golang.org/x/text/transform"
 )
 
 // BadRune is a character that the carriers cannot show: it has no place in CP949 and reaches the phone as "?".
@@ -18,18 +19,24 @@ type BadRune struct {
 // A line break is one byte here; Aligo hints that some carriers count two.
 func CP949Len(s string) int {
 	n := 0
-	eachCP949(s, func(_ int, _ rune, size int) { n += size })
+	var c counter
+	for _, r := range s {
+		n += c.size(r)
+	}
 	return n
 }
 
 // Unencodable lists the characters of a text that CP949 does not have, such as emoji, in order; nil when there are none.
 func Unencodable(s string) []BadRune {
 	var bad []BadRune
-	eachCP949(s, func(i int, r rune, size int) {
-		if size == 1 && r >= utf8.RuneSelf {
-			bad = append(bad, BadRune{Rune: r, Index: i})
+	var c counter
+	index := 0
+	for _, r := range s {
+		if r >= utf8.RuneSelf && c.size(r) == 1 {
+			bad = append(bad, BadRune{Rune: r, Index: index})
 		}
-	})
+		index++
+	}
 	return bad
 }
 
@@ -40,26 +47,27 @@ const (
 	lastSyllable  = '힣'
 )
 
-// eachCP949 calls visit for each character with its position and its size in CP949. Bytes that are not UTF-8 count as
-// the character U+FFFD, one for each byte.
-func eachCP949(s string, visit func(index int, r rune, size int)) {
-	encoder := korean.EUCKR.NewEncoder().Transformer
+// counter tells how many bytes characters take in CP949. Bytes that are not UTF-8 count as the character U+FFFD, one for
+// each byte.
+type counter struct {
+	// encoder is made for the first character that needs one.
+	encoder transform.Transformer
+}
+
+func (c *counter) size(r rune) int {
+	switch {
+	case r < utf8.RuneSelf:
+		return 1
+	case r >= firstSyllable && r <= lastSyllable:
+		return 2
+	case c.encoder == nil:
+		c.encoder = korean.EUCKR.NewEncoder().Transformer
+	}
 	var src [utf8.UTFMax]byte
 	var dst [2]byte
-	index := 0
-	for _, r := range s {
-		size := 1
-		switch {
-		case r < utf8.RuneSelf:
-		case r >= firstSyllable && r <= lastSyllable:
-			size = 2
-		default:
-			n, _, err := encoder.Transform(dst[:], src[:utf8.EncodeRune(src[:], r)], true)
-			if err == nil {
-				size = n
-			}
-		}
-		visit(index, r, size)
-		index++
+	n, _, err := c.encoder.Transform(dst[:], src[:utf8.EncodeRune(src[:], r)], true)
+	if err != nil {
+		return 1
 	}
+	return n
 }

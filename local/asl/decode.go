@@ -43,15 +43,26 @@ func (d decoder) value() (any, error) {
 	}
 }
 
-func (d decoder) object() (any, error) {
-	// gnata's type of an object has no exported name and is not to be had otherwise.
+// gnataObject is gnata's type of an object, which has no exported name.
+type gnataObject interface{ Set(key string, value any) }
+
+// newObject makes an empty object, in the only way in which gnata gives one away.
+func newObject() (gnataObject, error) {
 	empty, err := gnata.DecodeJSON(json.RawMessage("{}"))
 	if err != nil {
 		return nil, err
 	}
-	object, ok := empty.(interface{ Set(key string, value any) })
+	object, ok := empty.(gnataObject)
 	if !ok {
 		return nil, fmt.Errorf("gnata decodes an object to %T", empty)
+	}
+	return object, nil
+}
+
+func (d decoder) object() (any, error) {
+	object, err := newObject()
+	if err != nil {
+		return nil, err
 	}
 	for d.PeekKind() != '}' {
 		name, err := d.ReadToken()

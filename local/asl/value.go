@@ -19,6 +19,13 @@ type value struct {
 	text    string
 	tree    any
 	decoded bool
+	// members are those of an object that somebody has asked for a part of.
+	members []valueMember
+}
+
+type valueMember struct {
+	name  string
+	value *value
 }
 
 func newValue(text string) *value { return &value{text: text} }
@@ -29,6 +36,7 @@ func (v *value) share() *value {
 		return nil
 	}
 	c := *v
+	c.members = nil // they may still be decoded
 	return &c
 }
 
@@ -46,15 +54,28 @@ func (v *value) decode() (any, error) {
 }
 
 // part is the value as decode has it, or at least those members of it that are named; nil names all.
-func (v *value) part(members []string) (any, error) {
-	if members == nil || v.decoded {
+func (v *value) part(names []string) (any, error) {
+	if names == nil || v.decoded {
 		return v.decode()
 	}
-	object, ok := rawjson.Object(v.text, func(key string) bool { return slices.Contains(members, key) })
-	if !ok {
+	if v.members == nil && !rawjson.Members(v.text, func(name, text string) { v.members = append(v.members, valueMember{name, newValue(text)}) }) {
+		v.members = nil
 		return v.decode()
 	}
-	return newValue(object).decode()
+	object, err := newObject()
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range v.members {
+		if slices.Contains(names, m.name) {
+			tree, err := m.value.decode()
+			if err != nil {
+				return nil, err
+			}
+			object.Set(m.name, tree)
+		}
+	}
+	return object, nil
 }
 
 // appendMember writes the value that a path of members leads to, if that can be told without decoding.
@@ -69,7 +90,7 @@ func (v *value) appendMember(out []byte, path []string) ([]byte, bool) {
 // forget drops the decoded form, for states that may wait for days.
 func (v *value) forget() {
 	if v != nil {
-		v.tree, v.decoded = nil, false
+		v.tree, v.decoded, v.members = nil, false, nil
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"sms-api/local/asl"
+	"sms-api/local/rawjson"
 )
 
 // Limits of Step Functions' API.
@@ -227,11 +228,11 @@ func (s *states) startExecution(_ context.Context, in startExecutionInput) (any,
 	if len(input) > maxInputBytes {
 		return nil, validation("of the input", "input", fmt.Sprintf("have length less than or equal to %d", maxInputBytes))
 	}
-	var value any
-	if err := json.Unmarshal([]byte(input), &value); err != nil {
-		reason := err.Error()
-		if input == "" {
-			reason = "Invalid execution input."
+	if !rawjson.Valid([]byte(input)) {
+		reason := "Invalid execution input."
+		var value any
+		if err := json.Unmarshal([]byte(input), &value); err != nil && input != "" {
+			reason = err.Error()
 		}
 		return nil, &ServiceError{Code: "InvalidExecutionInput", Message: "Invalid State Machine Execution Input: '" + reason + "'"}
 	}

@@ -92,8 +92,9 @@ func scalarEnd(text string, i int) int {
 	return i
 }
 
-// members calls each with the members of the object that text is: the key without quotes, and its value as it stands.
-func members(text string, each func(key, value string)) bool {
+// Members calls each with the members of the object that text is: the key without quotes, and its value as it stands. It may
+// have done so for some when it gives up.
+func Members(text string, each func(key, value string)) bool {
 	i := space(text, 0)
 	if i == len(text) || text[i] != '{' {
 		return false
@@ -139,7 +140,7 @@ func Member(text string, path ...string) (value string, ok bool) {
 	for _, name := range path {
 		times := 0
 		inside := value
-		if !members(inside, func(key, v string) {
+		if !Members(inside, func(key, v string) {
 			if key == name {
 				value = v
 				times++
@@ -155,7 +156,7 @@ func Member(text string, path ...string) (value string, ok bool) {
 func Object(text string, keep func(key string) bool) (object string, ok bool) {
 	var b strings.Builder
 	b.WriteByte('{')
-	ok = members(text, func(key, value string) {
+	ok = Members(text, func(key, value string) {
 		if !keep(key) {
 			return
 		}
