@@ -245,9 +245,10 @@ func (s *Standin) alimTalkReceipts(req *request) object {
 	}
 	number, size := req.int("page", 1, 1<<30), s.pageSize(req, "limit", 50)
 	part, _ := page(all, number, size)
-	var rows []object
-	for _, r := range part {
-		rows = append(rows, s.receipt(b, r, req.now))
+	rows := make([]object, len(part))
+	receipt := s.receiptOf(b, req.now)
+	for i := range part {
+		rows[i] = receipt(&part[i])
 	}
 	rows = arrange(req, rows, func(r object) object {
 		id, _ := r[0].value.(string)
@@ -257,27 +258,26 @@ func (s *Standin) alimTalkReceipts(req *request) object {
 	return kakaoPage(rows, number, size, len(all))
 }
 
-// receipt is one row of the detailed history.
-func (s *Standin) receipt(b *batch, r row, now time.Time) object {
-	sent, reported := stamp(b.sentAt), noTime
-	id, result := "Q"+strconv.FormatInt(r.id, 10), ""
-	if s.settled(b, now) && r.result != "" && !b.test {
-		id, result, reported = id[1:], r.result, stamp(b.sentAt.Add(s.options.ReceiptDelay))
+// receiptOf makes the rows of a call in the detailed history; nil is a call that the vendor does not know, without rows.
+func (s *Standin) receiptOf(b *batch, now time.Time) func(*row) object {
+	if b == nil {
+		return nil
 	}
-	if !b.fired {
-		sent = noTime
+	accepted, sent, reported, settled := stamp(b.acceptedAt), noTime, stamp(b.sentAt.Add(s.options.ReceiptDelay)), s.settled(b, now) && !b.test
+	if b.fired {
+		sent = stamp(b.sentAt)
 	}
-	buttons, smid := r.buttonJSON, r.fallbackMID
-	if buttons == "" {
-		buttons = "{}"
-	}
-	if smid == "" {
-		smid = "0"
-	}
-	return object{
-		{"msgid", id}, {"type", b.kind}, {"sender", b.sender}, {"phone", r.to}, {"status", "3"}, {"reqdate", stamp(b.acceptedAt)},
-		{"sentdate", sent}, {"rsltdate", reported}, {"reportdate", reported}, {"rslt", result}, {"rslt_message", resultText(result)},
-		{"message", r.text}, {"button_json", buttons}, {"tpl_code", b.template}, {"senderKey", b.senderKey}, {"smid", smid},
+	return func(r *row) object {
+		id, result, at := "Q"+strconv.FormatInt(r.id, 10), "", noTime
+		if settled && r.result != "" {
+			id, result, at = id[1:], r.result, reported
+		}
+		return object{
+			{"msgid", id}, {"type", b.kind}, {"sender", b.sender}, {"phone", r.to}, {"status", "3"}, {"reqdate", accepted},
+			{"sentdate", sent}, {"rsltdate", at}, {"reportdate", at}, {"rslt", result}, {"rslt_message", resultText(result)},
+			{"message", r.text}, {"button_json", orElse(r.buttonJSON, "{}")}, {"tpl_code", b.template}, {"senderKey", b.senderKey},
+			{"smid", orElse(r.fallbackMID, "0")},
+		}
 	}
 }
 
