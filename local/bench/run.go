@@ -40,7 +40,7 @@ const (
 	// stall is how long a message may take in the machine's time before the run is given up.
 	stall = 5 * time.Minute
 	// kept is how many finished executions the endpoint remembers, and keptBytes how large they may be together.
-	kept, keptBytes = 1000, 64 << 20
+	kept, keptBytes = 1000, 16 << 20
 	// remembered is how many recipients and calls the stand-in remembers, at least.
 	remembered = 10_000
 	// closing is how long the system has to come to rest.
@@ -101,7 +101,7 @@ func start(ctx context.Context, o options) (*bench, error) {
 		listeners = append(listeners, l)
 	}
 	url := func(i int) string { return "http://" + listeners[i].Addr().String() }
-	standin := aligotest.New(aligotest.Options{Now: b.clock.Now, Balance: 1e12, Keep: max(remembered, 4*o.concurrency*o.recipients)})
+	standin := aligotest.New(aligotest.Options{Now: b.clock.Now, Balance: 1e12, Keep: max(remembered, 2*o.concurrency*o.recipients)})
 	if o.faults {
 		for _, f := range vendorFaults() {
 			if err := standin.SetFault(f); err != nil {

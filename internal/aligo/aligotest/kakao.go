@@ -115,9 +115,9 @@ func (s *Standin) alimTalkRows(req *request, b *batch) (received int, refusal ob
 		if to == "" {
 			continue
 		}
-		r := row{
-			to: to, text: field("message"), emphasisTitle: field("emtitle"), buttonJSON: field("button"),
-			fallbackText: field("fmessage"), fallbackTitle: field("fsubject"),
+		r := row{to: to, text: field("message"), emphasisTitle: field("emtitle"), buttonJSON: field("button")}
+		if b.failover {
+			r.fallbackText, r.fallbackTitle = field("fmessage"), field("fsubject")
 		}
 		r.buttons = readButtons(r.buttonJSON)
 		r.result, r.arrives = s.judge(b, t, r)
