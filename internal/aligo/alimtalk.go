@@ -152,11 +152,11 @@ func (c *Client) checkAlimTalk(a AlimTalk) problems {
 }
 
 func checkAlimTalkText(p *problems, field, text string) {
-	switch n := utf8.RuneCountInString(text); {
+	switch {
 	case strings.TrimSpace(text) == "":
 		p.add(field, "is empty")
-	case n > MaxAlimTalkText:
-		p.add(field, "has %d characters, the limit is %d", n, MaxAlimTalkText)
+	case len(text) > MaxAlimTalkText && utf8.RuneCountInString(text) > MaxAlimTalkText:
+		p.add(field, "has %d characters, the limit is %d", utf8.RuneCountInString(text), MaxAlimTalkText)
 	case !utf8.ValidString(text):
 		p.add(field, "is not UTF-8")
 	}

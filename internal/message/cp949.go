@@ -52,6 +52,8 @@ const (
 type counter struct {
 	// encoder is made for the first character that needs one.
 	encoder transform.Transformer
+	src     [utf8.UTFMax]byte
+	dst     [2]byte
 }
 
 func (c *counter) size(r rune) int {
@@ -63,9 +65,7 @@ func (c *counter) size(r rune) int {
 	case c.encoder == nil:
 		c.encoder = korean.EUCKR.NewEncoder().Transformer
 	}
-	var src [utf8.UTFMax]byte
-	var dst [2]byte
-	n, _, err := c.encoder.Transform(dst[:], src[:utf8.EncodeRune(src[:], r)], true)
+	n, _, err := c.encoder.Transform(c.dst[:], c.src[:utf8.EncodeRune(c.src[:], r)], true)
 	if err != nil {
 		return 1
 	}

@@ -271,19 +271,30 @@ func invokeArguments(arguments json.RawMessage) (name string, payload json.RawMe
 		FunctionName string
 		Payload      json.RawMessage
 	}
-	text := string(arguments)
-	whole, found := rawjson.Member(text, "Payload")
-	rest, ok := rawjson.Object(text, func(key string) bool { return key != "Payload" })
-	if !ok || !found {
-		rest = text
+	var whole string
+	rest := []byte("{")
+	if rawjson.Members(string(arguments), func(key, value string) {
+		switch {
+		case key == "Payload":
+			whole = value
+			return
+		case len(rest) > 1:
+			rest = append(rest, ',')
+		}
+		rest = append(append(append(rest, '"'), key...), `":`...)
+		rest = append(rest, value...)
+	}) {
+		rest = append(rest, '}')
+	} else {
+		rest, whole = arguments, ""
 	}
-	dec := json.NewDecoder(strings.NewReader(rest))
+	dec := json.NewDecoder(bytes.NewReader(rest))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&in); err != nil {
 		return "", nil, err
 	}
 	switch {
-	case ok && found:
+	case whole != "":
 		in.Payload = json.RawMessage(whole)
 	case in.Payload == nil:
 		in.Payload = json.RawMessage("{}")

@@ -37,17 +37,14 @@ func space(text string, i int) int {
 
 // stringEnd is the position after the string that begins at i, and whether it has escapes.
 func stringEnd(text string, i int) (end int, escaped, ok bool) {
-	for i++; i < len(text); {
-		quote := strings.IndexByte(text[i:], '"')
-		if quote < 0 {
-			return 0, false, false
+	for i++; i < len(text); i++ {
+		switch text[i] {
+		case '"':
+			return i + 1, escaped, true
+		case '\\':
+			escaped = true
+			i++
 		}
-		escape := strings.IndexByte(text[i:i+quote], '\\')
-		if escape < 0 {
-			return i + quote + 1, escaped, true
-		}
-		escaped = true
-		i += escape + 2
 	}
 	return 0, false, false
 }
