@@ -320,33 +320,39 @@ func (s *states) emit(x *execution, is snapshot) {
 	case escapedSize(*output) > maxEventData:
 		output, outputDetails = nil, &dataDetails{false}
 	}
-	detail, err := marshal(struct {
-		ExecutionARN           string       `json:"executionArn"`
-		StateMachineARN        string       `json:"stateMachineArn"`
-		Name                   string       `json:"name"`
-		Status                 string       `json:"status"`
-		StartDate              *int64       `json:"startDate"`
-		StopDate               *int64       `json:"stopDate"`
-		Input                  *string      `json:"input"`
-		InputDetails           *dataDetails `json:"inputDetails"`
-		Output                 *string      `json:"output"`
-		OutputDetails          *dataDetails `json:"outputDetails"`
-		Error                  *string      `json:"error"`
-		Cause                  *string      `json:"cause"`
-		StateMachineVersionARN *string      `json:"stateMachineVersionArn"`
-		StateMachineAliasARN   *string      `json:"stateMachineAliasArn"`
-		RedriveCount           int          `json:"redriveCount"`
-		RedriveDate            *int64       `json:"redriveDate"`
-		RedriveStatus          string       `json:"redriveStatus"`
-		RedriveStatusReason    *string      `json:"redriveStatusReason"`
-	}{
-		x.arn, x.machine.arn, x.name, is.status, milliseconds(x.start), milliseconds(is.result.StopTime),
-		input, inputDetails, output, outputDetails, optional(is.result.Error), optional(is.result.Cause),
-		optional(x.startedAs.version()), optional(x.startedAs.alias()), len(is.redrives), redriveDate, redriveStatus, optional(redriveReason),
-	})
+	detail := func(input, output *string) (string, error) {
+		text, err := marshal(struct {
+			ExecutionARN           string       `json:"executionArn"`
+			StateMachineARN        string       `json:"stateMachineArn"`
+			Name                   string       `json:"name"`
+			Status                 string       `json:"status"`
+			StartDate              *int64       `json:"startDate"`
+			StopDate               *int64       `json:"stopDate"`
+			Input                  *string      `json:"input"`
+			InputDetails           *dataDetails `json:"inputDetails"`
+			Output                 *string      `json:"output"`
+			OutputDetails          *dataDetails `json:"outputDetails"`
+			Error                  *string      `json:"error"`
+			Cause                  *string      `json:"cause"`
+			StateMachineVersionARN *string      `json:"stateMachineVersionArn"`
+			StateMachineAliasARN   *string      `json:"stateMachineAliasArn"`
+			RedriveCount           int          `json:"redriveCount"`
+			RedriveDate            *int64       `json:"redriveDate"`
+			RedriveStatus          string       `json:"redriveStatus"`
+			RedriveStatusReason    *string      `json:"redriveStatusReason"`
+		}{
+			x.arn, x.machine.arn, x.name, is.status, milliseconds(x.start), milliseconds(is.result.StopTime),
+			input, inputDetails, output, outputDetails, optional(is.result.Error), optional(is.result.Cause),
+			optional(x.startedAs.version()), optional(x.startedAs.alias()), len(is.redrives), redriveDate, redriveStatus, optional(redriveReason),
+		})
+		return string(text), err
+	}
+	brief, err := detail(nil, nil)
 	if err == nil {
 		_, err = s.endpoint.events.Emit(context.Background(), eventbus.Entry{
-			Source: "aws.states", DetailType: "Step Functions Execution Status Change", Detail: string(detail), Resources: []string{x.arn}, Time: now,
+			Source: "aws.states", DetailType: "Step Functions Execution Status Change", Resources: []string{x.arn}, Time: now,
+		}, eventbus.Detail{
+			Brief: brief, Large: []string{"input", "output"}, Whole: func() (string, error) { return detail(input, output) },
 		})
 	}
 	if err != nil {

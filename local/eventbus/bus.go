@@ -195,7 +195,7 @@ func (s *Service) Put(ctx context.Context, entries []Entry) ([]Result, error) {
 				continue
 			}
 		}
-		result, err := s.put(ctx, e)
+		result, err := s.put(ctx, e, Detail{Brief: e.Detail})
 		if err != nil {
 			return nil, err
 		}
@@ -204,11 +204,33 @@ func (s *Service) Put(ctx context.Context, entries []Entry) ([]Result, error) {
 	return results, nil
 }
 
-// Emit puts the event of an AWS service onto the default bus. Unlike Put it takes sources that start with aws. The detail
-// must be JSON without white space, as encoding/json writes it: of a service's own events that is not checked.
-func (s *Service) Emit(ctx context.Context, e Entry) (id string, err error) {
+// Detail is an event's detail, whose large members are made only for rules and targets that see them: most events of
+// services are for nobody. It is JSON without white space, as encoding/json writes it; that is not checked.
+type Detail struct {
+	// Brief is the detail with null for the members named in Large.
+	Brief string
+	Large []string
+	// Whole makes the detail with all members; nil when Brief is that.
+	Whole func() (string, error)
+}
+
+// whole is the detail with all its members, which are made once.
+func (d *Detail) whole() (string, error) {
+	if d.Whole != nil {
+		text, err := d.Whole()
+		if err != nil {
+			return "", fmt.Errorf("event: %w", err)
+		}
+		*d = Detail{Brief: text}
+	}
+	return d.Brief, nil
+}
+
+// Emit puts the event of an AWS service onto the default bus. Unlike Put it takes sources that start with aws. The entry's
+// Detail and EventBusName do not count.
+func (s *Service) Emit(ctx context.Context, e Entry, d Detail) (id string, err error) {
 	e.EventBusName = Default
-	result, err := s.put(ctx, e)
+	result, err := s.put(ctx, e, d)
 	return result.EventID, err
 }
 
@@ -267,7 +289,7 @@ func CheckEvent(event []byte) error {
 }
 
 // put puts an entry that was checked.
-func (s *Service) put(ctx context.Context, e Entry) (Result, error) {
+func (s *Service) put(ctx context.Context, e Entry, d Detail) (Result, error) {
 	now := s.config.Clock.Now()
 	if e.Time.IsZero() {
 		e.Time = now
@@ -293,7 +315,7 @@ func (s *Service) put(ctx context.Context, e Entry) (Result, error) {
 	if s.closed {
 		return Result{ErrorCode: "InternalFailure", ErrorMessage: "The event bus is closed."}, nil
 	}
-	return Result{EventID: id}, bus.dispatch(head, e.Detail, now)
+	return Result{EventID: id}, bus.dispatch(head, &d, now)
 }
 
 // DeadLetter is an event that a target did not take.
@@ -552,7 +574,7 @@ func (b *Bus) Targets(ruleName string) ([]Target, bool) {
 
 // dispatch starts the deliveries of an event, given by its envelope and its detail, to all targets of the rules that
 // match it.
-func (b *Bus) dispatch(head []byte, detail string, ingested time.Time) error {
+func (b *Bus) dispatch(head []byte, detail *Detail, ingested time.Time) error {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
 	if len(b.rules) == 0 {
@@ -570,7 +592,12 @@ func (b *Bus) dispatch(head []byte, detail string, ingested time.Time) error {
 			candidates, patterns = append(candidates, r), append(patterns, r.pattern)
 		}
 	}
-	if err := flat.addDetail(detail, patterns); err != nil {
+	if slices.ContainsFunc(detail.Large, func(name string) bool { return looksAt(patterns, detailPath+name) }) {
+		if _, err := detail.whole(); err != nil {
+			return err
+		}
+	}
+	if err := flat.addDetail(detail.Brief, patterns); err != nil {
 		return err
 	}
 	var event []byte
@@ -579,7 +606,11 @@ func (b *Bus) dispatch(head []byte, detail string, ingested time.Time) error {
 			continue
 		}
 		if event == nil {
-			event = slices.Concat(head[:len(head)-1], []byte(`,"detail":`), []byte(detail), []byte("}"))
+			text, err := detail.whole()
+			if err != nil {
+				return err
+			}
+			event = slices.Concat(head[:len(head)-1], []byte(`,"detail":`), []byte(text), []byte("}"))
 		}
 		o := occasion{event: event, ruleARN: r.arn, ruleName: r.Name, ingested: ingested}
 		for _, t := range r.targets {

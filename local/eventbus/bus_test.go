@@ -222,7 +222,7 @@ func TestBusesAreApart(t *testing.T) {
 		put(t, s, e)
 		e.EventBusName = ""
 		put(t, s, e)
-		if _, err := s.Emit(t.Context(), eventbus.Entry{Source: "aws.states", DetailType: "x", Detail: `{}`}); err != nil {
+		if _, err := s.Emit(t.Context(), eventbus.Entry{Source: "aws.states", DetailType: "x"}, eventbus.Detail{Brief: `{}`}); err != nil {
 			t.Fatal(err)
 		}
 		synctest.Wait()
@@ -233,6 +233,50 @@ func TestBusesAreApart(t *testing.T) {
 			t.Errorf("ARN = %s, want %s", b.ARN, want)
 		}
 	})
+}
+
+// The large members of a service's event are there for everybody who looks, and made for nobody else.
+func TestLargeMembersOfADetail(t *testing.T) {
+	t.Parallel()
+	const brief, whole = `{"status":"FAILED","input":null}`, `{"status":"FAILED","input":"large"}`
+	for name, c := range map[string]struct {
+		pattern         string
+		received, makes int
+	}{
+		"nobody's source":                   {`{"source":["nobody"]}`, 0, 0},
+		"another status":                    {`{"source":["aws.states"],"detail":{"status":["SUCCEEDED"]}}`, 0, 0},
+		"this status":                       {`{"source":["aws.states"],"detail":{"status":["FAILED"]}}`, 1, 1},
+		"every detail":                      {`{"source":["aws.states"]}`, 1, 1},
+		"the member itself":                 {`{"detail":{"input":["large"]}}`, 1, 1},
+		"another member":                    {`{"detail":{"input":["small"]}}`, 0, 1},
+		"that the member is not there":      {`{"detail":{"input":[null]}}`, 0, 1},
+		"the member, of a source of nobody": {`{"source":["nobody"],"detail":{"input":["large"]}}`, 0, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s, _ := newService(t)
+				var in inbox
+				route(t, s.Bus(eventbus.Default), "r", c.pattern, eventbus.Target{ID: "in", Deliver: in.deliver})
+				makes := 0
+				_, err := s.Emit(t.Context(), eventbus.Entry{Source: "aws.states", DetailType: "x"}, eventbus.Detail{
+					Brief: brief, Large: []string{"input", "output"}, Whole: func() (string, error) { makes++; return whole, nil },
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				synctest.Wait()
+				if len(in.received) != c.received || makes != c.makes {
+					t.Errorf("received %d and made %d times, want %d and %d", len(in.received), makes, c.received, c.makes)
+				}
+				for _, e := range in.received {
+					if !strings.Contains(e, whole) {
+						t.Errorf("received %s", e)
+					}
+				}
+			})
+		})
+	}
 }
 
 func TestRules(t *testing.T) {

@@ -50,13 +50,10 @@ const detailPath = "detail."
 
 // addDetail adds those leaves of an event's detail that the patterns look at.
 func (event flatEvent) addDetail(detail string, patterns []*Pattern) error {
-	looksAt := func(path string) bool {
-		return slices.ContainsFunc(patterns, func(p *Pattern) bool { return p.looksAt(path) })
-	}
-	if !looksAt("detail") {
+	if !looksAt(patterns, "detail") {
 		return nil
 	}
-	part, ok := rawjson.Object(detail, func(name string) bool { return looksAt(detailPath + name) })
+	part, ok := rawjson.Object(detail, func(name string) bool { return looksAt(patterns, detailPath+name) })
 	if !ok {
 		part = detail
 	}
@@ -68,6 +65,11 @@ func (event flatEvent) addDetail(detail string, patterns []*Pattern) error {
 	f := flattener{event: event, arrays: 1}
 	f.add("detail", root, nil)
 	return nil
+}
+
+// looksAt tells whether one of the patterns has a condition on the path or on something below it.
+func looksAt(patterns []*Pattern, path string) bool {
+	return slices.ContainsFunc(patterns, func(p *Pattern) bool { return p.looksAt(path) })
 }
 
 // looksAt tells whether the pattern has a condition on the path or on something below it.
