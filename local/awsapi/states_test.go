@@ -871,6 +871,7 @@ func BenchmarkExecutions(b *testing.B) {
 		b.Fatal(err)
 	}
 	c := newClients("http://endpoint", direct{endpoint})
+	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
 			if _, err := c.states.StartExecution(context.Background(), &sfn.StartExecutionInput{StateMachineArn: &arn, Input: aws.String(`{"function": "f"}`)}); err != nil {

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync"
@@ -71,6 +72,8 @@ func run(ctx context.Context, o options) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
+	// The system shares its heap with the load and the stand-ins here, and must not be charged with collecting theirs.
+	defer debug.SetGCPercent(debug.SetGCPercent(200))
 	began := time.Now()
 	before, _ := used()
 	err = b.load(ctx)
@@ -233,14 +236,14 @@ func (b *bench) send(ctx context.Context, i int) error {
 
 // request is the body of POST /v1/messages.
 func (b *bench) request(reference string, numbers []string) []byte {
-	var body bytes.Buffer
-	fmt.Fprintf(&body, `{"template":"TX_1234","reference":%q,"expiresAt":%q,"recipients":[`, reference, b.clock.Now().Add(life).Format(time.RFC3339))
+	body := make([]byte, 0, 200*(len(numbers)+1))
+	body = fmt.Appendf(body, `{"template":"TX_1234","reference":%q,"expiresAt":%q,"recipients":[`, reference, b.clock.Now().Add(life).Format(time.RFC3339))
 	for i, number := range numbers {
-		fmt.Fprintf(&body, `{"to":%q,"name":"홍길동","variables":{"주문번호":"A-%s-%d"}},`, number, reference, i)
+		body = append(append(body, `{"to":"`...), number...)
+		body = append(append(body, `","name":"홍길동","variables":{"주문번호":"A-`...), reference...)
+		body = append(strconv.AppendInt(append(body, '-'), int64(i), 10), `"}},`...)
 	}
-	body.Truncate(body.Len() - 1)
-	body.WriteString(`]}`)
-	return body.Bytes()
+	return append(body[:len(body)-1], `]}`...)
 }
 
 // post asks for a message and returns its id.

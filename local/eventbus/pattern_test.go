@@ -513,6 +513,7 @@ func BenchmarkMatch(b *testing.B) {
 		b.Fatal(err)
 	}
 	event := []byte(`{"version": "0", "source": "shop", "detail-type": "MessageRequested", "detail": {"template": "TX_1234", "recipients": [{"to": "01012345678", "variables": {"a": "b"}}]}}`)
+	b.ReportAllocs()
 	for b.Loop() {
 		if !p.Match(event) {
 			b.Fatal("no match")

@@ -1110,6 +1110,7 @@ func TestCertificate(t *testing.T) {
 func BenchmarkSend(b *testing.B) {
 	server := aligotest.NewServer(b)
 	client := server.Client()
+	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := client.SendAlimTalk(b.Context(), order("01012345678")); err != nil {
 			b.Fatal(err)
@@ -1123,6 +1124,7 @@ func BenchmarkHandler(b *testing.B) {
 		"apikey": {aligotest.APIKey}, "userid": {aligotest.UserID}, "senderkey": {aligotest.SenderKey}, "tpl_code": {"TX_1234"}, "sender": {aligotest.Sender},
 		"receiver_1": {"01012345678"}, "subject_1": {"a"}, "message_1": {orderText},
 	}.Encode()
+	b.ReportAllocs()
 	for b.Loop() {
 		req := httptest.NewRequestWithContext(b.Context(), http.MethodPost, "/akv10/alimtalk/send/", strings.NewReader(form))
 		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")

@@ -1,0 +1,48 @@
+package message_test
+
+import (
+	"bytes"
+	"fmt"
+	"testing"
+
+	"sms-api/internal/message"
+)
+
+// BenchmarkAccept is what the door does with a body before it looks at the template.
+func BenchmarkAccept(b *testing.B) {
+	for _, n := range []int{1, message.MaxRecipients} {
+		var body bytes.Buffer
+		body.WriteString(`{"template":"TX_1234","reference":"order-17","recipients":[`)
+		for i := range n {
+			if i > 0 {
+				body.WriteByte(',')
+			}
+			fmt.Fprintf(&body, `{"to":"010-1234-%04d","name":"홍길동","variables":{"주문번호":"A-%d"}}`, i, i)
+		}
+		body.WriteString(`]}`)
+		b.Run(fmt.Sprintf("recipients=%d", n), func(b *testing.B) {
+			b.SetBytes(int64(body.Len()))
+			b.ReportAllocs()
+			for b.Loop() {
+				r, err := message.Decode(body.Bytes())
+				if err != nil {
+					b.Fatal(err)
+				}
+				if m, problems := message.Accept(r, acceptance()); len(problems) > 0 || len(m.Recipients) != n {
+					b.Fatal(problems)
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkCP949(b *testing.B) {
+	const text = "[마실상점] 주문이 접수되었습니다.\n\n홍길동님, 주문해 주셔서 감사합니다.\n\n■ 주문번호: A-17"
+	b.SetBytes(int64(len(text)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if message.CP949Len(text) == 0 || message.Unencodable(text) != nil {
+			b.Fatal("the text is not what it was")
+		}
+	}
+}
