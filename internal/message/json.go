@@ -9,7 +9,7 @@ import (
 )
 
 // reader reads what encoding/json has found to be valid JSON. encoding/json alone would take a duplicate member's last
-// value, match names without regard to case, and stop at the first value of the wrong type; token by token it takes five
+// value, match names without regard to case, and stop at the first value of the wrong type; token by token it takes several
 // times as long.
 type reader struct {
 	// text is valid JSON, of which everything before at has been read.
