@@ -46,16 +46,21 @@ func (e *RenderError) Error() string {
 // Variables are the names of the placeholders in text, title and buttons, each once, in the order of appearance.
 func (t Template) Variables() []string { return NewRenderer(t).variables }
 
-// parts are all strings of a template that may hold placeholders.
+// parts are all strings of a template that a message is compared with; those that are empty or a type hold no placeholders.
 func (t Template) parts() []string {
-	parts := []string{t.Content}
-	if t.EmphasisType == EmphasisText {
-		parts = append(parts, t.Title)
-	}
+	parts := []string{t.Content, t.emphasisTitle()}
 	for _, b := range t.Buttons {
-		parts = append(parts, b.Name, b.LinkMobile, b.LinkPC, b.LinkIOS, b.LinkAndroid)
+		parts = append(parts, b.Name, b.Type, b.LinkMobile, b.LinkPC, b.LinkIOS, b.LinkAndroid)
 	}
 	return parts
+}
+
+// emphasisTitle is the title that a message has; empty for templates without emphasis.
+func (t Template) emphasisTitle() string {
+	if t.EmphasisType == EmphasisText {
+		return t.Title
+	}
+	return ""
 }
 
 // Renderer fills in one template for any number of recipients. Several goroutines may use it.
@@ -80,13 +85,8 @@ func NewRenderer(t Template) *Renderer {
 	return r
 }
 
-// pattern is a part of the template taken apart; what has no placeholders need not be one of parts.
-func (f *Renderer) pattern(part string) pattern {
-	if p, ok := f.patterns[part]; ok {
-		return p
-	}
-	return parsePattern(part)
-}
+// Variables are those of the template.
+func (f *Renderer) Variables() []string { return f.variables }
 
 // Render fills in the template, which must be approved, and proves that the result fits it and keeps to Kakao's limits.
 // Values that the template does not ask for are ignored. The error is a *RenderError.
@@ -110,11 +110,8 @@ func (f *Renderer) Render(variables map[string]string) (Rendered, error) {
 	if len(problem.Missing) > 0 || len(problem.Problems) > 0 {
 		return Rendered{}, problem
 	}
-	fill := func(part string) string { return f.pattern(part).fill(variables) }
-	r := Rendered{Text: fill(t.Content)}
-	if t.EmphasisType == EmphasisText {
-		r.EmphasisTitle = fill(t.Title)
-	}
+	fill := func(part string) string { return f.patterns[part].fill(variables) }
+	r := Rendered{Text: fill(t.Content), EmphasisTitle: fill(t.emphasisTitle())}
 	for _, b := range t.Buttons {
 		r.Buttons = append(r.Buttons, Button{
 			Name: fill(b.Name), Type: b.Type, TypeName: b.TypeName,
@@ -195,13 +192,9 @@ func (e *MismatchError) Error() string {
 // in text, emphasis title and buttons. The error is a *MismatchError.
 func (f *Renderer) Fits(r Rendered) error {
 	t := f.template
-	title := ""
-	if t.EmphasisType == EmphasisText {
-		title = t.Title
-	}
 	compare := []struct{ part, want, got string }{
 		{"the text", t.Content, r.Text},
-		{"the emphasis title", title, r.EmphasisTitle},
+		{"the emphasis title", t.emphasisTitle(), r.EmphasisTitle},
 	}
 	for i := range min(len(t.Buttons), len(r.Buttons)) {
 		want, got := t.Buttons[i], r.Buttons[i]
@@ -216,7 +209,7 @@ func (f *Renderer) Fits(r Rendered) error {
 		}...)
 	}
 	for _, c := range compare {
-		if at, detail, ok := f.pattern(c.want).match(c.got); !ok {
+		if at, detail, ok := f.patterns[c.want].match(c.got); !ok {
 			return mismatch(t.Code, c.part, c.got, at, detail)
 		}
 	}

@@ -71,7 +71,7 @@ func (c templateCheck) message(ctx context.Context, m message.Message) []message
 	add := func(pointer, detail string) {
 		problems = append(problems, message.Problem{Pointer: pointer, Detail: detail})
 	}
-	renderer, names, templateFits := aligo.NewRenderer(t), t.Variables(), true
+	renderer, templateFits := aligo.NewRenderer(t), true
 	for i, r := range m.Recipients {
 		variables, values := message.Pointer("/recipients", strconv.Itoa(i), "variables"), r.Values()
 		rendered, err := renderer.Render(values)
@@ -92,7 +92,7 @@ func (c templateCheck) message(ctx context.Context, m message.Message) []message
 			add(variables, "make the SMS that follows an undelivered AlimTalk "+strconv.Itoa(n)+" bytes long in CP949; an LMS has at most "+strconv.Itoa(message.MaxLMS))
 		}
 		bad := message.Unencodable(text)
-		for _, name := range names {
+		for _, name := range renderer.Variables() {
 			if value := message.Unencodable(values[name]); len(value) > 0 {
 				add(r.ValuePointer(i, name), "may follow as SMS: "+message.UnencodableDetail(value))
 				bad = nil

@@ -157,7 +157,7 @@ func (s *Standin) reply(w http.ResponseWriter, r *http.Request, answer object, f
 		buffer = new([]byte)
 	}
 	defer s.bodies.Put(buffer)
-	*buffer = php((*buffer)[:0], answer, fault.Kind == FaultTypesSwapped)
+	*buffer = appendPHP((*buffer)[:0], answer, fault.Kind == FaultTypesSwapped)
 	body := *buffer
 	switch fault.Kind {
 	case FaultEUCKR:

@@ -15,11 +15,9 @@ type member struct {
 	value any
 }
 
-// php appends JSON to b as PHP's json_encode does by default: everything beyond ASCII as \uXXXX, and / as \/. With swap, it
+// appendPHP writes JSON as PHP's json_encode does by default: everything beyond ASCII as \uXXXX, and / as \/. With swap, it
 // writes numbers as strings and strings of digits as numbers, as the vendor does in one place or another.
-func php(b []byte, v any, swap bool) []byte { return appendValue(b, v, swap) }
-
-func appendValue(b []byte, v any, swap bool) []byte {
+func appendPHP(b []byte, v any, swap bool) []byte {
 	switch v := v.(type) {
 	case object:
 		b = append(b, '{')
@@ -28,7 +26,7 @@ func appendValue(b []byte, v any, swap bool) []byte {
 				b = append(b, ',')
 			}
 			b = append(appendString(b, m.key), ':')
-			b = appendValue(b, m.value, swap)
+			b = appendPHP(b, m.value, swap)
 		}
 		return append(b, '}')
 	case []object:
@@ -37,7 +35,7 @@ func appendValue(b []byte, v any, swap bool) []byte {
 			if i > 0 {
 				b = append(b, ',')
 			}
-			b = appendValue(b, o, swap)
+			b = appendPHP(b, o, swap)
 		}
 		return append(b, ']')
 	case string:
@@ -87,7 +85,7 @@ func appendUnit(b []byte, r rune) []byte {
 
 // unescaped is an answer with its texts as they are, for the body in another charset.
 func unescaped(answer object) []byte {
-	escaped := string(php(nil, answer, false))
+	escaped := string(appendPHP(nil, answer, false))
 	var b strings.Builder
 	for {
 		at := strings.Index(escaped, `\u`)

@@ -415,7 +415,9 @@ func (s *Standin) fire(b *batch, now time.Time) {
 	if b.test {
 		return
 	}
-	s.messages, s.unsent = slices.Grow(s.messages, len(b.rows)), slices.Grow(s.unsent, len(b.rows))
+	if len(s.subscribers) > 0 {
+		s.unsent = slices.Grow(s.unsent, len(b.rows))
+	}
 	for i := range b.rows {
 		if r := &b.rows[i]; r.arrives {
 			s.ring(b, r, now)
