@@ -136,7 +136,7 @@ func TestRulesOverTheAPI(t *testing.T) {
 		w := newWorld(t, awsapi.Options{})
 		w.Bus("shop")
 		var attempts []time.Time
-		w.Function("f", 0, handler(func(text string) error {
+		w.Function("f", 0, func(text string) error {
 			attempts = append(attempts, time.Now())
 			if text != "order 1" {
 				return fmt.Errorf("received %s", text)
@@ -145,7 +145,7 @@ func TestRulesOverTheAPI(t *testing.T) {
 				return &fault.Transient{Reason: "not yet"}
 			}
 			return nil
-		}))
+		})
 		machine := w.machine(t, "m", passing)
 		bus := "arn:aws:events:ap-northeast-2:000000000000:event-bus/shop"
 		put, err := w.events.PutRule(t.Context(), &eventbridge.PutRuleInput{Name: aws.String("paid"), EventBusName: &bus, EventPattern: aws.String(`{"source": ["shop"]}`), Description: aws.String("d")})

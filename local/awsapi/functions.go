@@ -70,8 +70,10 @@ type functions struct {
 
 type function struct {
 	name    string
-	handler lambda.Handler
 	timeout time.Duration
+	// environments are the execution environments, each a lambda.Handler, that wait for an invocation. An environment has
+	// one invocation at a time, and its handler counts on that: the buffer of a result is used again for the next.
+	environments *sync.Pool
 }
 
 func newFunctions(around func(context.Context, string, func(context.Context) ([]byte, error)) ([]byte, error)) *functions {
@@ -84,15 +86,17 @@ func newFunctions(around func(context.Context, string, func(context.Context) ([]
 	return &functions{around: around, ctx: ctx, cancel: cancel, byName: map[string]function{}}
 }
 
-// Function registers a Lambda function, or replaces the one of this name, and returns its ARN. A timeout of 0 is Lambda's
-// maximum of 15 minutes.
-func (e *Endpoint) Function(name string, timeout time.Duration, handler lambda.Handler) (arn string) {
+// Function registers a Lambda function, or replaces the one of this name, and returns its ARN. The handler is what
+// lambda.Start takes, and not a handler made of that by lambda.NewHandler, which can do one invocation at a time. A timeout
+// of 0 is Lambda's maximum of 15 minutes.
+func (e *Endpoint) Function(name string, timeout time.Duration, handler any) (arn string) {
 	if timeout <= 0 || timeout > maxFunctionTimeout {
 		timeout = maxFunctionTimeout
 	}
 	e.functions.mu.Lock()
 	defer e.functions.mu.Unlock()
-	e.functions.byName[name] = function{name: name, handler: handler, timeout: timeout}
+	environments := &sync.Pool{New: func() any { return lambda.NewHandler(handler) }}
+	e.functions.byName[name] = function{name: name, timeout: timeout, environments: environments}
 	return FunctionARN(name)
 }
 
@@ -197,12 +201,14 @@ func (fn function) call(ctx context.Context, payload []byte) (output []byte, err
 			output, err = nil, panicError(value)
 		}
 	}()
-	output, err = fn.handler.Invoke(ctx, payload)
+	environment := fn.environments.Get().(lambda.Handler)
+	output, err = environment.Invoke(ctx, payload)
+	output = bytes.Clone(output)
+	fn.environments.Put(environment)
 	if err != nil {
 		return nil, handlerError(err)
 	}
-	// The handler may use its buffer again for the next invocation.
-	return bytes.Clone(output), nil
+	return output, nil
 }
 
 // handlerError reports an error as aws-lambda-go does: errorType is the name of the Go type, behind a pointer if need be.

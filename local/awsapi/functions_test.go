@@ -9,12 +9,12 @@ import (
 	"log/slog"
 	"reflect"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambda/messages"
 	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
@@ -30,9 +30,6 @@ func (e valueError) Error() string { return string(e) }
 
 // around is a hook of the invocations.
 type around = func(context.Context, string, func(context.Context) ([]byte, error)) ([]byte, error)
-
-// handler is what the function "f" of a test does.
-func handler(f any) lambda.Handler { return lambda.NewHandler(f) }
 
 // call runs the function in a state machine and describes how the execution ended.
 func call(t *testing.T, w world) (status types.ExecutionStatus, name, cause, output string) {
@@ -54,7 +51,7 @@ func TestInvokeTask(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, awsapi.Options{})
-		w.Function("f", 3*time.Second, handler(func(ctx context.Context, in map[string]any) (map[string]any, error) {
+		w.Function("f", 3*time.Second, func(ctx context.Context, in map[string]any) (map[string]any, error) {
 			lc, ok := lambdacontext.FromContext(ctx)
 			deadline, _ := ctx.Deadline()
 			if !ok || lc.InvokedFunctionArn != "arn:aws:lambda:ap-northeast-2:000000000000:function:f" || len(lc.AwsRequestID) != 36 || time.Until(deadline) != 3*time.Second {
@@ -62,7 +59,7 @@ func TestInvokeTask(t *testing.T) {
 			}
 			in["seen"] = true
 			return in, nil
-		}))
+		})
 		status, _, cause, output := call(t, w)
 		if status != "SUCCEEDED" {
 			t.Fatalf("%s: %s", status, cause)
@@ -82,11 +79,11 @@ func TestInvokeTask(t *testing.T) {
 func TestInvokeTaskResults(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		handler lambda.Handler
+		handler any
 		payload string
 	}{
-		"nothing":  {handler(func() error { return nil }), `null`},
-		"a string": {handler(func() (string, error) { return "<x>", nil }), `"<x>"`},
+		"nothing":  {func() error { return nil }, `null`},
+		"a string": {func() (string, error) { return "<x>", nil }, `"<x>"`},
 		"no JSON":  {raw("plain"), `"plain"`},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -111,10 +108,10 @@ func (r raw) Invoke(context.Context, []byte) ([]byte, error) { return []byte(r),
 
 func TestInvokeTaskErrors(t *testing.T) {
 	t.Parallel()
-	fails := func(err error) lambda.Handler { return handler(func() error { return err }) }
+	fails := func(err error) any { return func() error { return err } }
 	for _, c := range []struct {
 		about   string
-		handler lambda.Handler
+		handler any
 		around  around
 		name    string
 		cause   string
@@ -123,13 +120,13 @@ func TestInvokeTaskErrors(t *testing.T) {
 		{about: "an error behind a pointer", handler: fails(&fault.Ambiguous{Reason: "reset"}), name: "Ambiguous", cause: `{"errorMessage":"reset","errorType":"Ambiguous"}`},
 		{about: "only the outermost error counts", handler: fails(fmt.Errorf("outer: %w", &fault.Transient{Reason: "inner"})), name: "wrapError", cause: `{"errorMessage":"outer: inner","errorType":"wrapError"}`},
 		{about: "an error of the runtime's own type", handler: fails(messages.InvokeResponse_Error{Type: "Own.Type", Message: "m"}), name: "Own.Type", cause: `{"errorMessage":"m","errorType":"Own.Type"}`},
-		{about: "an event that the handler cannot decode", handler: handler(func(string) error { return nil }), name: "UnmarshalTypeError"},
-		{about: "a timeout that the handler notices", handler: handler(func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }), name: "Sandbox.Timedout", cause: "Task timed out after 2.00 seconds"},
-		{about: "a timeout that the handler ignores", handler: handler(func() error { time.Sleep(5 * time.Minute); return nil }), name: "Sandbox.Timedout", cause: "Task timed out after 2.00 seconds"},
-		{about: "a panic with a string", handler: handler(func() error { panic("at the disco") }), name: "string", cause: `{"errorMessage":"at the disco","errorType":"string","stackTrace":[{`},
-		{about: "a panic with an error", handler: handler(func() error { panic(&fault.Ambiguous{Reason: "x"}) }), name: "Ambiguous", cause: `"errorMessage":"x"`},
-		{about: "a panic with the runtime's own type", handler: handler(func() error { panic(messages.InvokeResponse_Error{Type: "Own", Message: "m"}) }), name: "Own", cause: `"errorMessage":"m"`},
-		{about: "a panic of Go itself", handler: handler(func() error { var none []error; return none[0] }), name: "boundsError"},
+		{about: "an event that the handler cannot decode", handler: func(string) error { return nil }, name: "UnmarshalTypeError"},
+		{about: "a timeout that the handler notices", handler: func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }, name: "Sandbox.Timedout", cause: "Task timed out after 2.00 seconds"},
+		{about: "a timeout that the handler ignores", handler: func() error { time.Sleep(5 * time.Minute); return nil }, name: "Sandbox.Timedout", cause: "Task timed out after 2.00 seconds"},
+		{about: "a panic with a string", handler: func() error { panic("at the disco") }, name: "string", cause: `{"errorMessage":"at the disco","errorType":"string","stackTrace":[{`},
+		{about: "a panic with an error", handler: func() error { panic(&fault.Ambiguous{Reason: "x"}) }, name: "Ambiguous", cause: `"errorMessage":"x"`},
+		{about: "a panic with the runtime's own type", handler: func() error { panic(messages.InvokeResponse_Error{Type: "Own", Message: "m"}) }, name: "Own", cause: `"errorMessage":"m"`},
+		{about: "a panic of Go itself", handler: func() error { var none []error; return none[0] }, name: "boundsError"},
 		{
 			about: "throttled before it ran", handler: fails(errors.New("must not run")), name: "Lambda.TooManyRequestsException",
 			around: func(context.Context, string, func(context.Context) ([]byte, error)) ([]byte, error) {
@@ -145,7 +142,7 @@ func TestInvokeTaskErrors(t *testing.T) {
 			cause: "Status Code: 400",
 		},
 		{
-			about: "killed in the middle", handler: handler(func() error { time.Sleep(time.Second); return nil }), name: "Runtime.ExitError",
+			about: "killed in the middle", handler: func() error { time.Sleep(time.Second); return nil }, name: "Runtime.ExitError",
 			around: func(ctx context.Context, _ string, next func(context.Context) ([]byte, error)) ([]byte, error) {
 				ctx, cancel := context.WithCancel(ctx)
 				time.AfterFunc(500*time.Millisecond, cancel)
@@ -154,7 +151,7 @@ func TestInvokeTaskErrors(t *testing.T) {
 			cause: "Runtime exited with error: signal: killed",
 		},
 		{
-			about: "killed in the middle, and the handler notices", handler: handler(func(ctx context.Context) error { <-ctx.Done(); return &fault.Transient{Reason: "noticed"} }), name: "Runtime.ExitError",
+			about: "killed in the middle, and the handler notices", handler: func(ctx context.Context) error { <-ctx.Done(); return &fault.Transient{Reason: "noticed"} }, name: "Runtime.ExitError",
 			around: func(ctx context.Context, _ string, next func(context.Context) ([]byte, error)) ([]byte, error) {
 				ctx, cancel := context.WithCancel(ctx)
 				time.AfterFunc(500*time.Millisecond, cancel)
@@ -162,7 +159,7 @@ func TestInvokeTaskErrors(t *testing.T) {
 			},
 		},
 		{
-			about: "timed out by the hook", handler: handler(func() error { time.Sleep(time.Second); return nil }), name: "Sandbox.Timedout",
+			about: "timed out by the hook", handler: func() error { time.Sleep(time.Second); return nil }, name: "Sandbox.Timedout",
 			around: func(ctx context.Context, _ string, next func(context.Context) ([]byte, error)) ([]byte, error) {
 				ctx, cancel := context.WithTimeout(ctx, 500*time.Millisecond)
 				defer cancel()
@@ -229,7 +226,7 @@ func TestInvokeTaskNames(t *testing.T) {
 	for _, name := range []string{"f", "f:$LATEST", "f:live", awsapi.FunctionARN("f"), awsapi.FunctionARN("f") + ":7"} {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWorld(t, awsapi.Options{})
-			w.Function("f", 0, handler(func(in json.RawMessage) (json.RawMessage, error) { return in, nil }))
+			w.Function("f", 0, func(in json.RawMessage) (json.RawMessage, error) { return in, nil })
 			arn := w.machine(t, "m", `{"QueryLanguage": "JSONata", "StartAt": "Call", "States": {"Call": {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke",
 				"Arguments": {"FunctionName": "`+name+`"}, "Output": "{% $states.result.Payload %}", "End": true}}}`)
 			x := start(t, w, arn, "x", "{}")
@@ -247,11 +244,11 @@ func TestTaskTimeoutLeavesFunctionRunning(t *testing.T) {
 	var done atomic.Bool
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, awsapi.Options{})
-		w.Function("f", time.Minute, handler(func() error {
+		w.Function("f", time.Minute, func() error {
 			time.Sleep(10 * time.Second)
 			done.Store(true)
 			return nil
-		}))
+		})
 		arn := w.machine(t, "m", `{"QueryLanguage": "JSONata", "StartAt": "Call", "States": {"Call": {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke",
 			"Arguments": {"FunctionName": "f"}, "TimeoutSeconds": 3, "End": true}}}`)
 		begin := time.Now()
@@ -287,15 +284,15 @@ func TestInvokeOverHTTP(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, options)
 		var async atomic.Int32
-		w.Function("echo", 0, handler(func(in json.RawMessage) (json.RawMessage, error) { return in, nil }))
-		w.Function("broken", 0, handler(func() error { return &fault.Transient{Reason: "x"} }))
+		w.Function("echo", 0, func(in json.RawMessage) (json.RawMessage, error) { return in, nil })
+		w.Function("broken", 0, func() error { return &fault.Transient{Reason: "x"} })
 		w.Function("throttled", 0, raw("1"))
 		w.Function("lost", 0, raw("1"))
-		w.Function("slow", 0, handler(func() error {
+		w.Function("slow", 0, func() error {
 			time.Sleep(time.Second)
 			async.Add(1)
 			return errors.New("too late")
-		}))
+		})
 		const path = "/2015-03-31/functions/"
 		kind := func(kind string) map[string]string { return map[string]string{"X-Amz-Invocation-Type": kind} }
 		for _, c := range []struct {
@@ -344,12 +341,12 @@ func TestInvoke(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, awsapi.Options{})
-		w.Function("f", 0, handler(func(n int) (int, error) {
+		w.Function("f", 0, func(n int) (int, error) {
 			if n < 0 {
 				return 0, &fault.Transient{Reason: "negative"}
 			}
 			return n + 1, nil
-		}))
+		})
 		if out, err := w.Invoke(t.Context(), "f", []byte("1")); err != nil || string(out) != "2" {
 			t.Errorf("Invoke = %s, %v", out, err)
 		}
@@ -365,9 +362,30 @@ func TestInvoke(t *testing.T) {
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		w.Function("slow", 0, handler(func() error { time.Sleep(time.Second); return nil }))
+		w.Function("slow", 0, func() error { time.Sleep(time.Second); return nil })
 		if _, err := w.Invoke(ctx, "slow", []byte("1")); !errors.Is(err, context.Canceled) {
 			t.Errorf("Invoke = %v", err)
 		}
 	})
+}
+
+// TestInvokeAtOnce: each of many invocations at a time gets its own result.
+func TestInvokeAtOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, awsapi.Options{})
+	w.Function("f", 0, func(letter string) (string, error) { return strings.Repeat(letter, 50_000), nil })
+	var callers sync.WaitGroup
+	for i := range 16 {
+		callers.Go(func() {
+			letter := string(rune('a' + i))
+			want := `"` + strings.Repeat(letter, 50_000) + `"`
+			for range 50 {
+				if out, err := w.Invoke(t.Context(), "f", []byte(`"`+letter+`"`)); err != nil || string(out) != want {
+					t.Errorf("the result for %s begins with %.3s, error %v", letter, out, err)
+					return
+				}
+			}
+		})
+	}
+	callers.Wait()
 }

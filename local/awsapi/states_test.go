@@ -13,7 +13,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
@@ -194,7 +193,7 @@ func TestStartConcurrently(t *testing.T) {
 	var ran atomic.Int32
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, awsapi.Options{})
-		w.Function("count", 0, lambda.NewHandler(func() (int32, error) { return ran.Add(1), nil }))
+		w.Function("count", 0, func() (int32, error) { return ran.Add(1), nil })
 		arn := w.machine(t, "m", `{"QueryLanguage": "JSONata", "StartAt": "Call", "States": {
 			"Call": {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Arguments": {"FunctionName": "count"}, "Next": "Rest"},
 			"Rest": {"Type": "Wait", "Seconds": 1, "End": true}}}`)
@@ -553,11 +552,11 @@ func TestStopLeavesFunctionRunning(t *testing.T) {
 	var done atomic.Bool
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, awsapi.Options{})
-		w.Function("slow", 0, lambda.NewHandler(func(ctx context.Context) error {
+		w.Function("slow", 0, func(ctx context.Context) error {
 			time.Sleep(10 * time.Second)
 			done.Store(ctx.Err() == nil)
 			return nil
-		}))
+		})
 		x := start(t, w, w.machine(t, "m", calling), "x", `{"function": "slow"}`)
 		time.Sleep(time.Second)
 		if _, err := w.states.StopExecution(t.Context(), &sfn.StopExecutionInput{ExecutionArn: &x}); err != nil {
@@ -578,12 +577,12 @@ func TestRedrive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, awsapi.Options{})
 		var repaired atomic.Bool
-		w.Function("f", 0, lambda.NewHandler(func() (string, error) {
+		w.Function("f", 0, func() (string, error) {
 			if !repaired.Load() {
 				return "", errors.New("broken")
 			}
 			return "fine", nil
-		}))
+		})
 		events := w.listen(t, "default", `{"source": ["aws.states"], "detail": {"redriveCount": [{"numeric": [">", 0]}]}}`)
 		arn := w.machine(t, "m", calling)
 		x := start(t, w, arn, "x", `{"function": "f"}`)
@@ -645,14 +644,14 @@ func TestRedrivenIsNotForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, awsapi.Options{Kept: 1})
 		var calls atomic.Int32
-		w.Function("f", 0, lambda.NewHandler(func() error {
+		w.Function("f", 0, func() error {
 			if calls.Add(1) == 1 {
 				return errors.New("broken")
 			}
 			time.Sleep(time.Minute)
 			return nil
-		}))
-		w.Function("quick", 0, lambda.NewHandler(func() error { return nil }))
+		})
+		w.Function("quick", 0, func() error { return nil })
 		arn := w.machine(t, "m", calling)
 		x := start(t, w, arn, "x", `{"function": "f"}`)
 		synctest.Wait()
@@ -787,7 +786,7 @@ func TestStatusEventsAreSmall(t *testing.T) {
 		w := newWorld(t, awsapi.Options{})
 		events := w.listen(t, "default", `{"source": ["aws.states"], "detail": {"status": ["SUCCEEDED"]}}`)
 		// A quote is two bytes of JSON, and four of JSON inside JSON.
-		w.Function("quotes", 0, lambda.NewHandler(func(in struct{ N int }) (string, error) { return strings.Repeat(`"`, in.N), nil }))
+		w.Function("quotes", 0, func(in struct{ N int }) (string, error) { return strings.Repeat(`"`, in.N), nil })
 		arn := w.machine(t, "m", calling)
 		for _, c := range []struct {
 			name          string
@@ -822,14 +821,14 @@ func TestClose(t *testing.T) {
 		w := world{endpoint, newClients("http://endpoint", direct{endpoint})}
 		events := w.listen(t, "default", `{"source": ["aws.states"], "detail": {"status": [{"anything-but": "RUNNING"}]}}`)
 		release := make(chan struct{})
-		endpoint.Function("stubborn", 0, lambda.NewHandler(func(ctx context.Context) error {
+		endpoint.Function("stubborn", 0, func(ctx context.Context) error {
 			select {
 			case <-release:
 				return nil
 			case <-ctx.Done():
 				return ctx.Err()
 			}
-		}))
+		})
 		calls := w.machine(t, "calls", calling)
 		x := start(t, w, calls, "x", `{"function": "stubborn"}`)
 		y := start(t, w, w.machine(t, "waits", waiting), "y", `{}`)
@@ -865,7 +864,7 @@ func TestClose(t *testing.T) {
 // How fast executions start and end, with a task each and an event of every status.
 func BenchmarkExecutions(b *testing.B) {
 	endpoint := awsapi.New(awsapi.Options{})
-	endpoint.Function("f", 0, lambda.NewHandler(func() (string, error) { return "ok", nil }))
+	endpoint.Function("f", 0, func() (string, error) { return "ok", nil })
 	arn, err := endpoint.StateMachine("m", "", []byte(calling))
 	if err != nil {
 		b.Fatal(err)

@@ -96,13 +96,11 @@ func New(o Options) (*System, error) {
 			AWS: config, HTTP: o.HTTP, AligoSMSURL: o.AligoURL, AligoKakaoURL: o.AligoURL, EgressIPs: o.EgressIPs, Now: now, Log: o.Log,
 		}
 	}
-	function := func(name string, timeout time.Duration, handle any) (arn string) {
-		var handler lambda.Handler
+	function := func(name string, timeout time.Duration, handler any) (arn string) {
 		if o.Run != nil {
-			handler = o.Run(name, timeout)
-		}
-		if handler == nil {
-			handler = lambda.NewHandler(handle)
+			if run := o.Run(name, timeout); run != nil {
+				handler = run
+			}
 		}
 		return endpoint.Function(name, timeout, handler)
 	}
