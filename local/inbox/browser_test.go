@@ -185,9 +185,13 @@ func button(name string) string {
 // press clicks where an element is, as a mouse does.
 func (b *tab) press(what, element string) {
 	b.t.Helper()
-	b.see(what, element)
-	at := js[[]float64](b, `(() => { const x = `+element+`; x.scrollIntoView({ block: "center" }); const r = x.getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2]; })()`)
-	b.do(chromedp.MouseClickXY(at[0], at[1]))
+	// One look, because the page may draw the element anew after it.
+	at := b.see(what, `((x) => { if (!x) return ""; x.scrollIntoView({ block: "center" }); const r = x.getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2]; })(`+element+`)`)
+	var x, y float64
+	if _, err := fmt.Sscanf(at, "%g,%g", &x, &y); err != nil {
+		b.t.Fatalf("%s is at %q: %v", what, at, err)
+	}
+	b.do(chromedp.MouseClickXY(x, y))
 }
 
 // write puts a text into a control and lets the page know, as typing does.
@@ -364,6 +368,44 @@ func TestBrowserEvents(t *testing.T) {
 		t.Errorf("the events show a number or a text: %s", text)
 	}
 	b.shot("events")
+}
+
+// TestBrowserResult: what has been read of a message is not shown in place of what was sent after it.
+func TestBrowserResult(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	b := open(t, w, "en")
+	b.expected = []string{"status of 422"}
+	b.visit("/compose")
+	b.form()
+	b.press("send", button("Send"))
+	b.see("it is delivered", `document.querySelector(".accepted .status")?.dataset.status === "delivered"`)
+	// The next answer with that message is held back; data-held says that it is, and data-read that the page has drawn what
+	// it made of it: everything from the text of an answer to the drawing is done in one go.
+	js[bool](b, `(() => {
+		const real = window.fetch;
+		const path = "/inbox/messages/" + document.querySelector(".accepted code").textContent;
+		window.fetch = async (url, ...rest) => {
+			const answer = await real(url, ...rest);
+			if (url !== path || window.release) return answer;
+			document.body.dataset.held = "yes";
+			await new Promise((ok) => { window.release = ok; });
+			const text = await answer.text();
+			return { ok: true, status: 200, headers: answer.headers, text: async () => { setTimeout(() => { document.body.dataset.read = "yes"; }); return text; } };
+		};
+		return true;
+	})()`)
+	w.send(t, `{"template":"TX_1234","recipients":[{"to":"01012341111","name":"김","variables":{"주문번호":"1"}}]}`)
+	b.see("the page reads again", `document.body.dataset.held`)
+	b.write("Number", "12")
+	b.press("send", button("Send"))
+	const problem = `document.querySelector(".result .failure")?.innerText.includes("/recipients/0/to")`
+	b.see("the problem", problem)
+	js[bool](b, `(window.release(), true)`)
+	b.see("the page has read", `document.body.dataset.read`)
+	if !js[bool](b, `Boolean(`+problem+`)`) {
+		t.Errorf("the problem was replaced by %q", js[string](b, `document.querySelector(".result").innerText`))
+	}
 }
 
 func TestBrowserSwitches(t *testing.T) {

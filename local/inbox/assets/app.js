@@ -1,6 +1,7 @@
 // The page's frame: navigation, routing and the live connection. Each view is a module with a function that gives
 // { title, node, refresh, move }. refresh reads again what the view shows; it is called when something has changed on the
-// server, and never while it still runs. move, if it is there, takes the address of the same view with other parameters.
+// server or when a view calls the refresh that it is given, and never while it still runs. move, if it is there, takes the
+// address of the same view with other parameters.
 import { announce, h, put } from "./dom.js";
 import { icon } from "./icons.js";
 import { choose, language, t } from "./i18n.js";
@@ -116,7 +117,7 @@ async function open(moved) {
   }
   controller.abort();
   controller = new AbortController();
-  const view = show({ parameters, query: new URLSearchParams(location.search), go, signal: controller.signal });
+  const view = show({ parameters, query: new URLSearchParams(location.search), go, refresh, signal: controller.signal });
   current = { show, view };
   put(main, view.node);
   document.title = `${view.title()} · sms-api`;
@@ -144,23 +145,19 @@ async function guarded(work) {
   }
 }
 
-let refreshing = false;
-let again = false;
+let last = Promise.resolve();
+let waiting = null;
 
-// refresh lets the view read again what it shows, once at a time.
-async function refresh() {
-  if (refreshing) {
-    again = true;
-    return;
-  }
-  refreshing = true;
-  do {
-    again = false;
+// refresh lets the view read again what it shows, once at a time. The promise is kept when a reading that began after the
+// call is over.
+function refresh() {
+  waiting ??= last = last.then(async () => {
+    waiting = null;
     const { view } = current;
     await guarded(async () => view.refresh?.());
-    if (current?.view === view) document.title = `${view.title()} · sms-api`;
-  } while (again);
-  refreshing = false;
+    if (current.view === view) document.title = `${view.title()} · sms-api`;
+  });
+  return waiting;
 }
 
 let source = null;

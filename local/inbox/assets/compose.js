@@ -15,7 +15,7 @@ const nameVariable = "고객명";
 const placeholders = (text) => [...new Set([...text.matchAll(/#\{([^{}]+)\}/g)].map((m) => m[1]))];
 const filled = (text, values) => text.replace(/#\{([^{}]+)\}/g, (whole, name) => values[name] || whole);
 
-export function compose({ query: q, signal }) {
+export function compose({ query: q, refresh, signal }) {
   let system = null;
   let templates = [];
   let result = null;
@@ -270,37 +270,40 @@ export function compose({ query: q, signal }) {
   }
 
   // follow finds what has become of an event: a message, or a rejection.
-  async function follow() {
+  async function follow(sent) {
     const events = await get("/inbox/events?limit=50", signal);
-    const rejection = events.items.find((e) => e.detailType === "MessageRejected" && e.detail?.idempotencyKey === result.key);
+    const rejection = events.items.find((e) => e.detailType === "MessageRejected" && e.detail?.idempotencyKey === sent.key);
     if (rejection) {
-      result.rejection = rejection.detail;
+      sent.rejection = rejection.detail;
       return;
     }
     const started = await get("/inbox/messages?limit=20", signal);
-    result.id = started.items.filter((m) => m.number > result.after && m.caller === result.caller).at(-1)?.id;
+    sent.id = started.items.filter((m) => m.number > sent.after && m.caller === sent.caller).at(-1)?.id;
   }
 
   async function drawResult() {
-    if (!result) return;
-    if (result.event && !result.id && !result.rejection) await follow();
-    if (result.rejection) {
-      show(outcome, result, () => [problems(new Problem(result.rejection.status, result.rejection)), h("p", { class: "muted" }, t("compose.event.rejected"))]);
+    const sent = result;
+    if (!sent) return;
+    if (sent.event && !sent.id && !sent.rejection) await follow(sent);
+    const m = sent.id ? await get(`/inbox/messages/${sent.id}`, signal) : null;
+    // Meanwhile something else may have been sent.
+    if (sent !== result) return;
+    if (sent.rejection) {
+      show(outcome, sent, () => [problems(new Problem(sent.rejection.status, sent.rejection)), h("p", { class: "muted" }, t("compose.event.rejected"))]);
       return;
     }
-    if (!result.id) {
-      show(outcome, result, () => h("div", { class: "box" }, h("p", {}, h("strong", {}, t("compose.event.put"))), h("p", { class: "muted" }, t("compose.event.waiting"))));
+    if (!m) {
+      show(outcome, sent, () => h("div", { class: "box" }, h("p", {}, h("strong", {}, t("compose.event.put"))), h("p", { class: "muted" }, t("compose.event.waiting"))));
       return;
     }
-    const m = await get(`/inbox/messages/${result.id}`, signal);
     const numbers = [...new Set(m.deliveries.map((d) => d.to))].slice(0, 3);
-    show(outcome, { ...result, status: m.status, numbers }, () => h("div", { class: "box accepted" },
-      h("div", { class: "box-head" }, h("strong", {}, result.replayed ? t("compose.replayed") : t("compose.accepted")), status(m.status)),
+    show(outcome, { ...sent, status: m.status, numbers }, () => h("div", { class: "box accepted" },
+      h("div", { class: "box-head" }, h("strong", {}, sent.replayed ? t("compose.replayed") : t("compose.accepted")), status(m.status)),
       h("p", {}, h("code", {}, m.id)),
       h("p", { class: "quick" }, h("a", { class: "button", href: `/messages/${m.id}` }, t("compose.open")), numbers.map((to) => h("a", { class: "button", href: `/phones/${to}` }, icon("phone"), phone(to))))));
   }
 
-  async function refresh() {
+  async function read() {
     try {
       if (!system) {
         system = { ...(await get("/inbox/system", signal)), read: Date.now() };
@@ -315,5 +318,5 @@ export function compose({ query: q, signal }) {
     }
   }
 
-  return { title: () => t("nav.compose"), node, refresh };
+  return { title: () => t("nav.compose"), node, refresh: read };
 }

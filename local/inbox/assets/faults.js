@@ -19,7 +19,7 @@ const endpoints = [
   "/akv10/alimtalk/send/", "/akv10/history/detail/", "/akv10/history/list/", "/akv10/template/list/", "/send/", "/send_mass/", "/sms_list/", "/list/", "/remain/",
 ];
 
-export function faults({ signal }) {
+export function faults({ refresh, signal }) {
   const note = h("div", { "aria-live": "polite" });
   const switchList = h("ul", { class: "switches" });
   const active = h("ul", { class: "rows faults" });
@@ -125,7 +125,7 @@ export function faults({ signal }) {
     act(() => (on ? remove(k, "") : call("POST", "/inbox/standin/faults", { body: { fault: k, times: -1 } })), t(on ? "faults.off" : "faults.on", { fault: t(`fault.${k}`) }));
   }
 
-  async function refresh() {
+  async function read() {
     try {
       const [set, wallet, registered] = await Promise.all(["faults", "balance", "ips"].map((name) => get(`/inbox/standin/${name}`, signal)));
       drawFaults(set);
@@ -138,5 +138,5 @@ export function faults({ signal }) {
     }
   }
 
-  return { title: () => t("nav.faults"), node, refresh };
+  return { title: () => t("nav.faults"), node, refresh: read };
 }
