@@ -3,6 +3,7 @@ package handlers
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"time"
 
 	"sms-api/internal/aligo"
@@ -59,10 +60,13 @@ func (d *Dispatch) rejected(ctx context.Context, m message.Message, p message.Pr
 	who := p.Queue.Recipients
 	if p.Queue.Channel == message.SMS {
 		call, err := d.smsCall(ctx, m, p)
-		if err != nil {
-			return message.Progress{}, err
+		switch {
+		case err == nil:
+			who = recipients(call)
+		case !errors.Is(err, aligo.ErrNoTemplate):
+			return message.Progress{}, d.fault(err, true)
 		}
-		who = recipients(call)
+		// Without the template there is no text for anybody in the queue.
 	}
 	return d.waitFor(m, settle(p, who, message.Failed, fault.NameRejected, why, d.Now())), nil
 }
@@ -80,7 +84,7 @@ func (d *Dispatch) lookUp(ctx context.Context, m message.Message, p message.Prog
 		call, err = d.smsCall(ctx, m, p)
 	}
 	if err != nil && !d.hopeless(m, p) {
-		return message.Progress{}, err
+		return message.Progress{}, d.fault(err, true)
 	}
 	who := p.Queue.Recipients
 	var found aligo.Finding
@@ -159,7 +163,7 @@ func (d *Dispatch) giveUp(m message.Message, p message.Progress, who []int) mess
 func (d *Dispatch) alimTalkCall(ctx context.Context, m message.Message, p message.Progress) ([]draft, error) {
 	drafts, err := d.alimTalkDrafts(ctx, m, p.Queue.Recipients)
 	if err != nil {
-		return nil, d.fault(err, true)
+		return nil, err
 	}
 	good, _ := split(drafts)
 	return good, nil
@@ -168,7 +172,7 @@ func (d *Dispatch) alimTalkCall(ctx context.Context, m message.Message, p messag
 func (d *Dispatch) smsCall(ctx context.Context, m message.Message, p message.Progress) ([]draft, error) {
 	drafts, err := d.smsDrafts(ctx, m, p.Queue.Recipients)
 	if err != nil {
-		return nil, d.fault(err, true)
+		return nil, err
 	}
 	_, call := nextSMS(drafts)
 	return call, nil

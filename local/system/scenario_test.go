@@ -44,6 +44,9 @@ const (
 	smsHist = "/list/"
 )
 
+// listUnread has the door not know the templates, so that what does not fit them is found out when it is sent.
+var listUnread = []aligotest.Fault{{Endpoint: list, Kind: aligotest.FaultHTTP500}}
+
 // to makes a request with template TX_1234 for numbers that end in the given digits.
 func to(options string, endings ...string) string {
 	var all []string
@@ -189,6 +192,40 @@ func scenarios() []scenario {
 			vendor:  []aligotest.Fault{{Endpoint: send, Kind: aligotest.FaultUnknownRefusal}},
 			visited: way(alimTalkSent, reconciled, announced),
 			outcome: "failed: failed Rejected",
+		},
+		{
+			name: "a recipient whose variables do not fit the template fails alone", request: `{"template":"TX_1234","recipients":[{"to":"01010005678","name":"홍길동","variables":{"주문번호":"A-1"}},{"to":"01010005679"}]}`,
+			vendor:  listUnread,
+			visited: way(alimTalkSent, toReceipts, announced),
+			phones:  []string{"01010005678 alimtalk"},
+			calls:   []string{list, list, send, detail},
+			outcome: "partial: delivered alimtalk 0; failed Invalid",
+		},
+		{
+			name: "a recipient whose text cannot be an SMS fails alone", request: `{"template":"TX_1234","recipients":[{"to":"01010000001","name":"홍길동","variables":{"주문번호":"A-1"}},{"to":"01010010001","name":"🙂","variables":{"주문번호":"A-2"}}]}`,
+			vendor:  listUnread,
+			visited: way(alimTalkSent, toReceipts, smsSent, toReceipts, announced),
+			phones:  []string{"01010000001 sms"},
+			outcome: "partial: delivered sms delivered; failed alimtalk Invalid",
+		},
+		{
+			name: "an SMS for a recipient whose answer is lost fails those whose text cannot be one", request: `{"template":"TX_1234","recipients":[{"to":"01010000007","name":"홍길동","variables":{"주문번호":"A-1"}},{"to":"01010010001","name":"🙂","variables":{"주문번호":"A-2"}}]}`,
+			vendor:  listUnread,
+			phones:  []string{"01010000007 sms"},
+			outcome: "partial: delivered sms delivered; failed alimtalk Invalid",
+		},
+		{
+			name: "a template that is not approved falls back to the caller's own text", request: strings.Replace(to(`"fallback":{"text":"#{고객명} #{주문번호}"},`, "5678"), "TX_1234", "TX_9999", 1),
+			vendor:  listUnread,
+			visited: way(alimTalkSent, reconciled, smsSent, toReceipts, announced),
+			phones:  []string{"01010005678 sms"},
+			calls:   []string{list, list, sms, smsList},
+			outcome: "delivered: delivered sms delivered",
+		},
+		{
+			name: "a template that is not approved is a failure when there is no other text", request: strings.Replace(to("", "5678"), "TX_1234", "TX_9999", 1),
+			vendor:  listUnread,
+			outcome: "failed: failed alimtalk Rejected",
 		},
 		{
 			name: "an SMS that Aligo refuses is a failure", request: `{"channel":"sms","text":"안녕하세요","recipients":[{"to":"01010005678"}]}`,
