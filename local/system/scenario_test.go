@@ -228,6 +228,36 @@ func scenarios() []scenario {
 			outcome: "failed: failed alimtalk Rejected",
 		},
 		{
+			name: "a message that fits the template for nobody is a failure that says why", request: `{"template":"TX_1234","recipients":[{"to":"01010005678"},{"to":"01010005679"}]}`,
+			vendor:  listUnread,
+			visited: way(alimTalkSent, reconciled, announced),
+			calls:   []string{list, list},
+			outcome: "failed: failed Invalid; failed Invalid",
+		},
+		{
+			name: "a message whose text can be an SMS for nobody is a failure that says why", request: `{"template":"TX_1234","recipients":[{"to":"01010000001","name":"🙂","variables":{"주문번호":"A-1"}}]}`,
+			vendor:  listUnread,
+			visited: way(alimTalkSent, toReceipts, smsSent, reconciled, announced),
+			outcome: "failed: failed alimtalk Invalid",
+		},
+		{
+			name: "an SMS that is due when the message has expired is not sent", request: to(`"expiresAt":"2000-01-01T00:00:05Z",`, "0001", "5678"),
+			visited: way(alimTalkSent, toReceipts, smsSent, reconciled, announced),
+			phones:  []string{"01010015678 alimtalk"},
+			outcome: "partial: failed alimtalk Expired; delivered alimtalk 0",
+		},
+		{
+			name: "a receipt of a message that expires soon still gets the time that receipts take", request: to(`"expiresAt":"2000-01-01T00:01:00Z",`, "0003"),
+			outcome: "partial: unknown alimtalk NoReceipt", takes: 5 * time.Minute,
+		},
+		{
+			name: "a doubt about a message that expires soon still gets the time that answers take", request: to(`"expiresAt":"2000-01-01T00:01:00Z",`, "0005"),
+			vendor:  []aligotest.Fault{{Endpoint: history, Kind: aligotest.FaultHTTP500, Times: -1}},
+			visited: way(alimTalkSent, reconciled, announced),
+			phones:  []string{"01010000005 alimtalk"},
+			outcome: "partial: unknown alimtalk Ambiguous",
+		},
+		{
 			name: "an SMS that Aligo refuses is a failure", request: `{"channel":"sms","text":"안녕하세요","recipients":[{"to":"01010005678"}]}`,
 			vendor:  []aligotest.Fault{{Endpoint: sms, Kind: aligotest.FaultUnknownRefusal}},
 			visited: way([]string{statemachine.StateRoute}, smsSent, reconciled, announced),
