@@ -2,33 +2,24 @@ package intake
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
-	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 
+	"sms-api/internal/announce"
 	"sms-api/internal/message"
 	"sms-api/statemachine"
 )
-
-// bus is what the event handler calls of *eventbridge.Client.
-type bus interface {
-	PutEvents(ctx context.Context, in *eventbridge.PutEventsInput, opts ...func(*eventbridge.Options)) (*eventbridge.PutEventsOutput, error)
-}
 
 // Events handles MessageRequested events. All fields are needed. Who may put events on the bus is trusted; that is for
 // the bus's policy to see to.
 type Events struct {
 	Executions starter
-	Bus        bus
-	// EventBusName is where MessageRejected goes.
-	EventBusName string
+	// Bus is where MessageRejected goes.
+	Bus announce.Bus
 	// Templates are checked against when they can be had.
 	Templates templates
 	Now       func() time.Time
@@ -81,26 +72,5 @@ func (e *Events) Handle(ctx context.Context, event events.EventBridgeEvent) erro
 		return fmt.Errorf("event %s: %w", event.ID, err)
 	}
 	e.Log.LogAttrs(ctx, slog.LevelWarn, "event rejected", append(attributes, slog.String("problem", refusal.Type), slog.Int("errors", len(refusal.Errors)))...)
-	return e.reject(ctx, Rejection{Problem: refusal.Problem, IdempotencyKey: key, Reference: r.Reference})
-}
-
-func (e *Events) reject(ctx context.Context, r Rejection) error {
-	detail, err := json.Marshal(r)
-	if err != nil {
-		return fmt.Errorf("put %s: %w", statemachine.DetailTypeRejected, err)
-	}
-	out, err := e.Bus.PutEvents(ctx, &eventbridge.PutEventsInput{Entries: []types.PutEventsRequestEntry{{
-		EventBusName: &e.EventBusName,
-		Source:       aws.String(statemachine.EventSource),
-		DetailType:   aws.String(statemachine.DetailTypeRejected),
-		Detail:       aws.String(string(detail)),
-	}}})
-	switch {
-	case err != nil:
-		return fmt.Errorf("put %s: %w", statemachine.DetailTypeRejected, err)
-	case out.FailedEntryCount > 0:
-		entry := out.Entries[0]
-		return fmt.Errorf("put %s: %s: %s", statemachine.DetailTypeRejected, aws.ToString(entry.ErrorCode), aws.ToString(entry.ErrorMessage))
-	}
-	return nil
+	return e.Bus.Put(ctx, statemachine.DetailTypeRejected, Rejection{Problem: refusal.Problem, IdempotencyKey: key, Reference: r.Reference})
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"sms-api/internal/aligo"
+	"sms-api/internal/announce"
 	"sms-api/internal/intake"
 	"sms-api/internal/intake/contract"
 )
@@ -56,7 +57,7 @@ type door struct {
 func newDoor() *door {
 	d := &door{store: newStore(), vendor: newVendor(), bus: &bus{}, log: &bytes.Buffer{}, now: now}
 	d.lambda = lambda.NewHandler((&intake.Events{
-		Executions: d.store, Bus: d.bus, EventBusName: "sms-api", Templates: d.vendor,
+		Executions: d.store, Bus: announce.Bus{Client: d.bus, Name: "sms-api"}, Templates: d.vendor,
 		Now: func() time.Time { return d.now }, Log: slog.New(slog.NewJSONHandler(d.log, nil)),
 	}).Handle)
 	return d

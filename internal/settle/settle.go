@@ -10,10 +10,8 @@ import (
 	"log/slog"
 
 	"github.com/aws/aws-lambda-go/events"
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
-	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 
+	"sms-api/internal/announce"
 	"sms-api/internal/execution"
 	"sms-api/internal/message"
 	"sms-api/statemachine"
@@ -24,18 +22,12 @@ type ended interface {
 	Unannounced(ctx context.Context, id string) (o message.Outcome, ok bool, err error)
 }
 
-// putter is what a Handler calls of *eventbridge.Client.
-type putter interface {
-	PutEvents(ctx context.Context, in *eventbridge.PutEventsInput, opts ...func(*eventbridge.Options)) (*eventbridge.PutEventsOutput, error)
-}
-
 // Handler handles the status changes of executions. All fields are needed.
 type Handler struct {
 	Executions ended
-	Bus        putter
-	// EventBusName is where MessageSettled goes.
-	EventBusName string
-	Log          *slog.Logger
+	// Bus is where MessageSettled goes.
+	Bus announce.Bus
+	Log *slog.Logger
 }
 
 // Handle takes a "Step Functions Execution Status Change" event. An error is worth another try: Lambda makes it.
@@ -59,21 +51,8 @@ func (h *Handler) Handle(ctx context.Context, event events.EventBridgeEvent) err
 		h.Log.LogAttrs(ctx, slog.LevelInfo, "nothing to announce", attributes...)
 		return nil
 	}
-	detail, err := json.Marshal(o)
-	if err != nil {
+	if err := h.Bus.Put(ctx, statemachine.DetailTypeSettled, o); err != nil {
 		return fmt.Errorf("settle message %s: %w", change.Name, err)
-	}
-	out, err := h.Bus.PutEvents(ctx, &eventbridge.PutEventsInput{Entries: []types.PutEventsRequestEntry{{
-		EventBusName: &h.EventBusName,
-		Source:       aws.String(statemachine.EventSource),
-		DetailType:   aws.String(statemachine.DetailTypeSettled),
-		Detail:       aws.String(string(detail)),
-	}}})
-	if err != nil {
-		return fmt.Errorf("settle message %s: %w", change.Name, err)
-	}
-	if out.FailedEntryCount > 0 {
-		return fmt.Errorf("settle message %s: %s", change.Name, aws.ToString(out.Entries[0].ErrorCode))
 	}
 	h.Log.LogAttrs(ctx, slog.LevelInfo, "announced", append(attributes, slog.String("status", string(o.Status)))...)
 	return nil

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 
+	"sms-api/internal/announce"
 	"sms-api/internal/execution"
 	"sms-api/internal/intake"
 	"sms-api/internal/logging"
@@ -25,12 +26,11 @@ func main() {
 	}
 	_, templates := s.Aligo()
 	handler := &intake.Events{
-		Executions:   &execution.Executions{Client: sfn.NewFromConfig(s.AWS), StateMachineARN: os.Getenv("STATE_MACHINE_ARN"), Now: time.Now},
-		Bus:          eventbridge.NewFromConfig(s.AWS),
-		EventBusName: os.Getenv("EVENT_BUS_NAME"),
-		Templates:    templates,
-		Now:          time.Now,
-		Log:          log,
+		Executions: &execution.Executions{Client: sfn.NewFromConfig(s.AWS), StateMachineARN: os.Getenv("STATE_MACHINE_ARN"), Now: time.Now},
+		Bus:        announce.Bus{Client: eventbridge.NewFromConfig(s.AWS), Name: os.Getenv("EVENT_BUS_NAME")},
+		Templates:  templates,
+		Now:        time.Now,
+		Log:        log,
 	}
 	lambda.Start(handler.Handle)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 
+	"sms-api/internal/announce"
 	"sms-api/internal/awsenv"
 	"sms-api/internal/execution"
 	"sms-api/internal/logging"
@@ -24,10 +25,9 @@ func main() {
 		os.Exit(1)
 	}
 	handler := &settle.Handler{
-		Executions:   &execution.Executions{Client: sfn.NewFromConfig(config), StateMachineARN: os.Getenv("STATE_MACHINE_ARN"), Now: time.Now},
-		Bus:          eventbridge.NewFromConfig(config),
-		EventBusName: os.Getenv("EVENT_BUS_NAME"),
-		Log:          log,
+		Executions: &execution.Executions{Client: sfn.NewFromConfig(config), StateMachineARN: os.Getenv("STATE_MACHINE_ARN"), Now: time.Now},
+		Bus:        announce.Bus{Client: eventbridge.NewFromConfig(config), Name: os.Getenv("EVENT_BUS_NAME")},
+		Log:        log,
 	}
 	lambda.Start(handler.Handle)
 }

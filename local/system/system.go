@@ -18,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 
 	"sms-api/internal/aligo/aligotest"
+	"sms-api/internal/announce"
 	"sms-api/internal/awsenv"
 	"sms-api/internal/execution"
 	"sms-api/internal/intake"
@@ -121,16 +122,16 @@ func New(o Options) (*System, error) {
 		return nil, err
 	}
 	executions := &execution.Executions{Client: sfn.NewFromConfig(config), StateMachineARN: machine, Now: now}
-	events := eventbridge.NewFromConfig(config)
+	announced := announce.Bus{Client: eventbridge.NewFromConfig(config), Name: BusName}
 	client, templates := functions().Aligo()
 	api := &intake.API{
 		Executions: executions, Identify: o.Identify, MaxRecipients: 1, Templates: templates, Wallet: client, Now: now, Log: o.Log,
 	}
 	_, doorTemplates := functions().Aligo()
 	function("events", sendTimeout, (&intake.Events{
-		Executions: executions, Bus: events, EventBusName: BusName, Templates: doorTemplates, Now: now, Log: o.Log,
+		Executions: executions, Bus: announced, Templates: doorTemplates, Now: now, Log: o.Log,
 	}).Handle)
-	function("settle", sendTimeout, (&settle.Handler{Executions: executions, Bus: events, EventBusName: BusName, Log: o.Log}).Handle)
+	function("settle", sendTimeout, (&settle.Handler{Executions: executions, Bus: announced, Log: o.Log}).Handle)
 
 	s := &System{API: api.Handler(), AWS: endpoint, Aligo: o.Aligo, StateMachineARN: machine, Definition: definition, Executions: executions}
 	if err := s.rule(bus, "message-requested", `{"detail-type":["MessageRequested"]}`, "events", eventbus.Input{}); err != nil {

@@ -1,0 +1,87 @@
+package settle_test
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
+
+	"sms-api/internal/announce"
+	"sms-api/internal/execution"
+	"sms-api/internal/message"
+	"sms-api/internal/settle"
+)
+
+// ended is what is known of one execution.
+type ended struct {
+	ok  bool
+	err error
+}
+
+func (e ended) Unannounced(_ context.Context, id string) (message.Outcome, bool, error) {
+	return message.Outcome{ID: id, Status: message.MessageCancelled}, e.ok, e.err
+}
+
+// bus keeps what is put on it, unless it takes nothing.
+type bus struct {
+	details []string
+	err     error
+}
+
+func (b *bus) PutEvents(_ context.Context, in *eventbridge.PutEventsInput, _ ...func(*eventbridge.Options)) (*eventbridge.PutEventsOutput, error) {
+	if b.err != nil {
+		return nil, b.err
+	}
+	for _, e := range in.Entries {
+		b.details = append(b.details, aws.ToString(e.DetailType)+" "+aws.ToString(e.Detail))
+	}
+	return &eventbridge.PutEventsOutput{Entries: make([]types.PutEventsResultEntry, len(in.Entries))}, nil
+}
+
+func TestHandle(t *testing.T) {
+	t.Parallel()
+	const change = `{"name":"m-1","status":"ABORTED"}`
+	for name, c := range map[string]struct {
+		detail string
+		ended  ended
+		bus    bus
+		// put is the event on the bus, log what the log says, err the error; empty means none.
+		put, log, err string
+	}{
+		"it has not been announced": {
+			detail: change, ended: ended{ok: true}, log: `"msg":"announced","message":"m-1","execution":"ABORTED","status":"cancelled"`,
+			put: `MessageSettled {"id":"m-1","status":"cancelled",`,
+		},
+		"it has announced itself":       {detail: change, log: `"msg":"nothing to announce","message":"m-1"`},
+		"it holds no message":           {detail: change, ended: ended{err: execution.ErrNotFound}, log: `"level":"WARN","msg":"an execution that holds no message has ended","message":"m-1"`},
+		"it cannot be read":             {detail: change, ended: ended{err: errors.New("throttled")}, err: "settle: throttled"},
+		"the bus does not take it":      {detail: change, ended: ended{ok: true}, bus: bus{err: errors.New("no route to host")}, err: "settle message m-1: put MessageSettled: no route to host"},
+		"another event":                 {detail: `{"n":1}`, ended: ended{ok: true}, err: "event e-1 is not a status change of an execution"},
+		"an event that is not an event": {detail: `"text"`, ended: ended{ok: true}, err: "event e-1 is not a status change of an execution"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var log bytes.Buffer
+			h := settle.Handler{Executions: c.ended, Bus: announce.Bus{Client: &c.bus, Name: "b"}, Log: slog.New(slog.NewJSONHandler(&log, nil))}
+			err := h.Handle(t.Context(), events.EventBridgeEvent{ID: "e-1", Detail: []byte(c.detail)})
+			if got := fmt.Sprint(err); got != cmp.Or(c.err, "<nil>") {
+				t.Errorf("error %s, want %q", got, c.err)
+			}
+			if put := strings.Join(c.bus.details, "\n"); !strings.HasPrefix(put, c.put) || (put == "") != (c.put == "") {
+				t.Errorf("put %s, want %s", put, c.put)
+			}
+			if !strings.Contains(log.String(), c.log) || (log.Len() == 0) != (c.log == "") {
+				t.Errorf("logged %s, want %s", log.String(), c.log)
+			}
+		})
+	}
+}
