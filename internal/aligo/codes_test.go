@@ -284,7 +284,7 @@ func TestListsThatCannotBeRead(t *testing.T) {
 		wantError(t, err, aligo.ClassAmbiguous, "")
 	}
 	// What PHP writes although it should not can be read all the same.
-	rows := must[[]aligo.AlimTalkReceipt](t)(answering(`{"code":"0","list":[{"phone":1,"phone":821012345678,"message":"`+"\xff"+`"}],"code":0}`).AlimTalkReceipts(t.Context(), "1"))
+	rows := must[[]aligo.AlimTalkReceipt](t)(answering(`{"code":"0","list":[{"phone":1,"ph\u006fne":821012345678,"message":"`+"\xff"+`","`+"\xff"+`\\":1}],"code":0}`).AlimTalkReceipts(t.Context(), "1"))
 	if len(rows) != 1 || rows[0].To != "01012345678" {
 		t.Errorf("the rows are %v", rows)
 	}

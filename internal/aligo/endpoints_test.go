@@ -169,9 +169,9 @@ func TestEndpoints(t *testing.T) {
 				return w.client.AlimTalkReceipts(ctx, "1306113822")
 			},
 			want: []aligo.AlimTalkReceipt{
-				{ID: "3246554255", To: "01012345678", Template: "TX_1234", Text: orderText(), Result: aligo.Receipt{State: aligo.StateDelivered, Code: "0", Reason: "성공", At: monday.Add(5 * time.Second)}},
-				{ID: "3246554256", To: "01012340001", Template: "TX_1234", Text: orderText(), Result: aligo.Receipt{State: aligo.StateFailed, Code: "A", Reason: "카카오톡 미사용자", SMSUseful: true, At: monday.Add(5 * time.Second)}},
-				{ID: "3246554257", To: "01012340003", Template: "TX_1234", Text: orderText(), Result: aligo.Receipt{State: aligo.StatePending}},
+				{ID: "3246554255", To: "01012345678", Template: "TX_1234", Result: aligo.Receipt{State: aligo.StateDelivered, Code: "0", Reason: "성공", At: monday.Add(5 * time.Second)}},
+				{ID: "3246554256", To: "01012340001", Template: "TX_1234", Result: aligo.Receipt{State: aligo.StateFailed, Code: "A", Reason: "카카오톡 미사용자", SMSUseful: true, At: monday.Add(5 * time.Second)}},
+				{ID: "3246554257", To: "01012340003", Template: "TX_1234", Result: aligo.Receipt{State: aligo.StatePending}},
 			},
 		},
 		"heartinfo": {

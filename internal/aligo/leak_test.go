@@ -130,7 +130,7 @@ func TestNothingLeaksWhenPrinted(t *testing.T) {
 		creds, &creds, aligo.Credentials(creds), at, &at, at.Recipients, at.Recipients[0],
 		sms("비밀번호", "01012345678"), aligo.MassSMS{Messages: []aligo.MassMessage{{To: "01012345678"}}}, aligo.MassMessage{To: "01012345678", Text: "비밀번호"},
 		button, aligo.Rendered{Text: "홍길동", Buttons: []aligo.Button{button}}, aligo.Attempt{To: []string{"01012345678"}, Texts: []string{"홍길동"}},
-		aligo.AlimTalkReceipt{To: "01012345678", Text: "홍길동"}, aligo.SMSReceipt{To: "01012345678"}, aligo.SMSBatch{Text: "홍길동", Sender: aligotest.Sender},
+		aligo.AlimTalkReceipt{To: "01012345678"}, aligo.SMSReceipt{To: "01012345678"}, aligo.SMSBatch{Text: "홍길동", Sender: aligotest.Sender},
 		aligo.AlimTalkBatch{Text: "홍길동"}, aligo.NewProfile{Phone: "01012345678"}, aligo.Image{Name: "홍길동"},
 		struct{ Inner aligo.SMS }{sms("비밀번호", "01012345678")}, map[string]any{"a": creds, "b": at},
 	} {

@@ -128,8 +128,6 @@ type AlimTalkReceipt struct {
 	Result Receipt
 	// Template is the template's code.
 	Template string
-	// Text is what was sent.
-	Text string
 	// FallbackMID is the batch of the SMS that the vendor sent instead; always empty for what this package sent.
 	FallbackMID string
 }
@@ -140,10 +138,15 @@ type AlimTalkReceipt struct {
 //
 // https://smartsms.aligo.in/alimapi.html
 func (c *Client) AlimTalkReceipts(ctx context.Context, mid string) ([]AlimTalkReceipt, error) {
-	rows := newByNumber[AlimTalkReceipt]()
-	err := c.alimTalkRows(ctx, mid, func(r AlimTalkReceipt) bool {
-		rows.add(r.To, r, r.Result.State)
-		return true
+	known, rows := letters(), newByNumber[AlimTalkReceipt]()
+	err := eachRow(ctx, c, alimTalkRows(), mid, func(r *alimTalkRow) (rowKey, bool) {
+		msgid := strings.TrimSpace(string(r.msgID))
+		receipt := AlimTalkReceipt{
+			ID: strings.TrimPrefix(msgid, "Q"), To: number(r.phone), Template: string(r.tplCode), FallbackMID: r.smID.id(),
+			Result: alimTalkResult(known, msgid, strings.TrimSpace(string(r.rslt)), strings.TrimSpace(string(r.rsltText)), r.reportDate.time()),
+		}
+		rows.add(receipt.To, receipt, receipt.Result.State)
+		return rowKey{receipt.To, receipt.ID}, true
 	})
 	if err != nil {
 		return nil, err
@@ -151,13 +154,26 @@ func (c *Client) AlimTalkReceipts(ctx context.Context, mid string) ([]AlimTalkRe
 	return rows.rows, nil
 }
 
-// alimTalkRow is a row of /akv10/history/detail/.
-type alimTalkRow struct {
-	msgID, phone, reportDate, rslt, rsltText, message, tplCode, smID scalar
+// alimTalkTexts reads what the recipients of a call were sent, until take returns false. A row may come twice.
+func (c *Client) alimTalkTexts(ctx context.Context, mid string, take func(to, text string) bool) error {
+	return eachRow(ctx, c, alimTalkRows(), mid, func(r *alimTalkText) (rowKey, bool) {
+		to := number(r.phone)
+		return rowKey{to, strings.TrimPrefix(strings.TrimSpace(string(r.msgID)), "Q")}, take(to, string(r.message))
+	})
 }
 
-func (r *alimTalkRow) field(name string) *scalar {
-	switch name {
+// alimTalkRows is the list of a call's recipients.
+func alimTalkRows() rowList {
+	return rowList{endpoint{path: "/akv10/history/detail/", kakao: true}, kakaoForm, "limit"}
+}
+
+// alimTalkRow is a row of that list without its text, which is most of it.
+type alimTalkRow struct {
+	msgID, phone, reportDate, rslt, rsltText, tplCode, smID scalar
+}
+
+func (r *alimTalkRow) field(name []byte) *scalar {
+	switch string(name) {
 	case "msgid":
 		return &r.msgID
 	case "phone":
@@ -168,8 +184,6 @@ func (r *alimTalkRow) field(name string) *scalar {
 		return &r.rslt
 	case "rslt_message":
 		return &r.rsltText
-	case "message":
-		return &r.message
 	case "tpl_code":
 		return &r.tplCode
 	case "smid":
@@ -178,18 +192,21 @@ func (r *alimTalkRow) field(name string) *scalar {
 	return nil
 }
 
-// alimTalkRows reads the rows of a call until take returns false. A row may come twice.
-func (c *Client) alimTalkRows(ctx context.Context, mid string, take func(AlimTalkReceipt) bool) error {
-	known := letters()
-	list := rowList{endpoint{path: "/akv10/history/detail/", kakao: true}, kakaoForm, "limit"}
-	return eachRow(ctx, c, list, mid, func(r *alimTalkRow) (rowKey, bool) {
-		msgid := strings.TrimSpace(string(r.msgID))
-		receipt := AlimTalkReceipt{
-			ID: strings.TrimPrefix(msgid, "Q"), To: number(r.phone), Template: string(r.tplCode), Text: string(r.message), FallbackMID: r.smID.id(),
-			Result: alimTalkResult(known, msgid, strings.TrimSpace(string(r.rslt)), strings.TrimSpace(string(r.rsltText)), r.reportDate.time()),
-		}
-		return rowKey{receipt.To, receipt.ID}, take(receipt)
-	})
+// alimTalkText is such a row with its text and without its result.
+type alimTalkText struct {
+	msgID, phone, message scalar
+}
+
+func (r *alimTalkText) field(name []byte) *scalar {
+	switch string(name) {
+	case "msgid":
+		return &r.msgID
+	case "phone":
+		return &r.phone
+	case "message":
+		return &r.message
+	}
+	return nil
 }
 
 // byNumber gathers rows that may come twice and in any order into one a number, in the order of their first appearance.

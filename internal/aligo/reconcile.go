@@ -80,7 +80,7 @@ func (c *Client) FindAlimTalk(ctx context.Context, a Attempt) (Finding, error) {
 		}
 		return calls, more, err
 	}, func(mid string, row func(to, text string) bool) error {
-		return c.alimTalkRows(ctx, mid, func(r AlimTalkReceipt) bool { return row(r.To, r.Text) })
+		return c.alimTalkTexts(ctx, mid, row)
 	})
 }
 

@@ -115,8 +115,8 @@ type smsRow struct {
 	mdID, kind, receiver, state, sendDate scalar
 }
 
-func (r *smsRow) field(name string) *scalar {
-	switch name {
+func (r *smsRow) field(name []byte) *scalar {
+	switch string(name) {
 	case "mdid":
 		return &r.mdID
 	case "type":

@@ -117,15 +117,16 @@ func (d *Dispatch) leftOut(m message.Message, b message.Batch, found map[string]
 
 // read returns the receipts of a batch by number. The client has made one of several rows for a number.
 func (d *Dispatch) read(ctx context.Context, b message.Batch) (map[string]aligo.Receipt, error) {
-	found := map[string]aligo.Receipt{}
 	if b.Channel == message.AlimTalk {
 		rows, err := d.Aligo.AlimTalkReceipts(ctx, b.MID)
+		found := make(map[string]aligo.Receipt, len(rows))
 		for _, row := range rows {
 			found[row.To] = row.Result
 		}
 		return found, err
 	}
 	rows, err := d.Aligo.SMSReceipts(ctx, b.MID)
+	found := make(map[string]aligo.Receipt, len(rows))
 	for _, row := range rows {
 		found[row.To] = row.Result
 	}

@@ -1,9 +1,9 @@
 package aligotest
 
 import (
-	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"mime"
 	"net"
 	"net/http"
@@ -213,9 +213,9 @@ func readForm(w http.ResponseWriter, r *http.Request) (url.Values, int) {
 	case "multipart/form-data":
 	case "application/x-www-form-urlencoded":
 		// Request.ParseForm keeps a copy of all fields, of which there are 2,000 for 500 recipients.
-		var body bytes.Buffer
-		body.Grow(int(min(max(r.ContentLength, 0), maxRequest)) + bytes.MinRead)
-		if _, err := body.ReadFrom(r.Body); err != nil {
+		var body strings.Builder
+		body.Grow(int(min(max(r.ContentLength, 0), maxRequest)))
+		if _, err := io.Copy(&body, r.Body); err != nil {
 			return url.Values{}, 0
 		}
 		form, err := url.ParseQuery(body.String())
