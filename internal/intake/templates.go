@@ -92,13 +92,17 @@ func (c templateCheck) message(ctx context.Context, m message.Message) []message
 			add(variables, "make the SMS that follows an undelivered AlimTalk "+strconv.Itoa(n)+" bytes long in CP949; an LMS has at most "+strconv.Itoa(message.MaxLMS))
 		}
 		bad := message.Unencodable(text)
+		if len(bad) == 0 {
+			continue
+		}
+		theirs := false
 		for _, name := range renderer.Variables() {
 			if value := message.Unencodable(values[name]); len(value) > 0 {
 				add(r.ValuePointer(i, name), "may follow as SMS: "+message.UnencodableDetail(value))
-				bad = nil
+				theirs = true
 			}
 		}
-		if len(bad) > 0 && templateFits {
+		if !theirs && templateFits {
 			templateFits = false
 			add("/fallback", "needs a text: that of the template cannot be an SMS, because "+message.UnencodableDetail(bad))
 		}
