@@ -277,24 +277,17 @@ func invokeArguments(arguments json.RawMessage) (name string, payload json.RawMe
 		FunctionName string
 		Payload      json.RawMessage
 	}
-	var whole string
-	rest := []byte("{")
-	if rawjson.Members(string(arguments), func(key, value string) {
-		switch {
-		case key == "Payload":
+	text, whole := string(arguments), ""
+	rest, ok := rawjson.Object(text, func(key, value string) bool {
+		if key == "Payload" {
 			whole = value
-			return
-		case len(rest) > 1:
-			rest = append(rest, ',')
 		}
-		rest = append(append(append(rest, '"'), key...), `":`...)
-		rest = append(rest, value...)
-	}) {
-		rest = append(rest, '}')
-	} else {
-		rest, whole = arguments, ""
+		return key != "Payload"
+	})
+	if !ok {
+		rest, whole = text, ""
 	}
-	dec := json.NewDecoder(bytes.NewReader(rest))
+	dec := json.NewDecoder(strings.NewReader(rest))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&in); err != nil {
 		return "", nil, err

@@ -53,7 +53,7 @@ func (event flatEvent) addDetail(detail string, patterns []*Pattern) error {
 	if !looksAt(patterns, "detail") {
 		return nil
 	}
-	part, ok := rawjson.Object(detail, func(name string) bool { return looksAt(patterns, detailPath+name) })
+	part, ok := rawjson.Object(detail, func(name, _ string) bool { return looksAt(patterns, detailPath+name) })
 	if !ok {
 		part = detail
 	}

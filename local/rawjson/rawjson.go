@@ -149,12 +149,12 @@ func Member(text string, path ...string) (value string, ok bool) {
 	return value, true
 }
 
-// Object is an object with only those members of another whose keys are kept, in their order.
-func Object(text string, keep func(key string) bool) (object string, ok bool) {
+// Object is an object with only those members of another that are kept, in their order. keep sees each as Members gives it.
+func Object(text string, keep func(key, value string) bool) (object string, ok bool) {
 	var b strings.Builder
 	b.WriteByte('{')
 	ok = Members(text, func(key, value string) {
-		if !keep(key) {
+		if !keep(key, value) {
 			return
 		}
 		if b.Len() > 1 {
