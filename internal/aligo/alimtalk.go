@@ -98,8 +98,8 @@ func (c *Client) SendAlimTalk(ctx context.Context, a AlimTalk) (Accepted, error)
 		if a.TestMode {
 			f.add("testMode", "Y")
 		}
-		const most = 6
-		f.fields = slices.Grow(f.fields, most*len(a.Recipients))
+		const fieldsEach = 6 // at most
+		f.fields = slices.Grow(f.fields, fieldsEach*len(a.Recipients))
 		for i, r := range a.Recipients {
 			f.addRecipient("_"+strconv.Itoa(i+1), a.Template, r)
 		}

@@ -140,13 +140,13 @@ type AlimTalkReceipt struct {
 func (c *Client) AlimTalkReceipts(ctx context.Context, mid string) ([]AlimTalkReceipt, error) {
 	known, rows := letters(), newByNumber[AlimTalkReceipt]()
 	err := eachRow(ctx, c, alimTalkRows(), mid, func(r *alimTalkRow) (rowKey, bool) {
-		msgid := strings.TrimSpace(string(r.msgID))
+		key := alimTalkKey(r.msgID, r.phone)
 		receipt := AlimTalkReceipt{
-			ID: strings.TrimPrefix(msgid, "Q"), To: number(r.phone), Template: string(r.tplCode), FallbackMID: r.smID.id(),
-			Result: alimTalkResult(known, msgid, strings.TrimSpace(string(r.rslt)), strings.TrimSpace(string(r.rsltText)), r.reportDate.time()),
+			ID: key.id, To: key.to, Template: string(r.tplCode), FallbackMID: r.smID.id(),
+			Result: alimTalkResult(known, strings.TrimSpace(string(r.msgID)), strings.TrimSpace(string(r.rslt)), strings.TrimSpace(string(r.rsltText)), r.reportDate.time()),
 		}
 		rows.add(receipt.To, receipt, receipt.Result.State)
-		return rowKey{receipt.To, receipt.ID}, true
+		return key, true
 	})
 	if err != nil {
 		return nil, err
@@ -157,14 +157,19 @@ func (c *Client) AlimTalkReceipts(ctx context.Context, mid string) ([]AlimTalkRe
 // alimTalkTexts reads what the recipients of a call were sent, until take returns false. A row may come twice.
 func (c *Client) alimTalkTexts(ctx context.Context, mid string, take func(to, text string) bool) error {
 	return eachRow(ctx, c, alimTalkRows(), mid, func(r *alimTalkText) (rowKey, bool) {
-		to := number(r.phone)
-		return rowKey{to, strings.TrimPrefix(strings.TrimSpace(string(r.msgID)), "Q")}, take(to, string(r.message))
+		key := alimTalkKey(r.msgID, r.phone)
+		return key, take(key.to, string(r.message))
 	})
 }
 
 // alimTalkRows is the list of a call's recipients.
 func alimTalkRows() rowList {
 	return rowList{endpoint{path: "/akv10/history/detail/", kakao: true}, kakaoForm, "limit"}
+}
+
+// alimTalkKey is the key of a row, whose msgid loses its Q when the row is not pending any more.
+func alimTalkKey(msgID, phone scalar) rowKey {
+	return rowKey{to: number(phone), id: strings.TrimPrefix(strings.TrimSpace(string(msgID)), "Q")}
 }
 
 // alimTalkRow is a row of that list without its text, which is most of it.
