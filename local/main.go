@@ -21,11 +21,11 @@ import (
 
 	"sms-api/internal/aligo/aligotest"
 	"sms-api/internal/intake"
-	"sms-api/local/awsapi"
+	"sms-api/awslocal/awsapi"
 	"sms-api/local/bench"
-	"sms-api/local/clock"
+	"sms-api/awslocal/clock"
 	"sms-api/local/cost"
-	"sms-api/local/inbox"
+	"sms-api/console/page"
 	"sms-api/local/system"
 )
 
@@ -110,7 +110,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	}
 	clock := clock.Real(f.speed)
 	standin := aligotest.New(aligotest.Options{Now: clock.Now})
-	traffic := &inbox.Traffic{}
+	traffic := &page.Traffic{}
 	var run func(string, time.Duration) lambda.Handler
 	if f.process {
 		functions, err := build(ctx, awsURL, aligoURL, os.Stderr)
@@ -134,7 +134,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	page, err := inbox.New(inbox.Options{
+	inbox, err := page.New(page.Options{
 		Standin: standin, AWS: s.AWS, BusName: system.BusName, Executions: s.Executions, Definition: s.Definition,
 		AWSURL: awsURL, AligoURL: aligoURL, Speed: f.speed, Traffic: traffic, Log: log,
 	})
@@ -143,7 +143,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/v1/", s.API)
-	mux.Handle("/", page)
+	mux.Handle("/", inbox)
 	handlers := map[net.Listener]http.Handler{front: mux, cloud: s.AWS, vendor: standin}
 	failed := make(chan error, len(handlers))
 	var servers []*http.Server

@@ -14,8 +14,8 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 
 	"sms-api/internal/compile"
-	"sms-api/local/awsapi"
-	"sms-api/local/runtimeapi"
+	"sms-api/awslocal/awsapi"
+	"sms-api/awslocal/runtimeapi"
 	"sms-api/local/system"
 	"sms-api/statemachine"
 )

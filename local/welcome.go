@@ -6,7 +6,7 @@ import (
 
 	"sms-api/internal/aligo/aligotest"
 	"sms-api/internal/parameters"
-	"sms-api/local/awsapi"
+	"sms-api/awslocal/awsapi"
 	"sms-api/local/system"
 	"sms-api/statemachine"
 )

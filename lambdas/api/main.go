@@ -15,7 +15,7 @@ import (
 	"sms-api/internal/execution"
 	"sms-api/internal/intake"
 	"sms-api/internal/logging"
-	"sms-api/internal/settings"
+	"sms-api/internal/wiring"
 )
 
 func main() {
@@ -31,9 +31,9 @@ func main() {
 // setUp reads the environment: UNTRUSTED_MAX_RECIPIENTS is how many recipients a message of a caller without the scope
 // messages:text may have.
 func setUp(log *slog.Logger) (*intake.API, error) {
-	s, err := settings.FromEnvironment()
+	s, err := wiring.FromEnvironment()
 	if err != nil {
-		return nil, fmt.Errorf("settings: %w", err)
+		return nil, err
 	}
 	recipients := 1
 	if v := os.Getenv("UNTRUSTED_MAX_RECIPIENTS"); v != "" {

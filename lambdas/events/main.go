@@ -14,12 +14,12 @@ import (
 	"sms-api/internal/execution"
 	"sms-api/internal/intake"
 	"sms-api/internal/logging"
-	"sms-api/internal/settings"
+	"sms-api/internal/wiring"
 )
 
 func main() {
 	log := logging.New()
-	s, err := settings.FromEnvironment()
+	s, err := wiring.FromEnvironment()
 	if err != nil {
 		log.Error("cannot start", slog.String("error", err.Error()))
 		os.Exit(1)

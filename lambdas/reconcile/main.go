@@ -7,11 +7,11 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda"
 
-	"sms-api/internal/settings"
+	"sms-api/internal/wiring"
 )
 
 func main() {
-	s, err := settings.FromEnvironment()
+	s, err := wiring.FromEnvironment()
 	if err != nil {
 		slog.Error("start", slog.Any("error", err))
 		os.Exit(1)

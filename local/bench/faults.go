@@ -7,7 +7,7 @@ import (
 	"net/http"
 
 	"sms-api/internal/aligo/aligotest"
-	"sms-api/local/awsapi"
+	"sms-api/awslocal/awsapi"
 )
 
 // The vendor's calls.

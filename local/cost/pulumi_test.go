@@ -14,7 +14,7 @@ import (
 func TestTheStackNamesTheSamePrices(t *testing.T) {
 	t.Parallel()
 	files := token.NewFileSet()
-	source, err := parser.ParseFile(files, "../../pulumi/guide.go", nil, parser.SkipObjectResolution)
+	source, err := parser.ParseFile(files, "../../pulumi/next_steps.go", nil, parser.SkipObjectResolution)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +36,7 @@ func TestTheStackNamesTheSamePrices(t *testing.T) {
 		"alarmMonth": prices[Alarms].USD, "metricMonth": prices[Metrics].USD, "dashboardMonth": prices[Dashboards].USD, "keyMonth": prices[Keys].USD,
 	} {
 		if got, ok := found[name]; !ok || !near(got, want) {
-			t.Errorf("pulumi/guide.go has %s = %v, want %v", name, got, want)
+			t.Errorf("pulumi/next_steps.go has %s = %v, want %v", name, got, want)
 		}
 	}
 }

@@ -11,8 +11,8 @@ import (
 
 	"sms-api/internal/aligo/aligotest"
 	"sms-api/internal/intake"
-	"sms-api/local/awsapi"
-	"sms-api/local/clock"
+	"sms-api/awslocal/awsapi"
+	"sms-api/awslocal/clock"
 )
 
 // door is the API of a system over real sockets, and how many executions it has asked Step Functions for.

@@ -12,7 +12,7 @@ import (
 
 	"sms-api/internal/aligo/aligotest"
 	"sms-api/internal/message"
-	"sms-api/local/asl"
+	"sms-api/awslocal/asl"
 	"sms-api/statemachine"
 )
 

@@ -17,7 +17,7 @@ import (
 
 	"sms-api/internal/aligo/aligotest"
 	"sms-api/internal/message"
-	"sms-api/local/eventbus"
+	"sms-api/awslocal/eventbus"
 	"sms-api/statemachine"
 )
 

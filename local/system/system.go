@@ -24,10 +24,10 @@ import (
 	"sms-api/internal/intake"
 	"sms-api/internal/parameters"
 	"sms-api/internal/route"
-	"sms-api/internal/settings"
+	"sms-api/internal/wiring"
 	"sms-api/internal/settle"
-	"sms-api/local/awsapi"
-	"sms-api/local/eventbus"
+	"sms-api/awslocal/awsapi"
+	"sms-api/awslocal/eventbus"
 	"sms-api/statemachine"
 )
 
@@ -92,8 +92,8 @@ func New(o Options) (*System, error) {
 	if o.HTTP != nil {
 		config.HTTPClient = o.HTTP
 	}
-	functions := func() settings.Settings {
-		return settings.Settings{
+	functions := func() wiring.Settings {
+		return wiring.Settings{
 			AWS: config, HTTP: o.HTTP, AligoSMSURL: o.AligoURL, AligoKakaoURL: o.AligoURL, EgressIPs: o.EgressIPs, Now: now, Log: o.Log,
 		}
 	}

@@ -24,9 +24,9 @@ import (
 	"sms-api/internal/fault"
 	"sms-api/internal/intake"
 	"sms-api/internal/message"
-	"sms-api/local/awsapi"
-	"sms-api/local/clock"
-	"sms-api/local/eventbus"
+	"sms-api/awslocal/awsapi"
+	"sms-api/awslocal/clock"
+	"sms-api/awslocal/eventbus"
 	"sms-api/statemachine"
 )
 

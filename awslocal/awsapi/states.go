@@ -1,0 +1,529 @@
+package awsapi
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+
+	"sms-api/awslocal/asl"
+	"sms-api/awslocal/rawjson"
+)
+
+// Limits of Step Functions' API.
+const (
+	maxNameLength   = 80
+	maxInputBytes   = 262_144
+	maxARNLength    = 256
+	defaultPageSize = 100
+	maxPageSize     = 1000
+	maxErrorLength  = 256
+	maxCauseLength  = 32_768
+)
+
+// states is the Step Functions service.
+type states struct {
+	endpoint   *Endpoint
+	background background
+
+	mu       sync.RWMutex
+	machines map[string]*stateMachine
+}
+
+func newStates(e *Endpoint) *states {
+	return &states{endpoint: e, machines: map[string]*stateMachine{}}
+}
+
+func (s *states) operations() map[string]operation {
+	return map[string]operation{
+		"StartExecution":       handle(s.startExecution),
+		"DescribeExecution":    handle(s.describeExecution),
+		"GetExecutionHistory":  handle(s.getExecutionHistory),
+		"ListExecutions":       handle(s.listExecutions),
+		"StopExecution":        handle(s.stopExecution),
+		"RedriveExecution":     handle(s.redriveExecution),
+		"DescribeStateMachine": handle(s.describeStateMachine),
+		"ListStateMachines":    handle(s.listStateMachines),
+	}
+}
+
+// StateMachineARN is the ARN of a state machine of the endpoint.
+func StateMachineARN(name string) string {
+	return fmt.Sprintf("arn:aws:states:%s:%s:stateMachine:%s", Region, Account, name)
+}
+
+func executionARN(machine, name string) string {
+	return fmt.Sprintf("arn:aws:states:%s:%s:execution:%s:%s", Region, Account, machine, name)
+}
+
+// StateMachine makes a STANDARD state machine and returns its ARN. A definition that is refused is an *asl.DefinitionError.
+func (e *Endpoint) StateMachine(name, roleARN string, definition []byte) (arn string, err error) {
+	if err := checkName(name); err != nil {
+		return "", fmt.Errorf("state machine: %w", err)
+	}
+	machine, err := asl.Parse(definition)
+	if err != nil {
+		return "", fmt.Errorf("state machine %s: %w", name, err)
+	}
+	e.states.mu.Lock()
+	defer e.states.mu.Unlock()
+	if _, ok := e.states.machines[name]; ok {
+		return "", &ServiceError{Code: "StateMachineAlreadyExists", Message: fmt.Sprintf("State Machine Already Exists: '%s'", StateMachineARN(name))}
+	}
+	m := &stateMachine{
+		name: name, arn: StateMachineARN(name), roleARN: roleARN, definition: string(definition), created: e.clock.Now(),
+		machine: machine, byName: map[string]*execution{},
+	}
+	// A copy, because close reads the map without the lock.
+	machines := maps.Clone(e.states.machines)
+	machines[name] = m
+	e.states.machines = machines
+	return m.arn, nil
+}
+
+// qualifiedARN is a state machine's ARN that may end in a version's number or an alias.
+type qualifiedARN struct {
+	arn, machine, qualifier string
+}
+
+var versionNumber = regexp.MustCompile(`^[0-9]+$`)
+
+func (q qualifiedARN) version() string {
+	if versionNumber.MatchString(q.qualifier) {
+		return q.arn
+	}
+	return ""
+}
+
+func (q qualifiedARN) alias() string {
+	if q.qualifier != "" && q.version() == "" {
+		return q.arn
+	}
+	return ""
+}
+
+// stateMachine finds the state machine that an ARN, perhaps of a version or alias, stands for.
+func (s *states) stateMachine(arn string) (*stateMachine, qualifiedARN, error) {
+	name, err := resource(arn, "stateMachine", "stateMachineArn")
+	if err != nil {
+		return nil, qualifiedARN{}, err
+	}
+	name, qualifier, _ := strings.Cut(name, ":")
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	m, ok := s.machines[name]
+	if !ok || !here(arn) {
+		return nil, qualifiedARN{}, &ServiceError{Code: "StateMachineDoesNotExist", Message: fmt.Sprintf("State Machine Does Not Exist: '%s'", arn)}
+	}
+	return m, qualifiedARN{arn, name, qualifier}, nil
+}
+
+func (s *states) execution(arn string) (*execution, error) {
+	rest, err := resource(arn, "execution", "executionArn")
+	if err != nil {
+		return nil, err
+	}
+	machine, name, ok := strings.Cut(rest, ":")
+	if !ok || name == "" {
+		return nil, invalidARN("Invalid Arn: '%s'", arn)
+	}
+	s.mu.RLock()
+	m, ok := s.machines[machine]
+	s.mu.RUnlock()
+	if !ok || !here(arn) {
+		return nil, executionDoesNotExist(arn)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	x, ok := m.byName[name]
+	if !ok {
+		return nil, executionDoesNotExist(arn)
+	}
+	return x, nil
+}
+
+func executionDoesNotExist(arn string) error {
+	return &ServiceError{Code: "ExecutionDoesNotExist", Message: fmt.Sprintf("Execution Does Not Exist: '%s'", arn)}
+}
+
+func invalidARN(format string, args ...any) error {
+	return &ServiceError{Code: "InvalidArn", Message: "Invalid Arn: '" + fmt.Sprintf(format, args...) + "'"}
+}
+
+func validation(value, member, constraint string) error {
+	return &ServiceError{
+		Code:    "ValidationException",
+		Message: fmt.Sprintf("1 validation error detected: Value %s at '%s' failed to satisfy constraint: Member must %s", value, member, constraint),
+	}
+}
+
+// resource is what follows the type in an ARN of Step Functions.
+func resource(arn, kind, member string) (string, error) {
+	switch {
+	case arn == "":
+		return "", validation("null", member, "not be null")
+	case len(arn) > maxARNLength:
+		return "", validation("'"+arn+"'", member, fmt.Sprintf("have length less than or equal to %d", maxARNLength))
+	case !strings.HasPrefix(arn, "arn:"):
+		return "", invalidARN("Invalid ARN prefix: %s", arn)
+	}
+	parts := strings.SplitN(arn, ":", 7)
+	if len(parts) < 7 || parts[6] == "" {
+		return "", invalidARN("Invalid ARN length: %s", arn)
+	}
+	if parts[2] != "states" || parts[5] != kind {
+		return "", invalidARN("Resource type not valid in this context: %s", parts[5])
+	}
+	return parts[6], nil
+}
+
+// here tells whether an ARN is of the endpoint's account and region.
+func here(arn string) bool {
+	return strings.HasPrefix(arn, fmt.Sprintf("arn:aws:states:%s:%s:", Region, Account))
+}
+
+// checkName refuses the names that Step Functions refuses.
+func checkName(name string) error {
+	if name == "" || utf8.RuneCountInString(name) > maxNameLength {
+		return validation("'"+name+"'", "name", fmt.Sprintf("have length between 1 and %d", maxNameLength))
+	}
+	for _, c := range name {
+		if c <= 0x20 || c >= 0x7f && c <= 0x9f || c == 0xfffe || c == 0xffff || c == utf8.RuneError || strings.ContainsRune("<>{}[]?*\"#%\\^|~`$&,;:/", c) {
+			return &ServiceError{Code: "InvalidName", Message: fmt.Sprintf("Invalid Name: '%s'", name)}
+		}
+	}
+	return nil
+}
+
+type startExecutionInput struct {
+	StateMachineARN string  `json:"stateMachineArn"`
+	Name            *string `json:"name"`
+	Input           *string `json:"input"`
+	TraceHeader     string  `json:"traceHeader"`
+}
+
+func (s *states) startExecution(_ context.Context, in startExecutionInput) (any, error) {
+	m, as, err := s.stateMachine(in.StateMachineARN)
+	if err != nil {
+		return nil, err
+	}
+	name := uuid.NewString()
+	if in.Name != nil {
+		name = *in.Name
+	}
+	if err := checkName(name); err != nil {
+		return nil, err
+	}
+	input := "{}"
+	if in.Input != nil {
+		input = *in.Input
+	}
+	if len(input) > maxInputBytes {
+		return nil, validation("of the input", "input", fmt.Sprintf("have length less than or equal to %d", maxInputBytes))
+	}
+	if !rawjson.Valid([]byte(input)) {
+		reason := "Invalid execution input."
+		var value any
+		if err := json.Unmarshal([]byte(input), &value); err != nil && input != "" {
+			reason = err.Error()
+		}
+		return nil, &ServiceError{Code: "InvalidExecutionInput", Message: "Invalid State Machine Execution Input: '" + reason + "'"}
+	}
+	x, err := s.start(m, as, name, input, in.TraceHeader)
+	if err != nil {
+		return nil, err
+	}
+	return struct {
+		ExecutionARN string `json:"executionArn"`
+		StartDate    epoch  `json:"startDate"`
+	}{x.arn, epoch(x.start)}, nil
+}
+
+type executionInput struct {
+	ExecutionARN string `json:"executionArn"`
+	IncludedData string `json:"includedData"`
+}
+
+// executionItem is what ListExecutions and DescribeExecution have in common.
+type executionItem struct {
+	ExecutionARN           string `json:"executionArn"`
+	StateMachineARN        string `json:"stateMachineArn"`
+	StateMachineVersionARN string `json:"stateMachineVersionArn,omitempty"`
+	StateMachineAliasARN   string `json:"stateMachineAliasArn,omitempty"`
+	Name                   string `json:"name"`
+	Status                 string `json:"status"`
+	StartDate              epoch  `json:"startDate"`
+	StopDate               *epoch `json:"stopDate,omitempty"`
+	RedriveCount           int    `json:"redriveCount"`
+	RedriveDate            *epoch `json:"redriveDate,omitempty"`
+}
+
+func (x *execution) item(is snapshot) executionItem {
+	item := executionItem{
+		ExecutionARN: x.arn, StateMachineARN: x.machine.arn, StateMachineVersionARN: x.startedAs.version(), StateMachineAliasARN: x.startedAs.alias(),
+		Name: x.name, Status: is.status, StartDate: epoch(x.start), RedriveCount: len(is.redrives),
+	}
+	if is.status != running {
+		stop := epoch(is.result.StopTime)
+		item.StopDate = &stop
+	}
+	if n := len(is.redrives); n > 0 {
+		at := epoch(is.redrives[n-1])
+		item.RedriveDate = &at
+	}
+	return item
+}
+
+func (s *states) describeExecution(_ context.Context, in executionInput) (any, error) {
+	x, err := s.execution(in.ExecutionARN)
+	if err != nil {
+		return nil, err
+	}
+	is := x.snapshot()
+	out := struct {
+		executionItem
+		Input               string       `json:"input,omitempty"`
+		InputDetails        *dataDetails `json:"inputDetails,omitempty"`
+		Output              string       `json:"output,omitempty"`
+		OutputDetails       *dataDetails `json:"outputDetails,omitempty"`
+		TraceHeader         string       `json:"traceHeader,omitempty"`
+		Error               string       `json:"error,omitempty"`
+		Cause               string       `json:"cause,omitempty"`
+		RedriveStatus       string       `json:"redriveStatus"`
+		RedriveStatusReason string       `json:"redriveStatusReason,omitempty"`
+	}{executionItem: x.item(is), TraceHeader: x.trace, Error: is.result.Error, Cause: is.result.Cause}
+	out.RedriveStatus, out.RedriveStatusReason = is.redriveStatus(s.endpoint.clock.Now())
+	if in.IncludedData != "METADATA_ONLY" {
+		out.Input, out.InputDetails = x.input, &dataDetails{true}
+		if is.status == asl.Succeeded {
+			out.Output, out.OutputDetails = string(is.result.Output), &dataDetails{true}
+		}
+	}
+	return out, nil
+}
+
+type historyInput struct {
+	ExecutionARN         string `json:"executionArn"`
+	MaxResults           int    `json:"maxResults"`
+	ReverseOrder         bool   `json:"reverseOrder"`
+	NextToken            string `json:"nextToken"`
+	IncludeExecutionData *bool  `json:"includeExecutionData"`
+}
+
+func (s *states) getExecutionHistory(_ context.Context, in historyInput) (any, error) {
+	x, err := s.execution(in.ExecutionARN)
+	if err != nil {
+		return nil, err
+	}
+	size, err := pageSize(in.MaxResults)
+	if err != nil {
+		return nil, err
+	}
+	scope := fmt.Sprintf("history %s %t", x.arn, in.ReverseOrder)
+	from, err := readToken(in.NextToken, scope)
+	if err != nil {
+		return nil, err
+	}
+	events, next := x.history(int64(from), size, in.ReverseOrder)
+	if in.IncludeExecutionData != nil && !*in.IncludeExecutionData {
+		for i := range events {
+			events[i] = events[i].WithoutData()
+		}
+	}
+	if events == nil {
+		events = []asl.Event{}
+	}
+	return struct {
+		Events    []asl.Event `json:"events"`
+		NextToken string      `json:"nextToken,omitempty"`
+	}{events, writeToken(int(next), scope)}, nil
+}
+
+type listExecutionsInput struct {
+	StateMachineARN string `json:"stateMachineArn"`
+	StatusFilter    string `json:"statusFilter"`
+	RedriveFilter   string `json:"redriveFilter"`
+	MapRunARN       string `json:"mapRunArn"`
+	MaxResults      int    `json:"maxResults"`
+	NextToken       string `json:"nextToken"`
+}
+
+func (s *states) listExecutions(_ context.Context, in listExecutionsInput) (any, error) {
+	if in.MapRunARN != "" {
+		return nil, &ServiceError{Code: "ResourceNotFound", Message: fmt.Sprintf("Resource not found: '%s'", in.MapRunARN)}
+	}
+	m, _, err := s.stateMachine(in.StateMachineARN)
+	if err != nil {
+		return nil, err
+	}
+	size, err := pageSize(in.MaxResults)
+	if err != nil {
+		return nil, err
+	}
+	if !slices.Contains([]string{"", running, asl.Succeeded, asl.Failed, asl.TimedOut, asl.Aborted, "PENDING_REDRIVE"}, in.StatusFilter) {
+		return nil, validation("'"+in.StatusFilter+"'", "statusFilter", "satisfy enum value set: [SUCCEEDED, TIMED_OUT, PENDING_REDRIVE, FAILED, ABORTED, RUNNING]")
+	}
+	if !slices.Contains([]string{"", "REDRIVEN", "NOT_REDRIVEN"}, in.RedriveFilter) {
+		return nil, validation("'"+in.RedriveFilter+"'", "redriveFilter", "satisfy enum value set: [REDRIVEN, NOT_REDRIVEN]")
+	}
+	scope := fmt.Sprintf("executions %s %s %s", m.arn, in.StatusFilter, in.RedriveFilter)
+	from, err := readToken(in.NextToken, scope)
+	if err != nil {
+		return nil, err
+	}
+	items := []executionItem{}
+	next := 0
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	// Newest first. A token is the number of the execution that the page begins with, plus one.
+	number := m.first + len(m.started) - 1
+	if from > 0 {
+		number = min(number, from-1)
+	}
+	for ; number >= m.first; number-- {
+		x := m.started[number-m.first]
+		if x == nil {
+			continue
+		}
+		is := x.snapshot()
+		if in.StatusFilter != "" && in.StatusFilter != is.status || in.RedriveFilter != "" && (in.RedriveFilter == "REDRIVEN") != (len(is.redrives) > 0) {
+			continue
+		}
+		if len(items) == size {
+			next = number + 1
+			break
+		}
+		items = append(items, x.item(is))
+	}
+	return struct {
+		Executions []executionItem `json:"executions"`
+		NextToken  string          `json:"nextToken,omitempty"`
+	}{items, writeToken(next, scope)}, nil
+}
+
+type stopExecutionInput struct {
+	ExecutionARN string `json:"executionArn"`
+	Error        string `json:"error"`
+	Cause        string `json:"cause"`
+}
+
+func (s *states) stopExecution(_ context.Context, in stopExecutionInput) (any, error) {
+	x, err := s.execution(in.ExecutionARN)
+	switch {
+	case err != nil:
+		return nil, err
+	case utf8.RuneCountInString(in.Error) > maxErrorLength:
+		return nil, validation("'"+in.Error+"'", "error", fmt.Sprintf("have length less than or equal to %d", maxErrorLength))
+	case utf8.RuneCountInString(in.Cause) > maxCauseLength:
+		return nil, validation("of the cause", "cause", fmt.Sprintf("have length less than or equal to %d", maxCauseLength))
+	}
+	return struct {
+		StopDate epoch `json:"stopDate"`
+	}{epoch(x.stop(in.Error, in.Cause))}, nil
+}
+
+func (s *states) redriveExecution(_ context.Context, in executionInput) (any, error) {
+	x, err := s.execution(in.ExecutionARN)
+	if err != nil {
+		return nil, err
+	}
+	at, err := s.redrive(x)
+	if err != nil {
+		return nil, err
+	}
+	return struct {
+		RedriveDate epoch `json:"redriveDate"`
+	}{epoch(at)}, nil
+}
+
+type stateMachineInput struct {
+	StateMachineARN string `json:"stateMachineArn"`
+}
+
+// stateMachineItem is what ListStateMachines and DescribeStateMachine have in common.
+type stateMachineItem struct {
+	StateMachineARN string `json:"stateMachineArn"`
+	Name            string `json:"name"`
+	Type            string `json:"type"`
+	CreationDate    epoch  `json:"creationDate"`
+}
+
+func (m *stateMachine) item() stateMachineItem {
+	return stateMachineItem{m.arn, m.name, "STANDARD", epoch(m.created)}
+}
+
+func (s *states) describeStateMachine(_ context.Context, in stateMachineInput) (any, error) {
+	m, as, err := s.stateMachine(in.StateMachineARN)
+	if err != nil {
+		return nil, err
+	}
+	type logging struct {
+		Level                string `json:"level"`
+		IncludeExecutionData bool   `json:"includeExecutionData"`
+	}
+	type tracing struct {
+		Enabled bool `json:"enabled"`
+	}
+	item := m.item()
+	item.StateMachineARN = as.arn
+	return struct {
+		stateMachineItem
+		Status               string  `json:"status"`
+		Definition           string  `json:"definition"`
+		RoleARN              string  `json:"roleArn"`
+		LoggingConfiguration logging `json:"loggingConfiguration"`
+		TracingConfiguration tracing `json:"tracingConfiguration"`
+	}{item, "ACTIVE", m.definition, m.roleARN, logging{Level: "OFF"}, tracing{}}, nil
+}
+
+type listStateMachinesInput struct {
+	MaxResults int    `json:"maxResults"`
+	NextToken  string `json:"nextToken"`
+}
+
+func (s *states) listStateMachines(_ context.Context, in listStateMachinesInput) (any, error) {
+	size, err := pageSize(in.MaxResults)
+	if err != nil {
+		return nil, err
+	}
+	const scope = "stateMachines"
+	from, err := readToken(in.NextToken, scope)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.RLock()
+	names := slices.Sorted(maps.Keys(s.machines))
+	items := []stateMachineItem{}
+	for _, name := range names[min(from, len(names)):min(from+size, len(names))] {
+		items = append(items, s.machines[name].item())
+	}
+	s.mu.RUnlock()
+	next := 0
+	if from+size < len(names) {
+		next = from + size
+	}
+	return struct {
+		StateMachines []stateMachineItem `json:"stateMachines"`
+		NextToken     string             `json:"nextToken,omitempty"`
+	}{items, writeToken(next, scope)}, nil
+}
+
+// pageSize is maxResults, where 0 means the default.
+func pageSize(maxResults int) (int, error) {
+	switch {
+	case maxResults < 0:
+		return 0, validation(fmt.Sprintf("'%d'", maxResults), "maxResults", "have value greater than or equal to 0")
+	case maxResults > maxPageSize:
+		return 0, validation(fmt.Sprintf("'%d'", maxResults), "maxResults", fmt.Sprintf("have value less than or equal to %d", maxPageSize))
+	case maxResults == 0:
+		return defaultPageSize, nil
+	}
+	return maxResults, nil
+}

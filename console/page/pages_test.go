@@ -1,0 +1,181 @@
+package page
+
+import (
+	"io/fs"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"sms-api/internal/aligo/aligotest"
+)
+
+// sources are the page's modules by name.
+func sources(t *testing.T) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	err := fs.WalkDir(assets, "assets", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || !strings.HasSuffix(name, ".js") {
+			return err
+		}
+		text, err := assets.ReadFile(name)
+		all[strings.TrimPrefix(name, "assets/")] = string(text)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+func found(pattern, text string) []string {
+	var all []string
+	for _, m := range regexp.MustCompile(pattern).FindAllStringSubmatch(text, -1) {
+		all = append(all, m[1])
+	}
+	return all
+}
+
+func TestBothLanguagesSayTheSameThings(t *testing.T) {
+	t.Parallel()
+	files := sources(t)
+	const entry = `(?m)^  "([^"]+)": "`
+	english, korean := found(entry, files["strings/en.js"]), found(entry, files["strings/ko.js"])
+	if !slices.Equal(english, korean) {
+		for _, key := range english {
+			if !slices.Contains(korean, key) {
+				t.Errorf("there is no Korean for %s", key)
+			}
+		}
+		for _, key := range korean {
+			if !slices.Contains(english, key) {
+				t.Errorf("there is no English for %s", key)
+			}
+		}
+		t.Error("the entries of the two languages differ, or stand in another order")
+	}
+	const value = `(?m)^  "([^"]+": ".*)",?$`
+	hole := regexp.MustCompile(`\{\w+\}`)
+	for i, line := range found(value, files["strings/en.js"]) {
+		other := found(value, files["strings/ko.js"])[i]
+		a, b := hole.FindAllString(line, -1), hole.FindAllString(other, -1)
+		slices.Sort(a)
+		slices.Sort(b)
+		if !slices.Equal(a, b) {
+			t.Errorf("the values differ:\n%s\n%s", line, other)
+		}
+	}
+	used := map[string]bool{}
+	var prefixes []string
+	for name, text := range files {
+		if strings.HasPrefix(name, "strings/") {
+			continue
+		}
+		for _, key := range found(`"([a-zA-Z0-9]+(?:\.[\w-]+)*)"`, text) {
+			used[key] = true
+		}
+		for _, key := range found(`\bt\("([^"]+)"`, text) {
+			if !slices.Contains(english, key) {
+				t.Errorf("%s asks for %s, which nobody says", name, key)
+			}
+		}
+		prefixes = append(prefixes, found("`([\\w-]+\\.(?:[\\w-]+\\.)?)\\$\\{", text)...)
+	}
+	for _, key := range english {
+		if !used[key] && !slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(key, p) }) {
+			t.Errorf("nobody asks for %s", key)
+		}
+	}
+}
+
+func TestModulesAreWhole(t *testing.T) {
+	t.Parallel()
+	files := sources(t)
+	icons := found(`(?m)^  ([\w-]+): "M`, files["icons.js"])
+	for name, text := range files {
+		for _, imported := range found(`from "\./([^"]+)"`, text) {
+			if _, ok := files[imported]; !ok {
+				t.Errorf("%s imports %s, which is not there", name, imported)
+			}
+		}
+		for _, names := range found(`(?s)import \{([^}]+)\} from`, text) {
+			for symbol := range strings.SplitSeq(names, ",") {
+				symbol = strings.TrimSpace(symbol)
+				if n := len(regexp.MustCompile(`\b`+regexp.QuoteMeta(symbol)+`\b`).FindAllString(text, -1)); n < 2 {
+					t.Errorf("%s imports %s and does not use it", name, symbol)
+				}
+			}
+		}
+		for _, drawn := range found(`\bicon\("([^"]+)"\)`, text) {
+			if !slices.Contains(icons, drawn) {
+				t.Errorf("%s draws the icon %s, which is not there", name, drawn)
+			}
+		}
+	}
+}
+
+// Texts from messages are shown as text because nothing in the page can make markup or code of a string, and the policy
+// forbids it besides.
+func TestNothingMakesMarkupOfText(t *testing.T) {
+	t.Parallel()
+	dangerous := regexp.MustCompile(`innerHTML|outerHTML|insertAdjacentHTML|document\.write|DOMParser|createContextualFragment|\beval\(|new Function|srcdoc|javascript:|setTimeout\("`)
+	for name, text := range sources(t) {
+		if hit := dangerous.FindString(text); hit != "" {
+			t.Errorf("%s has %s", name, hit)
+		}
+	}
+	document, err := assets.ReadFile("assets/index.html")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if hit := regexp.MustCompile(`(?i)<script>|<style|\sstyle=|\son\w+=|https?://`).Find(document); hit != nil {
+		t.Errorf("the document has %s", hit)
+	}
+}
+
+func TestThePageOffersTheFaultsThatTheStandinHas(t *testing.T) {
+	t.Parallel()
+	text := sources(t)["faults.js"]
+	standin := aligotest.New(aligotest.Options{})
+	quoted := func(name string) []string {
+		return found(`"([^"]+)"`, found(`(?s)const `+name+` = \[(.*?)\];`, text)[0])
+	}
+	kinds := quoted("kinds")
+	err := standin.SetFault(aligotest.Fault{Kind: "none"})
+	if err == nil {
+		t.Fatal("the stand-in takes any fault")
+	}
+	all := strings.Fields(found(`there are \[(.*)\]`, err.Error())[0])
+	if !slices.Equal(slices.Sorted(slices.Values(all)), slices.Sorted(slices.Values(kinds))) {
+		t.Errorf("the page has the faults\n%v\nand the stand-in\n%v", kinds, all)
+	}
+	for _, kind := range quoted("switches") {
+		if !slices.Contains(kinds, kind) {
+			t.Errorf("the switch %s is no fault", kind)
+		}
+	}
+	for _, path := range quoted("endpoints") {
+		if err := standin.SetFault(aligotest.Fault{Endpoint: path, Kind: aligotest.FaultSlow}); err != nil {
+			t.Errorf("the page offers %s: %v", path, err)
+		}
+	}
+}
+
+func TestTheLanguageIsWhatTheBrowserPrefers(t *testing.T) {
+	t.Parallel()
+	tests := map[string]string{
+		"":                        "en",
+		"ko":                      "ko",
+		"ko-KR,ko;q=0.9,en;q=0.8": "ko",
+		"en-US,en;q=0.9,ko;q=0.8": "en",
+		"de,ko;q=0.5,en;q=0.3":    "ko",
+		"ja":                      "en",
+		";;;":                     "en",
+	}
+	for _, accept := range slices.Sorted(maps.Keys(tests)) {
+		if got := languageOf(accept); got != tests[accept] {
+			t.Errorf("%q gets %s, want %s", accept, got, tests[accept])
+		}
+	}
+}

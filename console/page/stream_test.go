@@ -1,0 +1,101 @@
+package page
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// listener is a page that reads the stream.
+type listener struct {
+	*httptest.ResponseRecorder
+
+	mu sync.Mutex
+}
+
+func (l *listener) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.ResponseRecorder.Write(p)
+}
+
+func (l *listener) changes() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Count(l.Body.String(), "event: change")
+}
+
+func (l *listener) text() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.Body.String()
+}
+
+func TestAPageHearsOfChanges(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newStream()
+		page := &listener{ResponseRecorder: httptest.NewRecorder()}
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			s.ServeHTTP(page, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/inbox/stream", nil))
+		}()
+		synctest.Wait()
+		if got := page.Header().Get("Content-Type"); got != "text/event-stream" {
+			t.Errorf("the type is %q", got)
+		}
+		if n := page.changes(); n != 1 {
+			t.Fatalf("%d events at the beginning, want 1: the page may have missed something before it listened", n)
+		}
+		for range 1000 {
+			s.notify()
+		}
+		time.Sleep(streamPause)
+		synctest.Wait()
+		if n := page.changes(); n != 2 {
+			t.Errorf("%d events after a thousand changes at once, want 2", n)
+		}
+		if !strings.Contains(page.text(), `data: {"version":1000}`) {
+			t.Errorf("the stream does not say the version: %s", page.text())
+		}
+		time.Sleep(2 * streamIdle)
+		synctest.Wait()
+		if n := page.changes(); n != 2 || !strings.Contains(page.text(), ": still here") {
+			t.Errorf("a quiet stream is %q", page.text())
+		}
+		s.close()
+		s.close()
+		<-done
+		if len(s.listeners) != 0 {
+			t.Error("a page that has left is still told")
+		}
+	})
+}
+
+func TestAPageThatLeavesIsForgotten(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newStream()
+		ctx, leave := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			s.ServeHTTP(&listener{ResponseRecorder: httptest.NewRecorder()}, httptest.NewRequestWithContext(ctx, http.MethodGet, "/inbox/stream", nil))
+		}()
+		synctest.Wait()
+		if len(s.listeners) != 1 {
+			t.Fatal("nobody listens")
+		}
+		leave()
+		<-done
+		if len(s.listeners) != 0 {
+			t.Error("a page that has left is still told")
+		}
+	})
+}

@@ -1,0 +1,184 @@
+package handlers
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"sms-api/internal/aligo"
+	"sms-api/internal/message"
+)
+
+// firstWait is how long after acceptance receipts are first looked for: most are there after 4 to 6 seconds.
+const firstWait = 5 * time.Second
+
+// longestWait is the longest time between two looks at receipts or at the history.
+const longestWait = 15 * time.Minute
+
+// backoff is the wait after the given number of looks: 5 s, 10 s, 20 s, … 15 min.
+func backoff(looks int) time.Duration {
+	if looks > 8 {
+		return longestWait
+	}
+	return min(firstWait<<looks, longestWait)
+}
+
+// seconds rounds up to the whole seconds that a Wait state takes, and to at least one.
+func seconds(d time.Duration) int {
+	return max(1, int((d+time.Second-1)/time.Second))
+}
+
+// start makes the results of a message of which nothing has been tried yet.
+func start(m message.Message, p message.Progress) message.Progress {
+	p.Recipients = slices.Clone(p.Recipients)
+	if len(p.Recipients) == 0 {
+		p.Recipients = make([]message.Result, len(m.Recipients))
+		for i, r := range m.Recipients {
+			p.Recipients[i] = message.Result{To: r.To.Masked(), Status: message.Pending}
+		}
+	}
+	if p.Queue == nil {
+		return p
+	}
+	q := *p.Queue
+	if len(q.Recipients) == 0 {
+		q.Recipients = everybody(m)
+	}
+	p.Queue = &q
+	return p
+}
+
+func everybody(m message.Message) []int {
+	all := make([]int, len(m.Recipients))
+	for i := range all {
+		all[i] = i
+	}
+	return all
+}
+
+// accepted writes down an accepted call to the recipients with the given indices.
+func accepted(m message.Message, p message.Progress, channel message.Channel, to []int, a aligo.Accepted, at time.Time) message.Progress {
+	b := message.Batch{Channel: channel, MID: a.MID, At: at.UTC().Truncate(time.Second), Refused: a.Refused}
+	if len(to) < len(m.Recipients) {
+		b.Recipients = to
+	}
+	p.Batches = append(slices.Clip(p.Batches), b)
+	for _, i := range to {
+		r := &p.Recipients[i]
+		r.Reason = alimTalkReason(*r)
+		r.Channel, r.Code, r.Status = channel, "", message.Pending
+	}
+	p = dequeue(p, to)
+	p.Failure, p.Doubt, p.Parked, p.Reads = nil, nil, nil, 0
+	p.Wait = seconds(firstWait)
+	return p
+}
+
+// dequeue takes recipients out of the queue.
+func dequeue(p message.Progress, who []int) message.Progress {
+	if p.Queue == nil {
+		return p
+	}
+	rest := slices.DeleteFunc(slices.Clone(p.Queue.Recipients), func(i int) bool { return slices.Contains(who, i) })
+	if len(rest) == 0 {
+		p.Queue = nil
+	} else {
+		p.Queue = &message.Queue{Channel: p.Queue.Channel, Recipients: rest}
+	}
+	return p
+}
+
+// settle gives recipients a final status and takes them out of the queue.
+func settle(p message.Progress, who []int, status message.Status, code, reason string, at time.Time) message.Progress {
+	for _, i := range who {
+		finish(&p.Recipients[i], status, code, reason, at)
+	}
+	return dequeue(p, who)
+}
+
+// finish gives one recipient a final status. Why an SMS had been needed stays readable behind the SMS's own reason.
+func finish(r *message.Result, status message.Status, code, reason string, at time.Time) {
+	if before := alimTalkReason(*r); before != "" && reason != "" {
+		reason += " (" + before + ")"
+	} else if before != "" {
+		reason = before
+	}
+	r.Status, r.Code, r.Reason, r.At = status, code, reason, at.UTC().Truncate(time.Second)
+}
+
+// alimTalkReason is why AlimTalk did not reach a recipient; empty when it was not tried or nothing is known.
+func alimTalkReason(r message.Result) string {
+	if undelivered(r) {
+		return "AlimTalk " + r.Code + ": " + r.Reason
+	}
+	if r.Channel == message.SMS {
+		return r.Reason
+	}
+	return ""
+}
+
+// waitFor sets when the receipts are read next; nothing open means never.
+func (d *Dispatch) waitFor(m message.Message, p message.Progress) message.Progress {
+	p.Wait = 0
+	if !slices.ContainsFunc(p.Recipients, open) {
+		return p
+	}
+	now := d.Now()
+	wait := min(backoff(p.Reads), readUntil(m, p).Sub(now))
+	alimTalk := func(r message.Result) bool { return open(r) && r.Channel == message.AlimTalk }
+	if left := fallbackAt(m, p).Sub(now); left > 0 && slices.ContainsFunc(p.Recipients, alimTalk) {
+		wait = min(wait, left)
+	}
+	p.Wait = seconds(wait)
+	return p
+}
+
+// open says that a call to the recipient was accepted and its receipt has not come.
+func open(r message.Result) bool {
+	return r.Status == message.Pending && r.Channel != "" && r.Code == ""
+}
+
+// undelivered says that AlimTalk did not reach the recipient and an SMS is due.
+func undelivered(r message.Result) bool {
+	return r.Status == message.Pending && r.Channel == message.AlimTalk && r.Code != ""
+}
+
+// fallbackAt is when open AlimTalk receipts stop holding up the fallback of the others, and onUnknown decides.
+func fallbackAt(m message.Message, p message.Progress) time.Time {
+	var at time.Time
+	for _, b := range p.Batches {
+		if b.Channel == message.AlimTalk {
+			at = b.At.Add(time.Duration(m.Fallback.After))
+		}
+	}
+	return at
+}
+
+// readUntil is when nothing more is expected of open receipts. Whatever was accepted shortly before the expiry still
+// gets the time that receipts usually need.
+func readUntil(m message.Message, p message.Progress) time.Time {
+	until := m.ExpiresAt
+	for _, b := range p.Batches {
+		if t := b.At.Add(time.Duration(m.Fallback.After)); t.After(until) {
+			until = t
+		}
+	}
+	return until
+}
+
+// reasonBytes is what all reasons of a message may take together. The largest message and this progress must fit into
+// one payload of 262,144 bytes.
+const reasonBytes = 60_000
+
+// shorten cuts reasons that are too long for a message with so many recipients.
+func shorten(results []message.Result) {
+	if len(results) == 0 {
+		return
+	}
+	limit := min(1000, reasonBytes/len(results))
+	for i := range results {
+		if r := results[i].Reason; len(r) > limit {
+			results[i].Reason = strings.ToValidUTF8(r[:limit-len("…")], "") + "…"
+		}
+	}
+}

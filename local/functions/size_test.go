@@ -1,0 +1,42 @@
+//go:build !race
+
+// Under the race detector compressing takes minutes and says nothing else.
+
+package functions
+
+import (
+	"io/fs"
+	"path/filepath"
+	"testing"
+
+	"sms-api/internal/compile"
+)
+
+// maxZIP is how large a function's package may be, in bytes.
+const maxZIP = 3_000_000
+
+// TestPackagesAreSmall holds the size of what is deployed, which does not depend on the machine.
+func TestPackagesAreSmall(t *testing.T) {
+	t.Parallel()
+	observe(t, "lambdas", "internal", "statemachine")
+	out := build(t, compile.Lambda())
+	for _, name := range names(t) {
+		binary, packed := pack(t, filepath.Join(out, name))
+		t.Logf("%-10s zip %7d bytes, executable %7d bytes", name, packed, binary)
+		if packed > maxZIP {
+			t.Errorf("%s: the package has %d bytes, more than %d", name, packed, maxZIP)
+		}
+	}
+}
+
+// observe lists folders of the module, so that go test does not take this test's result from its cache when the sources
+// that the test compiles have changed.
+func observe(t *testing.T, folders ...string) {
+	t.Helper()
+	for _, folder := range folders {
+		err := filepath.WalkDir(filepath.Join(root, folder), func(string, fs.DirEntry, error) error { return nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
