@@ -19,13 +19,13 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda"
 
+	"sms-api/awslocal/awsapi"
+	"sms-api/awslocal/clock"
+	"sms-api/console/page"
 	"sms-api/internal/aligo/aligotest"
 	"sms-api/internal/intake"
-	"sms-api/awslocal/awsapi"
 	"sms-api/local/bench"
-	"sms-api/awslocal/clock"
 	"sms-api/local/cost"
-	"sms-api/console/page"
 	"sms-api/local/system"
 )
 

@@ -98,7 +98,8 @@ func TestThePrintedLinesWork(t *testing.T) {
 		waitFor(t, regexp.MustCompile(`http://\S+`).FindString(line)+"/"+accepted.ID, `"status":"delivered","createdAt"`)
 	}
 	phones := do(t, curl[1])
-	if !strings.Contains(phones, "01012345678") || strings.Count(phones, `"channel": "alimtalk"`) != 1 || strings.Count(phones, `"channel": "sms"`) != 1 {
+	if !strings.Contains(phones, "01012345678") || strings.Count(phones, `"channel": "alimtalk"`) != 1 ||
+		strings.Count(phones, `"channel": "sms"`) != 1 {
 		t.Errorf("%s\n%s", curl[1], phones)
 	}
 	stop()
@@ -181,8 +182,10 @@ func TestTheExamplesRouteTurnsAnOrderIntoAMessage(t *testing.T) {
 	at := func(name string) string {
 		return regexp.MustCompile(name + `\s+(http://\S+)`).FindStringSubmatch(printed)[1]
 	}
-	do(t, fmt.Sprintf(`curl %s -H 'X-Amz-Target: AWSEvents.PutEvents' -d '{"Entries":[{"EventBusName":"sms-api","Source":"com.example.shop","DetailType":"OrderPaid",`+
-		`"Detail":"{\"order\":{\"id\":\"A-20\"},\"customer\":{\"name\":\"홍길동\",\"phone\":\"010-1234-5678\"}}"}]}'`, at("AWS-compatible endpoint")))
+	do(t, fmt.Sprintf(`curl %s -H 'X-Amz-Target: AWSEvents.PutEvents' -d `+
+		`'{"Entries":[{"EventBusName":"sms-api","Source":"com.example.shop","DetailType":"OrderPaid",`+
+		`"Detail":"{\"order\":{\"id\":\"A-20\"},\"customer\":{\"name\":\"홍길동\",\"phone\":\"010-1234-5678\"}}"}]}'`,
+		at("AWS-compatible endpoint")))
 	waitFor(t, at("Aligo stand-in")+"/_standin/messages", "A-20")
 }
 

@@ -13,9 +13,9 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda"
 
-	"sms-api/internal/compile"
 	"sms-api/awslocal/awsapi"
 	"sms-api/awslocal/runtimeapi"
+	"sms-api/internal/compile"
 	"sms-api/local/system"
 	"sms-api/statemachine"
 )

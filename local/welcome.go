@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"io"
 
+	"sms-api/awslocal/awsapi"
 	"sms-api/internal/aligo/aligotest"
 	"sms-api/internal/parameters"
-	"sms-api/awslocal/awsapi"
 	"sms-api/local/system"
 	"sms-api/statemachine"
 )

@@ -54,7 +54,8 @@ func newHTTPAPI(ctx *pulumi.Context, args httpAPIArgs) (*httpAPI, error) {
 	if err := h.routes(ctx, args); err != nil {
 		return nil, err
 	}
-	if h.logGroup, err = newLogGroup(ctx, h, prefix+"-access", "/aws/vendedlogs/apigateway/"+prefix, args.config.logRetention, args.key); err != nil {
+	if h.logGroup, err = newLogGroup(ctx, h, prefix+"-access", "/aws/vendedlogs/apigateway/"+prefix, args.config.logRetention,
+		args.key); err != nil {
 		return nil, err
 	}
 	format, err := accessLogFormat()
@@ -117,7 +118,8 @@ func (h *httpAPI) routes(ctx *pulumi.Context, args httpAPIArgs) error {
 	}
 	for _, operation := range args.operations {
 		route := &apigatewayv2.RouteArgs{
-			ApiId: h.api.ID(), RouteKey: pulumi.String(operation.routeKey()), Target: pulumi.Sprintf("integrations/%s", integration.ID()).ToStringPtrOutput(),
+			ApiId: h.api.ID(), RouteKey: pulumi.String(operation.routeKey()),
+			Target:        pulumi.Sprintf("integrations/%s", integration.ID()).ToStringPtrOutput(),
 			OperationName: pulumi.String(operation.id), AuthorizationType: pulumi.String("AWS_IAM"),
 		}
 		switch {

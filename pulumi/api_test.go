@@ -10,7 +10,8 @@ import (
 
 // The routes of the contract with the scopes of which a token needs one.
 func contractRoutes() map[string][]string {
-	send, read, text := []string{"messages:send", "sms-api/messages:send"}, []string{"messages:read", "sms-api/messages:read"}, []string{"messages:text", "sms-api/messages:text"}
+	send, read, text := []string{"messages:send", "sms-api/messages:send"}, []string{"messages:read", "sms-api/messages:read"},
+		[]string{"messages:text", "sms-api/messages:text"}
 	return map[string][]string{
 		"POST /v1/messages":        send,
 		"GET /v1/messages/{id}":    read,
@@ -28,7 +29,8 @@ func TestRoutesWithTokens(t *testing.T) {
 	c := deployed(t, map[string]string{"api:jwtIssuer": "https://issuer.example.com", "api:jwtAudience": `["shop"]`})
 	authorizer := c.one(t, "apigatewayv2:Authorizer", "")
 	same(t, "authorizer", []any{authorizer.at("authorizerType"), authorizer.at("identitySources"), authorizer.at("jwtConfiguration")},
-		[]any{"JWT", []string{"$request.header.Authorization"}, map[string]any{"audiences": []string{"shop"}, "issuer": "https://issuer.example.com"}})
+		[]any{"JWT", []string{"$request.header.Authorization"}, map[string]any{"audiences": []string{"shop"},
+			"issuer": "https://issuer.example.com"}})
 	routes := map[string][]string{}
 	for _, route := range c.all("apigatewayv2:Route") {
 		key := route.text("routeKey")
@@ -65,8 +67,10 @@ func TestAPI(t *testing.T) {
 	api := c.one(t, "apigatewayv2:Api", "")
 	same(t, "API", []any{api.at("protocolType"), api.at("corsConfiguration"), api.at("disableExecuteApiEndpoint")}, []any{"HTTP", nil, false})
 	integration := c.one(t, "apigatewayv2:Integration", "")
-	same(t, "integration", []any{integration.at("integrationType"), integration.at("integrationUri"), integration.at("payloadFormatVersion"), integration.at("timeoutMilliseconds")},
-		[]any{"AWS_PROXY", "arn:aws:apigateway:ap-northeast-2:lambda:path/functions/" + arnOf("lambda:Function", "sms-api-dev-api") + "/invocations", "2.0", 11000})
+	same(t, "integration", []any{integration.at("integrationType"), integration.at("integrationUri"), integration.at("payloadFormatVersion"),
+		integration.at("timeoutMilliseconds")},
+		[]any{"AWS_PROXY", "arn:aws:apigateway:ap-northeast-2:lambda:path/functions/" + arnOf("lambda:Function", "sms-api-dev-api") +
+			"/invocations", "2.0", 11000})
 	permission := c.one(t, "lambda:Permission", "api")
 	same(t, "permission", []any{permission.at("function"), permission.at("principal"), permission.at("sourceArn")},
 		[]any{"sms-api-dev-api", "apigateway.amazonaws.com", "arn:aws:execute-api:" + testRegion + ":" + testAccount + ":sms-api-dev/$default/*"})
@@ -75,7 +79,8 @@ func TestAPI(t *testing.T) {
 		[]any{"$default", true, map[string]any{"throttlingBurstLimit": 40, "throttlingRateLimit": 20}})
 	same(t, "access log", stage.at("accessLogSettings.destinationArn"), arnOf("cloudwatch:LogGroup", "/aws/vendedlogs/apigateway/sms-api-dev"))
 	for name, variable := range parsed(t, stage.text("accessLogSettings.format")) {
-		if text := variable.(string); !strings.HasPrefix(text, "$context.") || strings.Contains(strings.ToLower(text), "body") || strings.Contains(text, ".path") {
+		if text := variable.(string); !strings.HasPrefix(text, "$context.") || strings.Contains(strings.ToLower(text), "body") ||
+			strings.Contains(text, ".path") {
 			t.Errorf("the access log has %s: %s", name, text)
 		}
 	}
@@ -86,20 +91,26 @@ func TestAPISettings(t *testing.T) {
 	t.Parallel()
 	c := deployed(t, map[string]string{
 		"api:corsOrigins": `["https://shop.example.com","http://localhost:5173"]`, "api:throttleRate": "100", "api:throttleBurst": "200",
-		"api:domainName": "sms.example.com", "api:certificateArn": "arn:aws:acm:ap-northeast-2:111122223333:certificate/abc", "functions:api": `{"timeout":20}`,
+		"api:domainName": "sms.example.com", "api:certificateArn": "arn:aws:acm:ap-northeast-2:111122223333:certificate/abc",
+		"functions:api": `{"timeout":20}`,
 	})
 	cors := c.one(t, "apigatewayv2:Api", "").at("corsConfiguration").(map[string]any)
-	same(t, "CORS", []any{cors["allowOrigins"], cors["allowMethods"], cors["allowCredentials"]}, []any{[]string{"https://shop.example.com", "http://localhost:5173"}, []string{"GET", "POST", "DELETE"}, nil})
-	if headers := cors["allowHeaders"].([]any); !slices.Contains(headers, any("idempotency-key")) || !slices.Contains(headers, any("authorization")) {
+	same(t, "CORS", []any{cors["allowOrigins"], cors["allowMethods"], cors["allowCredentials"]},
+		[]any{[]string{"https://shop.example.com", "http://localhost:5173"}, []string{"GET", "POST", "DELETE"}, nil})
+	if headers := cors["allowHeaders"].([]any); !slices.Contains(headers, any("idempotency-key")) ||
+		!slices.Contains(headers, any("authorization")) {
 		t.Errorf("a frontend may send only %v", headers)
 	}
-	same(t, "throttling", c.one(t, "apigatewayv2:Stage", "").at("defaultRouteSettings"), map[string]any{"throttlingBurstLimit": 200, "throttlingRateLimit": 100})
+	same(t, "throttling", c.one(t, "apigatewayv2:Stage", "").at("defaultRouteSettings"),
+		map[string]any{"throttlingBurstLimit": 200, "throttlingRateLimit": 100})
 	same(t, "the gateway hears the function out", c.one(t, "apigatewayv2:Integration", "").at("timeoutMilliseconds"), 21000)
 	domain := c.one(t, "apigatewayv2:DomainName", "")
 	same(t, "domain", []any{domain.at("domainName"), domain.at("domainNameConfiguration")}, []any{"sms.example.com",
-		map[string]any{"certificateArn": "arn:aws:acm:ap-northeast-2:111122223333:certificate/abc", "endpointType": "REGIONAL", "securityPolicy": "TLS_1_2"}})
+		map[string]any{"certificateArn": "arn:aws:acm:ap-northeast-2:111122223333:certificate/abc", "endpointType": "REGIONAL",
+			"securityPolicy": "TLS_1_2"}})
 	mapping := c.one(t, "apigatewayv2:ApiMapping", "")
-	same(t, "mapping", []any{mapping.at("apiId"), mapping.at("domainName"), mapping.at("stage")}, []any{c.one(t, "apigatewayv2:Api", "").id, "sms.example.com", "$default"})
+	same(t, "mapping", []any{mapping.at("apiId"), mapping.at("domainName"), mapping.at("stage")},
+		[]any{c.one(t, "apigatewayv2:Api", "").id, "sms.example.com", "$default"})
 	same(t, "the other way in is closed", c.one(t, "apigatewayv2:Api", "").at("disableExecuteApiEndpoint"), true)
 	same(t, "apiUrl", c.outputs["apiUrl"], "https://sms.example.com")
 }

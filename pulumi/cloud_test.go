@@ -110,7 +110,8 @@ func (c *cloud) NewResource(args pulumi.MockResourceArgs) (string, resource.Prop
 		set("apiEndpoint", "https://api.example.invalid")
 		set("executionArn", "arn:aws:execute-api:"+testRegion+":"+testAccount+":"+args.Name)
 	case "apigatewayv2:DomainName":
-		out["domainNameConfiguration"] = resource.NewProperty(resource.PropertyMap{"targetDomainName": resource.NewProperty("d-target.example.invalid")})
+		out["domainNameConfiguration"] = resource.NewProperty(resource.PropertyMap{"targetDomainName": resource.NewProperty(
+			"d-target.example.invalid")})
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -216,7 +217,8 @@ func tryDeploy(c *cloud, settings map[string]string, secret ...string) error {
 	}
 	var known sync.WaitGroup
 	err = pulumi.RunErr(func(ctx *pulumi.Context) error {
-		err := deploy(ctx, deployment{config: config, code: built, operations: operations, schemas: []schema{{"MessageRequested", `{"title":"requested"}`}}})
+		err := deploy(ctx, deployment{config: config, code: built, operations: operations,
+			schemas: []schema{{"MessageRequested", `{"title":"requested"}`}}})
 		if err != nil {
 			return err
 		}

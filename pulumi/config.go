@@ -414,7 +414,8 @@ func (r *reader) secrets(project, stack string, encrypted []string) secretsConfi
 		values:  map[string]string{},
 	}
 	// https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-parameter-name-constraints.html
-	if root := strings.ToLower(s.prefix + "/"); !parameterPath.MatchString(s.prefix) || strings.HasPrefix(root, "/aws") || strings.HasPrefix(root, "/ssm") {
+	if root := strings.ToLower(s.prefix + "/"); !parameterPath.MatchString(s.prefix) || strings.HasPrefix(root, "/aws") ||
+		strings.HasPrefix(root, "/ssm") {
 		r.fail("secrets:prefix", "%q is not a parameter path such as /sms-api/dev/aligo", s.prefix)
 	}
 	for _, name := range parameterNames() {

@@ -26,7 +26,8 @@ func TestBadSettings(t *testing.T) {
 	}
 	route := func(change string) map[string]string {
 		var fields map[string]any
-		good := `{"name":"order-paid","pattern":{"source":["shop"]},"inputPaths":{"phone":"$.detail.phone"},"inputTemplate":"{\"recipients\":[{\"to\":\"<phone>\"}]}"}`
+		good := `{"name":"order-paid","pattern":{"source":["shop"]},"inputPaths":{"phone":"$.detail.phone"},` +
+			`"inputTemplate":"{\"recipients\":[{\"to\":\"<phone>\"}]}"}`
 		for _, text := range []string{good, change} {
 			if err := json.Unmarshal([]byte(text), &fields); err != nil {
 				t.Fatal(err)
@@ -39,74 +40,111 @@ func TestBadSettings(t *testing.T) {
 		return map[string]string{"events:routes": string(text)}
 	}
 	for says, settings := range map[string]map[string]string{
-		`network:egress: "nat" is not one of nat-gateway, nat-gateway-per-az, nat-instance`:                   {"network:egress": "nat"},
-		`network:cidr: "10.0.0.1/16" is not a block`:                                                          {"network:cidr": "10.0.0.1/16"},
-		`network:cidr: "10.0.0.0" is not a block`:                                                             {"network:cidr": "10.0.0.0"},
-		`network:cidr: "fd00::/20" is not a block of IPv4`:                                                    {"network:cidr": "fd00::/20"},
-		`network:cidr: 10.0.0.0/27 is not between /16 and /26`:                                                {"network:cidr": "10.0.0.0/27"},
-		`network:cidr: 10.0.0.0/8 is not between /16 and /26`:                                                 {"network:cidr": "10.0.0.0/8"},
-		`network:cidr: 203.0.112.0/20 is not a block of private`:                                              {"network:cidr": "203.0.112.0/20"},
-		`network:availabilityZones: there must be two, not 1`:                                                 {"network:availabilityZones": "ap-northeast-2a"},
-		`network:availabilityZones: "Seoul" is not the name`:                                                  {"network:availabilityZones": `["Seoul","ap-northeast-2a"]`},
-		`network:availabilityZones: "ap-northeast-2a" is there twice`:                                         {"network:availabilityZones": `["ap-northeast-2a","ap-northeast-2a"]`},
-		`network:eipAllocationId: "203.0.113.1" is not the allocation id`:                                     {"network:eipAllocationId": "203.0.113.1"},
-		`network:eipAllocationId: nat-gateway-per-az has 2 addresses, not 1`:                                  {"network:egress": egressNATGatewayPerAZ, "network:eipAllocationId": "eipalloc-0123456789abcdef0"},
-		`network:vpcId: "vpc" is not the id`:                                                                  {"network:vpcId": "vpc", "network:cidr": "10.0.0.0/24"},
-		`network:cidr: say which free part of ` + theirVPC:                                                    {"network:vpcId": theirVPC},
-		`network:subnetIds: a network of your own is subnetIds and securityGroupIds together`:                 {"network:subnetIds": "subnet-0aaaaaaaaaaaaaaaa"},
-		`network:securityGroupIds: "default" is not the id`:                                                   with(map[string]string{"network:securityGroupIds": "default"}),
-		`network:egress: nothing is made in a network of your own`:                                            with(map[string]string{"network:egress": egressNATInstance}),
-		`network:eipAllocationId: nothing is made in a network of your own`:                                   with(map[string]string{"network:eipAllocationId": "eipalloc-0123456789abcdef0"}),
-		`network:analyse: "maybe" is not true or false`:                                                       {"network:analyse": "maybe"},
-		`network:analyse: Reachability Analyzer does not look through an instance`:                            {"network:analyse": "true", "network:egress": egressNATInstance},
-		`network:egres: there is no such setting`:                                                             {"network:egres": "nat-instance"},
-		`functions:alimtak: there is no such setting`:                                                         {"functions:alimtak": "{}"},
-		`functions:sms: memory 64 is not from 128 to 10240 MB`:                                                {"functions:sms": `{"memory":64}`},
-		`functions:sms: timeout 56 is not from 3 to 55 seconds: the state machine's task gives up after that`: {"functions:sms": `{"timeout":56}`},
-		`functions:api: timeout 30 is not from 3 to 29 seconds: API Gateway gives up after that`:              {"functions:api": `{"timeout":30}`},
-		`functions:sms: reservedConcurrency 0 is neither -1`:                                                  {"functions:sms": `{"reservedConcurrency":0}`},
-		`functions:sms: json: unknown field "mem"`:                                                            {"functions:sms": `{"mem":512}`},
-		`functions:logLevel: "INFO" is not one of debug, info, warn, error`:                                   {"functions:logLevel": "INFO"},
-		`functions:logRetentionDays: 31 is not one of`:                                                        {"functions:logRetentionDays": "31"},
-		`functions:logRetentionDays: "never" is not a number`:                                                 {"functions:logRetentionDays": "never"},
-		`workflow:logLevel: "DEBUG" is not one of OFF, FATAL, ERROR, ALL`:                                     {"workflow:logLevel": "DEBUG"},
-		`encryption:key: "alias/mine" is not "aws", "new" or the ARN`:                                         {"encryption:key": "alias/mine"},
-		`events:producerAccounts: "shop" is not an account's 12 digits`:                                       {"events:producerAccounts": "shop"},
-		`events:archiveDays: "-1" is not a number from 0`:                                                     {"events:archiveDays": "-1"},
-		`events:routes[0]: name "Order Paid" is not`:                                                          route(`{"name":"Order Paid"}`),
-		`events:routes[0]: pattern is not an event pattern`:                                                   route(`{"pattern":{}}`),
-		`events:routes[0]: pattern: detail.status: what is compared stands in a list`:                         route(`{"pattern":{"detail":{"status":"PAID"}}}`),
-		`events:routes[0]: pattern: source: the list is empty`:                                                route(`{"pattern":{"source":[]}}`),
-		`events:routes[0]: inputPaths: phone is "detail.phone", not a path`:                                   route(`{"inputPaths":{"phone":"detail.phone"}}`),
-		`events:routes[0]: inputPaths: "eventId" is taken`:                                                    route(`{"inputPaths":{"phone":"$.detail.phone","eventId":"$.id"}}`),
-		`events:routes[0]: inputPaths: "aws-phone" is not a name`:                                             route(`{"inputPaths":{"phone":"$.detail.phone","aws-phone":"$.a"}}`),
-		`events:routes[0]: inputTemplate: <number> is not among the inputPaths`:                               route(`{"inputTemplate":"{\"to\":\"<number>\"}"}`),
-		`events:routes[0]: inputTemplate is not a JSON object`:                                                route(`{"inputTemplate":"{\"to\":<phone>"}`),
-		`events:routes[0]: inputTemplate: it is longer than`:                                                  route(`{"inputTemplate":"{\"text\":\"` + strings.Repeat("x", 8192) + `\"}"}`),
-		`events:routes[1]: the name "a" is there twice`:                                                       {"events:routes": `[{"name":"a","pattern":{"a":["b"]},"inputTemplate":"{}"},{"name":"a","pattern":{"a":["b"]},"inputTemplate":"{}"}]`},
-		`events:routes: json: unknown field "template"`:                                                       {"events:routes": `[{"template":"x"}]`},
-		`api:jwtIssuer: "issuer.example.com" is not an https URL`:                                             {"api:jwtIssuer": "issuer.example.com", "api:jwtAudience": "shop"},
-		`api:jwtAudience: jwtIssuer and jwtAudience go together`:                                              {"api:jwtIssuer": "https://issuer.example.com"},
-		`api:corsOrigins: "*" is not an origin`:                                                               {"api:corsOrigins": "*"},
-		`api:corsOrigins: "http://shop.example.com" is not an origin`:                                         {"api:corsOrigins": "http://shop.example.com"},
-		`api:corsOrigins: "https://shop.example.com/" is not an origin`:                                       {"api:corsOrigins": "https://shop.example.com/"},
-		`api:throttleRate: "0" is not a number from 1`:                                                        {"api:throttleRate": "0"},
-		`api:throttleBurst: "many" is not a number`:                                                           {"api:throttleBurst": "many"},
-		`api:domainName: domainName and certificateArn go together`:                                           {"api:domainName": "sms.example.com"},
-		`api:domainName: "https://sms.example.com" is not a host name`:                                        {"api:domainName": "https://sms.example.com", "api:certificateArn": "arn:aws:acm:ap-northeast-2:111122223333:certificate/1"},
-		`api:certificateArn: "mine" is not the ARN`:                                                           {"api:domainName": "sms.example.com", "api:certificateArn": "mine"},
-		`api:untrustedMaxRecipients: "501" is not a number from 1 to 500`:                                     {"api:untrustedMaxRecipients": "501"},
-		`secrets:prefix: "aligo/" is not a parameter path`:                                                    {"secrets:prefix": "aligo/"},
-		`secrets:prefix: "/aws/aligo" is not a parameter path`:                                                {"secrets:prefix": "/aws/aligo"},
-		`secrets:apiKey: secrets:managed needs it: pulumi config set --secret secrets:apiKey`:                 {"secrets:managed": "true"},
-		`secrets:senderKey: without secrets:managed the program writes no parameters`:                         {"secrets:senderKey": "x"},
-		`secrets:userId: it is in the stack file as plain text: pulumi config set --secret secrets:userId`:    {"secrets:managed": "true", "secrets:userId": "shop"},
-		`alarms:emails: "oncall" is not an e-mail address`:                                                    {"alarms:emails": "oncall"},
-		`alarms:topicArn: "oncall" is not the ARN`:                                                            {"alarms:topicArn": "oncall"},
-		`alarms:emails: a topic of your own (alarms:topicArn) has its own subscriptions`:                      {"alarms:topicArn": "arn:aws:sns:ap-northeast-2:111122223333:oncall", "alarms:emails": "a@example.com"},
-		`alarms:balanceMinutes: "1" is not a number from 5 to 720`:                                            {"alarms:balanceMinutes": "1"},
-		`alarms:lowBalance: "-5" is not a number from 0`:                                                      {"alarms:lowBalance": "-5"},
-		`sms-api:tags: json: cannot unmarshal`:                                                                {"sms-api:tags": `["a"]`},
+		`network:egress: "nat" is not one of nat-gateway, nat-gateway-per-az, nat-instance`: {"network:egress": "nat"},
+		`network:cidr: "10.0.0.1/16" is not a block`:                                        {"network:cidr": "10.0.0.1/16"},
+		`network:cidr: "10.0.0.0" is not a block`:                                           {"network:cidr": "10.0.0.0"},
+		`network:cidr: "fd00::/20" is not a block of IPv4`:                                  {"network:cidr": "fd00::/20"},
+		`network:cidr: 10.0.0.0/27 is not between /16 and /26`:                              {"network:cidr": "10.0.0.0/27"},
+		`network:cidr: 10.0.0.0/8 is not between /16 and /26`:                               {"network:cidr": "10.0.0.0/8"},
+		`network:cidr: 203.0.112.0/20 is not a block of private`:                            {"network:cidr": "203.0.112.0/20"},
+		`network:availabilityZones: there must be two, not 1`: {
+			"network:availabilityZones": "ap-northeast-2a"},
+		`network:availabilityZones: "Seoul" is not the name`: {
+			"network:availabilityZones": `["Seoul","ap-northeast-2a"]`},
+		`network:availabilityZones: "ap-northeast-2a" is there twice`: {
+			"network:availabilityZones": `["ap-northeast-2a","ap-northeast-2a"]`},
+		`network:eipAllocationId: "203.0.113.1" is not the allocation ` +
+			`id`: {"network:eipAllocationId": "203.0.113.1"},
+		`network:eipAllocationId: nat-gateway-per-az has 2 addresses, not ` +
+			`1`: {"network:egress": egressNATGatewayPerAZ, "network:eipAllocationId": "eipalloc-0123456789abcdef0"},
+		`network:vpcId: "vpc" is not the id`: {"network:vpcId": "vpc",
+			"network:cidr": "10.0.0.0/24"},
+		`network:cidr: say which free part of ` + theirVPC: {"network:vpcId": theirVPC},
+		`network:subnetIds: a network of your own is subnetIds and securityGroupIds ` +
+			`together`: {"network:subnetIds": "subnet-0aaaaaaaaaaaaaaaa"},
+		`network:securityGroupIds: "default" is not the id`: with(map[string]string{
+			"network:securityGroupIds": "default"}),
+		`network:egress: nothing is made in a network of your own`: with(map[string]string{
+			"network:egress": egressNATInstance}),
+		`network:eipAllocationId: nothing is made in a network of your ` +
+			`own`: with(map[string]string{"network:eipAllocationId": "eipalloc-0123456789abcdef0"}),
+		`network:analyse: "maybe" is not true or false`: {"network:analyse": "maybe"},
+		`network:analyse: Reachability Analyzer does not look through an instance`: {"network:analyse": "true",
+			"network:egress": egressNATInstance},
+		`network:egres: there is no such setting`:              {"network:egres": "nat-instance"},
+		`functions:alimtak: there is no such setting`:          {"functions:alimtak": "{}"},
+		`functions:sms: memory 64 is not from 128 to 10240 MB`: {"functions:sms": `{"memory":64}`},
+		`functions:sms: timeout 56 is not from 3 to 55 seconds: the state machine's task gives up after ` +
+			`that`: {"functions:sms": `{"timeout":56}`},
+		`functions:api: timeout 30 is not from 3 to 29 seconds: API Gateway gives up after ` +
+			`that`: {"functions:api": `{"timeout":30}`},
+		`functions:sms: reservedConcurrency 0 is neither -1`: {
+			"functions:sms": `{"reservedConcurrency":0}`},
+		`functions:sms: json: unknown field "mem"`:                          {"functions:sms": `{"mem":512}`},
+		`functions:logLevel: "INFO" is not one of debug, info, warn, error`: {"functions:logLevel": "INFO"},
+		`functions:logRetentionDays: 31 is not one of`: {
+			"functions:logRetentionDays": "31"},
+		`functions:logRetentionDays: "never" is not a number`: {
+			"functions:logRetentionDays": "never"},
+		`workflow:logLevel: "DEBUG" is not one of OFF, FATAL, ERROR, ALL`: {"workflow:logLevel": "DEBUG"},
+		`encryption:key: "alias/mine" is not "aws", "new" or the ARN`:     {"encryption:key": "alias/mine"},
+		`events:producerAccounts: "shop" is not an account's 12 digits`: {
+			"events:producerAccounts": "shop"},
+		`events:archiveDays: "-1" is not a number from 0`:   {"events:archiveDays": "-1"},
+		`events:routes[0]: name "Order Paid" is not`:        route(`{"name":"Order Paid"}`),
+		`events:routes[0]: pattern is not an event pattern`: route(`{"pattern":{}}`),
+		`events:routes[0]: pattern: detail.status: what is compared stands in a ` +
+			`list`: route(`{"pattern":{"detail":{"status":"PAID"}}}`),
+		`events:routes[0]: pattern: source: the list is empty`: route(`{"pattern":{"source":[]}}`),
+		`events:routes[0]: inputPaths: phone is "detail.phone", not a ` +
+			`path`: route(`{"inputPaths":{"phone":"detail.phone"}}`),
+		`events:routes[0]: inputPaths: "eventId" is taken`: route(
+			`{"inputPaths":{"phone":"$.detail.phone","eventId":"$.id"}}`),
+		`events:routes[0]: inputPaths: "aws-phone" is not a name`: route(
+			`{"inputPaths":{"phone":"$.detail.phone","aws-phone":"$.a"}}`),
+		`events:routes[0]: inputTemplate: <number> is not among the inputPaths`: route(
+			`{"inputTemplate":"{\"to\":\"<number>\"}"}`),
+		`events:routes[0]: inputTemplate is not a JSON object`: route(
+			`{"inputTemplate":"{\"to\":<phone>"}`),
+		`events:routes[0]: inputTemplate: it is longer than`: route(
+			`{"inputTemplate":"{\"text\":\"` + strings.Repeat("x", 8192) + `\"}"}`),
+		`events:routes[1]: the name "a" is there twice`: {"events:routes": `[{"name":"a",` +
+			`"pattern":{"a":["b"]},"inputTemplate":"{}"},{"name":"a","pattern":{"a":["b"]},"inputTemplate":"{}"}]`},
+		`events:routes: json: unknown field "template"`: {
+			"events:routes": `[{"template":"x"}]`},
+		`api:jwtIssuer: "issuer.example.com" is not an https URL`: {
+			"api:jwtIssuer": "issuer.example.com", "api:jwtAudience": "shop"},
+		`api:jwtAudience: jwtIssuer and jwtAudience go together`: {
+			"api:jwtIssuer": "https://issuer.example.com"},
+		`api:corsOrigins: "*" is not an origin`: {"api:corsOrigins": "*"},
+		`api:corsOrigins: "http://shop.example.com" is not an origin`: {
+			"api:corsOrigins": "http://shop.example.com"},
+		`api:corsOrigins: "https://shop.example.com/" is not an origin`: {
+			"api:corsOrigins": "https://shop.example.com/"},
+		`api:throttleRate: "0" is not a number from 1`: {"api:throttleRate": "0"},
+		`api:throttleBurst: "many" is not a number`:    {"api:throttleBurst": "many"},
+		`api:domainName: domainName and certificateArn go together`: {
+			"api:domainName": "sms.example.com"},
+		`api:domainName: "https://sms.example.com" is not a host name`: {
+			"api:domainName": "https://sms.example.com", "api:certificateArn": "arn:aws:acm:ap-northeast-2:111122223333:certificate/1"},
+		`api:certificateArn: "mine" is not the ARN`: {
+			"api:domainName": "sms.example.com", "api:certificateArn": "mine"},
+		`api:untrustedMaxRecipients: "501" is not a number from 1 to 500`: {
+			"api:untrustedMaxRecipients": "501"},
+		`secrets:prefix: "aligo/" is not a parameter path`:                                    {"secrets:prefix": "aligo/"},
+		`secrets:prefix: "/aws/aligo" is not a parameter path`:                                {"secrets:prefix": "/aws/aligo"},
+		`secrets:apiKey: secrets:managed needs it: pulumi config set --secret secrets:apiKey`: {"secrets:managed": "true"},
+		`secrets:senderKey: without secrets:managed the program writes no parameters`:         {"secrets:senderKey": "x"},
+		`secrets:userId: it is in the stack file as plain text: pulumi config set --secret secrets:userId`: {"secrets:managed": "true",
+			"secrets:userId": "shop"},
+		`alarms:emails: "oncall" is not an e-mail address`: {"alarms:emails": "oncall"},
+		`alarms:topicArn: "oncall" is not the ARN`:         {"alarms:topicArn": "oncall"},
+		`alarms:emails: a topic of your own (alarms:topicArn) has its own ` +
+			`subscriptions`: {"alarms:topicArn": "arn:aws:sns:ap-northeast-2:111122223333:oncall",
+			"alarms:emails": "a@example.com"},
+		`alarms:balanceMinutes: "1" is not a number from 5 to 720`: {"alarms:balanceMinutes": "1"},
+		`alarms:lowBalance: "-5" is not a number from 0`:           {"alarms:lowBalance": "-5"},
+		`sms-api:tags: json: cannot unmarshal`:                     {"sms-api:tags": `["a"]`},
 	} {
 		t.Run(says, func(t *testing.T) {
 			t.Parallel()
@@ -121,7 +159,8 @@ func TestBadSettings(t *testing.T) {
 func TestEverythingWrongAtOnce(t *testing.T) {
 	t.Parallel()
 	_, err := readConfig("sms-api", "dev", map[string]string{
-		"network:egress": "nat", "network:cidr": "all", "api:throttleRate": "0", "alarms:emails": "nobody", "secrets:managed": "true", "events:rout": "[]",
+		"network:egress": "nat", "network:cidr": "all", "api:throttleRate": "0", "alarms:emails": "nobody", "secrets:managed": "true",
+		"events:rout": "[]",
 	}, nil)
 	if err == nil {
 		t.Fatal("nothing is wrong")
@@ -134,7 +173,8 @@ func TestEverythingWrongAtOnce(t *testing.T) {
 
 func TestStackNames(t *testing.T) {
 	t.Parallel()
-	for stack, ok := range map[string]bool{"dev": true, "prod-eu-2": true, "Dev": false, "feature.x": false, "feature_x": false, strings.Repeat("x", 33): false} {
+	for stack, ok := range map[string]bool{"dev": true, "prod-eu-2": true, "Dev": false, "feature.x": false, "feature_x": false,
+		strings.Repeat("x", 33): false} {
 		if _, err := readConfig("sms-api", stack, nil, nil); (err == nil) != ok {
 			t.Errorf("stack %s: %v", stack, err)
 		}
@@ -147,13 +187,15 @@ func TestManagedSecretsAreRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	same(t, "values", config.secrets.values, map[string]string{"api-key": "key-of-aligo", "user-id": "shop", "sender-key": "sender-key-of-kakao", "sender": "0212345678"})
+	same(t, "values", config.secrets.values, map[string]string{"api-key": "key-of-aligo", "user-id": "shop",
+		"sender-key": "sender-key-of-kakao", "sender": "0212345678"})
 	spaced := map[string]string{}
 	for key, value := range managedSettings {
 		spaced[key] = value + "\n"
 	}
 	spaced["secrets:managed"] = "true"
-	if _, err := readConfig("sms-api", "dev", spaced, managedKeys); err == nil || !strings.Contains(err.Error(), "secrets:apiKey: it has white space in it") {
+	if _, err := readConfig("sms-api", "dev", spaced, managedKeys); err == nil ||
+		!strings.Contains(err.Error(), "secrets:apiKey: it has white space in it") {
 		t.Errorf("a value with a line break: %v", err)
 	}
 }
@@ -161,7 +203,8 @@ func TestManagedSecretsAreRead(t *testing.T) {
 // TestForeignSettings: other programs and providers have settings in the same file.
 func TestForeignSettings(t *testing.T) {
 	t.Parallel()
-	if _, err := readConfig("sms-api", "dev", map[string]string{"aws:region": "eu-central-1", "aws:profile": "work", "pulumi:tags": "{}"}, nil); err != nil {
+	if _, err := readConfig("sms-api", "dev", map[string]string{"aws:region": "eu-central-1", "aws:profile": "work", "pulumi:tags": "{}"},
+		nil); err != nil {
 		t.Error(err)
 	}
 }
@@ -173,7 +216,8 @@ func TestExampleStacks(t *testing.T) {
 		"dev": func(t *testing.T, c *cloud) {
 			t.Helper()
 			c.one(t, "ec2:Instance", "nat")
-			same(t, "route", c.one(t, "cloudwatch:EventRule", "route-order-paid").at("eventPattern"), `{"detail-type":["OrderPaid"],"source":["com.example.shop"]}`)
+			same(t, "route", c.one(t, "cloudwatch:EventRule", "route-order-paid").at("eventPattern"),
+				`{"detail-type":["OrderPaid"],"source":["com.example.shop"]}`)
 			same(t, "concurrency", c.one(t, "lambda:Function", "sms").at("reservedConcurrentExecutions"), -1)
 		},
 		"prod": func(t *testing.T, c *cloud) {

@@ -147,7 +147,8 @@ func tagging(ctx *pulumi.Context, more map[string]string) pulumi.ResourceTransfo
 			return nil
 		}
 		tags := pulumi.StringMap{
-			"Name": pulumi.String(args.Name), "Project": pulumi.String(ctx.Project()), "Stack": pulumi.String(ctx.Stack()), "ManagedBy": pulumi.String("Pulumi"),
+			"Name": pulumi.String(args.Name), "Project": pulumi.String(ctx.Project()), "Stack": pulumi.String(ctx.Stack()),
+			"ManagedBy": pulumi.String("Pulumi"),
 		}
 		for key, value := range more {
 			tags[key] = pulumi.String(value)

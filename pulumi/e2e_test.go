@@ -65,7 +65,8 @@ func TestDeployment(t *testing.T) {
 	t.Run("nothing has drifted", func(t *testing.T) { s.pulumi(t, "refresh", "--yes", "--skip-preview", "--expect-no-changes") })
 	t.Run("one value, one resource", func(t *testing.T) {
 		s.set(t, map[string]string{"functions:balance": `{"memory":512}`})
-		if steps, want := s.steps(t), (step{"update", "aws:lambda/function:Function sms-api-" + s.name + "-balance"}); len(steps) != 1 || steps[0] != want {
+		if steps, want := s.steps(t), (step{"update", "aws:lambda/function:Function sms-api-" + s.name + "-balance"}); len(steps) != 1 ||
+			steps[0] != want {
 			t.Errorf("steps: %v", steps)
 		}
 		s.pulumi(t, "up", "--yes", "--skip-preview")
@@ -90,7 +91,8 @@ func TestDeployment(t *testing.T) {
 	t.Run("other stacks", s.checkOtherStacks)
 	t.Run("another way out has the old address", func(t *testing.T) { s.checkInstance(t, address) })
 	t.Run("only the address outlives the stack", func(t *testing.T) {
-		if out, err := s.try(t, "destroy", "--yes", "--skip-preview", "--target", s.urn(t, "aws:ec2/eip:Eip", "egress"), "--target-dependents"); err == nil || !strings.Contains(out, "protected") {
+		if out, err := s.try(t, "destroy", "--yes", "--skip-preview", "--target", s.urn(t, "aws:ec2/eip:Eip", "egress"),
+			"--target-dependents"); err == nil || !strings.Contains(out, "protected") {
 			t.Fatalf("the address can be destroyed: %v\n%s", err, out)
 		}
 		s.pulumi(t, "destroy", "--yes", "--skip-preview", "--exclude-protected")
@@ -143,7 +145,8 @@ func newStack(t *testing.T) *stack {
 	if err := os.Mkdir(backend, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	s.environment = append(os.Environ(), "PULUMI_BACKEND_URL=file://"+backend, "PULUMI_CONFIG_PASSPHRASE=", "PULUMI_STACK=", "PULUMI_SKIP_UPDATE_CHECK=true")
+	s.environment = append(os.Environ(), "PULUMI_BACKEND_URL=file://"+backend, "PULUMI_CONFIG_PASSPHRASE=", "PULUMI_STACK=",
+		"PULUMI_SKIP_UPDATE_CHECK=true")
 	return s.sibling(t, dir, s.name)
 }
 
@@ -288,7 +291,8 @@ func (s *stack) natGateways(t *testing.T) []ec2types.NatGateway {
 // route is where a subnet leads 0.0.0.0/0.
 func (s *stack) route(t *testing.T, subnet string) ec2types.Route {
 	t.Helper()
-	tables, err := s.ec2().DescribeRouteTables(t.Context(), &ec2.DescribeRouteTablesInput{Filters: []ec2types.Filter{{Name: aws.String("association.subnet-id"), Values: []string{subnet}}}})
+	tables, err := s.ec2().DescribeRouteTables(t.Context(),
+		&ec2.DescribeRouteTablesInput{Filters: []ec2types.Filter{{Name: aws.String("association.subnet-id"), Values: []string{subnet}}}})
 	if err != nil || len(tables.RouteTables) != 1 {
 		t.Fatalf("route tables of %s: %v %v", subnet, tables, err)
 	}
@@ -320,7 +324,8 @@ func (s *stack) checkWayOut(t *testing.T, address ec2types.Address) {
 			t.Fatalf("%s does not lead to the only NAT gateway: %v", subnet, nats)
 		}
 		nat := nats[0]
-		same(t, "address", []*string{nat.NatGatewayAddresses[0].AllocationId, nat.NatGatewayAddresses[0].PublicIp}, []*string{address.AllocationId, address.PublicIp})
+		same(t, "address", []*string{nat.NatGatewayAddresses[0].AllocationId, nat.NatGatewayAddresses[0].PublicIp},
+			[]*string{address.AllocationId, address.PublicIp})
 		if gateway := aws.ToString(s.route(t, aws.ToString(nat.SubnetId)).GatewayId); !strings.HasPrefix(gateway, "igw-") {
 			t.Errorf("the NAT gateway's subnet leads to %q", gateway)
 		}
@@ -345,7 +350,8 @@ func (s *stack) checkWayOut(t *testing.T, address ec2types.Address) {
 func (s *stack) letGo(t *testing.T, address ec2types.Address) {
 	t.Helper()
 	s.pulumi(t, "destroy", "--yes", "--skip-preview", "--target", s.urn(t, "aws:ec2/natGateway:NatGateway", "nat"), "--target-dependents")
-	found, err := s.ec2().DescribeAddresses(t.Context(), &ec2.DescribeAddressesInput{AllocationIds: []string{aws.ToString(address.AllocationId)}})
+	found, err := s.ec2().DescribeAddresses(t.Context(),
+		&ec2.DescribeAddressesInput{AllocationIds: []string{aws.ToString(address.AllocationId)}})
 	if err != nil || len(found.Addresses) != 1 {
 		t.Fatalf("address: %v %v", found, err)
 	}
@@ -353,7 +359,8 @@ func (s *stack) letGo(t *testing.T, address ec2types.Address) {
 		return
 	}
 	// At AWS the deleted gateway has let go of it; moto 5.2 forgets to.
-	if _, err := s.ec2().DisassociateAddress(t.Context(), &ec2.DisassociateAddressInput{AssociationId: found.Addresses[0].AssociationId}); err != nil {
+	if _, err := s.ec2().DisassociateAddress(t.Context(),
+		&ec2.DisassociateAddressInput{AssociationId: found.Addresses[0].AssociationId}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -370,7 +377,8 @@ func (s *stack) checkInstance(t *testing.T, address ec2types.Address) {
 	if err != nil || len(found.Addresses) != 1 || found.Addresses[0].InstanceId == nil {
 		t.Fatalf("address: %v %v", found, err)
 	}
-	instances, err := s.ec2().DescribeInstances(t.Context(), &ec2.DescribeInstancesInput{InstanceIds: []string{*found.Addresses[0].InstanceId}})
+	instances, err := s.ec2().DescribeInstances(t.Context(),
+		&ec2.DescribeInstancesInput{InstanceIds: []string{*found.Addresses[0].InstanceId}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -384,7 +392,8 @@ func (s *stack) checkInstance(t *testing.T, address ec2types.Address) {
 
 func (s *stack) function(t *testing.T, kind string) *lambda.GetFunctionOutput {
 	t.Helper()
-	f, err := lambda.NewFromConfig(s.aws).GetFunction(t.Context(), &lambda.GetFunctionInput{FunctionName: aws.String("sms-api-" + s.name + "-" + kind)})
+	f, err := lambda.NewFromConfig(s.aws).GetFunction(t.Context(),
+		&lambda.GetFunctionInput{FunctionName: aws.String("sms-api-" + s.name + "-" + kind)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -406,13 +415,15 @@ func (s *stack) checkFunctions(t *testing.T, address ec2types.Address) {
 		f := s.function(t, kind.name)
 		c := f.Configuration
 		same(t, kind.name, []any{c.Runtime, c.Architectures, aws.ToString(c.Handler), aws.ToInt32(c.Timeout), aws.ToString(c.CodeSha256)},
-			[]any{lambdatypes.RuntimeProvidedal2023, []lambdatypes.Architecture{lambdatypes.ArchitectureArm64}, "bootstrap", kind.timeout, built[kind.name].sha256})
+			[]any{lambdatypes.RuntimeProvidedal2023, []lambdatypes.Architecture{lambdatypes.ArchitectureArm64}, "bootstrap", kind.timeout,
+				built[kind.name].sha256})
 		same(t, kind.name+" tags", []string{f.Tags["Project"], f.Tags["Stack"]}, []string{"sms-api", s.name})
 		if ip, there := c.Environment.Variables["EGRESS_IPS"]; there && ip != aws.ToString(address.PublicIp) {
 			t.Errorf("%s would tell people to register %q", kind.name, ip)
 		}
 	}
-	same(t, "reserved concurrency of what sends", []*int32{s.function(t, alimtalk).Concurrency.ReservedConcurrentExecutions, s.function(t, sms).Concurrency.ReservedConcurrentExecutions}, []int{7, 5})
+	same(t, "reserved concurrency of what sends", []*int32{s.function(t, alimtalk).Concurrency.ReservedConcurrentExecutions,
+		s.function(t, sms).Concurrency.ReservedConcurrentExecutions}, []int{7, 5})
 }
 
 func (s *stack) checkPermissions(t *testing.T) {
@@ -421,7 +432,8 @@ func (s *stack) checkPermissions(t *testing.T) {
 	for _, kind := range functionKinds() {
 		name := role(s.function(t, kind.name).Configuration.Role)
 		attached, err := client.ListAttachedRolePolicies(t.Context(), &iam.ListAttachedRolePoliciesInput{RoleName: &name})
-		if err != nil || len(attached.AttachedPolicies) != 1 || aws.ToString(attached.AttachedPolicies[0].PolicyName) != "AWSLambdaVPCAccessExecutionRole" {
+		if err != nil || len(attached.AttachedPolicies) != 1 ||
+			aws.ToString(attached.AttachedPolicies[0].PolicyName) != "AWSLambdaVPCAccessExecutionRole" {
 			t.Errorf("%s: policies %v %v", kind.name, attached, err)
 		}
 		inline, err := client.ListRolePolicies(t.Context(), &iam.ListRolePoliciesInput{RoleName: &name})
@@ -456,7 +468,8 @@ func (s *stack) checkStateMachine(t *testing.T) {
 	machine := s.stateMachine(t)
 	arn := func(kind string) string { return aws.ToString(s.function(t, kind).Configuration.FunctionArn) }
 	want, err := statemachine.Definition(statemachine.Resources{
-		AlimTalkFunction: arn(alimtalk), SMSFunction: arn(sms), ReceiptsFunction: arn(receipts), ReconcileFunction: arn(reconcile), EventBus: "sms-api-" + s.name,
+		AlimTalkFunction: arn(alimtalk), SMSFunction: arn(sms), ReceiptsFunction: arn(receipts), ReconcileFunction: arn(reconcile),
+		EventBus: "sms-api-" + s.name,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -544,7 +557,8 @@ func (s *stack) deadLetters(t *testing.T) map[string]string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	attributes, err := client.GetQueueAttributes(t.Context(), &sqs.GetQueueAttributesInput{QueueUrl: queue.QueueUrl, AttributeNames: []sqstypes.QueueAttributeName{"All"}})
+	attributes, err := client.GetQueueAttributes(t.Context(), &sqs.GetQueueAttributesInput{QueueUrl: queue.QueueUrl,
+		AttributeNames: []sqstypes.QueueAttributeName{"All"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -580,7 +594,8 @@ func (s *stack) checkLogs(t *testing.T) {
 	client := cloudwatchlogs.NewFromConfig(s.aws)
 	found := 0
 	for _, prefix := range []string{"/aws/lambda/", "/aws/vendedlogs/states/", "/aws/vendedlogs/apigateway/"} {
-		groups, err := client.DescribeLogGroups(t.Context(), &cloudwatchlogs.DescribeLogGroupsInput{LogGroupNamePrefix: aws.String(prefix + "sms-api-" + s.name)})
+		groups, err := client.DescribeLogGroups(t.Context(), &cloudwatchlogs.DescribeLogGroupsInput{LogGroupNamePrefix: aws.String(prefix +
+			"sms-api-" + s.name)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -639,7 +654,8 @@ func (s *stack) checkGone(t *testing.T) {
 			t.Errorf("role %s is left", aws.ToString(role.RoleName))
 		}
 	}
-	buses, err := eventbridge.NewFromConfig(s.aws).ListEventBuses(t.Context(), &eventbridge.ListEventBusesInput{NamePrefix: aws.String("sms-api-" + s.name)})
+	buses, err := eventbridge.NewFromConfig(s.aws).ListEventBuses(t.Context(),
+		&eventbridge.ListEventBusesInput{NamePrefix: aws.String("sms-api-" + s.name)})
 	if err != nil || len(buses.EventBuses) > 0 {
 		t.Errorf("event buses: %v %v", buses, err)
 	}

@@ -173,7 +173,9 @@ func (f *functions) add(ctx *pulumi.Context, args functionArgs) (*function, erro
 }
 
 // newLogGroup makes a log group that forgets.
-func newLogGroup(ctx *pulumi.Context, parent pulumi.Resource, name, path string, days int, key encryptionKey) (*cloudwatch.LogGroup, error) {
+func newLogGroup(
+	ctx *pulumi.Context, parent pulumi.Resource, name, path string, days int, key encryptionKey,
+) (*cloudwatch.LogGroup, error) {
 	args := &cloudwatch.LogGroupArgs{Name: pulumi.String(path), RetentionInDays: pulumi.Int(days)}
 	if key.arn != nil {
 		args.KmsKeyId = key.arn

@@ -12,18 +12,22 @@ import (
 func TestFunctions(t *testing.T) {
 	t.Parallel()
 	c := deployed(t, nil)
-	same(t, "functions", names(c.all("lambda:Function")), []string{"alimtalk", "api", "balance", "events", "receipts", "reconcile", "settle", "sms"})
+	same(t, "functions", names(c.all("lambda:Function")), []string{"alimtalk", "api", "balance", "events", "receipts", "reconcile", "settle",
+		"sms"})
 	for _, kind := range functionKinds() {
 		f := c.one(t, "lambda:Function", kind.name)
-		same(t, kind.name+" runs", []any{f.at("name"), f.at("runtime"), f.at("architectures"), f.at("handler"), f.at("code"), f.at("sourceCodeHash")},
-			[]any{"sms-api-dev-" + kind.name, "provided.al2023", []string{"arm64"}, "bootstrap", "/dist/" + kind.name + ".zip", "hash of " + kind.name})
+		same(t, kind.name+" runs", []any{f.at("name"), f.at("runtime"), f.at("architectures"), f.at("handler"), f.at("code"),
+			f.at("sourceCodeHash")},
+			[]any{"sms-api-dev-" + kind.name, "provided.al2023", []string{"arm64"}, "bootstrap", "/dist/" + kind.name + ".zip", "hash of " +
+				kind.name})
 		same(t, kind.name+" traces", f.at("tracingConfig.mode"), "Active")
 		same(t, kind.name+" logs", f.at("loggingConfig"), map[string]any{
 			"applicationLogLevel": "TRACE", "logFormat": "JSON", "logGroup": "/aws/lambda/sms-api-dev-" + kind.name, "systemLogLevel": "INFO",
 		})
 		same(t, kind.name+" has its role", f.at("role"), arnOf("iam:Role", "sms-api-dev-"+kind.name))
 		// Before the function: the log group with its retention, and both policies, which must outlive its interfaces.
-		for _, first := range []string{"cloudwatch/logGroup:LogGroup", "iam/rolePolicy:RolePolicy", "iam/rolePolicyAttachment:RolePolicyAttachment"} {
+		for _, first := range []string{"cloudwatch/logGroup:LogGroup", "iam/rolePolicy:RolePolicy",
+			"iam/rolePolicyAttachment:RolePolicyAttachment"} {
 			if !slices.ContainsFunc(f.rpc.GetDependencies(), func(urn string) bool { return strings.HasSuffix(urn, first+"::"+f.name) }) {
 				t.Errorf("%s does not wait for its %s", f.name, first)
 			}
@@ -142,11 +146,15 @@ func TestTimeoutsFit(t *testing.T) {
 
 func TestTags(t *testing.T) {
 	t.Parallel()
-	c := deployed(t, map[string]string{"sms-api:tags": `{"Team":"messaging"}`, "api:domainName": "sms.example.com", "api:certificateArn": "arn:aws:acm:ap-northeast-2:111122223333:certificate/1", "encryption:key": "new"})
+	c := deployed(t, map[string]string{"sms-api:tags": `{"Team":"messaging"}`, "api:domainName": "sms.example.com",
+		"api:certificateArn": "arn:aws:acm:ap-northeast-2:111122223333:certificate/1", "encryption:key": "new"})
 	tagged := []string{
-		"apigatewayv2:Api", "apigatewayv2:DomainName", "apigatewayv2:Stage", "cloudwatch:EventBus", "cloudwatch:EventRule", "cloudwatch:LogGroup", "cloudwatch:MetricAlarm",
-		"ec2:DefaultSecurityGroup", "ec2:Eip", "ec2:InternetGateway", "ec2:NatGateway", "ec2:NetworkInsightsPath", "ec2:NetworkInterface", "ec2:RouteTable",
-		"ec2:SecurityGroup", "ec2:Subnet", "ec2:Vpc", "iam:Role", "kms:Key", "lambda:Function", "schemas:Registry", "schemas:Schema", "sfn:StateMachine", "sns:Topic", "sqs:Queue",
+		"apigatewayv2:Api", "apigatewayv2:DomainName", "apigatewayv2:Stage", "cloudwatch:EventBus", "cloudwatch:EventRule", "cloudwatch:LogGroup",
+		"cloudwatch:MetricAlarm",
+		"ec2:DefaultSecurityGroup", "ec2:Eip", "ec2:InternetGateway", "ec2:NatGateway", "ec2:NetworkInsightsPath", "ec2:NetworkInterface",
+		"ec2:RouteTable",
+		"ec2:SecurityGroup", "ec2:Subnet", "ec2:Vpc", "iam:Role", "kms:Key", "lambda:Function", "schemas:Registry", "schemas:Schema",
+		"sfn:StateMachine", "sns:Topic", "sqs:Queue",
 	}
 	seen := map[string]bool{}
 	for _, r := range c.resources {
@@ -154,7 +162,8 @@ func TestTags(t *testing.T) {
 			continue
 		}
 		seen[r.kind] = true
-		same(t, r.kind+" "+r.name, r.at("tags"), map[string]string{"ManagedBy": "Pulumi", "Name": r.name, "Project": "sms-api", "Stack": "dev", "Team": "messaging"})
+		same(t, r.kind+" "+r.name, r.at("tags"), map[string]string{"ManagedBy": "Pulumi", "Name": r.name, "Project": "sms-api", "Stack": "dev",
+			"Team": "messaging"})
 	}
 	same(t, "kinds with tags", len(seen), len(tagged))
 	for _, r := range c.resources {

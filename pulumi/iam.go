@@ -22,7 +22,9 @@ func by(statement iam.GetPolicyDocumentStatementArgs, services ...string) iam.Ge
 }
 
 // when puts the statement under a condition.
-func when(statement iam.GetPolicyDocumentStatementArgs, test, variable string, values pulumi.StringArrayInput) iam.GetPolicyDocumentStatementArgs {
+func when(
+	statement iam.GetPolicyDocumentStatementArgs, test, variable string, values pulumi.StringArrayInput,
+) iam.GetPolicyDocumentStatementArgs {
 	statement.Conditions = iam.GetPolicyDocumentStatementConditionArray{iam.GetPolicyDocumentStatementConditionArgs{
 		Test: pulumi.String(test), Variable: pulumi.String(variable), Values: values,
 	}}

@@ -91,7 +91,8 @@ func TestPermissions(t *testing.T) {
 		same(t, name, statements(t, policy.text("policy")), lines)
 		same(t, name+" is on its role", policy.at("role"), "sms-api-dev-"+name)
 	}
-	same(t, "roles", names(c.all("iam:Role")), []string{"alimtalk", "api", "balance", "dispatch", "events", "receipts", "reconcile", "settle", "sms"})
+	same(t, "roles", names(c.all("iam:Role")), []string{"alimtalk", "api", "balance", "dispatch", "events", "receipts", "reconcile", "settle",
+		"sms"})
 
 	// The one policy of AWS's that is used: a function in a VPC needs it.
 	for _, attachment := range c.all("iam:RolePolicyAttachment") {
@@ -188,7 +189,8 @@ func TestKeyOfTheirOwn(t *testing.T) {
 	same(t, "who may use the key", statements(t, key.text("policy")), []string{
 		"kms:* | AWS arn:aws:iam::" + testAccount + ":root | *",
 		"kms:Decrypt* | Service delivery.logs.amazonaws.com | * | ArnLike kms:EncryptionContext:SourceArn arn:aws:logs:*",
-		"kms:Encrypt* kms:Decrypt* kms:ReEncrypt* kms:GenerateDataKey* kms:Describe* | Service logs.ap-northeast-2.amazonaws.com | * | ArnLike kms:EncryptionContext:aws:logs:arn arn:aws:logs:*",
+		"kms:Encrypt* kms:Decrypt* kms:ReEncrypt* kms:GenerateDataKey* kms:Describe* | Service logs.ap-northeast-2.amazonaws.com | * | ArnLike " +
+			"kms:EncryptionContext:aws:logs:arn arn:aws:logs:*",
 		"kms:GenerateDataKey kms:Decrypt | Service events.amazonaws.com | * | StringEquals aws:SourceAccount " + testAccount,
 	})
 	same(t, "keys by default", len(deployed(t, nil).all("kms:Key")), 0)

@@ -120,7 +120,8 @@ func (b *networkBuilder) vpc() error {
 		return err
 	}
 	// Nothing uses the default security group, and nothing can by mistake.
-	if _, err := ec2.NewDefaultSecurityGroup(b.ctx, b.name("default"), &ec2.DefaultSecurityGroupArgs{VpcId: vpc.ID()}, b.inside()); err != nil {
+	if _, err := ec2.NewDefaultSecurityGroup(b.ctx, b.name("default"), &ec2.DefaultSecurityGroupArgs{VpcId: vpc.ID()},
+		b.inside()); err != nil {
 		return err
 	}
 	gateway, err := ec2.NewInternetGateway(b.ctx, b.name("internet"), &ec2.InternetGatewayArgs{VpcId: vpc.ID()}, b.inside())

@@ -64,7 +64,8 @@ func TestNewNetwork(t *testing.T) {
 	}
 	nat := c.one(t, "ec2:NatGateway", "nat")
 	for _, letter := range []string{"a", "b"} {
-		same(t, "way of public-"+letter, way(t, c, c.one(t, "ec2:Subnet", "public-"+letter)), "0.0.0.0/0 gatewayId "+c.one(t, "ec2:InternetGateway", "internet").id)
+		same(t, "way of public-"+letter, way(t, c, c.one(t, "ec2:Subnet", "public-"+letter)),
+			"0.0.0.0/0 gatewayId "+c.one(t, "ec2:InternetGateway", "internet").id)
 		same(t, "way of private-"+letter, way(t, c, c.one(t, "ec2:Subnet", "private-"+letter)), "0.0.0.0/0 natGatewayId "+nat.id)
 	}
 	same(t, "the NAT gateway is public", nat.at("subnetId"), c.one(t, "ec2:Subnet", "public-a").id)
@@ -116,7 +117,8 @@ func TestAddressBroughtIn(t *testing.T) {
 
 func TestNATGatewayPerZone(t *testing.T) {
 	t.Parallel()
-	c := deployed(t, map[string]string{"network:egress": egressNATGatewayPerAZ, "network:availabilityZones": `["ap-northeast-2c","ap-northeast-2a"]`})
+	c := deployed(t, map[string]string{"network:egress": egressNATGatewayPerAZ,
+		"network:availabilityZones": `["ap-northeast-2c","ap-northeast-2a"]`})
 	for letter, nat := range map[string]string{"c": "nat", "a": "nat-2"} {
 		gateway := c.one(t, "ec2:NatGateway", nat)
 		same(t, "way of private-"+letter, way(t, c, c.one(t, "ec2:Subnet", "private-"+letter)), "0.0.0.0/0 natGatewayId "+gateway.id)
@@ -143,11 +145,13 @@ func TestNATInstance(t *testing.T) {
 	same(t, "its metadata needs a token", nat.at("metadataOptions.httpTokens"), "required")
 	same(t, "a new image does not replace it", nat.rpc.GetIgnoreChanges(), []string{"ami"})
 	association := c.one(t, "ec2:EipAssociation", "nat")
-	same(t, "its address", []any{association.at("allocationId"), association.at("instanceId")}, []string{"eipalloc/sms-api-dev-egress", nat.id})
+	same(t, "its address", []any{association.at("allocationId"), association.at("instanceId")},
+		[]string{"eipalloc/sms-api-dev-egress", nat.id})
 	group := c.one(t, "ec2:SecurityGroup", "nat")
 	same(t, "its security group", nat.at("vpcSecurityGroupIds"), []string{group.id})
 	same(t, "what it lets in", rules(group, "ingress"), []string{"tcp 443-443 [10.77.8.0/22 10.77.12.0/22]"})
-	same(t, "what it lets out", rules(group, "egress"), []string{"tcp 443-443 [0.0.0.0/0]", "udp 53-53 [10.77.0.0/20]", "tcp 53-53 [10.77.0.0/20]"})
+	same(t, "what it lets out", rules(group, "egress"), []string{"tcp 443-443 [0.0.0.0/0]", "udp 53-53 [10.77.0.0/20]",
+		"tcp 53-53 [10.77.0.0/20]"})
 	same(t, "egressIps", c.outputs["egressIps"], []string{"203.0.113.1"})
 }
 
@@ -168,7 +172,8 @@ func TestSecurityGroups(t *testing.T) {
 	same(t, "in", rules(group, "ingress"), nil)
 	same(t, "security groups", names(c.all("ec2:SecurityGroup")), []string{"functions"})
 	closed := c.one(t, "ec2:DefaultSecurityGroup", "default")
-	same(t, "the default group", []any{closed.at("vpcId"), closed.at("ingress"), closed.at("egress")}, []any{c.one(t, "ec2:Vpc", "vpc").id, nil, nil})
+	same(t, "the default group", []any{closed.at("vpcId"), closed.at("ingress"), closed.at("egress")},
+		[]any{c.one(t, "ec2:Vpc", "vpc").id, nil, nil})
 	if group.rpc.GetCustomTimeouts().GetDelete() != "45m" {
 		t.Errorf("the group waits %q for the functions' interfaces", group.rpc.GetCustomTimeouts().GetDelete())
 	}
@@ -204,7 +209,8 @@ func TestVPCOfTheirOwn(t *testing.T) {
 	}
 	same(t, "way of public-a", way(t, c, c.one(t, "ec2:Subnet", "public-a")), "0.0.0.0/0 gatewayId gateway-of/"+theirVPC)
 	same(t, "way of private-b", way(t, c, c.one(t, "ec2:Subnet", "private-b")), "0.0.0.0/0 natGatewayId "+c.one(t, "ec2:NatGateway", "nat").id)
-	same(t, "blocks", []any{c.one(t, "ec2:Subnet", "public-a").at("cidrBlock"), c.one(t, "ec2:Subnet", "private-b").at("cidrBlock")}, []string{"10.9.0.0/26", "10.9.0.192/26"})
+	same(t, "blocks", []any{c.one(t, "ec2:Subnet", "public-a").at("cidrBlock"), c.one(t, "ec2:Subnet", "private-b").at("cidrBlock")},
+		[]string{"10.9.0.0/26", "10.9.0.192/26"})
 	same(t, "names are looked up in the whole VPC", rules(c.one(t, "ec2:SecurityGroup", "functions"), "egress")[1], "udp 53-53 [10.0.0.0/8]")
 }
 

@@ -15,7 +15,10 @@ func nextSteps(config config, in account, key encryptionKey, network *network, s
 	if len(network.egressIPs) == 0 {
 		step("The network is yours, so you know the address it leaves by. Register that address: smartsms.aligo.in > 문자API > 신청/인증 > 발송 서버 IP")
 	} else {
-		ips := network.egressIPs.ToStringArrayOutput().ApplyT(func(ips []string) string { return strings.Join(ips, " and ") }).(pulumi.StringOutput)
+		ips := network.egressIPs.ToStringArrayOutput().ApplyT(func(ips []string) string {
+			return strings.Join(ips,
+				" and ")
+		}).(pulumi.StringOutput)
 		step("Register %s: smartsms.aligo.in > 문자API > 신청/인증 > 발송 서버 IP", ips)
 	}
 	if len(secrets.missing) > 0 {
@@ -27,7 +30,8 @@ func nextSteps(config config, in account, key encryptionKey, network *network, s
 		}
 		step(format, lines...)
 	}
-	step("Check the whole way to Aligo; the answer names the address to register when that is what is missing:\n   aws lambda invoke --region %s --function-name %s-%s /dev/stdout", in.region, config.prefix, balance)
+	step("Check the whole way to Aligo; the answer names the address to register when that is what is missing:\n   aws lambda invoke "+
+		"--region %s --function-name %s-%s /dev/stdout", in.region, config.prefix, balance)
 	if len(config.alarms.emails) > 0 {
 		step("Confirm the subscription in the mail to %s, or alarms reach nobody.", strings.Join(config.alarms.emails, ", "))
 	} else if config.alarms.topicARN == "" {
@@ -86,6 +90,7 @@ func monthlyFixedCost(config config, alarms, metrics int) pulumi.Map {
 	return pulumi.Map{
 		"usd":   pulumi.Float64(math.Round(total*100) / 100),
 		"items": items,
-		"basis": pulumi.String("estimate from list prices of ap-northeast-2, 730 hours, without tax and free tier; what is billed by use (messages, logs, traffic) is not in it"),
+		"basis": pulumi.String("estimate from list prices of ap-northeast-2, 730 hours, without tax and free tier; what is billed by use " +
+			"(messages, logs, traffic) is not in it"),
 	}
 }

@@ -65,18 +65,21 @@ func TestMonthlyFixedCost(t *testing.T) {
 		items    map[string]float64
 	}{
 		"a new stack": {
-			usd:   53.72,
-			items: map[string]float64{"NAT gateways: 1": 43.07, "public IPv4 addresses: 1": 3.65, "alarms: 25": 2.5, "custom metrics: 5": 1.5, "dashboard": 3},
+			usd: 53.72,
+			items: map[string]float64{"NAT gateways: 1": 43.07, "public IPv4 addresses: 1": 3.65, "alarms: 25": 2.5, "custom metrics: 5": 1.5,
+				"dashboard": 3},
 		},
 		"a NAT instance": {
 			settings: map[string]string{"network:egress": egressNATInstance, "encryption:key": keyNew},
 			usd:      16.18,
-			items:    map[string]float64{"NAT instance t4g.nano with its disk": 4.53, "public IPv4 addresses: 1": 3.65, "alarms: 25": 2.5, "custom metrics: 5": 1.5, "dashboard": 3, "KMS key": 1},
+			items: map[string]float64{"NAT instance t4g.nano with its disk": 4.53, "public IPv4 addresses: 1": 3.65, "alarms: 25": 2.5,
+				"custom metrics: 5": 1.5, "dashboard": 3, "KMS key": 1},
 		},
 		"one way out in each zone": {
 			settings: map[string]string{"network:egress": egressNATGatewayPerAZ},
 			usd:      100.54,
-			items:    map[string]float64{"NAT gateways: 2": 86.14, "public IPv4 addresses: 2": 7.3, "alarms: 26": 2.6, "custom metrics: 5": 1.5, "dashboard": 3},
+			items: map[string]float64{"NAT gateways: 2": 86.14, "public IPv4 addresses: 2": 7.3, "alarms: 26": 2.6, "custom metrics: 5": 1.5,
+				"dashboard": 3},
 		},
 		"a network of their own": {
 			settings: map[string]string{"network:subnetIds": "subnet-0aaaaaaaaaaaaaaaa", "network:securityGroupIds": "sg-0cccccccccccccccc"},

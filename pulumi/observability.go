@@ -141,13 +141,16 @@ func (o *observability) watchMessages(ctx *pulumi.Context, args observabilityArg
 	}
 	tasks = all[:4]
 	err := o.count(ctx, `{ $.fault = "NotConfigured" }`, tasks, kinds[:4], alarm{
-		name: "parked", description: "Messages wait for a repair: address, credentials, balance or sender number. The query " + o.prefix + "/parked says which. They go out by themselves after it.",
+		name: "parked", description: "Messages wait for a repair: address, credentials, balance or sender number. The query " + o.prefix +
+			"/parked says which. They go out by themselves after it.",
 	})
 	if err != nil {
 		return err
 	}
 	err = o.count(ctx, `{ $.cause = "ip" }`, all, kinds, alarm{
-		name: "address-refused", description: "Aligo refuses our address. Register egressIps (pulumi stack output) at smartsms.aligo.in, or find out why the calls leave from another address.",
+		name: "address-refused",
+		description: "Aligo refuses our address. Register egressIps (pulumi stack output) at smartsms.aligo.in, or find out why the calls " +
+			"leave from another address.",
 	})
 	if err != nil {
 		return err
@@ -158,15 +161,18 @@ func (o *observability) watchMessages(ctx *pulumi.Context, args observabilityArg
 	} {
 		err := o.alarm(ctx, alarm{
 			name: ended.name, description: ended.description, namespace: "AWS/States", metric: ended.metric,
-			dimensions: pulumi.StringMap{"StateMachineArn": args.workflow.machine.Arn}, statistic: "Sum", period: fiveMinutes, evaluations: 1, threshold: 1,
+			dimensions: pulumi.StringMap{"StateMachineArn": args.workflow.machine.Arn}, statistic: "Sum", period: fiveMinutes, evaluations: 1,
+			threshold: 1,
 		})
 		if err != nil {
 			return err
 		}
 	}
 	return o.alarm(ctx, alarm{
-		name: "dead-letters", description: "Events could not be handled. Look into the queue, repair, then replay the archive: what was sent is not sent again.",
-		namespace: "AWS/SQS", metric: "ApproximateNumberOfMessagesVisible", dimensions: pulumi.StringMap{"QueueName": args.bus.deadLetters.Name},
+		name:        "dead-letters",
+		description: "Events could not be handled. Look into the queue, repair, then replay the archive: what was sent is not sent again.",
+		namespace:   "AWS/SQS",
+		metric:      "ApproximateNumberOfMessagesVisible", dimensions: pulumi.StringMap{"QueueName": args.bus.deadLetters.Name},
 		statistic: "Maximum", period: fiveMinutes, evaluations: 1, threshold: 1,
 	})
 }
@@ -187,8 +193,10 @@ func (o *observability) watchFunctions(ctx *pulumi.Context, args observabilityAr
 		}
 		// With reserved concurrency a short wait is what throttling is for.
 		err := o.alarm(ctx, alarm{
-			name: kind.name + "-throttled", description: "The function is throttled for a quarter of an hour: raise functions:" + kind.name + " reservedConcurrency, or the account's limit.",
-			namespace: "AWS/Lambda", metric: "Throttles", dimensions: dimensions, statistic: "Sum", period: fiveMinutes, evaluations: 3, threshold: 1,
+			name: kind.name + "-throttled", description: "The function is throttled for a quarter of an hour: raise functions:" + kind.name +
+				" reservedConcurrency, or the account's limit.",
+			namespace: "AWS/Lambda", metric: "Throttles", dimensions: dimensions, statistic: "Sum", period: fiveMinutes, evaluations: 3,
+			threshold: 1,
 		})
 		if err != nil {
 			return err
@@ -205,7 +213,8 @@ func (o *observability) watchBalance(ctx *pulumi.Context, args observabilityArgs
 	// SMS, LMS and AlimTalk, as the balance function writes them.
 	o.metrics += 3
 	err := o.alarm(ctx, alarm{
-		name: "low-balance", description: fmt.Sprintf("The Aligo wallet pays for fewer than %d SMS. Charge it before messages are parked.", config.lowBalance),
+		name: "low-balance", description: fmt.Sprintf("The Aligo wallet pays for fewer than %d SMS. Charge it before messages are parked.",
+			config.lowBalance),
 		namespace: namespace, metric: "SmsRemaining", dimensions: o.stack(), statistic: "Minimum",
 		period: config.balanceMinutes * 60, evaluations: 1, below: true, threshold: config.lowBalance, silence: "ignore",
 	})
@@ -215,7 +224,8 @@ func (o *observability) watchBalance(ctx *pulumi.Context, args observabilityArgs
 	// The balance is read through the whole way out, so a reading that does not come means that the way is not open: the
 	// address is gone or not registered, the credentials are wrong, or Aligo is down.
 	return o.alarm(ctx, alarm{
-		name: "no-balance", description: "The balance could not be read: nothing can be sent. Invoke " + o.prefix + "-balance; its answer says what is wrong.",
+		name: "no-balance", description: "The balance could not be read: nothing can be sent. Invoke " + o.prefix +
+			"-balance; its answer says what is wrong.",
 		namespace: namespace, metric: "SmsRemaining", dimensions: o.stack(), statistic: "SampleCount",
 		period: config.balanceMinutes * 60, evaluations: 2, below: true, threshold: 1, silence: "breaching",
 	})
@@ -230,8 +240,10 @@ func (o *observability) stack() pulumi.StringMap {
 func (o *observability) watchEgress(ctx *pulumi.Context, args observabilityArgs) error {
 	for i, id := range args.network.natGatewayIDs {
 		err := o.alarm(ctx, alarm{
-			name: numbered("nat-gateway-gone", i), description: "The NAT gateway is gone, and with it the address that Aligo knows is not in use: pulumi refresh, then pulumi up.",
-			namespace: "AWS/NATGateway", metric: "ActiveConnectionCount", dimensions: pulumi.StringMap{"NatGatewayId": id}, statistic: "SampleCount",
+			name:        numbered("nat-gateway-gone", i),
+			description: "The NAT gateway is gone, and with it the address that Aligo knows is not in use: pulumi refresh, then pulumi up.",
+			namespace:   "AWS/NATGateway",
+			metric:      "ActiveConnectionCount", dimensions: pulumi.StringMap{"NatGatewayId": id}, statistic: "SampleCount",
 			period: fiveMinutes, evaluations: 3, below: true, threshold: 1, silence: "breaching",
 		})
 		if err != nil {
@@ -243,8 +255,9 @@ func (o *observability) watchEgress(ctx *pulumi.Context, args observabilityArgs)
 	}
 	return o.alarm(ctx, alarm{
 		name: "nat-instance-down", description: "The NAT instance fails its checks or is gone: nothing gets out.",
-		namespace: "AWS/EC2", metric: "StatusCheckFailed", dimensions: pulumi.StringMap{"InstanceId": args.network.natInstanceID}, statistic: "Maximum",
-		period: fiveMinutes, evaluations: 2, threshold: 1, silence: "breaching",
+		namespace: "AWS/EC2", metric: "StatusCheckFailed", dimensions: pulumi.StringMap{"InstanceId": args.network.natInstanceID},
+		statistic: "Maximum",
+		period:    fiveMinutes, evaluations: 2, threshold: 1, silence: "breaching",
 	})
 }
 
@@ -282,7 +295,8 @@ func (o *observability) dashboard(ctx *pulumi.Context, args observabilityArgs) e
 		encoded, err := json.Marshal(map[string]any{"widgets": widgets})
 		return string(encoded), err
 	}).(pulumi.StringOutput)
-	_, err := cloudwatch.NewDashboard(ctx, o.prefix, &cloudwatch.DashboardArgs{DashboardName: pulumi.String(o.prefix), DashboardBody: body}, pulumi.Parent(o))
+	_, err := cloudwatch.NewDashboard(ctx, o.prefix, &cloudwatch.DashboardArgs{DashboardName: pulumi.String(o.prefix), DashboardBody: body},
+		pulumi.Parent(o))
 	return err
 }
 
@@ -310,10 +324,13 @@ func (o *observability) queries(ctx *pulumi.Context, args observabilityArgs) err
 		name, text string
 		in         pulumi.StringArray
 	}{
-		{"parked", "filter fault = \"NotConfigured\"\n| stats count(*) as times, latest(error) as reason, latest(@timestamp) as last by message, cause\n| sort last desc", tasks},
+		{"parked", "filter fault = \"NotConfigured\"\n| stats count(*) as times, latest(error) as reason, latest(@timestamp) as last by " +
+			"message, cause\n| sort last desc", tasks},
 		{"faults", "filter ispresent(fault)\n| stats count(*) as times by fault, cause, bin(1h)", all},
-		{"one-message", "filter message = \"PUT-THE-ID-HERE\"\n| sort @timestamp asc\n| display @timestamp, @log, level, msg, fault, cause, error", all},
-		{"slow-calls", "filter type = \"platform.report\"\n| stats max(record.metrics.durationMs) as slowest, pct(record.metrics.durationMs, 99) as p99, max(record.metrics.maxMemoryUsedMB) as memory by @log", all},
+		{"one-message", "filter message = \"PUT-THE-ID-HERE\"\n| sort @timestamp asc\n| display @timestamp, @log, level, msg, fault, cause, " +
+			"error", all},
+		{"slow-calls", "filter type = \"platform.report\"\n| stats max(record.metrics.durationMs) as slowest, pct(record.metrics.durationMs, " +
+			"99) as p99, max(record.metrics.maxMemoryUsedMB) as memory by @log", all},
 	} {
 		_, err := cloudwatch.NewQueryDefinition(ctx, o.prefix+"-"+query.name, &cloudwatch.QueryDefinitionArgs{
 			Name: pulumi.String(o.prefix + "/" + query.name), QueryString: pulumi.String(query.text), LogGroupNames: query.in,

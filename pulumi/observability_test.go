@@ -11,7 +11,8 @@ func TestAlarms(t *testing.T) {
 	t.Parallel()
 	c := deployed(t, map[string]string{"alarms:lowBalance": "500", "alarms:balanceMinutes": "30"})
 	lambda := func(metric, function string, periods int) string {
-		return fmt.Sprintf("AWS/Lambda %s map[FunctionName:sms-api-dev-%s] Sum >= 1 in %d × 300 s, silence notBreaching", metric, function, periods)
+		return fmt.Sprintf("AWS/Lambda %s map[FunctionName:sms-api-dev-%s] Sum >= 1 in %d × 300 s, silence notBreaching", metric, function,
+			periods)
 	}
 	machine := "map[StateMachineArn:" + arnOf("sfn:StateMachine", "sms-api-dev-dispatch") + "]"
 	want := map[string]string{
@@ -19,11 +20,13 @@ func TestAlarms(t *testing.T) {
 		"address-refused":      "sms-api/sms-api-dev address-refused map[] Sum >= 1 in 1 × 300 s, silence notBreaching",
 		"executions-failed":    "AWS/States ExecutionsFailed " + machine + " Sum >= 1 in 1 × 300 s, silence notBreaching",
 		"executions-timed-out": "AWS/States ExecutionsTimedOut " + machine + " Sum >= 1 in 1 × 300 s, silence notBreaching",
-		"dead-letters":         "AWS/SQS ApproximateNumberOfMessagesVisible map[QueueName:sms-api-dev-dead-letters] Maximum >= 1 in 1 × 300 s, silence notBreaching",
-		"api-5xx":              "AWS/ApiGateway 5xx map[ApiId:apigatewayv2-api/sms-api-dev] Sum >= 1 in 1 × 300 s, silence notBreaching",
-		"low-balance":          "sms-api SmsRemaining map[Stack:sms-api-dev] Minimum < 500 in 1 × 1800 s, silence ignore",
-		"no-balance":           "sms-api SmsRemaining map[Stack:sms-api-dev] SampleCount < 1 in 2 × 1800 s, silence breaching",
-		"nat-gateway-gone":     "AWS/NATGateway ActiveConnectionCount map[NatGatewayId:ec2-natgateway/sms-api-dev-nat] SampleCount < 1 in 3 × 300 s, silence breaching",
+		"dead-letters": "AWS/SQS ApproximateNumberOfMessagesVisible map[QueueName:sms-api-dev-dead-letters] Maximum >= 1 in 1 × 300 s, " +
+			"silence notBreaching",
+		"api-5xx":     "AWS/ApiGateway 5xx map[ApiId:apigatewayv2-api/sms-api-dev] Sum >= 1 in 1 × 300 s, silence notBreaching",
+		"low-balance": "sms-api SmsRemaining map[Stack:sms-api-dev] Minimum < 500 in 1 × 1800 s, silence ignore",
+		"no-balance":  "sms-api SmsRemaining map[Stack:sms-api-dev] SampleCount < 1 in 2 × 1800 s, silence breaching",
+		"nat-gateway-gone": "AWS/NATGateway ActiveConnectionCount map[NatGatewayId:ec2-natgateway/sms-api-dev-nat] SampleCount < 1 in 3 × " +
+			"300 s, silence breaching",
 	}
 	for _, kind := range functionKinds() {
 		periods := 1
@@ -38,7 +41,8 @@ func TestAlarms(t *testing.T) {
 		name := strings.TrimPrefix(alarm.name, "sms-api-dev-")
 		comparison := map[string]string{"GreaterThanOrEqualToThreshold": ">=", "LessThanThreshold": "<"}[alarm.text("comparisonOperator")]
 		dimensions, _ := alarm.at("dimensions").(map[string]any)
-		got := fmt.Sprintf("%v %v %v %v %s %v in %v × %v s, silence %v", alarm.at("namespace"), alarm.at("metricName"), dimensions, alarm.at("statistic"),
+		got := fmt.Sprintf("%v %v %v %v %s %v in %v × %v s, silence %v", alarm.at("namespace"), alarm.at("metricName"), dimensions,
+			alarm.at("statistic"),
 			comparison, alarm.at("threshold"), alarm.at("evaluationPeriods"), alarm.at("period"), alarm.at("treatMissingData"))
 		same(t, name, got, want[name])
 		same(t, name+" tells somebody", []any{alarm.at("alarmActions"), alarm.at("okActions")}, []any{topic, topic})
@@ -71,7 +75,8 @@ func TestCountedLines(t *testing.T) {
 	c := deployed(t, nil)
 	var filters []string
 	for _, filter := range c.all("cloudwatch:LogMetricFilter") {
-		filters = append(filters, fmt.Sprint(filter.at("logGroupName"), " ", filter.at("pattern"), " → ", filter.at("metricTransformation.namespace"), " ",
+		filters = append(filters, fmt.Sprint(filter.at("logGroupName"), " ", filter.at("pattern"), " → ",
+			filter.at("metricTransformation.namespace"), " ",
 			filter.at("metricTransformation.name"), " ", filter.at("metricTransformation.value")))
 	}
 	var want []string
@@ -112,7 +117,8 @@ func TestDashboardAndQueries(t *testing.T) {
 			t.Errorf("%v shows nothing", properties["title"])
 		}
 	}
-	for _, named := range []string{arnOf("sfn:StateMachine", "sms-api-dev-dispatch"), "sms-api-dev-dead-letters", "apigatewayv2-api/sms-api-dev", "SmsRemaining"} {
+	for _, named := range []string{arnOf("sfn:StateMachine", "sms-api-dev-dispatch"), "sms-api-dev-dead-letters",
+		"apigatewayv2-api/sms-api-dev", "SmsRemaining"} {
 		if !strings.Contains(body, named) {
 			t.Errorf("the dashboard lacks %s", named)
 		}

@@ -7,7 +7,8 @@ import (
 )
 
 var managedSettings = map[string]string{
-	"secrets:managed": "true", "secrets:apiKey": "key-of-aligo", "secrets:userId": "shop", "secrets:senderKey": "sender-key-of-kakao", "secrets:sender": "0212345678",
+	"secrets:managed": "true", "secrets:apiKey": "key-of-aligo", "secrets:userId": "shop", "secrets:senderKey": "sender-key-of-kakao",
+	"secrets:sender": "0212345678",
 }
 
 var managedKeys = []string{"secrets:apiKey", "secrets:userId", "secrets:senderKey", "secrets:sender"}
@@ -15,14 +16,16 @@ var managedKeys = []string{"secrets:apiKey", "secrets:userId", "secrets:senderKe
 // TestSecretsAreTheirs: by default the program writes no value anywhere, and says what to do.
 func TestSecretsAreTheirs(t *testing.T) {
 	t.Parallel()
-	c := &cloud{parameters: []string{"/sms-api/dev/aligo/user-id", "/sms-api/dev/aligo/sender", "/sms-api/dev/aligo/other", "/somebody/else/api-key"}}
+	c := &cloud{parameters: []string{"/sms-api/dev/aligo/user-id", "/sms-api/dev/aligo/sender", "/sms-api/dev/aligo/other",
+		"/somebody/else/api-key"}}
 	if err := tryDeploy(c, nil); err != nil {
 		t.Fatal(err)
 	}
 	same(t, "parameters written", len(c.all("ssm:Parameter")), 0)
 	steps := c.outputs["nextSteps"].(string)
 	for _, name := range []string{"api-key", "sender-key"} {
-		line := "   aws ssm put-parameter --region ap-northeast-2 --type SecureString --name /sms-api/dev/aligo/" + name + " --value 'YOUR-" + strings.ToUpper(name) + "'\n"
+		line := "   aws ssm put-parameter --region ap-northeast-2 --type SecureString --name /sms-api/dev/aligo/" + name + " --value 'YOUR-" +
+			strings.ToUpper(name) + "'\n"
 		if !strings.Contains(steps, line) {
 			t.Errorf("the next steps lack\n%sin\n%s", line, steps)
 		}
@@ -51,9 +54,11 @@ func TestManagedSecrets(t *testing.T) {
 		settings[key] = value
 	}
 	c := deployed(t, settings, managedKeys...)
-	for name, value := range map[string]string{"api-key": "key-of-aligo", "user-id": "shop", "sender-key": "sender-key-of-kakao", "sender": "0212345678"} {
+	for name, value := range map[string]string{"api-key": "key-of-aligo", "user-id": "shop", "sender-key": "sender-key-of-kakao",
+		"sender": "0212345678"} {
 		parameter := c.one(t, "ssm:Parameter", name)
-		same(t, name, []any{parameter.at("name"), parameter.at("type"), parameter.at("keyId")}, []any{"/team/aligo/" + name, "SecureString", "arn:aws:kms:ap-northeast-2:111122223333:key/1"})
+		same(t, name, []any{parameter.at("name"), parameter.at("type"), parameter.at("keyId")},
+			[]any{"/team/aligo/" + name, "SecureString", "arn:aws:kms:ap-northeast-2:111122223333:key/1"})
 		same(t, name+" is a secret for the engine", parameter.at("value"), map[string]any{"secret": value})
 	}
 	// Nothing but the parameters themselves knows a value.
@@ -62,7 +67,8 @@ func TestManagedSecrets(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if r.kind != "ssm:Parameter" && (strings.Contains(string(text), "key-of-aligo") || strings.Contains(string(text), "sender-key-of-kakao")) {
+		if r.kind != "ssm:Parameter" && (strings.Contains(string(text), "key-of-aligo") ||
+			strings.Contains(string(text), "sender-key-of-kakao")) {
 			t.Errorf("%s %s has a credential in it", r.kind, r.name)
 		}
 	}

@@ -22,7 +22,9 @@ type eventBus struct {
 	deadLetters *sqs.Queue
 }
 
-func newEventBus(ctx *pulumi.Context, prefix string, config eventsConfig, in account, key encryptionKey, contracts []schema) (*eventBus, error) {
+func newEventBus(
+	ctx *pulumi.Context, prefix string, config eventsConfig, in account, key encryptionKey, contracts []schema,
+) (*eventBus, error) {
 	e := &eventBus{}
 	if err := ctx.RegisterComponentResource("sms-api:index:EventBus", prefix+"-event-bus", e); err != nil {
 		return nil, err
@@ -162,7 +164,8 @@ func newTriggers(ctx *pulumi.Context, args triggersArgs) (*triggers, error) {
 		return string(text), err
 	}).(pulumi.StringOutput)
 	// Step Functions announces to the default bus.
-	err = t.add(ctx, rule{name: "stopped", description: "Executions that did not come to their end are settled", pattern: stopped, to: args.settle})
+	err = t.add(ctx, rule{name: "stopped", description: "Executions that did not come to their end are settled", pattern: stopped,
+		to: args.settle})
 	if err != nil {
 		return nil, err
 	}

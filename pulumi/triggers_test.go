@@ -21,16 +21,21 @@ func TestRules(t *testing.T) {
 		"requested":        {bus: "sms-api-dev", pattern: `{"detail-type":["MessageRequested"]}`, to: "events"},
 		"route-order-paid": {bus: "sms-api-dev", pattern: `{"source":["com.example.shop"],"detail-type":["OrderPaid"]}`, to: "events"},
 		"stopped": {
-			pattern: `{"detail":{"stateMachineArn":["` + arnOf("sfn:StateMachine", "sms-api-dev-dispatch") + `"],"status":["FAILED","TIMED_OUT","ABORTED"]},` +
+			pattern: `{"detail":{"stateMachineArn":["` + arnOf("sfn:StateMachine", "sms-api-dev-dispatch") +
+				`"],"status":["FAILED","TIMED_OUT","ABORTED"]},` +
 				`"detail-type":["Step Functions Execution Status Change"],"source":["aws.states"]}`,
 			to: "settle",
 		},
 		"balance": {schedule: "rate(1 hour)", to: "balance"},
 	} {
-		rule, target, permission := c.one(t, "cloudwatch:EventRule", name), c.one(t, "cloudwatch:EventTarget", name), c.one(t, "lambda:Permission", name)
-		same(t, name, []any{rule.at("eventBusName"), rule.at("eventPattern"), rule.at("scheduleExpression")}, []any{want.bus, want.pattern, want.schedule})
-		same(t, name+" target", []any{target.at("rule"), target.at("eventBusName"), target.at("arn")}, []any{"sms-api-dev-" + name, want.bus, arnOf("lambda:Function", "sms-api-dev-"+want.to)})
-		same(t, name+" permission", []any{permission.at("function"), permission.at("principal"), permission.at("sourceArn"), permission.at("action")},
+		rule, target, permission := c.one(t, "cloudwatch:EventRule", name), c.one(t, "cloudwatch:EventTarget", name),
+			c.one(t, "lambda:Permission", name)
+		same(t, name, []any{rule.at("eventBusName"), rule.at("eventPattern"), rule.at("scheduleExpression")},
+			[]any{want.bus, want.pattern, want.schedule})
+		same(t, name+" target", []any{target.at("rule"), target.at("eventBusName"), target.at("arn")},
+			[]any{"sms-api-dev-" + name, want.bus, arnOf("lambda:Function", "sms-api-dev-"+want.to)})
+		same(t, name+" permission", []any{permission.at("function"), permission.at("principal"), permission.at("sourceArn"),
+			permission.at("action")},
 			[]any{"sms-api-dev-" + want.to, "events.amazonaws.com", arnOf("cloudwatch:EventRule", "sms-api-dev-"+name), "lambda:InvokeFunction"})
 	}
 	same(t, "rules", len(c.all("cloudwatch:EventRule")), 4)
@@ -50,11 +55,13 @@ func TestNoEventIsLost(t *testing.T) {
 	}
 	for name, retries := range map[string]int{"events": 2, "settle": 2, "balance": 0} {
 		config := c.one(t, "lambda:FunctionEventInvokeConfig", name)
-		same(t, name+" on failure", []any{config.at("functionName"), config.at("maximumRetryAttempts"), config.at("destinationConfig.onFailure.destination")},
+		same(t, name+" on failure", []any{config.at("functionName"), config.at("maximumRetryAttempts"),
+			config.at("destinationConfig.onFailure.destination")},
 			[]any{"sms-api-dev-" + name, retries, queue})
 	}
 	letters := c.one(t, "sqs:Queue", "dead-letters")
-	same(t, "queue", []any{letters.at("name"), letters.at("messageRetentionSeconds"), letters.at("sqsManagedSseEnabled")}, []any{"sms-api-dev-dead-letters", 1209600, true})
+	same(t, "queue", []any{letters.at("name"), letters.at("messageRetentionSeconds"), letters.at("sqsManagedSseEnabled")},
+		[]any{"sms-api-dev-dead-letters", 1209600, true})
 	policy := c.one(t, "sqs:QueuePolicy", "dead-letters")
 	got := parsed(t, policy.text("policy"))["Statement"].([]any)
 	same(t, "who may write to it", got, []any{map[string]any{
@@ -92,7 +99,8 @@ func TestRoute(t *testing.T) {
 	if err := json.Unmarshal([]byte(text), &got); err != nil {
 		t.Fatalf("%v in %s", err, text)
 	}
-	same(t, "event", []string{got.ID, got.Source, got.Time, got.DetailType}, []string{"6a7e8feb", "com.example.shop", "2026-12-01T00:00:00Z", "MessageRequested"})
+	same(t, "event", []string{got.ID, got.Source, got.Time, got.DetailType},
+		[]string{"6a7e8feb", "com.example.shop", "2026-12-01T00:00:00Z", "MessageRequested"})
 	same(t, "request", got.Detail, json.RawMessage(`{"template":"TX_1234","recipients":[{"to":"010-1234-5678","variables":{"주문번호":"A-17"}}]}`))
 }
 
@@ -103,7 +111,8 @@ func TestBus(t *testing.T) {
 	same(t, "eventBusArn", c.outputs["eventBusArn"], arnOf("cloudwatch:EventBus", "sms-api-dev"))
 	policy := c.one(t, "cloudwatch:EventBusPolicy", "")
 	same(t, "who may put events", statements(t, policy.text("policy")), []string{
-		"events:PutEvents | AWS arn:aws:iam::222233334444:root arn:aws:iam::333344445555:root | " + busARN + " | StringNotEquals events:source sms-api",
+		"events:PutEvents | AWS arn:aws:iam::222233334444:root arn:aws:iam::333344445555:root | " + busARN +
+			" | StringNotEquals events:source sms-api",
 	})
 	same(t, "the policy's bus", policy.at("eventBusName"), "sms-api-dev")
 	archive := c.one(t, "cloudwatch:EventArchive", "")
@@ -114,12 +123,14 @@ func TestBus(t *testing.T) {
 		[]any{"sms-api@MessageRequested", "sms-api-dev", "JSONSchemaDraft4", `{"title":"requested"}`})
 
 	closed := deployed(t, map[string]string{"events:archiveDays": "0"})
-	same(t, "policies and archives nobody asked for", len(closed.all("cloudwatch:EventBusPolicy"))+len(closed.all("cloudwatch:EventArchive")), 0)
+	same(t, "policies and archives nobody asked for", len(closed.all("cloudwatch:EventBusPolicy"))+len(closed.all("cloudwatch:EventArchive")),
+		0)
 }
 
 func TestSchedule(t *testing.T) {
 	t.Parallel()
-	for minutes, want := range map[int]string{5: "rate(5 minutes)", 60: "rate(1 hour)", 90: "rate(90 minutes)", 120: "rate(2 hours)", 720: "rate(12 hours)"} {
+	for minutes, want := range map[int]string{5: "rate(5 minutes)", 60: "rate(1 hour)", 90: "rate(90 minutes)", 120: "rate(2 hours)",
+		720: "rate(12 hours)"} {
 		if got := every(minutes); got != want {
 			t.Errorf("%d minutes: %s, not %s", minutes, got, want)
 		}

@@ -58,7 +58,8 @@ func newWorkflow(ctx *pulumi.Context, args workflowArgs) (*workflow, error) {
 	if err != nil {
 		return nil, err
 	}
-	definition := pulumi.All(args.alimtalk.Arn, args.sms.Arn, args.receipts.Arn, args.reconcile.Arn, args.bus.Name).ApplyT(func(all []any) (string, error) {
+	definition := pulumi.All(args.alimtalk.Arn, args.sms.Arn, args.receipts.Arn, args.reconcile.Arn,
+		args.bus.Name).ApplyT(func(all []any) (string, error) {
 		return statemachine.Definition(statemachine.Resources{
 			AlimTalkFunction: all[0].(string), SMSFunction: all[1].(string), ReceiptsFunction: all[2].(string),
 			ReconcileFunction: all[3].(string), EventBus: all[4].(string),
@@ -80,7 +81,8 @@ func newWorkflow(ctx *pulumi.Context, args workflowArgs) (*workflow, error) {
 	}
 	if args.key.arn != nil {
 		machine.EncryptionConfiguration = sfn.StateMachineEncryptionConfigurationArgs{
-			Type: pulumi.String("CUSTOMER_MANAGED_KMS_KEY"), KmsKeyId: args.key.arn.ToStringOutput().ToStringPtrOutput(), KmsDataKeyReusePeriodSeconds: pulumi.Int(900),
+			Type: pulumi.String("CUSTOMER_MANAGED_KMS_KEY"), KmsKeyId: args.key.arn.ToStringOutput().ToStringPtrOutput(),
+			KmsDataKeyReusePeriodSeconds: pulumi.Int(900),
 		}
 	}
 	w.machine, err = sfn.NewStateMachine(ctx, name, machine, pulumi.Parent(w), pulumi.DependsOn([]pulumi.Resource{policy}),

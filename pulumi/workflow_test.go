@@ -29,11 +29,15 @@ func TestStateMachine(t *testing.T) {
 		t.Errorf("the definition has %v left in it", left)
 	}
 	same(t, "log", machine.at("loggingConfiguration"), map[string]any{
-		"includeExecutionData": false, "level": "ERROR", "logDestination": arnOf("cloudwatch:LogGroup", "/aws/vendedlogs/states/sms-api-dev-dispatch") + ":*",
+		"includeExecutionData": false, "level": "ERROR", "logDestination": arnOf("cloudwatch:LogGroup",
+			"/aws/vendedlogs/states/sms-api-dev-dispatch") + ":*",
 	})
 	same(t, "traces", machine.at("tracingConfiguration.enabled"), true)
 	same(t, "encryption by default", machine.at("encryptionConfiguration"), nil)
-	if !slices.ContainsFunc(machine.rpc.GetDependencies(), func(urn string) bool { return strings.HasSuffix(urn, "RolePolicy::"+machine.name) }) {
+	if !slices.ContainsFunc(machine.rpc.GetDependencies(), func(urn string) bool {
+		return strings.HasSuffix(urn,
+			"RolePolicy::"+machine.name)
+	}) {
 		t.Error("the state machine is made before it may do anything")
 	}
 
@@ -41,5 +45,6 @@ func TestStateMachine(t *testing.T) {
 	same(t, "alias", []any{alias.at("name"), alias.at("routingConfigurations")},
 		[]any{"live", []any{map[string]any{"stateMachineVersionArn": arnOf("sfn:StateMachine", "sms-api-dev-dispatch") + ":7", "weight": 100}}})
 	same(t, "stateMachineArn", c.outputs["stateMachineArn"], arnOf("sfn:StateMachine", "sms-api-dev-dispatch"))
-	same(t, "log level from the settings", deployed(t, map[string]string{"workflow:logLevel": "ALL"}).one(t, "sfn:StateMachine", "dispatch").at("loggingConfiguration.level"), "ALL")
+	same(t, "log level from the settings", deployed(t, map[string]string{"workflow:logLevel": "ALL"}).one(t, "sfn:StateMachine",
+		"dispatch").at("loggingConfiguration.level"), "ALL")
 }

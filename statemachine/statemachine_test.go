@@ -27,7 +27,8 @@ func TestDefinitionHasEveryResourceAndNoPlaceholder(t *testing.T) {
 	if strings.Contains(definition, "${") {
 		t.Error("a placeholder is left in the definition")
 	}
-	for _, want := range []string{resources.AlimTalkFunction, resources.SMSFunction, resources.ReceiptsFunction, resources.ReconcileFunction, resources.EventBus} {
+	for _, want := range []string{resources.AlimTalkFunction, resources.SMSFunction, resources.ReceiptsFunction, resources.ReconcileFunction,
+		resources.EventBus} {
 		if !strings.Contains(definition, `"`+want+`"`) {
 			t.Errorf("the definition does not name %s", want)
 		}

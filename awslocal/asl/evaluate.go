@@ -302,7 +302,8 @@ func (ev *evaluation) number(q *quantity) (int64, *failure) {
 		return 0, ev.wrongType(q.expr, "integer", result)
 	}
 	if int64(n) < q.low || int64(n) > maxSeconds {
-		return 0, ev.frame.queryFailure(q.field, "The JSONata expression '%s' specified for the field '%s' returned %s, which is not from %d to %d.",
+		return 0, ev.frame.queryFailure(q.field,
+			"The JSONata expression '%s' specified for the field '%s' returned %s, which is not from %d to %d.",
 			q.expr.source, q.field, shown(result), q.low, maxSeconds)
 	}
 	return int64(n), nil

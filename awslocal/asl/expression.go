@@ -110,7 +110,8 @@ func unfaithful(tokens []token) []string {
 		}
 		switch {
 		case t.is("[") && t.infix && next.is("]"):
-			problems = append(problems, "the suffix [] is not implemented: of nothing it makes nothing, not an empty list; write [ … ] around the expression")
+			problems = append(problems,
+				"the suffix [] is not implemented: of nothing it makes nothing, not an empty list; write [ … ] around the expression")
 		case t.is("^") && next.is("("):
 			problems = append(problems, "the order-by operator ^( ) is not implemented: of a single value it makes no list; use $sort")
 		case t.is("*") && !t.infix:

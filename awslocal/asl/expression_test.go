@@ -18,7 +18,8 @@ func evaluateOne(t *testing.T, expression, input string) Result {
 	return res
 }
 
-const exampleInput = `{"one":[5],"list":[{"n":1,"k":"a"},{"n":2,"k":"b"}],"empty":[],"o":{"k":"v"},"nul":null,"text":"한글 <&> \"\\\u0001","big":12345678901234567890,"zero":0}`
+const exampleInput = `{"one":[5],"list":[{"n":1,"k":"a"},{"n":2,"k":"b"}],"empty":[],"o":{"k":"v"},"nul":null,"text":"한글 <&> ` +
+	`\"\\\u0001","big":12345678901234567890,"zero":0}`
 
 // JSONata as Step Functions answers it: single values, lists and nothing; numbers; null; the order of keys.
 func TestExpressions(t *testing.T) {
@@ -102,13 +103,15 @@ func TestExpressions(t *testing.T) {
 		`$hash('hello', 'MD5')`:                  `"5d41402abc4b2a76b9719d911017c592"`,
 		`$hash('hello', 'SHA-1')`:                `"aaf4c61ddcc5e8a2dabede0f3b482cd9aea9434d"`,
 		`$hash('hello', 'SHA-256')`:              `"2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"`,
-		`$hash('hello', 'SHA-384')`:              `"59e1748777448c69de6b800d7a33bbfb9ff1b463e44354c3553bcdb9c666fa90125a3c79f90397bdf5f6a13de828684f"`,
-		`$hash('hello', 'SHA-512')`:              `"9b71d224bd62f3785d96d46ad3ea3d73319bfbc2890caadae2dff72519673ca72323c3d99ba5c11d7c7acc6e14b8c5da0c4663475c2e5c3adef46f73bcdec043"`,
-		`$random(42) = $random(42)`:              `true`,
-		`$random(1) = $random(2)`:                `false`,
-		`$parse('{"b":1,"a":[null,"x"]}')`:       `{"b":1,"a":[null,"x"]}`,
-		`$parse('null')`:                         `null`,
-		`$parse($string($states.input.o)).k`:     `"v"`,
+		`$hash('hello', 'SHA-384')`: `"59e1748777448c69de6b800d7a33bbfb9ff1b463e44354c3553bcdb9c666fa90125a3c79f90397bdf5f6a13de8` +
+			`28684f"`,
+		`$hash('hello', 'SHA-512')`: `"9b71d224bd62f3785d96d46ad3ea3d73319bfbc2890caadae2dff72519673ca72323c3d99ba5c11d7c7acc6e14` +
+			`b8c5da0c4663475c2e5c3adef46f73bcdec043"`,
+		`$random(42) = $random(42)`:          `true`,
+		`$random(1) = $random(2)`:            `false`,
+		`$parse('{"b":1,"a":[null,"x"]}')`:   `{"b":1,"a":[null,"x"]}`,
+		`$parse('null')`:                     `null`,
+		`$parse($string($states.input.o)).k`: `"v"`,
 	} {
 		t.Run(expression, func(t *testing.T) {
 			t.Parallel()
@@ -201,7 +204,8 @@ func TestExpressionsDoNotChangeTheirInput(t *testing.T) {
 	} {
 		t.Run(expression, func(t *testing.T) {
 			t.Parallel()
-			m := machine(t, `"A":{"Type":"Pass","Output":[`+string(appendString(nil, "{% "+expression+" %}"))+`,"{% $string($states.input) %}"],"End":true}`)
+			m := machine(t, `"A":{"Type":"Pass","Output":[`+string(appendString(nil,
+				"{% "+expression+" %}"))+`,"{% $string($states.input) %}"],"End":true}`)
 			res, _ := execute(t, m, nil, exampleInput)
 			var got []json.RawMessage
 			if err := json.Unmarshal(res.Output, &got); err != nil || len(got) != 2 {
@@ -217,10 +221,12 @@ func TestExpressionsDoNotChangeTheirInput(t *testing.T) {
 
 // What an expression evaluates to, and what passes through unread, is the same JSON.
 func FuzzValue(f *testing.F) {
-	for _, seed := range []string{exampleInput, `[]`, `[[],[[]]]`, `{"":{"":[null]}}`, `"\ud83d\ude00\u2028"`, `1E400`, `-0`, `0.1e-10`, `[1,[2,[3]]]`} {
+	for _, seed := range []string{exampleInput, `[]`, `[[],[[]]]`, `{"":{"":[null]}}`, `"\ud83d\ude00\u2028"`, `1E400`, `-0`, `0.1e-10`,
+		`[1,[2,[3]]]`} {
 		f.Add(seed)
 	}
-	read, err := Parse([]byte(`{"QueryLanguage":"JSONata","StartAt":"A","States":{"A":{"Type":"Pass","Output":{"v":"{% [$states.input] %}"},"End":true}}}`))
+	read, err := Parse([]byte(`{"QueryLanguage":"JSONata","StartAt":"A","States":{"A":{"Type":"Pass","Output":{"v":"{% [$states.input] ` +
+		`%}"},"End":true}}}`))
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -71,12 +71,16 @@ func TestRetryDelays(t *testing.T) {
 		want          []time.Duration
 	}{
 		{"the defaults: 3 retries after 1, 2 and 4 seconds", `"ErrorEquals":["X"]`, 0, []time.Duration{1, 2, 4}},
-		{"an interval and a rate", `"ErrorEquals":["X"],"IntervalSeconds":3,"MaxAttempts":4,"BackoffRate":1.5`, 0, []time.Duration{3, 4500, 6750, 10125}},
+		{"an interval and a rate", `"ErrorEquals":["X"],"IntervalSeconds":3,"MaxAttempts":4,"BackoffRate":1.5`, 0,
+			[]time.Duration{3, 4500, 6750, 10125}},
 		{"a rate of one", `"ErrorEquals":["X"],"IntervalSeconds":5,"BackoffRate":1`, 0, []time.Duration{5, 5, 5}},
-		{"a rate of two held by the longest delay", `"ErrorEquals":["X"],"IntervalSeconds":3,"BackoffRate":2,"MaxDelaySeconds":10,"MaxAttempts":5`, 0, []time.Duration{3, 6, 10, 10, 10}},
+		{"a rate of two held by the longest delay",
+			`"ErrorEquals":["X"],"IntervalSeconds":3,"BackoffRate":2,"MaxDelaySeconds":10,"MaxAttempts":5`, 0, []time.Duration{3, 6, 10, 10, 10}},
 		{"a rate that overflows", `"ErrorEquals":["X"],"BackoffRate":1e300,"MaxDelaySeconds":60`, 0, []time.Duration{1, 60, 60}},
-		{"full jitter draws from zero to the delay", `"ErrorEquals":["X"],"IntervalSeconds":4,"JitterStrategy":"FULL"`, 0.25, []time.Duration{1, 2, 4}},
-		{"full jitter draws from the held delay", `"ErrorEquals":["X"],"IntervalSeconds":4,"MaxDelaySeconds":6,"JitterStrategy":"FULL"`, 0.5, []time.Duration{2, 3, 3}},
+		{"full jitter draws from zero to the delay", `"ErrorEquals":["X"],"IntervalSeconds":4,"JitterStrategy":"FULL"`, 0.25,
+			[]time.Duration{1, 2, 4}},
+		{"full jitter draws from the held delay", `"ErrorEquals":["X"],"IntervalSeconds":4,"MaxDelaySeconds":6,"JitterStrategy":"FULL"`, 0.5,
+			[]time.Duration{2, 3, 3}},
 		{"no jitter draws nothing", `"ErrorEquals":["X"],"JitterStrategy":"NONE"`, 0.5, []time.Duration{1, 2, 4}},
 		{"no attempts", `"ErrorEquals":["X"],"MaxAttempts":0`, 0, nil},
 		{"another error", `"ErrorEquals":["Y"]`, 0, nil},
@@ -86,7 +90,8 @@ func TestRetryDelays(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				w := answers("!X")
-				tr := newTrial(t, machine(t, `"A":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","Retry":[{`+c.retrier+`}],"End":true}`), w, `{}`)
+				tr := newTrial(t, machine(t, `"A":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","Retry":[{`+c.retrier+`}],"End":true}`), w,
+					`{}`)
 				tr.env.Random = func() float64 { return c.random }
 				wantFailed(t, tr.run(t.Context()), "X")
 				var got []time.Duration
@@ -114,7 +119,8 @@ func TestRetryCountersAreSeparate(t *testing.T) {
 			{"ErrorEquals":["X"],"MaxAttempts":2,"IntervalSeconds":1,"BackoffRate":1},
 			{"ErrorEquals":["Y","Z"],"MaxAttempts":1,"IntervalSeconds":10},
 			{"ErrorEquals":["States.ALL"],"MaxAttempts":1,"IntervalSeconds":100}],
-		"Catch":[{"ErrorEquals":["States.ALL"],"Next":"B","Output":"{% $states.errorOutput.Error & $states.context.State.RetryCount %}"}],"End":true},
+		"Catch":[{"ErrorEquals":["States.ALL"],"Next":"B","Output":"{% $states.errorOutput.Error & $states.context.State.RetryCount %}"}],
+			"End":true},
 		"B":{"Type":"Succeed"}`
 	cases := []struct {
 		name, errors, want string
@@ -154,7 +160,8 @@ func TestRetryEvaluatesArgumentsAgain(t *testing.T) {
 		"Arguments":{"at":"{% $now() %}","retry":"{% $states.context.State.RetryCount %}"},"End":true}`), w, `{}`)
 	wantSucceeded(t, res, `1`)
 	for i, want := range []string{
-		`{"at":"2000-01-01T00:00:00.000Z","retry":0}`, `{"at":"2000-01-01T00:00:01.000Z","retry":1}`, `{"at":"2000-01-01T00:00:03.000Z","retry":2}`,
+		`{"at":"2000-01-01T00:00:00.000Z","retry":0}`, `{"at":"2000-01-01T00:00:01.000Z","retry":1}`,
+		`{"at":"2000-01-01T00:00:03.000Z","retry":2}`,
 	} {
 		if w.calls[i].arguments != want {
 			t.Errorf("attempt %d was asked %s, want %s", i, w.calls[i].arguments, want)
@@ -198,13 +205,15 @@ func TestHandlersOfParallelAndMap(t *testing.T) {
 	inner := `{"StartAt":"B","States":{"B":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","End":true}}}`
 	for _, state := range []string{`"Type":"Parallel","Branches":[` + inner + `]`, `"Type":"Map","Items":[1],"ItemProcessor":` + inner} {
 		res, h := execute(t, machine(t, `"A":{`+state+`,"Retry":[{"ErrorEquals":["X"],"MaxAttempts":1}],
-			"Catch":[{"ErrorEquals":["X"],"Next":"C","Output":"{% $states.errorOutput.Cause %}"}],"End":true},"C":{"Type":"Succeed"}`), answers("!X"), `{}`)
+			"Catch":[{"ErrorEquals":["X"],"Next":"C","Output":"{% $states.errorOutput.Cause %}"}],"End":true},"C":{"Type":"Succeed"}`),
+			answers("!X"), `{}`)
 		wantSucceeded(t, res, `"call 1"`)
 		kind := strings.TrimSuffix(h.types()[1], "StateEntered A")
 		started := slices.DeleteFunc(h.lines(), func(l string) bool {
 			return !strings.Contains(l, kind+"StateStarted") && !strings.Contains(l, kind+"StateFailed")
 		})
-		if len(started) != 4 || !strings.HasPrefix(started[2], fmt.Sprintf("%d<%d", h.events[slices.Index(h.lines(), started[2])].ID, h.events[slices.Index(h.lines(), started[1])].ID)) {
+		if len(started) != 4 || !strings.HasPrefix(started[2], fmt.Sprintf("%d<%d", h.events[slices.Index(h.lines(), started[2])].ID,
+			h.events[slices.Index(h.lines(), started[1])].ID)) {
 			t.Errorf("started and failed: %q", started)
 		}
 	}
@@ -213,7 +222,8 @@ func TestHandlersOfParallelAndMap(t *testing.T) {
 // A task's own limits end the task, the execution's ends everything and cannot be caught.
 func TestTimeouts(t *testing.T) {
 	t.Parallel()
-	const catch = `"Retry":[{"ErrorEquals":["Other"]}],"Catch":[{"ErrorEquals":["States.ALL"],"Next":"B","Output":"{% $states.errorOutput %}"}],`
+	const catch = `"Retry":[{"ErrorEquals":["Other"]}],"Catch":[{"ErrorEquals":["States.ALL"],"Next":"B","Output":"{% $states.errorOutput ` +
+		`%}"}],`
 	cases := []struct {
 		name, top, task    string
 		status, error, out string
@@ -222,20 +232,27 @@ func TestTimeouts(t *testing.T) {
 	}{
 		{"a task's timeout is an error of its state", ``, `"TimeoutSeconds":5,`, Failed, "States.Timeout", ``, 5 * time.Second,
 			[]string{"TaskStarted", "TaskTimedOut", "ExecutionFailed"}},
-		{"a task's timeout can be caught", ``, `"TimeoutSeconds":5,` + catch, Succeeded, ``, `{"Error":"States.Timeout","Cause":""}`, 5 * time.Second,
+		{"a task's timeout can be caught", ``, `"TimeoutSeconds":5,` + catch, Succeeded, ``, `{"Error":"States.Timeout","Cause":""}`,
+			5 * time.Second,
 			[]string{"TaskTimedOut", "TaskStateExited A", "SucceedStateEntered B", "SucceedStateExited B", "ExecutionSucceeded"}},
 		{"a task's timeout can be computed", ``, `"TimeoutSeconds":"{% $states.input.n * 2 %}",`, Failed, "States.Timeout", ``, 6 * time.Second,
 			[]string{"TaskTimedOut", "ExecutionFailed"}},
-		{"a task's timeout can be retried, each attempt with its full time", ``, `"TimeoutSeconds":5,"Retry":[{"ErrorEquals":["States.Timeout"],"MaxAttempts":1}],`,
+		{"a task's timeout can be retried, each attempt with its full time", ``,
+			`"TimeoutSeconds":5,"Retry":[{"ErrorEquals":["States.Timeout"],"MaxAttempts":1}],`,
 			Failed, "States.Timeout", ``, 11 * time.Second, []string{"TaskScheduled", "TaskStarted", "TaskTimedOut", "ExecutionFailed"}},
-		{"a task without heartbeat", ``, `"TimeoutSeconds":9,"HeartbeatSeconds":4,"Catch":[{"ErrorEquals":["States.HeartbeatTimeout"],"Next":"B"}],`,
-			Succeeded, ``, `{"Error":"States.Timeout","Cause":""}`, 4 * time.Second, []string{"TaskTimedOut", "TaskStateExited A", "SucceedStateEntered B", "SucceedStateExited B", "ExecutionSucceeded"}},
+		{"a task without heartbeat", ``,
+			`"TimeoutSeconds":9,"HeartbeatSeconds":4,"Catch":[{"ErrorEquals":["States.HeartbeatTimeout"],"Next":"B"}],`,
+			Succeeded, ``, `{"Error":"States.Timeout","Cause":""}`, 4 * time.Second,
+			[]string{"TaskTimedOut", "TaskStateExited A", "SucceedStateEntered B", "SucceedStateExited B", "ExecutionSucceeded"}},
 		{"the execution's timeout during a task", `"TimeoutSeconds":3,`, `"TimeoutSeconds":5,` + catch, TimedOut, ``, ``, 3 * time.Second,
 			[]string{"TaskStarted", "ExecutionTimedOut"}},
-		{"the execution's timeout during the pause before a retry", `"TimeoutSeconds":7,`, `"TimeoutSeconds":5,"Retry":[{"ErrorEquals":["States.Timeout"],"IntervalSeconds":10}],`,
+		{"the execution's timeout during the pause before a retry", `"TimeoutSeconds":7,`,
+			`"TimeoutSeconds":5,"Retry":[{"ErrorEquals":["States.Timeout"],"IntervalSeconds":10}],`,
 			TimedOut, ``, ``, 7 * time.Second, []string{"TaskTimedOut", "ExecutionTimedOut"}},
-		{"both at the same moment: the execution's", `"TimeoutSeconds":5,`, `"TimeoutSeconds":5,` + catch, TimedOut, ``, ``, 5 * time.Second, []string{"TaskStarted", "ExecutionTimedOut"}},
-		{"neither", `"TimeoutSeconds":61,`, `"TimeoutSeconds":61,`, Succeeded, ``, `1`, time.Minute, []string{"TaskSucceeded", "TaskStateExited A", "ExecutionSucceeded"}},
+		{"both at the same moment: the execution's", `"TimeoutSeconds":5,`, `"TimeoutSeconds":5,` + catch, TimedOut, ``, ``, 5 * time.Second,
+			[]string{"TaskStarted", "ExecutionTimedOut"}},
+		{"neither", `"TimeoutSeconds":61,`, `"TimeoutSeconds":61,`, Succeeded, ``, `1`, time.Minute,
+			[]string{"TaskSucceeded", "TaskStateExited A", "ExecutionSucceeded"}},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -248,11 +265,13 @@ func TestTimeouts(t *testing.T) {
 				tr := newTrial(t, machineWith(t, c.top, states), takes(time.Minute), `{"n":3}`)
 				res := tr.run(t.Context())
 				if res.Status != c.status || res.Error != c.error || res.Cause != "" || string(res.Output) != c.out || tr.after() != c.after {
-					t.Errorf("ended %s %s %q (%s) after %v; want %s %s %q after %v", res.Status, res.Output, res.Error, res.Cause, tr.after(), c.status, c.out, c.error, c.after)
+					t.Errorf("ended %s %s %q (%s) after %v; want %s %s %q after %v", res.Status, res.Output, res.Error, res.Cause, tr.after(), c.status,
+						c.out, c.error, c.after)
 				}
 				types := tr.history.types()
 				wantLines(t, types[len(types)-len(c.last):], c.last...)
-				if e := tr.history.last("ExecutionTimedOut"); c.status == TimedOut && (e.PreviousEventID != 0 || e.Execution.Error != "States.Timeout") {
+				if e := tr.history.last("ExecutionTimedOut"); c.status == TimedOut &&
+					(e.PreviousEventID != 0 || e.Execution.Error != "States.Timeout") {
 					t.Errorf("ExecutionTimedOut is %+v", e)
 				}
 			})
@@ -267,8 +286,11 @@ func TestExecutionTimeoutElsewhere(t *testing.T) {
 	for name, states := range map[string]string{
 		"a longer wait":           `"A":` + wait(60),
 		"a wait to the very same": `"A":` + wait(10),
-		"a wait in a branch":      `"A":{"Type":"Parallel","Branches":[{"StartAt":"B","States":{"B":` + wait(60) + `}},{"StartAt":"C","States":{"C":` + wait(1) + `}}],"Catch":[{"ErrorEquals":["States.ALL"],"Next":"D"}],"Next":"D"},"D":{"Type":"Succeed"}`,
-		"a loop":                  `"A":{"Type":"Wait","Seconds":3,"Next":"B"},"B":{"Type":"Choice","Choices":[{"Condition":false,"Next":"C"}],"Default":"A"},"C":{"Type":"Succeed"}`,
+		"a wait in a branch": `"A":{"Type":"Parallel","Branches":[{"StartAt":"B","States":{"B":` + wait(60) +
+			`}},{"StartAt":"C","States":{"C":` + wait(1) +
+			`}}],"Catch":[{"ErrorEquals":["States.ALL"],"Next":"D"}],"Next":"D"},"D":{"Type":"Succeed"}`,
+		"a loop": `"A":{"Type":"Wait","Seconds":3,"Next":"B"},"B":{"Type":"Choice","Choices":[{"Condition":false,"Next":"C"}],` +
+			`"Default":"A"},"C":{"Type":"Succeed"}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -291,7 +313,8 @@ func TestTimeoutsOnAFasterClock(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		m := machineWith(t, `"TimeoutSeconds":100000,`, `"A":{"Type":"Wait","Seconds":1000,"Next":"B"},
-			"B":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","TimeoutSeconds":5,"Catch":[{"ErrorEquals":["States.Timeout"],"Next":"C"}],"End":true},
+			"B":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","TimeoutSeconds":5,"Catch":[{"ErrorEquals":["States.Timeout"],
+				"Next":"C"}],"End":true},
 			"C":{"Type":"Wait","Seconds":1000000,"End":true}`)
 		tr := newTrial(t, m, takes(time.Hour), `{}`)
 		tr.env.Clock = clock.Real(1000)
@@ -308,10 +331,13 @@ func TestTimeoutsOnAFasterClock(t *testing.T) {
 func TestAbort(t *testing.T) {
 	t.Parallel()
 	states := map[string]string{
-		"a wait":        `"A":{"Type":"Wait","Seconds":60,"End":true}`,
-		"a task":        `"A":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","Catch":[{"ErrorEquals":["States.ALL"],"Next":"B"}],"End":true},"B":{"Type":"Succeed"}`,
-		"a retry":       `"A":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","TimeoutSeconds":1,"Retry":[{"ErrorEquals":["States.ALL"],"IntervalSeconds":60}],"End":true}`,
-		"some branches": `"A":{"Type":"Map","Items":[1,2],"ItemProcessor":{"StartAt":"B","States":{"B":{"Type":"Wait","Seconds":60,"End":true}}},"End":true}`,
+		"a wait": `"A":{"Type":"Wait","Seconds":60,"End":true}`,
+		"a task": `"A":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","Catch":[{"ErrorEquals":["States.ALL"],"Next":"B"}],` +
+			`"End":true},"B":{"Type":"Succeed"}`,
+		"a retry": `"A":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","TimeoutSeconds":1,` +
+			`"Retry":[{"ErrorEquals":["States.ALL"],"IntervalSeconds":60}],"End":true}`,
+		"some branches": `"A":{"Type":"Map","Items":[1,2],"ItemProcessor":{"StartAt":"B","States":{"B":{"Type":"Wait","Seconds":60,` +
+			`"End":true}}},"End":true}`,
 	}
 	for name, s := range states {
 		t.Run(name, func(t *testing.T) {
@@ -324,10 +350,12 @@ func TestAbort(t *testing.T) {
 					cancel(fmt.Errorf("stop: %w", &Abort{Name: "Cancelled", Cause: "by the caller"}))
 				}()
 				res := tr.run(ctx)
-				if res.Status != Aborted || res.Error != "Cancelled" || res.Cause != "by the caller" || tr.after() != 5*time.Second || !res.Redrivable() {
+				if res.Status != Aborted || res.Error != "Cancelled" || res.Cause != "by the caller" || tr.after() != 5*time.Second ||
+					!res.Redrivable() {
 					t.Errorf("ended %+v after %v", res, tr.after())
 				}
-				if e := tr.history.events[len(tr.history.events)-1]; e.Type != "ExecutionAborted" || e.PreviousEventID != 0 || e.Execution.Error != "Cancelled" || e.Execution.Cause != "by the caller" {
+				if e := tr.history.events[len(tr.history.events)-1]; e.Type != "ExecutionAborted" || e.PreviousEventID != 0 ||
+					e.Execution.Error != "Cancelled" || e.Execution.Cause != "by the caller" {
 					t.Errorf("last event is %+v", e)
 				}
 			})
@@ -346,7 +374,8 @@ func TestAbortWithoutReason(t *testing.T) {
 		t.Errorf("ended %+v", res)
 	}
 	wantLines(t, h.lines(), "1<0 ExecutionStarted", "2<0 ExecutionAborted")
-	if text, err := json.Marshal(h.events[1]); err != nil || !strings.HasSuffix(string(text), `"previousEventId":0,"executionAbortedEventDetails":{}}`) {
+	if text, err := json.Marshal(h.events[1]); err != nil || !strings.HasSuffix(string(text),
+		`"previousEventId":0,"executionAbortedEventDetails":{}}`) {
 		t.Errorf("event is %s (%v)", text, err)
 	}
 }

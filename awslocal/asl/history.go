@@ -11,8 +11,10 @@ import (
 //
 // https://docs.aws.amazon.com/step-functions/latest/apireference/API_HistoryEvent.html
 type Event struct {
-	ID              int64
-	PreviousEventID int64 // the event before it on the same line of states; 0 for the first state and for what happens to the execution as a whole
+	ID int64
+	// PreviousEventID is the event before it on the same line of states; it is 0
+	// for the first state and for what happens to the execution as a whole.
+	PreviousEventID int64
 	Timestamp       time.Time
 	Type            string // ExecutionStarted, TaskStateEntered, TaskScheduled, …
 

@@ -30,22 +30,35 @@ func TestDataLimit(t *testing.T) {
 		worker       func(bytes int) *worker
 		cause        string
 	}{
-		{name: "a task's arguments", states: `"A":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","Arguments":"pad","Output":"fits",%s"End":true}`, cause: "'A' returned a result"},
-		{name: "a task's result", states: `"A":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","Output":"fits",%s"End":true}`, cause: "'lambda' returned a result",
+		{name: "a task's arguments",
+			states: `"A":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","Arguments":"pad","Output":"fits",%s"End":true}`,
+			cause:  "'A' returned a result"},
+		{name: "a task's result", states: `"A":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","Output":"fits",%s"End":true}`,
+			cause:  "'lambda' returned a result",
 			worker: func(bytes int) *worker { return answers(`"` + strings.Repeat("x", bytes-2) + `"`) }},
-		{name: "a task's result in letters of three bytes", states: `"A":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","Output":"fits",%s"End":true}`, cause: "'lambda' returned a result",
+		{name: "a task's result in letters of three bytes",
+			states: `"A":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","Output":"fits",%s"End":true}`,
+			cause:  "'lambda' returned a result",
 			worker: func(bytes int) *worker {
 				return answers(`"` + strings.Repeat("가", (bytes-2)/3) + strings.Repeat("x", (bytes-2)%3) + `"`)
 			}},
-		{name: "a task's output", states: `"A":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","Output":"pad",%s"Next":"C"},"C":{"Type":"Pass","Output":"fits","End":true}`, cause: "'A' returned a result"},
-		{name: "a Parallel's arguments", states: `"A":{"Type":"Parallel","Arguments":"pad","Branches":[{"StartAt":"D","States":{"D":{"Type":"Pass","Output":1,"End":true}}}],"Output":"fits",%s"End":true}`,
+		{name: "a task's output",
+			states: `"A":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","Output":"pad",%s"Next":"C"},"C":{"Type":"Pass",` +
+				`"Output":"fits","End":true}`, cause: "'A' returned a result"},
+		{name: "a Parallel's arguments",
+			states: `"A":{"Type":"Parallel","Arguments":"pad","Branches":[{"StartAt":"D","States":{"D":{"Type":"Pass","Output":1,"End":true}}}],` +
+				`"Output":"fits",%s"End":true}`,
 			cause: "'A' returned a result"},
-		{name: "a Parallel's result", states: `"A":{"Type":"Parallel","Branches":[{"StartAt":"D","States":{"D":{"Type":"Pass","Output":"pad - 2","End":true}}}],%s"Next":"C"},"C":{"Type":"Pass","Output":"fits","End":true}`,
+		{name: "a Parallel's result",
+			states: `"A":{"Type":"Parallel","Branches":[{"StartAt":"D","States":{"D":{"Type":"Pass","Output":"pad - ` +
+				`2","End":true}}}],%s"Next":"C"},"C":{"Type":"Pass","Output":"fits","End":true}`,
 			cause: "'A' returned a result"},
-		{name: "an item", states: `"A":{"Type":"Map","Items":[1],"ItemSelector":"pad","ItemProcessor":{"StartAt":"D","States":{"D":{"Type":"Pass","Output":1,"End":true}}},"Output":"fits",%s"End":true}`,
+		{name: "an item", states: `"A":{"Type":"Map","Items":[1],"ItemSelector":"pad","ItemProcessor":{"StartAt":"D",` +
+			`"States":{"D":{"Type":"Pass","Output":1,"End":true}}},"Output":"fits",%s"End":true}`,
 			cause: "'A' returned a result"},
-		{name: "the variables of one state", states: `"A":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","Assign":{"x":1,"y":"pad - 1"},"Output":"fits",%s"End":true}`,
-			cause: "The Assign field exceeds the maximum variable assignment size by 1 bytes."},
+		{name: "the variables of one state",
+			states: `"A":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","Assign":{"x":1,"y":"pad - 1"},"Output":"fits",%s"End":true}`,
+			cause:  "The Assign field exceeds the maximum variable assignment size by 1 bytes."},
 	}
 	for _, c := range cases {
 		for _, over := range []int{0, 1} {
@@ -106,10 +119,12 @@ func TestVariablesLimit(t *testing.T) {
 	states.WriteString(`"S42":{"Type":"Succeed"}`)
 	res, h := execute(t, machine(t, states.String()), nil, halfLimit())
 	wantFailed(t, res, "States.DataLimitExceeded")
-	if want := "Execution total variable size limit exceeded. State 'S41' assigned variables that exceed the total execution limit by 262144 bytes."; !strings.HasSuffix(res.Cause, want) {
+	if want := "Execution total variable size limit exceeded. State 'S41' assigned variables that exceed the total execution limit by " +
+		"262144 bytes."; !strings.HasSuffix(res.Cause, want) {
 		t.Errorf("cause is %s", res.Cause)
 	}
-	if e := h.last("EvaluationFailed"); e.Evaluation == nil || e.Evaluation.Location != "Assign" || e.Evaluation.Error != "States.DataLimitExceeded" {
+	if e := h.last("EvaluationFailed"); e.Evaluation == nil || e.Evaluation.Location != "Assign" ||
+		e.Evaluation.Error != "States.DataLimitExceeded" {
 		t.Errorf("EvaluationFailed is %+v", e)
 	}
 }
@@ -129,7 +144,8 @@ func TestVariablesAreReplaced(t *testing.T) {
 func TestEventsLimit(t *testing.T) {
 	t.Parallel()
 	for name, states := range map[string]string{
-		"a loop": `"A":{"Type":"Pass","Next":"B"},"B":{"Type":"Choice","Choices":[{"Condition":false,"Next":"C"}],"Default":"A"},"C":{"Type":"Succeed"}`,
+		"a loop": `"A":{"Type":"Pass","Next":"B"},"B":{"Type":"Choice","Choices":[{"Condition":false,"Next":"C"}],"Default":"A"},` +
+			`"C":{"Type":"Succeed"}`,
 		"a loop in branches": `"Z":{"Type":"Map","Items":[1,2,3],"ItemProcessor":{"StartAt":"A","States":{
 			"A":{"Type":"Pass","Next":"B"},"B":{"Type":"Choice","Choices":[{"Condition":false,"Next":"C"}],"Default":"A"},"C":{"Type":"Succeed"}}},
 			"Retry":[{"ErrorEquals":["States.ALL"]}],"Catch":[{"ErrorEquals":["States.ALL"],"Next":"D"}],"Next":"D"},"D":{"Type":"Succeed"}`,
@@ -158,8 +174,10 @@ func TestEventsLimit(t *testing.T) {
 func TestEventsLimitStopsTasks(t *testing.T) {
 	t.Parallel()
 	// ExecutionStarted, a Pass (2), 6,248 rounds of 4, the Choice that leaves (2), and TaskStateEntered are 24,998.
-	m := machine(t, `"S":{"Type":"Pass","Next":"A"},"A":{"Type":"Choice","Choices":[{"Condition":"{% $states.input = 6248 %}","Next":"B"}],"Default":"C"},
-		"C":{"Type":"Pass","Output":"{% $states.input + 1 %}","Next":"A"},"B":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","End":true}`)
+	m := machine(t, `"S":{"Type":"Pass","Next":"A"},"A":{"Type":"Choice","Choices":[{"Condition":"{% $states.input = 6248 `+
+		`%}","Next":"B"}],"Default":"C"},
+		"C":{"Type":"Pass","Output":"{% $states.input + 1 %}","Next":"A"},"B":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke",`+
+		`"End":true}`)
 	w := answers(`1`)
 	res, h := execute(t, m, w, `0`)
 	wantFailed(t, res, "States.Runtime")
@@ -172,7 +190,8 @@ func TestEventsLimitStopsTasks(t *testing.T) {
 func TestEventsLimitIsReachedExactly(t *testing.T) {
 	t.Parallel()
 	// ExecutionStarted, a Pass (2), 6,248 rounds of 4, the Choice that leaves (2), Succeed (2), ExecutionSucceeded.
-	m := machine(t, `"S":{"Type":"Pass","Next":"A"},"A":{"Type":"Choice","Choices":[{"Condition":"{% $states.input = 6248 %}","Next":"B"}],"Default":"C"},
+	m := machine(t, `"S":{"Type":"Pass","Next":"A"},"A":{"Type":"Choice","Choices":[{"Condition":"{% $states.input = 6248 `+
+		`%}","Next":"B"}],"Default":"C"},
 		"C":{"Type":"Pass","Output":"{% $states.input + 1 %}","Next":"A"},"B":{"Type":"Succeed"}`)
 	for start, want := range map[string]string{`0`: Succeeded, `-1`: Failed} {
 		res, h := execute(t, m, nil, start)
@@ -188,7 +207,9 @@ func TestRedrive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := machineWith(t, `"TimeoutSeconds":10,`, `"A":{"Type":"Wait","Seconds":6,"Assign":{"x":5},"Output":{"from":"A"},"Next":"B"},
 			"B":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","Retry":[{"ErrorEquals":["X"],"MaxAttempts":1,"IntervalSeconds":2}],
-				"Arguments":{"input":"{% $states.input %}","x":"{% $x %}","execution":"{% $states.context.Execution.($string(RedriveCount) & ' ' & RedriveTime) %}","retries":"{% $states.context.State.RetryCount %}"},
+				"Arguments":{"input":"{% $states.input %}","x":"{% $x %}",
+					"execution":"{% $states.context.Execution.($string(RedriveCount) & ' ' & RedriveTime) %}",
+					"retries":"{% $states.context.State.RetryCount %}"},
 				"Next":"C"},
 			"C":{"Type":"Wait","Seconds":6,"End":true}`)
 		w := answers("!X", "!X", "!X", `"done"`)
@@ -200,19 +221,23 @@ func TestRedrive(t *testing.T) {
 		wantSucceeded(t, res, `"done"`) // 2 + 6 seconds: the timeout began anew
 		wantLines(t, tr.history.lines(),
 			"1<0 ExecutionStarted", "2<0 WaitStateEntered A", "3<2 WaitStateExited A",
-			"4<3 TaskStateEntered B", "5<4 TaskScheduled", "6<5 TaskStarted", "7<6 TaskFailed", "8<7 TaskScheduled", "9<8 TaskStarted", "10<9 TaskFailed",
+			"4<3 TaskStateEntered B", "5<4 TaskScheduled", "6<5 TaskStarted", "7<6 TaskFailed", "8<7 TaskScheduled", "9<8 TaskStarted",
+			"10<9 TaskFailed",
 			"11<10 ExecutionFailed",
 			"12<11 ExecutionRedriven",
-			"13<4 TaskScheduled", "14<13 TaskStarted", "15<14 TaskFailed", "16<15 TaskScheduled", "17<16 TaskStarted", "18<17 TaskSucceeded", "19<18 TaskStateExited B",
+			"13<4 TaskScheduled", "14<13 TaskStarted", "15<14 TaskFailed", "16<15 TaskScheduled", "17<16 TaskStarted", "18<17 TaskSucceeded",
+			"19<18 TaskStateExited B",
 			"20<19 WaitStateEntered C", "21<20 WaitStateExited C", "22<21 ExecutionSucceeded")
 		if e := tr.history.events[11]; e.Execution.RedriveCount != 1 {
 			t.Errorf("ExecutionRedriven is %+v", e.Execution)
 		}
-		if text, err := json.Marshal(tr.history.events[11]); err != nil || !strings.HasSuffix(string(text), `"executionRedrivenEventDetails":{"redriveCount":1}}`) {
+		if text, err := json.Marshal(tr.history.events[11]); err != nil ||
+			!strings.HasSuffix(string(text), `"executionRedrivenEventDetails":{"redriveCount":1}}`) {
 			t.Errorf("ExecutionRedriven is %s (%v)", text, err)
 		}
 		for i, want := range []string{
-			`"execution":"0 ","retries":0`, `"execution":"0 ","retries":1`, `"execution":"1 2000-01-01T01:00:08.000Z","retries":0`, `"execution":"1 2000-01-01T01:00:08.000Z","retries":1`,
+			`"execution":"0 ","retries":0`, `"execution":"0 ","retries":1`, `"execution":"1 2000-01-01T01:00:08.000Z","retries":0`,
+			`"execution":"1 2000-01-01T01:00:08.000Z","retries":1`,
 		} {
 			if want = `{"input":{"from":"A"},"x":5,` + want + `}`; w.calls[i].arguments != want {
 				t.Errorf("attempt %d was asked %s, want %s", i, w.calls[i].arguments, want)
@@ -229,13 +254,19 @@ func TestRedriveAfterAnyEnd(t *testing.T) {
 		stop         time.Duration
 		want         []string // after ExecutionRedriven
 	}{
-		{"aborted in a Wait: it waits again", `"A":{"Type":"Wait","Seconds":60,"End":true}`, 5 * time.Second, []string{"WaitStateExited A", "ExecutionSucceeded"}},
-		{"timed out in a Wait", `"A":{"Type":"Pass","Next":"B"},"B":{"Type":"Wait","Seconds":60,"End":true}`, 0, []string{"WaitStateExited B", "ExecutionSucceeded"}},
+		{"aborted in a Wait: it waits again", `"A":{"Type":"Wait","Seconds":60,"End":true}`, 5 * time.Second,
+			[]string{"WaitStateExited A", "ExecutionSucceeded"}},
+		{"timed out in a Wait", `"A":{"Type":"Pass","Next":"B"},"B":{"Type":"Wait","Seconds":60,"End":true}`, 0,
+			[]string{"WaitStateExited B", "ExecutionSucceeded"}},
 		{"aborted in a Task", `"A":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","End":true}`, 5 * time.Second,
 			[]string{"TaskScheduled", "TaskStarted", "TaskSucceeded", "TaskStateExited A", "ExecutionSucceeded"}},
-		{"aborted in the pause of a retry", `"A":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","TimeoutSeconds":1,"Retry":[{"ErrorEquals":["States.ALL"],"IntervalSeconds":40}],"End":true}`, 5 * time.Second,
+		{"aborted in the pause of a retry",
+			`"A":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","TimeoutSeconds":1,"Retry":[{"ErrorEquals":["States.ALL"],` +
+				`"IntervalSeconds":40}],"End":true}`, 5 * time.Second,
 			[]string{"TaskScheduled", "TaskStarted", "TaskSucceeded", "TaskStateExited A", "ExecutionSucceeded"}},
-		{"an expression that does not fail any more", `"A":{"Type":"Choice","Choices":[{"Condition":"{% $states.context.Execution.RedriveCount = 1 %}","Next":"B"}]},"B":{"Type":"Succeed"}`, 0,
+		{"an expression that does not fail any more",
+			`"A":{"Type":"Choice","Choices":[{"Condition":"{% $states.context.Execution.RedriveCount = 1 %}","Next":"B"}]},"B":{"Type":"Succeed"}`,
+			0,
 			[]string{"ChoiceStateExited A", "SucceedStateEntered B", "SucceedStateExited B", "ExecutionSucceeded"}},
 		{"a Fail state fails again", `"A":{"Type":"Fail","Error":"E"}`, 0, []string{"ExecutionFailed"}},
 	}
@@ -279,7 +310,8 @@ func TestRedriveOfBranches(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := machine(t, `"A":{"Type":"Map","Items":["quick","bad","slow","late"],"MaxConcurrency":3,"ItemProcessor":{"StartAt":"P","States":{
 				"P":{"Type":"Pass","Assign":{"mine":"{% $states.input & '!' %}"},"Next":"B"},
-				"B":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","Arguments":{"FunctionName":"{% $states.input %}"},"Output":"{% $mine & $states.result %}","Next":"E"},
+				"B":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","Arguments":{"FunctionName":"{% $states.input %}"},
+					"Output":"{% $mine & $states.result %}","Next":"E"},
 				"E":{"Type":"Succeed"}}},"End":true}`)
 		w := &worker{work: func(ctx context.Context, n int, function string, _ json.RawMessage) (string, error) {
 			pause := map[string]time.Duration{"quick": 2, "bad": 2, "slow": 9, "late": 1}[function]
@@ -316,7 +348,8 @@ func TestRedriveOfBranches(t *testing.T) {
 			}
 		}
 		for _, line := range tr.history.types()[failedEvents:] {
-			if line == "MapStateStarted" || line == "MapStateEntered A" || line == "MapIterationStarted 1" || strings.HasPrefix(line, "PassStateEntered") && w.calls[len(w.calls)-1].function != "late" {
+			if line == "MapStateStarted" || line == "MapStateEntered A" || line == "MapIterationStarted 1" ||
+				strings.HasPrefix(line, "PassStateEntered") && w.calls[len(w.calls)-1].function != "late" {
 				t.Errorf("%s again", line)
 			}
 		}

@@ -49,7 +49,8 @@ func TestHistory(t *testing.T) {
 				"3<2 TaskScheduled", "4<3 TaskStarted", "5<4 TaskFailed",
 				"6<5 ExecutionFailed",
 			}},
-		{name: "a Task that times out", states: `"A":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","TimeoutSeconds":2,"End":true}`, worker: takes(time.Minute),
+		{name: "a Task that times out", states: `"A":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","TimeoutSeconds":2,"End":true}`,
+			worker: takes(time.Minute),
 			want: []string{
 				"1<0 ExecutionStarted", "2<0 TaskStateEntered A",
 				"3<2 TaskScheduled", "4<3 TaskStarted", "5<4 TaskTimedOut",
@@ -64,7 +65,8 @@ func TestHistory(t *testing.T) {
 				"9<8 TaskStateExited A", "10<9 ExecutionSucceeded",
 			}},
 		{name: "a caught error exits the state", worker: answers(`!X`),
-			states: `"A":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","Catch":[{"ErrorEquals":["X"],"Next":"B"}],"End":true},"B":{"Type":"Succeed"}`,
+			states: `"A":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","Catch":[{"ErrorEquals":["X"],"Next":"B"}],"End":true},` +
+				`"B":{"Type":"Succeed"}`,
 			want: []string{
 				"1<0 ExecutionStarted", "2<0 TaskStateEntered A",
 				"3<2 TaskScheduled", "4<3 TaskStarted", "5<4 TaskFailed", "6<5 TaskStateExited A",
@@ -97,7 +99,8 @@ func TestHistory(t *testing.T) {
 				"8<6 MapIterationStarted 1", "9<8 PassStateEntered B", "10<9 PassStateExited B", "11<10 MapIterationSucceeded 1",
 				"12<11 MapStateSucceeded", "13<11 MapStateExited A", "14<13 ExecutionSucceeded",
 			}},
-		{name: "Map of nothing", states: `"A":{"Type":"Map","Items":[],"ItemProcessor":{"StartAt":"B","States":{"B":{"Type":"Pass","End":true}}},"End":true}`,
+		{name: "Map of nothing",
+			states: `"A":{"Type":"Map","Items":[],"ItemProcessor":{"StartAt":"B","States":{"B":{"Type":"Pass","End":true}}},"End":true}`,
 			want: []string{
 				"1<0 ExecutionStarted", "2<0 MapStateEntered A", "3<2 MapStateStarted",
 				"4<3 MapStateSucceeded", "5<3 MapStateExited A", "6<5 ExecutionSucceeded",
@@ -137,7 +140,8 @@ func TestHistoryOfMapThatFails(t *testing.T) {
 	wantSucceeded(t, res, `{"Error":"X","Cause":""}`)
 	lines := h.lines()
 	wantLines(t, lines[:6],
-		"1<0 ExecutionStarted", "2<0 MapStateEntered A", "3<2 MapStateStarted", "4<3 MapIterationStarted 0", "5<3 MapIterationStarted 1", "6<3 MapIterationStarted 2")
+		"1<0 ExecutionStarted", "2<0 MapStateEntered A", "3<2 MapStateStarted", "4<3 MapIterationStarted 0", "5<3 MapIterationStarted 1",
+		"6<3 MapIterationStarted 2")
 	// Events 7 to 22 are three events of each task and how quick ended and late took its place, in several orders.
 	lines = lines[slices.IndexFunc(lines, func(l string) bool { return strings.HasSuffix(l, "TaskFailed") }):]
 	if !strings.HasPrefix(lines[0], "23<") {
@@ -166,32 +170,54 @@ func orderedBranches(lines []string) []string {
 // The events as they stand on the wire, in awsJson1.0.
 func TestHistoryOnTheWire(t *testing.T) {
 	t.Parallel()
-	m := machine(t, `"A":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","Arguments":{"FunctionName":"f"},"TimeoutSeconds":9,"HeartbeatSeconds":3,
+	m := machine(t, `"A":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","Arguments":{"FunctionName":"f"},"TimeoutSeconds":9,`+
+		`"HeartbeatSeconds":3,
 		"Retry":[{"ErrorEquals":["X"]}],"Assign":{"v":"{% $states.result %}"},"Next":"B"},
 		"B":{"Type":"Map","Items":[1],"ItemProcessor":{"StartAt":"C","States":{"C":{"Type":"Pass","Output":"<&>","End":true}}},"Next":"D"},
 		"D":{"Type":"Pass","Output":"{% $states.input.x %}","End":true}`)
 	_, h := execute(t, m, answers(`!X`, `[1]`), `{ "n" : 1 }`)
 	want := []string{
-		`{"timestamp":946684800.000,"type":"ExecutionStarted","id":1,"previousEventId":0,"executionStartedEventDetails":{"input":"{ \"n\" : 1 }","inputDetails":{"truncated":false},"roleArn":"arn:aws:iam::000000000000:role/r"}}`,
-		`{"timestamp":946684800.000,"type":"TaskStateEntered","id":2,"previousEventId":0,"stateEnteredEventDetails":{"name":"A","input":"{ \"n\" : 1 }","inputDetails":{"truncated":false}}}`,
-		`{"timestamp":946684800.000,"type":"TaskScheduled","id":3,"previousEventId":2,"taskScheduledEventDetails":{"resourceType":"lambda","resource":"invoke","region":"ap-northeast-2","parameters":"{\"FunctionName\":\"f\"}","timeoutInSeconds":9,"heartbeatInSeconds":3}}`,
-		`{"timestamp":946684800.000,"type":"TaskStarted","id":4,"previousEventId":3,"taskStartedEventDetails":{"resourceType":"lambda","resource":"invoke"}}`,
-		`{"timestamp":946684800.000,"type":"TaskFailed","id":5,"previousEventId":4,"taskFailedEventDetails":{"resourceType":"lambda","resource":"invoke","error":"X","cause":"call 0"}}`,
-		`{"timestamp":946684801.000,"type":"TaskScheduled","id":6,"previousEventId":5,"taskScheduledEventDetails":{"resourceType":"lambda","resource":"invoke","region":"ap-northeast-2","parameters":"{\"FunctionName\":\"f\"}","timeoutInSeconds":9,"heartbeatInSeconds":3}}`,
-		`{"timestamp":946684801.000,"type":"TaskStarted","id":7,"previousEventId":6,"taskStartedEventDetails":{"resourceType":"lambda","resource":"invoke"}}`,
-		`{"timestamp":946684801.000,"type":"TaskSucceeded","id":8,"previousEventId":7,"taskSucceededEventDetails":{"resourceType":"lambda","resource":"invoke","output":"[1]","outputDetails":{"truncated":false}}}`,
-		`{"timestamp":946684801.000,"type":"TaskStateExited","id":9,"previousEventId":8,"stateExitedEventDetails":{"name":"A","output":"[1]","outputDetails":{"truncated":false},"assignedVariables":{"v":"[1]"},"assignedVariablesDetails":{"truncated":false}}}`,
-		`{"timestamp":946684801.000,"type":"MapStateEntered","id":10,"previousEventId":9,"stateEnteredEventDetails":{"name":"B","input":"[1]","inputDetails":{"truncated":false}}}`,
+		`{"timestamp":946684800.000,"type":"ExecutionStarted","id":1,"previousEventId":0,"executionStartedEventDetails":{"input":"{ \"n\" : 1 ` +
+			`}","inputDetails":{"truncated":false},"roleArn":"arn:aws:iam::000000000000:role/r"}}`,
+		`{"timestamp":946684800.000,"type":"TaskStateEntered","id":2,"previousEventId":0,"stateEnteredEventDetails":{"name":"A","input":"{ ` +
+			`\"n\" : 1 }","inputDetails":{"truncated":false}}}`,
+		`{"timestamp":946684800.000,"type":"TaskScheduled","id":3,"previousEventId":2,"taskScheduledEventDetails":{"resourceType":"lambda",` +
+			`"resource":"invoke","region":"ap-northeast-2","parameters":"{\"FunctionName\":\"f\"}","timeoutInSeconds":9,"heartbeatInSeconds":3}}`,
+		`{"timestamp":946684800.000,"type":"TaskStarted","id":4,"previousEventId":3,"taskStartedEventDetails":{"resourceType":"lambda",` +
+			`"resource":"invoke"}}`,
+		`{"timestamp":946684800.000,"type":"TaskFailed","id":5,"previousEventId":4,"taskFailedEventDetails":{"resourceType":"lambda",` +
+			`"resource":"invoke","error":"X","cause":"call 0"}}`,
+		`{"timestamp":946684801.000,"type":"TaskScheduled","id":6,"previousEventId":5,"taskScheduledEventDetails":{"resourceType":"lambda",` +
+			`"resource":"invoke","region":"ap-northeast-2","parameters":"{\"FunctionName\":\"f\"}","timeoutInSeconds":9,"heartbeatInSeconds":3}}`,
+		`{"timestamp":946684801.000,"type":"TaskStarted","id":7,"previousEventId":6,"taskStartedEventDetails":{"resourceType":"lambda",` +
+			`"resource":"invoke"}}`,
+		`{"timestamp":946684801.000,"type":"TaskSucceeded","id":8,"previousEventId":7,"taskSucceededEventDetails":{"resourceType":"lambda",` +
+			`"resource":"invoke","output":"[1]","outputDetails":{"truncated":false}}}`,
+		`{"timestamp":946684801.000,"type":"TaskStateExited","id":9,"previousEventId":8,"stateExitedEventDetails":{"name":"A","output":"[1]",` +
+			`"outputDetails":{"truncated":false},"assignedVariables":{"v":"[1]"},"assignedVariablesDetails":{"truncated":false}}}`,
+		`{"timestamp":946684801.000,"type":"MapStateEntered","id":10,"previousEventId":9,"stateEnteredEventDetails":{"name":"B","input":"[1]",` +
+			`"inputDetails":{"truncated":false}}}`,
 		`{"timestamp":946684801.000,"type":"MapStateStarted","id":11,"previousEventId":10,"mapStateStartedEventDetails":{"length":1}}`,
-		`{"timestamp":946684801.000,"type":"MapIterationStarted","id":12,"previousEventId":11,"mapIterationStartedEventDetails":{"name":"B","index":0}}`,
-		`{"timestamp":946684801.000,"type":"PassStateEntered","id":13,"previousEventId":12,"stateEnteredEventDetails":{"name":"C","input":"1","inputDetails":{"truncated":false}}}`,
-		`{"timestamp":946684801.000,"type":"PassStateExited","id":14,"previousEventId":13,"stateExitedEventDetails":{"name":"C","output":"\"\u003c\u0026\u003e\"","outputDetails":{"truncated":false}}}`,
-		`{"timestamp":946684801.000,"type":"MapIterationSucceeded","id":15,"previousEventId":14,"mapIterationSucceededEventDetails":{"name":"B","index":0}}`,
+		`{"timestamp":946684801.000,"type":"MapIterationStarted","id":12,"previousEventId":11,"mapIterationStartedEventDetails":{"name":"B",` +
+			`"index":0}}`,
+		`{"timestamp":946684801.000,"type":"PassStateEntered","id":13,"previousEventId":12,"stateEnteredEventDetails":{"name":"C","input":"1",` +
+			`"inputDetails":{"truncated":false}}}`,
+		`{"timestamp":946684801.000,"type":"PassStateExited","id":14,"previousEventId":13,"stateExitedEventDetails":{"name":"C",` +
+			`"output":"\"\u003c\u0026\u003e\"","outputDetails":{"truncated":false}}}`,
+		`{"timestamp":946684801.000,"type":"MapIterationSucceeded","id":15,"previousEventId":14,` +
+			`"mapIterationSucceededEventDetails":{"name":"B","index":0}}`,
 		`{"timestamp":946684801.000,"type":"MapStateSucceeded","id":16,"previousEventId":15}`,
-		`{"timestamp":946684801.000,"type":"MapStateExited","id":17,"previousEventId":15,"stateExitedEventDetails":{"name":"B","output":"[\"\u003c\u0026\u003e\"]","outputDetails":{"truncated":false}}}`,
-		`{"timestamp":946684801.000,"type":"PassStateEntered","id":18,"previousEventId":17,"stateEnteredEventDetails":{"name":"D","input":"[\"\u003c\u0026\u003e\"]","inputDetails":{"truncated":false}}}`,
-		`{"timestamp":946684801.000,"type":"EvaluationFailed","id":19,"previousEventId":18,"evaluationFailedEventDetails":{"cause":"An error occurred while executing the state 'D' (entered at the event id #18). The JSONata expression '$states.input.x' specified for the field 'Output' returned nothing (undefined).","error":"States.QueryEvaluationError","location":"Output","state":"D"}}`,
-		`{"timestamp":946684801.000,"type":"ExecutionFailed","id":20,"previousEventId":19,"executionFailedEventDetails":{"error":"States.QueryEvaluationError","cause":"An error occurred while executing the state 'D' (entered at the event id #18). The JSONata expression '$states.input.x' specified for the field 'Output' returned nothing (undefined)."}}`,
+		`{"timestamp":946684801.000,"type":"MapStateExited","id":17,"previousEventId":15,"stateExitedEventDetails":{"name":"B",` +
+			`"output":"[\"\u003c\u0026\u003e\"]","outputDetails":{"truncated":false}}}`,
+		`{"timestamp":946684801.000,"type":"PassStateEntered","id":18,"previousEventId":17,"stateEnteredEventDetails":{"name":"D",` +
+			`"input":"[\"\u003c\u0026\u003e\"]","inputDetails":{"truncated":false}}}`,
+		`{"timestamp":946684801.000,"type":"EvaluationFailed","id":19,"previousEventId":18,"evaluationFailedEventDetails":{"cause":"An error ` +
+			`occurred while executing the state 'D' (entered at the event id #18). The JSONata expression '$states.input.x' specified for the ` +
+			`field 'Output' returned nothing (undefined).","error":"States.QueryEvaluationError","location":"Output","state":"D"}}`,
+		`{"timestamp":946684801.000,"type":"ExecutionFailed","id":20,"previousEventId":19,` +
+			`"executionFailedEventDetails":{"error":"States.QueryEvaluationError","cause":"An error occurred while executing the state 'D' ` +
+			`(entered at the event id #18). The JSONata expression '$states.input.x' specified for the field 'Output' returned nothing ` +
+			`(undefined)."}}`,
 	}
 	if len(h.events) != len(want) {
 		t.Fatalf("%d events, want %d", len(h.events), len(want))
@@ -206,10 +232,13 @@ func TestHistoryOnTheWire(t *testing.T) {
 		}
 	}
 	for i, want := range map[int]string{
-		0:  `{"timestamp":946684800.000,"type":"ExecutionStarted","id":1,"previousEventId":0,"executionStartedEventDetails":{"roleArn":"arn:aws:iam::000000000000:role/r"}}`,
-		1:  `{"timestamp":946684800.000,"type":"TaskStateEntered","id":2,"previousEventId":0,"stateEnteredEventDetails":{"name":"A"}}`,
-		2:  `{"timestamp":946684800.000,"type":"TaskScheduled","id":3,"previousEventId":2,"taskScheduledEventDetails":{"resourceType":"lambda","resource":"invoke","region":"ap-northeast-2","parameters":"{\"FunctionName\":\"f\"}","timeoutInSeconds":9,"heartbeatInSeconds":3}}`,
-		7:  `{"timestamp":946684801.000,"type":"TaskSucceeded","id":8,"previousEventId":7,"taskSucceededEventDetails":{"resourceType":"lambda","resource":"invoke"}}`,
+		0: `{"timestamp":946684800.000,"type":"ExecutionStarted","id":1,"previousEventId":0,` +
+			`"executionStartedEventDetails":{"roleArn":"arn:aws:iam::000000000000:role/r"}}`,
+		1: `{"timestamp":946684800.000,"type":"TaskStateEntered","id":2,"previousEventId":0,"stateEnteredEventDetails":{"name":"A"}}`,
+		2: `{"timestamp":946684800.000,"type":"TaskScheduled","id":3,"previousEventId":2,"taskScheduledEventDetails":{"resourceType":"lambda",` +
+			`"resource":"invoke","region":"ap-northeast-2","parameters":"{\"FunctionName\":\"f\"}","timeoutInSeconds":9,"heartbeatInSeconds":3}}`,
+		7: `{"timestamp":946684801.000,"type":"TaskSucceeded","id":8,"previousEventId":7,"taskSucceededEventDetails":{"resourceType":"lambda",` +
+			`"resource":"invoke"}}`,
 		8:  `{"timestamp":946684801.000,"type":"TaskStateExited","id":9,"previousEventId":8,"stateExitedEventDetails":{"name":"A"}}`,
 		10: `{"timestamp":946684801.000,"type":"MapStateStarted","id":11,"previousEventId":10,"mapStateStartedEventDetails":{"length":1}}`,
 	} {
@@ -229,35 +258,53 @@ func TestOutput(t *testing.T) {
 		want         string
 	}{
 		{"Pass gives its input", `"A":{"Type":"Pass","End":true}`, nil, input},
-		{"Pass gives its Output", `"A":{"Type":"Pass","Output":{"b":"{% $states.input.n %}","a":[true,null,1.50,"{% 'x' %}","x"]},"End":true}`, nil, `{"b":1,"a":[true,null,1.50,"x","x"]}`},
+		{"Pass gives its Output", `"A":{"Type":"Pass","Output":{"b":"{% $states.input.n %}","a":[true,null,1.50,"{% 'x' %}","x"]},"End":true}`,
+			nil, `{"b":1,"a":[true,null,1.50,"x","x"]}`},
 		{"Output may be any JSON", `"A":{"Type":"Pass","Output":null,"End":true}`, nil, `null`},
 		{"Succeed gives its Output", `"A":{"Type":"Succeed","Output":"{% $states.input.n + 1 %}"}`, nil, `2`},
 		{"Wait gives its input", `"A":{"Type":"Wait","Seconds":1,"End":true}`, nil, input},
-		{"Task gives its result", `"A":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","End":true}`, answers(`{"r":[1, 2]}`), `{"r":[1, 2]}`},
-		{"Task gives its Output", `"A":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","Output":{"r":"{% $states.result.r %}","n":"{% $states.input.n %}"},"End":true}`,
+		{"Task gives its result", `"A":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","End":true}`, answers(`{"r":[1, 2]}`),
+			`{"r":[1, 2]}`},
+		{"Task gives its Output",
+			`"A":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","Output":{"r":"{% $states.result.r %}","n":"{% $states.input.n ` +
+				`%}"},"End":true}`,
 			answers(`{"r":[1]}`), `{"r":[1],"n":1}`},
-		{"a catcher gives the error", `"A":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","Output":"not this","Catch":[{"ErrorEquals":["X"],"Next":"B"}],"End":true},"B":{"Type":"Succeed"}`,
+		{"a catcher gives the error",
+			`"A":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","Output":"not ` +
+				`this","Catch":[{"ErrorEquals":["X"],"Next":"B"}],"End":true},"B":{"Type":"Succeed"}`,
 			answers(`!X`), `{"Error":"X","Cause":"call 0"}`},
 		{"a catcher gives its Output", `"A":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","Catch":[{"ErrorEquals":["X"],"Next":"B",
-			"Output":{"n":"{% $states.input.n %}","e":"{% $states.errorOutput.Error %}"}}],"End":true},"B":{"Type":"Succeed"}`, answers(`!X`), `{"n":1,"e":"X"}`},
-		{"a caught timeout has an empty cause", `"A":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","TimeoutSeconds":1,"Catch":[{"ErrorEquals":["States.Timeout"],"Next":"B"}],"End":true},
+			"Output":{"n":"{% $states.input.n %}","e":"{% $states.errorOutput.Error %}"}}],"End":true},"B":{"Type":"Succeed"}`, answers(`!X`),
+			`{"n":1,"e":"X"}`},
+		{"a caught timeout has an empty cause",
+			`"A":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","TimeoutSeconds":1,"Catch":[{"ErrorEquals":["States.Timeout"],` +
+				`"Next":"B"}],"End":true},
 			"B":{"Type":"Succeed"}`, takes(time.Minute), `{"Error":"States.Timeout","Cause":""}`},
-		{"a choice rule gives its own Output", `"A":{"Type":"Choice","Output":"default","Choices":[{"Condition":"{% $states.input.n = 2 %}","Output":"first","Next":"B"},
+		{"a choice rule gives its own Output",
+			`"A":{"Type":"Choice","Output":"default","Choices":[{"Condition":"{% $states.input.n = 2 %}","Output":"first","Next":"B"},
 			{"Condition":"{% $states.input.n = 1 %}","Output":"{% 'second' %}","Next":"B"}],"Default":"B"},"B":{"Type":"Succeed"}`, nil, `"second"`},
-		{"a choice rule without Output gives the input", `"A":{"Type":"Choice","Output":"default","Choices":[{"Condition":true,"Next":"B"}],"Default":"B"},"B":{"Type":"Succeed"}`, nil, input},
-		{"the default of a Choice gives the state's Output", `"A":{"Type":"Choice","Output":"default","Choices":[{"Condition":false,"Output":"first","Next":"B"}],"Default":"B"},"B":{"Type":"Succeed"}`,
+		{"a choice rule without Output gives the input",
+			`"A":{"Type":"Choice","Output":"default","Choices":[{"Condition":true,"Next":"B"}],"Default":"B"},"B":{"Type":"Succeed"}`, nil, input},
+		{"the default of a Choice gives the state's Output",
+			`"A":{"Type":"Choice","Output":"default","Choices":[{"Condition":false,"Output":"first","Next":"B"}],"Default":"B"},` +
+				`"B":{"Type":"Succeed"}`,
 			nil, `"default"`},
 		{"Parallel gives its branches' outputs in their order", `"A":{"Type":"Parallel","Branches":[
-			{"StartAt":"B","States":{"B":{"Type":"Wait","Seconds":2,"Output":"slow","End":true}}},{"StartAt":"C","States":{"C":{"Type":"Succeed"}}}],"End":true}`, nil, `["slow",` + input + `]`},
+			{"StartAt":"B","States":{"B":{"Type":"Wait","Seconds":2,"Output":"slow","End":true}}},{"StartAt":"C",` +
+			`"States":{"C":{"Type":"Succeed"}}}],"End":true}`, nil, `["slow",` + input + `]`},
 		{"Parallel gives its Arguments to the branches", `"A":{"Type":"Parallel","Arguments":{"m":"{% $states.input.n + 1 %}"},"Branches":[
 			{"StartAt":"B","States":{"B":{"Type":"Succeed"}}}],"Output":"{% $states.result[0].m + $states.input.n %}","End":true}`, nil, `3`},
-		{"Map gives its iterations' outputs in their order", `"A":{"Type":"Map","Items":"{% $states.input.list %}","ItemProcessor":{"StartAt":"B","States":{
+		{"Map gives its iterations' outputs in their order",
+			`"A":{"Type":"Map","Items":"{% $states.input.list %}","ItemProcessor":{"StartAt":"B","States":{
 			"B":{"Type":"Wait","Seconds":"{% 2 - $states.context.Map.Item.Index %}","End":true}}},"End":true}`, nil, `["a","b"]`},
-		{"Map selects with the item and the state's input", `"A":{"Type":"Map","Items":"{% $states.input.list %}","ItemSelector":{"i":"{% $states.context.Map.Item.Index %}",
-			"v":"{% $states.context.Map.Item.Value %}","n":"{% $states.input.n %}"},"ItemProcessor":{"StartAt":"B","States":{"B":{"Type":"Succeed"}}},"End":true}`,
+		{"Map selects with the item and the state's input",
+			`"A":{"Type":"Map","Items":"{% $states.input.list %}","ItemSelector":{"i":"{% $states.context.Map.Item.Index %}",
+			"v":"{% $states.context.Map.Item.Value %}","n":"{% $states.input.n ` +
+				`%}"},"ItemProcessor":{"StartAt":"B","States":{"B":{"Type":"Succeed"}}},"End":true}`,
 			nil, `[{"i":0,"v":"a","n":1},{"i":1,"v":"b","n":1}]`},
 		{"Map's item is seen inside of the iteration", `"A":{"Type":"Map","Items":["x"],"ItemProcessor":{"StartAt":"B","States":{
-			"B":{"Type":"Parallel","Branches":[{"StartAt":"C","States":{"C":{"Type":"Pass","Output":"{% $states.context.Map.Item.Value & $states.context.Map.Item.Index %}","End":true}}}],"End":true}}},"End":true}`,
+			"B":{"Type":"Parallel","Branches":[{"StartAt":"C","States":{"C":{"Type":"Pass","Output":"{% $states.context.Map.Item.Value & ` +
+			`$states.context.Map.Item.Index %}","End":true}}}],"End":true}}},"End":true}`,
 			nil, `[["x0"]]`},
 	}
 	for _, c := range cases {
@@ -272,7 +319,8 @@ func TestOutput(t *testing.T) {
 // Map without Items runs over its input.
 func TestMapOverItsInput(t *testing.T) {
 	t.Parallel()
-	m := machine(t, `"A":{"Type":"Map","ItemProcessor":{"StartAt":"B","States":{"B":{"Type":"Pass","Output":"{% $states.input * 2 %}","End":true}}},"End":true}`)
+	m := machine(t, `"A":{"Type":"Map","ItemProcessor":{"StartAt":"B","States":{"B":{"Type":"Pass","Output":"{% $states.input * 2 `+
+		`%}","End":true}}},"End":true}`)
 	res, _ := execute(t, m, nil, `[1,2]`)
 	wantSucceeded(t, res, `[2,4]`)
 	res, _ = execute(t, m, nil, `{"a":1}`)
@@ -306,7 +354,8 @@ func TestMapConcurrency(t *testing.T) {
 					return `1`, nil
 				}
 				tr := newTrial(t, machine(t, `"A":{"Type":"Map",`+field+`"Items":"{% [1..50] %}","ItemProcessor":{"StartAt":"B","States":{
-					"B":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","End":true}}},"Output":"{% $count($states.result) %}","End":true}`), w, `7`)
+					"B":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","End":true}}},"Output":"{% $count($states.result) %}","End":true}`), w,
+					`7`)
 				wantSucceeded(t, tr.run(t.Context()), `50`)
 				if most != want {
 					t.Errorf("%d iterations at the same time, want %d", most, want)
@@ -342,23 +391,36 @@ func TestVariables(t *testing.T) {
 		worker       *worker
 		want         string
 	}{
-		{"a Task assigns from its result", `"A":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","Assign":{"x":"{% $states.result.r %}"},"Output":null,"Next":"Z"},"Z":{"Type":"Succeed","Output":"{% $x %}"}`,
+		{"a Task assigns from its result",
+			`"A":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","Assign":{"x":"{% $states.result.r ` +
+				`%}"},"Output":null,"Next":"Z"},"Z":{"Type":"Succeed","Output":"{% $x %}"}`,
 			answers(`{"r":5}`), `5`},
 		{"a catcher assigns in the state's place", `"A":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","Assign":{"x":"state"},
-			"Catch":[{"ErrorEquals":["X"],"Next":"Z","Assign":{"x":"{% $states.errorOutput.Cause %}"}}],"End":true},"Z":{"Type":"Succeed","Output":"{% $x %}"}`, answers(`!X`), `"call 0"`},
-		{"a rule assigns in the state's place", `"A":{"Type":"Choice","Assign":{"x":"default"},"Choices":[{"Condition":true,"Next":"Z","Assign":{"x":"rule"}}],"Default":"Z"},"Z":{"Type":"Succeed","Output":"{% $x %}"}`,
+			"Catch":[{"ErrorEquals":["X"],"Next":"Z","Assign":{"x":"{% $states.errorOutput.Cause ` +
+			`%}"}}],"End":true},"Z":{"Type":"Succeed","Output":"{% $x %}"}`, answers(`!X`), `"call 0"`},
+		{"a rule assigns in the state's place",
+			`"A":{"Type":"Choice","Assign":{"x":"default"},"Choices":[{"Condition":true,"Next":"Z","Assign":{"x":"rule"}}],"Default":"Z"},` +
+				`"Z":{"Type":"Succeed","Output":"{% $x %}"}`,
 			nil, `"rule"`},
-		{"the default assigns what the state does", `"A":{"Type":"Choice","Assign":{"x":"default"},"Choices":[{"Condition":false,"Next":"Z","Assign":{"x":"rule"}}],"Default":"Z"},"Z":{"Type":"Succeed","Output":"{% $x %}"}`,
+		{"the default assigns what the state does",
+			`"A":{"Type":"Choice","Assign":{"x":"default"},"Choices":[{"Condition":false,"Next":"Z","Assign":{"x":"rule"}}],"Default":"Z"},` +
+				`"Z":{"Type":"Succeed","Output":"{% $x %}"}`,
 			nil, `"default"`},
-		{"a Wait assigns", `"A":{"Type":"Wait","Seconds":0,"Assign":{"x":{"deep":["{% 1 + 1 %}"]}},"Next":"Z"},"Z":{"Type":"Succeed","Output":"{% $x.deep %}"}`, nil, `[2]`},
+		{"a Wait assigns", `"A":{"Type":"Wait","Seconds":0,"Assign":{"x":{"deep":["{% 1 + 1 ` +
+			`%}"]}},"Next":"Z"},"Z":{"Type":"Succeed","Output":"{% $x.deep %}"}`, nil, `[2]`},
 		{"branches see outer variables, not each other's", `"A":{"Type":"Pass","Assign":{"x":1},"Next":"B"},"B":{"Type":"Parallel","Branches":[
-			{"StartAt":"C","States":{"C":{"Type":"Pass","Assign":{"y":"{% $x + 1 %}"},"Next":"D"},"D":{"Type":"Pass","Output":"{% $y %}","End":true}}},
-			{"StartAt":"E","States":{"E":{"Type":"Wait","Seconds":1,"Next":"F"},"F":{"Type":"Pass","Output":"{% $exists($y) %}","End":true}}}],"Next":"Z"},
+			{"StartAt":"C","States":{"C":{"Type":"Pass","Assign":{"y":"{% $x + 1 %}"},"Next":"D"},"D":{"Type":"Pass","Output":"{% $y %}",
+				"End":true}}},
+			{"StartAt":"E","States":{"E":{"Type":"Wait","Seconds":1,"Next":"F"},"F":{"Type":"Pass","Output":"{% $exists($y) %}","End":true}}}],
+				"Next":"Z"},
 			"Z":{"Type":"Succeed","Output":{"branches":"{% $states.input %}","y":"{% $exists($y) %}"}}`, nil, `{"branches":[2,false],"y":false}`},
-		{"a Parallel assigns in the outer scope", `"A":{"Type":"Parallel","Branches":[{"StartAt":"B","States":{"B":{"Type":"Succeed","Output":7}}}],"Assign":{"x":"{% $states.result[0] %}"},"Next":"Z"},
+		{"a Parallel assigns in the outer scope",
+			`"A":{"Type":"Parallel","Branches":[{"StartAt":"B","States":{"B":{"Type":"Succeed","Output":7}}}],"Assign":{"x":"{% $states.result[0] ` +
+				`%}"},"Next":"Z"},
 			"Z":{"Type":"Succeed","Output":"{% $x %}"}`, nil, `7`},
 		{"a name of another execution is not seen", `"A":{"Type":"Choice","Choices":[{"Condition":"{% $exists($x) %}","Next":"Z"}],"Default":"B"},
-			"B":{"Type":"Pass","Assign":{"x":1},"Output":"set here","Next":"A"},"Z":{"Type":"Succeed","Output":["{% $x %}","{% $states.input %}"]}`, nil, `[1,"set here"]`},
+			"B":{"Type":"Pass","Assign":{"x":1},"Output":"set here","Next":"A"},"Z":{"Type":"Succeed","Output":["{% $x %}","{% $states.input %}"]}`,
+			nil, `[1,"set here"]`},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -379,13 +441,16 @@ func TestVariables(t *testing.T) {
 func TestContextObject(t *testing.T) {
 	t.Parallel()
 	m := machine(t, `"A":{"Type":"Wait","Seconds":1,"Next":"B"},
-		"B":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","Arguments":"{% $states.context %}","Retry":[{"ErrorEquals":["X"]}],"Next":"C"},
+		"B":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","Arguments":"{% $states.context %}","Retry":[{"ErrorEquals":["X"]}],
+			"Next":"C"},
 		"C":{"Type":"Pass","Output":"{% $states.context.State %}","End":true}`)
 	w := answers(`!X`, `1`)
 	res, h := execute(t, m, w, `{"n":1}`)
 	wantSucceeded(t, res, `{"EnteredTime":"2000-01-01T00:00:02.000Z","Name":"C"}`)
-	const want = `{"Execution":{"Id":"` + executionARN + `","Input":{"n":1},"Name":"one","RedriveCount":0,"RoleArn":"arn:aws:iam::000000000000:role/r","StartTime":"2000-01-01T00:00:00.000Z"},` +
-		`"State":{"EnteredTime":"2000-01-01T00:00:01.000Z","Name":"B","RetryCount":%d},"StateMachine":{"Id":"` + machineARN + `","Name":"machine"}}`
+	const want = `{"Execution":{"Id":"` + executionARN +
+		`","Input":{"n":1},"Name":"one","RedriveCount":0,"RoleArn":"arn:aws:iam::000000000000:role/r","StartTime":"2000-01-01T00:00:00.000Z"},` +
+		`"State":{"EnteredTime":"2000-01-01T00:00:01.000Z","Name":"B","RetryCount":%d},"StateMachine":{"Id":"` + machineARN +
+		`","Name":"machine"}}`
 	for i, c := range w.calls {
 		if c.arguments != fmt.Sprintf(want, i) {
 			t.Errorf("context of attempt %d is\n%s", i, c.arguments)
@@ -433,57 +498,95 @@ func TestErrors(t *testing.T) {
 		worker                             *worker
 	}{
 		{name: "a Fail state's own error", states: `"A":{"Type":"Fail","Error":"E","Cause":"C"}`, wantError: "E", wantCause: "C"},
-		{name: "a Fail state's computed error", states: `"A":{"Type":"Fail","Error":"{% 'E' & $states.input.n %}","Cause":"{% $states.input.s %}"}`, wantError: "E1", wantCause: "one"},
+		{name: "a Fail state's computed error",
+			states: `"A":{"Type":"Fail","Error":"{% 'E' & $states.input.n %}","Cause":"{% $states.input.s %}"}`, wantError: "E1", wantCause: "one"},
 		{name: "a Fail state without error", states: `"A":{"Type":"Fail"}`},
 		{name: "a Fail state whose error is no string", states: `"A":{"Type":"Fail","Error":"{% 1 %}"}`, wantError: "States.QueryEvaluationError",
-			wantCause: entered + "The JSONata expression '1' specified for the field 'Error' returned an unexpected result type. Expected 'string', but was 'number' for value: 1"},
-		{name: "an undefined value in Output", states: `"A":{"Type":"Pass","Output":{"a":["{% 1 %}","{% $states.input.none %}"]},"End":true}`, wantError: "States.QueryEvaluationError",
+			wantCause: entered + "The JSONata expression '1' specified for the field 'Error' returned an unexpected result type. Expected " +
+				"'string', but was 'number' for value: 1"},
+		{name: "an undefined value in Output", states: `"A":{"Type":"Pass","Output":{"a":["{% 1 %}","{% $states.input.none %}"]},"End":true}`,
+			wantError: "States.QueryEvaluationError",
 			wantCause: entered + "The JSONata expression '$states.input.none' specified for the field 'Output/a[1]' returned nothing (undefined)."},
-		{name: "an undefined value in Assign", states: `"A":{"Type":"Pass","Assign":{"x":"{% $filter($states.input.list, function($v) { $v = 'z' }) %}"},"End":true}`, wantError: "States.QueryEvaluationError",
-			wantCause: entered + "The JSONata expression '$filter($states.input.list, function($v) { $v = 'z' })' specified for the field 'Assign/x' returned nothing (undefined)."},
+		{name: "an undefined value in Assign",
+			states:    `"A":{"Type":"Pass","Assign":{"x":"{% $filter($states.input.list, function($v) { $v = 'z' }) %}"},"End":true}`,
+			wantError: "States.QueryEvaluationError",
+			wantCause: entered + "The JSONata expression '$filter($states.input.list, function($v) { $v = 'z' })' specified for the field " +
+				"'Assign/x' returned nothing (undefined)."},
 		{name: "an undefined variable", states: `"A":{"Type":"Pass","Output":"{% $x %}","End":true}`, wantError: "States.QueryEvaluationError",
 			wantCause: entered + "The JSONata expression '$x' specified for the field 'Output' returned nothing (undefined)."},
-		{name: "an undefined condition", states: `"A":{"Type":"Choice","Choices":[{"Condition":"{% $states.input.none > 3 %}","Next":"B"}],"Default":"B"},"B":{"Type":"Succeed"}`, wantError: "States.QueryEvaluationError",
-			wantCause: entered + "The JSONata expression '$states.input.none > 3' specified for the field 'Choices[0]/Condition' returned nothing (undefined)."},
-		{name: "a condition that is no boolean", states: `"A":{"Type":"Choice","Choices":[{"Condition":"{% $states.input.s %}","Next":"B"}],"Default":"B"},"B":{"Type":"Succeed"}`, wantError: "States.QueryEvaluationError",
-			wantCause: entered + "The JSONata expression '$states.input.s' specified for the field 'Choices[0]/Condition' returned an unexpected result type. Expected 'boolean', but was 'string' for value: \"one\""},
-		{name: "no rule and no default", states: `"A":{"Type":"Choice","Choices":[{"Condition":false,"Next":"B"}]},"B":{"Type":"Succeed"}`, wantError: "States.NoChoiceMatched",
+		{name: "an undefined condition",
+			states: `"A":{"Type":"Choice","Choices":[{"Condition":"{% $states.input.none > 3 %}","Next":"B"}],"Default":"B"},` +
+				`"B":{"Type":"Succeed"}`,
+			wantError: "States.QueryEvaluationError",
+			wantCause: entered + "The JSONata expression '$states.input.none > 3' specified for the field 'Choices[0]/Condition' returned nothing " +
+				"(undefined)."},
+		{name: "a condition that is no boolean",
+			states:    `"A":{"Type":"Choice","Choices":[{"Condition":"{% $states.input.s %}","Next":"B"}],"Default":"B"},"B":{"Type":"Succeed"}`,
+			wantError: "States.QueryEvaluationError",
+			wantCause: entered + "The JSONata expression '$states.input.s' specified for the field 'Choices[0]/Condition' returned an unexpected " +
+				"result type. Expected 'boolean', but was 'string' for value: \"one\""},
+		{name: "no rule and no default", states: `"A":{"Type":"Choice","Choices":[{"Condition":false,"Next":"B"}]},"B":{"Type":"Succeed"}`,
+			wantError: "States.NoChoiceMatched",
 			wantCause: entered + "Failed to transition out of the state. The state does not point to a next state."},
-		{name: "an expression that throws", states: `"A":{"Type":"Pass","Output":"{% 1 + 'a' %}","End":true}`, wantError: "States.QueryEvaluationError",
+		{name: "an expression that throws", states: `"A":{"Type":"Pass","Output":"{% 1 + 'a' %}","End":true}`,
+			wantError: "States.QueryEvaluationError",
 			wantCause: entered + "The JSONata expression '1 + 'a'' specified for the field 'Output' threw an error during evaluation. T200"},
-		{name: "an expression that raises", states: `"A":{"Type":"Pass","Output":"{% $error('no') %}","End":true}`, wantError: "States.QueryEvaluationError",
+		{name: "an expression that raises", states: `"A":{"Type":"Pass","Output":"{% $error('no') %}","End":true}`,
+			wantError: "States.QueryEvaluationError",
 			wantCause: entered + "The JSONata expression '$error('no')' specified for the field 'Output' threw an error during evaluation. D3137"},
-		{name: "an expression that runs away", states: `"A":{"Type":"Pass","Output":"{% ( $f := function($n) { 1 + $f($n + 1) }; $f(0) ) %}","End":true}`, wantError: "States.QueryEvaluationError",
-			wantCause: entered + "The JSONata expression '( $f := function($n) { 1 + $f($n + 1) }; $f(0) )' specified for the field 'Output' threw an error during evaluation. U1001"},
+		{name: "an expression that runs away",
+			states:    `"A":{"Type":"Pass","Output":"{% ( $f := function($n) { 1 + $f($n + 1) }; $f(0) ) %}","End":true}`,
+			wantError: "States.QueryEvaluationError",
+			wantCause: entered + "The JSONata expression '( $f := function($n) { 1 + $f($n + 1) }; $f(0) )' specified for the field 'Output' " +
+				"threw an error during evaluation. U1001"},
 		{name: "a function as a result", states: `"A":{"Type":"Pass","Output":"{% $sum %}","End":true}`, wantError: "States.QueryEvaluationError",
 			wantCause: entered + "The JSONata expression '$sum' specified for the field 'Output' returned an unsupported result type."},
-		{name: "seconds that are no number", states: `"A":{"Type":"Wait","Seconds":"{% $states.input.s %}","End":true}`, wantError: "States.QueryEvaluationError",
-			wantCause: entered + "The JSONata expression '$states.input.s' specified for the field 'Seconds' returned an unexpected result type. Expected 'integer', but was 'string' for value: \"one\""},
-		{name: "seconds that are not whole", states: `"A":{"Type":"Wait","Seconds":"{% 1.5 %}","End":true}`, wantError: "States.QueryEvaluationError",
-			wantCause: entered + "The JSONata expression '1.5' specified for the field 'Seconds' returned an unexpected result type. Expected 'integer', but was 'number' for value: 1.5"},
+		{name: "seconds that are no number", states: `"A":{"Type":"Wait","Seconds":"{% $states.input.s %}","End":true}`,
+			wantError: "States.QueryEvaluationError",
+			wantCause: entered + "The JSONata expression '$states.input.s' specified for the field 'Seconds' returned an unexpected result type. " +
+				"Expected 'integer', but was 'string' for value: \"one\""},
+		{name: "seconds that are not whole", states: `"A":{"Type":"Wait","Seconds":"{% 1.5 %}","End":true}`,
+			wantError: "States.QueryEvaluationError",
+			wantCause: entered + "The JSONata expression '1.5' specified for the field 'Seconds' returned an unexpected result type. Expected " +
+				"'integer', but was 'number' for value: 1.5"},
 		{name: "seconds below zero", states: `"A":{"Type":"Wait","Seconds":"{% -1 %}","End":true}`, wantError: "States.QueryEvaluationError",
 			wantCause: entered + "The JSONata expression '-1' specified for the field 'Seconds' returned -1, which is not from 0 to 99999999."},
-		{name: "a timestamp that is none", states: `"A":{"Type":"Wait","Timestamp":"{% $states.input.s %}","End":true}`, wantError: "States.QueryEvaluationError",
+		{name: "a timestamp that is none", states: `"A":{"Type":"Wait","Timestamp":"{% $states.input.s %}","End":true}`,
+			wantError: "States.QueryEvaluationError",
 			wantCause: entered + "The field 'Timestamp' holds no timestamp: \"one\" is not an RFC 3339 timestamp with a time zone."},
-		{name: "a single item where a list is wanted", states: `"A":{"Type":"Map","Items":"{% $states.input.objects[k='b'] %}","ItemProcessor":{"StartAt":"B","States":{"B":{"Type":"Succeed"}}},"End":true}`,
+		{name: "a single item where a list is wanted",
+			states: `"A":{"Type":"Map","Items":"{% $states.input.objects[k='b'] ` +
+				`%}","ItemProcessor":{"StartAt":"B","States":{"B":{"Type":"Succeed"}}},"End":true}`,
 			wantError: "States.QueryEvaluationError", wantCause: entered + "The field 'Items' must be an array, but was: {\"k\":\"b\"}"},
-		{name: "a task timeout of zero", states: `"A":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","TimeoutSeconds":"{% 0 %}","End":true}`, worker: answers(`1`), wantError: "States.QueryEvaluationError",
+		{name: "a task timeout of zero",
+			states: `"A":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","TimeoutSeconds":"{% 0 %}","End":true}`, worker: answers(`1`),
+			wantError: "States.QueryEvaluationError",
 			wantCause: entered + "The JSONata expression '0' specified for the field 'TimeoutSeconds' returned 0, which is not from 1 to 99999999."},
-		{name: "a task's named error", states: `"A":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","End":true}`, worker: answers(`!Rejected`), wantError: "Rejected", wantCause: "call 0"},
+		{name: "a task's named error", states: `"A":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","End":true}`,
+			worker: answers(`!Rejected`), wantError: "Rejected", wantCause: "call 0"},
 		{name: "a task's other error", states: `"A":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","End":true}`,
-			worker: &worker{work: func(context.Context, int, string, json.RawMessage) (string, error) { return "", errors.New("broken") }}, wantError: "States.TaskFailed", wantCause: "broken"},
+			worker:    &worker{work: func(context.Context, int, string, json.RawMessage) (string, error) { return "", errors.New("broken") }},
+			wantError: "States.TaskFailed", wantCause: "broken"},
 		{name: "a task's named error within another", states: `"A":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","End":true}`,
 			worker: &worker{work: func(context.Context, int, string, json.RawMessage) (string, error) {
 				return "", fmt.Errorf("invoke: %w", &TaskError{Name: "Ambiguous", Cause: "who knows"})
 			}}, wantError: "Ambiguous", wantCause: "who knows"},
-		{name: "a result that is not JSON", states: `"A":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","Catch":[{"ErrorEquals":["States.ALL"],"Next":"B"}],"End":true},"B":{"Type":"Succeed"}`, worker: answers(`{`),
+		{name: "a result that is not JSON",
+			states: `"A":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","Catch":[{"ErrorEquals":["States.ALL"],"Next":"B"}],` +
+				`"End":true},"B":{"Type":"Succeed"}`, worker: answers(`{`),
 			wantError: "States.Runtime", wantCause: "The resource arn:aws:states:::lambda:invoke returned something that is not JSON."},
 		{name: "a resource that nobody does", states: `"A":{"Type":"Task","Resource":"arn:aws:states:::sqs:sendMessage","End":true}`,
 			wantError: "States.Runtime", wantCause: entered + "There is nothing to do the work of the resource arn:aws:states:::sqs:sendMessage."},
-		{name: "a branch's error", states: `"A":{"Type":"Parallel","Branches":[{"StartAt":"B","States":{"B":{"Type":"Fail","Error":"Inner","Cause":"C"}}}],"End":true}`, wantError: "Inner", wantCause: "C"},
-		{name: "a catcher's own error is not caught", states: `"A":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","Catch":[{"ErrorEquals":["X"],"Next":"B","Output":"{% $states.errorOutput.none %}"},
-			{"ErrorEquals":["States.ALL"],"Next":"B"}],"End":true},"B":{"Type":"Succeed"}`, worker: answers(`!X`), wantError: "States.QueryEvaluationError",
-			wantCause: entered + "The JSONata expression '$states.errorOutput.none' specified for the field 'Catch[0]/Output' returned nothing (undefined)."},
+		{name: "a branch's error",
+			states:    `"A":{"Type":"Parallel","Branches":[{"StartAt":"B","States":{"B":{"Type":"Fail","Error":"Inner","Cause":"C"}}}],"End":true}`,
+			wantError: "Inner", wantCause: "C"},
+		{name: "a catcher's own error is not caught",
+			states: `"A":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","Catch":[{"ErrorEquals":["X"],"Next":"B","Output":"{% ` +
+				`$states.errorOutput.none %}"},
+			{"ErrorEquals":["States.ALL"],"Next":"B"}],"End":true},"B":{"Type":"Succeed"}`, worker: answers(`!X`),
+			wantError: "States.QueryEvaluationError",
+			wantCause: entered + "The JSONata expression '$states.errorOutput.none' specified for the field 'Catch[0]/Output' returned nothing " +
+				"(undefined)."},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -497,7 +600,8 @@ func TestErrors(t *testing.T) {
 				t.Errorf("ExecutionFailed is %+v", e)
 			}
 			if res.Error == "States.QueryEvaluationError" {
-				if e := h.last("EvaluationFailed"); e.Evaluation == nil || e.Evaluation.Cause != res.Cause || e.Evaluation.State != "A" || e.Evaluation.Location == "" {
+				if e := h.last("EvaluationFailed"); e.Evaluation == nil || e.Evaluation.Cause != res.Cause || e.Evaluation.State != "A" ||
+					e.Evaluation.Location == "" {
 					t.Errorf("EvaluationFailed is %+v", e)
 				}
 			}
@@ -548,8 +652,10 @@ func TestManyExecutions(t *testing.T) {
 	t.Parallel()
 	m := machineWith(t, `"TimeoutSeconds":3600,`, `"A":{"Type":"Pass","Assign":{"n":"{% $states.input.n %}"},"Next":"B"},
 		"B":{"Type":"Wait","Seconds":"{% $n % 7 %}","Next":"C"},
-		"C":{"Type":"Map","Items":"{% [$n, $n + 1] %}","ItemSelector":"{% $states.context.Map.Item.Value + $n %}","ItemProcessor":{"StartAt":"D","States":{
-			"D":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","Arguments":{"FunctionName":"f","Payload":{"v":"{% $states.input %}","n":"{% $n %}","i":"{% $states.context.Execution.Input.n %}"}},
+		"C":{"Type":"Map","Items":"{% [$n, $n + 1] %}","ItemSelector":"{% $states.context.Map.Item.Value + $n %}",
+			"ItemProcessor":{"StartAt":"D","States":{
+			"D":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","Arguments":{"FunctionName":"f","Payload":{"v":"{% $states.input %}",
+				"n":"{% $n %}","i":"{% $states.context.Execution.Input.n %}"}},
 				"Output":"{% $states.result.v + $n %}","End":true}}},"End":true}`)
 	synctest.Test(t, func(t *testing.T) {
 		done := make(chan error)

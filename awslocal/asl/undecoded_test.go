@@ -10,10 +10,14 @@ import (
 // FuzzUndecoded holds what is read out of JSON text against what comes out when all of it is decoded.
 func FuzzUndecoded(f *testing.F) {
 	for _, text := range []string{
-		`{"a":{"b":1,"c":[1,2]},"d":"x","a.b":null}`, ` { "a" : { "b" : [ ] , "c" : { } } , "d" : [ 1 , { "b" : 2 } ] } `, `{"a":[{"b":1},{"b":2}]}`,
-		`{"a":{"b":"\u003c\u00e9\ud83d\ude00\"\\\/\n"}}`, `{"a":{"b":1},"a":{"b":2}}`, `{"a":{"b":{"x":1,"x":2}}}`, `{"\u0061":{"b":1}}`, `{"a":{"\u0062":1}}`,
-		`{"a":null}`, `{"a":{"b":null}}`, `{"a":{"b":-1.50e+3,"c":true}}`, `[{"a":{"b":1}}]`, `"a"`, `1`, `null`, `[]`, `{}`, `{"a":{"b":[1]}}`, `{"a":{"b":[[1]]}}`,
-		`{"a":{"b":"]}{[,:"},"d":"\\"}`, "{\"a\":{\"b\":\"\xff\"}}", "{\"a\":{\"\xff\":\"b\"}}", `{"a":{"b":{"":[{}],"k":[[],"",false]}}}`, `{"a":`, `{"a" 1}`, `{"a":{"b":1}]`,
+		`{"a":{"b":1,"c":[1,2]},"d":"x","a.b":null}`, ` { "a" : { "b" : [ ] , "c" : { } } , "d" : [ 1 , { "b" : 2 } ] } `,
+		`{"a":[{"b":1},{"b":2}]}`,
+		`{"a":{"b":"\u003c\u00e9\ud83d\ude00\"\\\/\n"}}`, `{"a":{"b":1},"a":{"b":2}}`, `{"a":{"b":{"x":1,"x":2}}}`, `{"\u0061":{"b":1}}`,
+		`{"a":{"\u0062":1}}`,
+		`{"a":null}`, `{"a":{"b":null}}`, `{"a":{"b":-1.50e+3,"c":true}}`, `[{"a":{"b":1}}]`, `"a"`, `1`, `null`, `[]`, `{}`, `{"a":{"b":[1]}}`,
+		`{"a":{"b":[[1]]}}`,
+		`{"a":{"b":"]}{[,:"},"d":"\\"}`, "{\"a\":{\"b\":\"\xff\"}}", "{\"a\":{\"\xff\":\"b\"}}", `{"a":{"b":{"":[{}],"k":[[],"",false]}}}`,
+		`{"a":`, `{"a" 1}`, `{"a":{"b":1}]`,
 	} {
 		f.Add(text)
 	}
@@ -23,8 +27,10 @@ func FuzzUndecoded(f *testing.F) {
 		}
 		for _, source := range []string{
 			"$states.input.a", "$states.input.a.b", "$states.input.`a.b`", `$exists($states.input.a)`, `[$states.input.a.b, $states.input.d]`,
-			"$states.input.d[0].b", `$states.context.Execution.Input.a`, "$keys($states.input.a)", "$states.input", `$states.input.a[b=1]`, `$count($states.input.d)`,
-			"$states.context.Execution.Input.d.b & $states.input.a.c", `($p := $states.input; $p.a)`, `$merge([$states.input, {'d': $states.input.d}])`,
+			"$states.input.d[0].b", `$states.context.Execution.Input.a`, "$keys($states.input.a)", "$states.input", `$states.input.a[b=1]`,
+			`$count($states.input.d)`,
+			"$states.context.Execution.Input.d.b & $states.input.a.c", `($p := $states.input; $p.a)`,
+			`$merge([$states.input, {'d': $states.input.d}])`,
 		} {
 			var r refusals
 			e := compileExpression(&node{path: "/"}, source, "Output", seesInput, &r)

@@ -58,7 +58,10 @@ func (v *value) part(names []string) (any, error) {
 	if names == nil || v.decoded {
 		return v.decode()
 	}
-	if v.members == nil && !rawjson.Members(v.text, func(name, text string) { v.members = append(v.members, valueMember{name, newValue(text)}) }) {
+	if v.members == nil && !rawjson.Members(v.text, func(name, text string) {
+		v.members = append(v.members,
+			valueMember{name, newValue(text)})
+	}) {
 		v.members = nil
 		return v.decode()
 	}

@@ -140,8 +140,8 @@ func (e *Endpoint) Bus(name string) *eventbus.Bus { return e.events.Bus(name) }
 // Events is all buses of the endpoint.
 func (e *Endpoint) Events() *eventbus.Service { return e.events }
 
-// Close stops the executions that run, of which the event bus is not told, then waits for the functions and the event deliveries that are under way. When
-// ctx ends first, their contexts are ended and ctx's error is returned.
+// Close stops the executions that run, of which the event bus is not told, then waits for the functions and the event
+// deliveries that are under way. When ctx ends first, their contexts are ended and ctx's error is returned.
 func (e *Endpoint) Close(ctx context.Context) error {
 	return errors.Join(e.states.close(ctx), e.events.Close(ctx), e.functions.close(ctx))
 }
@@ -174,10 +174,12 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	op, ok := s.operations[name]
 	switch {
 	case r.Method != http.MethodPost:
-		writeError(w, s.contentType, &ServiceError{Code: "UnknownOperationException", Message: "The request's method is not POST.", Status: http.StatusMethodNotAllowed})
+		writeError(w, s.contentType, &ServiceError{Code: "UnknownOperationException", Message: "The request's method is not POST.",
+			Status: http.StatusMethodNotAllowed})
 		return
 	case !ok:
-		writeError(w, s.contentType, &ServiceError{Code: "UnknownOperationException", Message: fmt.Sprintf("The local endpoint has no operation %s.", target)})
+		writeError(w, s.contentType, &ServiceError{Code: "UnknownOperationException",
+			Message: fmt.Sprintf("The local endpoint has no operation %s.", target)})
 		return
 	}
 	body, err := readBody(r)
@@ -274,7 +276,8 @@ func asServiceError(err error) *ServiceError {
 func writeError(w http.ResponseWriter, contentType string, err error) {
 	service := asServiceError(err)
 	if service == nil {
-		service = &ServiceError{Code: "InternalFailure", Message: "The request processing has failed because of an unknown error.", Status: http.StatusInternalServerError}
+		service = &ServiceError{Code: "InternalFailure", Message: "The request processing has failed because of an unknown error.",
+			Status: http.StatusInternalServerError}
 	}
 	status := service.Status
 	if status == 0 {

@@ -144,7 +144,8 @@ func TestErrorsOnTheWire(t *testing.T) {
 		json11 = "application/x-amz-json-1.1"
 	)
 	signed := func(service string) map[string]string {
-		return map[string]string{"Authorization": "AWS4-HMAC-SHA256 Credential=local/20261122/ap-northeast-2/" + service + "/aws4_request, SignedHeaders=host, Signature=0"}
+		return map[string]string{"Authorization": "AWS4-HMAC-SHA256 Credential=local/20261122/ap-northeast-2/" + service +
+			"/aws4_request, SignedHeaders=host, Signature=0"}
 	}
 	for _, c := range []struct {
 		about, method, path, body string
@@ -152,17 +153,25 @@ func TestErrorsOnTheWire(t *testing.T) {
 		status                    int
 		contentType, code, says   string
 	}{
-		{"an operation of Step Functions that is not here", "POST", "/", `{}`, target("AWSStepFunctions.DeleteStateMachine"), 400, json10, "UnknownOperationException", "AWSStepFunctions.DeleteStateMachine"},
-		{"an operation of EventBridge that is not here", "POST", "/", `{}`, target("AWSEvents.CreateArchive"), 400, json11, "UnknownOperationException", "AWSEvents.CreateArchive"},
-		{"an operation of Parameter Store that is not here", "POST", "/", `{}`, target("AmazonSSM.DeleteParameter"), 400, json11, "UnknownOperationException", "AmazonSSM.DeleteParameter"},
-		{"another service in the same protocol", "POST", "/", `{}`, target("DynamoDB_20120810.PutItem"), 400, json10, "UnknownOperationException", "DynamoDB_20120810.PutItem"},
-		{"another service in another protocol", "POST", "/", `Action=SendMessage`, signed("sqs"), 400, json10, "UnknownOperationException", "sqs"},
+		{"an operation of Step Functions that is not here", "POST", "/", `{}`, target("AWSStepFunctions.DeleteStateMachine"), 400, json10,
+			"UnknownOperationException", "AWSStepFunctions.DeleteStateMachine"},
+		{"an operation of EventBridge that is not here", "POST", "/", `{}`, target("AWSEvents.CreateArchive"), 400, json11,
+			"UnknownOperationException", "AWSEvents.CreateArchive"},
+		{"an operation of Parameter Store that is not here", "POST", "/", `{}`, target("AmazonSSM.DeleteParameter"), 400, json11,
+			"UnknownOperationException", "AmazonSSM.DeleteParameter"},
+		{"another service in the same protocol", "POST", "/", `{}`, target("DynamoDB_20120810.PutItem"), 400, json10, "UnknownOperationException",
+			"DynamoDB_20120810.PutItem"},
+		{"another service in another protocol", "POST", "/", `Action=SendMessage`, signed("sqs"), 400, json10, "UnknownOperationException",
+			"sqs"},
 		{"a browser", "GET", "/", ``, nil, 400, json10, "UnknownOperationException", "X-Amz-Target"},
 		{"a wrong method", "GET", "/", ``, target("AmazonSSM.GetParameter"), 405, json11, "UnknownOperationException", "POST"},
 		{"a body that is not JSON", "POST", "/", `{`, target("AmazonSSM.GetParameter"), 400, json11, "SerializationException", "unexpected end"},
-		{"a body of the wrong shape", "POST", "/", `{"Name": 1}`, target("AmazonSSM.GetParameter"), 400, json11, "SerializationException", "Name"},
-		{"a time that is none", "POST", "/", `{"Entries": [{"Time": "yesterday"}]}`, target("AWSEvents.PutEvents"), 400, json11, "SerializationException", "yesterday"},
-		{"a body that is too large", "POST", "/", strings.Repeat(" ", 6<<20+1), target("AmazonSSM.GetParameter"), 413, json11, "RequestEntityTooLargeException", "6291456"},
+		{"a body of the wrong shape", "POST", "/", `{"Name": 1}`, target("AmazonSSM.GetParameter"), 400, json11, "SerializationException",
+			"Name"},
+		{"a time that is none", "POST", "/", `{"Entries": [{"Time": "yesterday"}]}`, target("AWSEvents.PutEvents"), 400, json11,
+			"SerializationException", "yesterday"},
+		{"a body that is too large", "POST", "/", strings.Repeat(" ", 6<<20+1), target("AmazonSSM.GetParameter"), 413, json11,
+			"RequestEntityTooLargeException", "6291456"},
 		{"a service's own error", "POST", "/", `{"Name": "/none"}`, target("AmazonSSM.GetParameter"), 400, json11, "ParameterNotFound", "/none"},
 	} {
 		t.Run(c.about, func(t *testing.T) {
@@ -175,7 +184,8 @@ func TestErrorsOnTheWire(t *testing.T) {
 			if err := json.Unmarshal([]byte(body), &e); err != nil {
 				t.Fatalf("body %s: %v", body, err)
 			}
-			if status != c.status || header.Get("Content-Type") != c.contentType || header.Get("X-Amzn-ErrorType") != c.code || e.Type != c.code || !strings.Contains(e.Message, c.says) {
+			if status != c.status || header.Get("Content-Type") != c.contentType || header.Get("X-Amzn-ErrorType") != c.code || e.Type != c.code ||
+				!strings.Contains(e.Message, c.says) {
 				t.Errorf("answer = %d %v %s, want %d %s %s … %s", status, header, body, c.status, c.contentType, c.code, c.says)
 			}
 			if header.Get("X-Amzn-RequestId") == "" {

@@ -162,7 +162,8 @@ func (e *Endpoint) putRule(_ context.Context, in putRuleInput) (any, error) {
 	case in.EventPattern == "":
 		return nil, &ServiceError{Code: "ValidationException", Message: "Parameter(s) EventPattern or ScheduleExpression must be specified."}
 	}
-	arn, err := b.PutRule(eventbus.Rule{Name: in.Name, Description: in.Description, Pattern: in.EventPattern, Disabled: in.State == "DISABLED"})
+	arn, err := b.PutRule(eventbus.Rule{Name: in.Name, Description: in.Description, Pattern: in.EventPattern,
+		Disabled: in.State == "DISABLED"})
 	if err != nil {
 		return nil, err
 	}
@@ -206,7 +207,8 @@ func (e *Endpoint) putTargets(_ context.Context, in putTargetsInput) (any, error
 		}
 		targets[i] = eventbus.Target{ID: t.ID, ARN: t.ARN, Input: eventbus.Input{Constant: t.Input, Path: t.InputPath}, Deliver: deliver}
 		if t.InputTransformer != nil {
-			targets[i].Input.Transformer = &eventbus.Transformer{PathsMap: t.InputTransformer.InputPathsMap, Template: t.InputTransformer.InputTemplate}
+			targets[i].Input.Transformer = &eventbus.Transformer{PathsMap: t.InputTransformer.InputPathsMap,
+				Template: t.InputTransformer.InputTemplate}
 		}
 		if p := t.RetryPolicy; p != nil {
 			retry := eventbus.DefaultRetry()
@@ -244,7 +246,8 @@ func (e *Endpoint) deliverTo(arn string) (func(context.Context, json.RawMessage)
 		}, nil
 	}
 	return nil, &ServiceError{Code: "ValidationException", Message: fmt.Sprintf(
-		"Provided Arn is not in correct format. Parameter %s is not valid: the local endpoint delivers to its own functions and state machines.", arn)}
+		"Provided Arn is not in correct format. Parameter %s is not valid: the local endpoint delivers to its own functions and state machines.",
+		arn)}
 }
 
 type busInput struct {

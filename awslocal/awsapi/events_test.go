@@ -19,7 +19,8 @@ import (
 )
 
 func entry(bus string) types.PutEventsRequestEntry {
-	return types.PutEventsRequestEntry{EventBusName: &bus, Source: aws.String("shop"), DetailType: aws.String("OrderPaid"), Detail: aws.String(`{"n": 1}`)}
+	return types.PutEventsRequestEntry{EventBusName: &bus, Source: aws.String("shop"), DetailType: aws.String("OrderPaid"),
+		Detail: aws.String(`{"n": 1}`)}
 }
 
 func TestPutEvents(t *testing.T) {
@@ -35,20 +36,26 @@ func TestPutEvents(t *testing.T) {
 		if err != nil || out.FailedEntryCount != 1 || len(out.Entries) != 3 {
 			t.Fatalf("PutEvents = %+v, %v", out, err)
 		}
-		if e := out.Entries[1]; aws.ToString(e.ErrorCode) != "NotAuthorizedForSourceException" || e.EventId != nil || len(*out.Entries[0].EventId) != 36 {
+		if e := out.Entries[1]; aws.ToString(e.ErrorCode) != "NotAuthorizedForSourceException" || e.EventId != nil ||
+			len(*out.Entries[0].EventId) != 36 {
 			t.Errorf("entries = %+v", out.Entries)
 		}
 		synctest.Wait()
 		if len(*events) != 2 {
 			t.Fatalf("%d events", len(*events))
 		}
-		if !slices.ContainsFunc(*events, func(e event) bool { return e.Time.Equal(at) && reflect.DeepEqual(e.Resources, []string{"arn:aws:x"}) }) {
+		if !slices.ContainsFunc(*events, func(e event) bool {
+			return e.Time.Equal(at) &&
+				reflect.DeepEqual(e.Resources, []string{"arn:aws:x"})
+		}) {
 			t.Errorf("events = %+v", *events)
 		}
-		if _, err := w.events.PutEvents(t.Context(), &eventbridge.PutEventsInput{Entries: slices.Repeat([]types.PutEventsRequestEntry{good}, 11)}); code(err) != "ValidationException" {
+		if _, err := w.events.PutEvents(t.Context(), &eventbridge.PutEventsInput{Entries: slices.Repeat([]types.PutEventsRequestEntry{good},
+			11)}); code(err) != "ValidationException" {
 			t.Errorf("eleven entries: %v", err)
 		}
-		if out, err := w.events.PutEvents(t.Context(), &eventbridge.PutEventsInput{Entries: []types.PutEventsRequestEntry{entry("nowhere")}}); err != nil || out.FailedEntryCount != 0 {
+		if out, err := w.events.PutEvents(t.Context(),
+			&eventbridge.PutEventsInput{Entries: []types.PutEventsRequestEntry{entry("nowhere")}}); err != nil || out.FailedEntryCount != 0 {
 			t.Errorf("unknown bus: %+v, %v", out, err)
 		}
 	})
@@ -57,14 +64,16 @@ func TestPutEvents(t *testing.T) {
 // A global endpoint needs another signature than the SDK makes here, so the request is raw.
 func TestPutEventsToGlobalEndpoint(t *testing.T) {
 	t.Parallel()
-	_, _, body := post(t, awsapi.New(awsapi.Options{}), "POST", "/", `{"EndpointId": "abc.veo", "Entries": []}`, map[string]string{"X-Amz-Target": "AWSEvents.PutEvents"})
+	_, _, body := post(t, awsapi.New(awsapi.Options{}), "POST", "/", `{"EndpointId": "abc.veo", "Entries": []}`,
+		map[string]string{"X-Amz-Target": "AWSEvents.PutEvents"})
 	if !strings.Contains(body, "ValidationException") || !strings.Contains(body, "global endpoints") {
 		t.Errorf("answer = %s", body)
 	}
 }
 
 // putting is a state machine that puts the entries of its input onto a bus.
-const putting = `{"QueryLanguage": "JSONata", "StartAt": "Put", "States": {"Put": {"Type": "Task", "Resource": "arn:aws:states:::events:putEvents",
+const putting = `{"QueryLanguage": "JSONata", "StartAt": "Put", "States": {"Put": {"Type": "Task", "Resource": ` +
+	`"arn:aws:states:::events:putEvents",
 	"Arguments": "{% $states.input %}", "End": true}}}`
 
 func TestPutEventsTask(t *testing.T) {
@@ -75,7 +84,8 @@ func TestPutEventsTask(t *testing.T) {
 		arn := w.machine(t, "m", putting)
 		x := start(t, w, arn, "x", `{"Entries": [
 			{"EventBusName": "shop", "Source": "shop", "DetailType": "AsObject", "Detail": {"n": 1, "html": "<b>"}},
-			{"EventBusName": "shop", "Source": "shop", "DetailType": "AsText", "Detail": "{\"n\": 2}", "Resources": ["arn:aws:x"], "Time": "2026-01-02T03:04:05Z"}]}`)
+			{"EventBusName": "shop", "Source": "shop", "DetailType": "AsText", "Detail": "{\"n\": 2}", "Resources": ["arn:aws:x"], "Time": `+
+			`"2026-01-02T03:04:05Z"}]}`)
 		synctest.Wait()
 		d := describe(t, w, x)
 		if d.Status != "SUCCEEDED" {
@@ -85,7 +95,8 @@ func TestPutEventsTask(t *testing.T) {
 			FailedEntryCount int
 			Entries          []map[string]string
 		}
-		if err := json.Unmarshal([]byte(*d.Output), &result); err != nil || result.FailedEntryCount != 0 || len(result.Entries) != 2 || len(result.Entries[0]) != 1 || result.Entries[1]["EventId"] == "" {
+		if err := json.Unmarshal([]byte(*d.Output), &result); err != nil || result.FailedEntryCount != 0 || len(result.Entries) != 2 ||
+			len(result.Entries[0]) != 1 || result.Entries[1]["EventId"] == "" {
 			t.Errorf("result = %s, %v", *d.Output, err)
 		}
 		slices.SortFunc(*events, func(a, b event) int { return strings.Compare(a.DetailType, b.DetailType) })
@@ -93,7 +104,8 @@ func TestPutEventsTask(t *testing.T) {
 			t.Fatalf("%d events", len(*events))
 		}
 		first, second := (*events)[0], (*events)[1]
-		if string(first.Detail) != `{"n": 1, "html": "<b>"}` && string(first.Detail) != `{"n":1,"html":"<b>"}` || !reflect.DeepEqual(first.Resources, []string{arn, x}) {
+		if string(first.Detail) != `{"n": 1, "html": "<b>"}` && string(first.Detail) != `{"n":1,"html":"<b>"}` ||
+			!reflect.DeepEqual(first.Resources, []string{arn, x}) {
 			t.Errorf("first event: %s %v", first.Detail, first.Resources)
 		}
 		if !reflect.DeepEqual(second.Resources, []string{"arn:aws:x", arn, x}) || second.Time.Year() != 2026 {
@@ -106,10 +118,12 @@ func TestPutEventsTaskFails(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ about, input, name, cause string }{
 		{
-			"an entry is refused, the others are put", `{"Entries": [{"Source": "a", "DetailType": "b", "Detail": {}}, {"DetailType": "b", "Detail": {}}]}`,
+			"an entry is refused, the others are put",
+			`{"Entries": [{"Source": "a", "DetailType": "b", "Detail": {}}, {"DetailType": "b", "Detail": {}}]}`,
 			"EventBridge.FailedEntry", `"ErrorMessage":"Parameter Source is not valid. Reason: Source is a required argument."`,
 		},
-		{"a detail that is no object", `{"Entries": [{"Source": "a", "DetailType": "b", "Detail": "\"text\""}]}`, "EventBridge.FailedEntry", `{"FailedEntryCount":1,"Entries":[{"ErrorCode":"MalformedDetail","ErrorMessage":"Detail is malformed."}]}`},
+		{"a detail that is no object", `{"Entries": [{"Source": "a", "DetailType": "b", "Detail": "\"text\""}]}`, "EventBridge.FailedEntry",
+			`{"FailedEntryCount":1,"Entries":[{"ErrorCode":"MalformedDetail","ErrorMessage":"Detail is malformed."}]}`},
 		{"no detail", `{"Entries": [{"Source": "a", "DetailType": "b"}]}`, "EventBridge.FailedEntry", `Detail is a required argument.`},
 		{"no entries", `{"Entries": []}`, "EventBridge.ValidationException", "Member must have length greater than or equal to 1"},
 		{"an unknown argument", `{"Entries": [{"Sauce": "a"}]}`, "States.Runtime", "Sauce"},
@@ -147,14 +161,17 @@ func TestRulesOverTheAPI(t *testing.T) {
 		})
 		machine := w.machine(t, "m", passing)
 		bus := "arn:aws:events:ap-northeast-2:000000000000:event-bus/shop"
-		put, err := w.events.PutRule(t.Context(), &eventbridge.PutRuleInput{Name: aws.String("paid"), EventBusName: &bus, EventPattern: aws.String(`{"source": ["shop"]}`), Description: aws.String("d")})
+		put, err := w.events.PutRule(t.Context(), &eventbridge.PutRuleInput{Name: aws.String("paid"), EventBusName: &bus,
+			EventPattern: aws.String(`{"source": ["shop"]}`), Description: aws.String("d")})
 		if err != nil || *put.RuleArn != "arn:aws:events:ap-northeast-2:000000000000:rule/shop/paid" {
 			t.Fatalf("PutRule = %+v, %v", put, err)
 		}
 		targets := []types.Target{
 			{
-				Id: aws.String("function"), Arn: aws.String(awsapi.FunctionARN("f")), RetryPolicy: &types.RetryPolicy{MaximumRetryAttempts: aws.Int32(2), MaximumEventAgeInSeconds: aws.Int32(60)},
-				InputTransformer: &types.InputTransformer{InputPathsMap: map[string]string{"n": "$.detail.n"}, InputTemplate: aws.String(`"order <n>"`)},
+				Id: aws.String("function"), Arn: aws.String(awsapi.FunctionARN("f")),
+				RetryPolicy: &types.RetryPolicy{MaximumRetryAttempts: aws.Int32(2), MaximumEventAgeInSeconds: aws.Int32(60)},
+				InputTransformer: &types.InputTransformer{InputPathsMap: map[string]string{"n": "$.detail.n"},
+					InputTemplate: aws.String(`"order <n>"`)},
 			},
 			{Id: aws.String("machine"), Arn: &machine, InputPath: aws.String("$.detail")},
 		}
@@ -162,7 +179,8 @@ func TestRulesOverTheAPI(t *testing.T) {
 		if err != nil || out.FailedEntryCount != 0 {
 			t.Fatalf("PutTargets = %+v, %v", out, err)
 		}
-		if _, err := w.events.PutEvents(t.Context(), &eventbridge.PutEventsInput{Entries: []types.PutEventsRequestEntry{entry("shop")}}); err != nil {
+		if _, err := w.events.PutEvents(t.Context(),
+			&eventbridge.PutEventsInput{Entries: []types.PutEventsRequestEntry{entry("shop")}}); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Minute)
@@ -178,25 +196,31 @@ func TestRulesOverTheAPI(t *testing.T) {
 			t.Errorf("input = %s", *d.Input)
 		}
 
-		listed, err := w.events.ListTargetsByRule(t.Context(), &eventbridge.ListTargetsByRuleInput{Rule: aws.String("paid"), EventBusName: aws.String("shop")})
+		listed, err := w.events.ListTargetsByRule(t.Context(), &eventbridge.ListTargetsByRuleInput{Rule: aws.String("paid"),
+			EventBusName: aws.String("shop")})
 		if err != nil || !reflect.DeepEqual(listed.Targets, targets) {
 			t.Errorf("ListTargetsByRule = %+v, %v; want %+v", listed.Targets, err, targets)
 		}
 		rule, err := w.events.DescribeRule(t.Context(), &eventbridge.DescribeRuleInput{Name: aws.String("paid"), EventBusName: &bus})
-		if err != nil || *rule.Arn != *put.RuleArn || rule.State != "ENABLED" || *rule.EventPattern != `{"source": ["shop"]}` || *rule.Description != "d" || *rule.EventBusName != "shop" {
+		if err != nil || *rule.Arn != *put.RuleArn || rule.State != "ENABLED" || *rule.EventPattern != `{"source": ["shop"]}` ||
+			*rule.Description != "d" || *rule.EventBusName != "shop" {
 			t.Errorf("DescribeRule = %+v, %v", rule, err)
 		}
 		for _, name := range []string{"a", "b", "paid-too"} {
-			if _, err := w.events.PutRule(t.Context(), &eventbridge.PutRuleInput{Name: &name, EventBusName: &bus, EventPattern: aws.String(`{"source": ["x"]}`), State: "DISABLED"}); err != nil {
+			if _, err := w.events.PutRule(t.Context(), &eventbridge.PutRuleInput{Name: &name, EventBusName: &bus,
+				EventPattern: aws.String(`{"source": ["x"]}`), State: "DISABLED"}); err != nil {
 				t.Fatal(err)
 			}
 		}
-		rules, err := w.events.ListRules(t.Context(), &eventbridge.ListRulesInput{EventBusName: &bus, NamePrefix: aws.String("paid"), Limit: aws.Int32(1)})
+		rules, err := w.events.ListRules(t.Context(), &eventbridge.ListRulesInput{EventBusName: &bus, NamePrefix: aws.String("paid"),
+			Limit: aws.Int32(1)})
 		if err != nil || len(rules.Rules) != 1 || *rules.Rules[0].Name != "paid" || rules.NextToken == nil {
 			t.Fatalf("ListRules = %+v, %v", rules, err)
 		}
-		rules, err = w.events.ListRules(t.Context(), &eventbridge.ListRulesInput{EventBusName: &bus, NamePrefix: aws.String("paid"), Limit: aws.Int32(1), NextToken: rules.NextToken})
-		if err != nil || len(rules.Rules) != 1 || *rules.Rules[0].Name != "paid-too" || rules.Rules[0].State != "DISABLED" || rules.NextToken != nil {
+		rules, err = w.events.ListRules(t.Context(), &eventbridge.ListRulesInput{EventBusName: &bus, NamePrefix: aws.String("paid"),
+			Limit: aws.Int32(1), NextToken: rules.NextToken})
+		if err != nil || len(rules.Rules) != 1 || *rules.Rules[0].Name != "paid-too" || rules.Rules[0].State != "DISABLED" ||
+			rules.NextToken != nil {
 			t.Errorf("ListRules = %+v, %v", rules, err)
 		}
 	})
@@ -212,7 +236,8 @@ func TestEventBuses(t *testing.T) {
 		if err != nil || len(out.EventBuses) != 2 || *out.EventBuses[0].Name != "default" || *out.EventBuses[1].Name != "sms-api" {
 			t.Errorf("ListEventBuses = %+v, %v", out, err)
 		}
-		if out, err = w.events.ListEventBuses(t.Context(), &eventbridge.ListEventBusesInput{NamePrefix: aws.String("sms")}); err != nil || len(out.EventBuses) != 1 {
+		if out, err = w.events.ListEventBuses(t.Context(), &eventbridge.ListEventBusesInput{NamePrefix: aws.String("sms")}); err != nil ||
+			len(out.EventBuses) != 1 {
 			t.Errorf("ListEventBuses = %+v, %v", out, err)
 		}
 		bus, err := w.events.DescribeEventBus(t.Context(), &eventbridge.DescribeEventBusInput{Name: aws.String("sms-api")})
@@ -238,10 +263,13 @@ func TestEventRequestsRefused(t *testing.T) {
 			in   *eventbridge.PutRuleInput
 			want string
 		}{
-			{&eventbridge.PutRuleInput{Name: name, EventPattern: pattern, EventBusName: nowhere}, "ResourceNotFoundException: Event bus nowhere does not exist."},
-			{&eventbridge.PutRuleInput{Name: name, ScheduleExpression: aws.String("rate(1 minute)")}, "ValidationException: The local endpoint has no scheduled rules."},
+			{&eventbridge.PutRuleInput{Name: name, EventPattern: pattern, EventBusName: nowhere},
+				"ResourceNotFoundException: Event bus nowhere does not exist."},
+			{&eventbridge.PutRuleInput{Name: name, ScheduleExpression: aws.String("rate(1 minute)")},
+				"ValidationException: The local endpoint has no scheduled rules."},
 			{&eventbridge.PutRuleInput{Name: name}, "ValidationException: Parameter(s) EventPattern or ScheduleExpression must be specified."},
-			{&eventbridge.PutRuleInput{Name: name, EventPattern: aws.String(`{"source": "x"}`)}, `InvalidEventPatternException: Event pattern is not valid. Reason: "source" must be an object or an array at $.source`},
+			{&eventbridge.PutRuleInput{Name: name, EventPattern: aws.String(`{"source": "x"}`)},
+				`InvalidEventPatternException: Event pattern is not valid. Reason: "source" must be an object or an array at $.source`},
 			{&eventbridge.PutRuleInput{Name: aws.String("r r"), EventPattern: pattern}, "ValidationException: Value 'r r' at 'name'"},
 		} {
 			if _, err := w.events.PutRule(t.Context(), in.in); err == nil || !strings.Contains(err.Error(), in.want) {
@@ -257,11 +285,20 @@ func TestEventRequestsRefused(t *testing.T) {
 			in   *eventbridge.PutTargetsInput
 			want string
 		}{
-			{&eventbridge.PutTargetsInput{Rule: name, EventBusName: nowhere, Targets: target(func(*types.Target) {})}, "ResourceNotFoundException: Event bus nowhere does not exist."},
-			{&eventbridge.PutTargetsInput{Rule: nowhere, Targets: target(func(*types.Target) {})}, "ResourceNotFoundException: Rule nowhere does not exist on EventBus default."},
-			{&eventbridge.PutTargetsInput{Rule: name, Targets: target(func(t *types.Target) { t.Arn = aws.String("arn:aws:sqs:ap-northeast-2:000000000000:q") })}, "ValidationException: Provided Arn is not in correct format."},
-			{&eventbridge.PutTargetsInput{Rule: name, Targets: target(func(t *types.Target) { t.Input, t.InputPath = aws.String("{}"), aws.String("$") })}, "ValidationException: Only one of Input, InputPath, or InputTransformer must be provided for target t."},
-			{&eventbridge.PutTargetsInput{Rule: name, Targets: target(func(t *types.Target) { t.RetryPolicy = &types.RetryPolicy{MaximumRetryAttempts: aws.Int32(200)} })}, "ValidationException: Target t: RetryPolicy"},
+			{&eventbridge.PutTargetsInput{Rule: name, EventBusName: nowhere, Targets: target(func(*types.Target) {})},
+				"ResourceNotFoundException: Event bus nowhere does not exist."},
+			{&eventbridge.PutTargetsInput{Rule: nowhere, Targets: target(func(*types.Target) {})},
+				"ResourceNotFoundException: Rule nowhere does not exist on EventBus default."},
+			{&eventbridge.PutTargetsInput{Rule: name,
+				Targets: target(func(t *types.Target) { t.Arn = aws.String("arn:aws:sqs:ap-northeast-2:000000000000:q") })},
+				"ValidationException: Provided Arn is not in correct format."},
+			{&eventbridge.PutTargetsInput{Rule: name, Targets: target(func(t *types.Target) {
+				t.Input, t.InputPath = aws.String("{}"),
+					aws.String("$")
+			})}, "ValidationException: Only one of Input, InputPath, or InputTransformer must be provided for target t."},
+			{&eventbridge.PutTargetsInput{Rule: name,
+				Targets: target(func(t *types.Target) { t.RetryPolicy = &types.RetryPolicy{MaximumRetryAttempts: aws.Int32(200)} })},
+				"ValidationException: Target t: RetryPolicy"},
 		} {
 			if _, err := w.events.PutTargets(t.Context(), in.in); err == nil || !strings.Contains(err.Error(), in.want) {
 				t.Errorf("PutTargets %d: %v, want %s", i, err, in.want)
@@ -274,7 +311,8 @@ func TestEventRequestsRefused(t *testing.T) {
 		_, listNone := w.events.ListTargetsByRule(t.Context(), &eventbridge.ListTargetsByRuleInput{Rule: nowhere})
 		_, describeBus := w.events.DescribeEventBus(t.Context(), &eventbridge.DescribeEventBusInput{Name: nowhere})
 		for what, err := range map[string]error{
-			"ListRules": listRules, "DescribeRule": describeRule, "DescribeRule of none": describeNone, "ListTargetsByRule": listTargets, "ListTargetsByRule of none": listNone, "DescribeEventBus": describeBus,
+			"ListRules": listRules, "DescribeRule": describeRule, "DescribeRule of none": describeNone, "ListTargetsByRule": listTargets,
+			"ListTargetsByRule of none": listNone, "DescribeEventBus": describeBus,
 		} {
 			if code(err) != "ResourceNotFoundException" {
 				t.Errorf("%s: %v", what, err)

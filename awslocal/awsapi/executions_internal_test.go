@@ -11,7 +11,8 @@ func TestForgottenTakeNoRoom(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		endpoint := New(Options{Kept: 3})
-		arn, err := endpoint.StateMachine("m", "", []byte(`{"QueryLanguage": "JSONata", "StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}}`))
+		arn, err := endpoint.StateMachine("m", "",
+			[]byte(`{"QueryLanguage": "JSONata", "StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}}`))
 		if err != nil {
 			t.Fatal(err)
 		}

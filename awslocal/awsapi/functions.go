@@ -187,7 +187,8 @@ func (fn function) run(caller context.Context, payload []byte) ([]byte, error) {
 	case <-ctx.Done():
 	}
 	if errors.Is(caller.Err(), context.Canceled) {
-		return nil, &FunctionError{Type: "Runtime.ExitError", Message: fmt.Sprintf("RequestId: %s Error: Runtime exited with error: signal: killed", requestID)}
+		return nil, &FunctionError{Type: "Runtime.ExitError",
+			Message: fmt.Sprintf("RequestId: %s Error: Runtime exited with error: signal: killed", requestID)}
 	}
 	return nil, &FunctionError{
 		Type:    "Sandbox.Timedout",
@@ -253,7 +254,8 @@ func typeName(value any) string {
 func (e *Endpoint) invokeTask(ctx context.Context, call asl.Call) (json.RawMessage, error) {
 	name, payload, err := invokeArguments(call.Arguments)
 	if err != nil {
-		return nil, &asl.TaskError{Name: "States.Runtime", Cause: fmt.Sprintf("lambda:invoke takes the arguments FunctionName and Payload: %v", err)}
+		return nil, &asl.TaskError{Name: "States.Runtime", Cause: fmt.Sprintf("lambda:invoke takes the arguments FunctionName and Payload: %v",
+			err)}
 	}
 	output, err := e.functions.invoke(ctx, name, payload)
 	if err != nil {
@@ -313,11 +315,13 @@ func lambdaTaskError(err error) error {
 		if status == 0 {
 			status = http.StatusBadRequest
 		}
-		return &asl.TaskError{Name: "Lambda." + service.Code, Cause: fmt.Sprintf("%s (Service: AWSLambda; Status Code: %d; Error Code: %s; Request ID: %s; Proxy: null)",
-			service.Message, status, service.Code, uuid.NewString())}
+		return &asl.TaskError{Name: "Lambda." + service.Code,
+			Cause: fmt.Sprintf("%s (Service: AWSLambda; Status Code: %d; Error Code: %s; Request ID: %s; Proxy: null)",
+				service.Message, status, service.Code, uuid.NewString())}
 	}
 	// An error of Around that says nothing about itself: Lambda failed in a way that nobody knows.
-	return &asl.TaskError{Name: "Lambda.Unknown", Cause: "The cause could not be determined because Lambda did not return an error type. Returned payload: " + err.Error()}
+	return &asl.TaskError{Name: "Lambda.Unknown",
+		Cause: "The cause could not be determined because Lambda did not return an error type. Returned payload: " + err.Error()}
 }
 
 // serveLambda answers POST /2015-03-31/functions/{name}/invocations.
@@ -327,7 +331,8 @@ func (e *Endpoint) serveLambda(w http.ResponseWriter, r *http.Request) {
 	name, ok := strings.CutSuffix(strings.TrimPrefix(r.URL.EscapedPath(), lambdaPath), "/invocations")
 	name, err := url.PathUnescape(name)
 	if !ok || err != nil || r.Method != http.MethodPost {
-		writeError(w, contentType, &ServiceError{Code: "UnknownOperationException", Status: http.StatusNotFound, Message: "The local endpoint has no operation of Lambda but Invoke."})
+		writeError(w, contentType, &ServiceError{Code: "UnknownOperationException", Status: http.StatusNotFound,
+			Message: "The local endpoint has no operation of Lambda but Invoke."})
 		return
 	}
 	payload, err := readBody(r)

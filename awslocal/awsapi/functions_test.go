@@ -60,7 +60,8 @@ func TestInvokeTask(t *testing.T) {
 		w.Function("f", 3*time.Second, func(ctx context.Context, in map[string]any) (map[string]any, error) {
 			lc, ok := lambdacontext.FromContext(ctx)
 			deadline, _ := ctx.Deadline()
-			if !ok || lc.InvokedFunctionArn != "arn:aws:lambda:ap-northeast-2:000000000000:function:f" || len(lc.AwsRequestID) != 36 || time.Until(deadline) != 3*time.Second {
+			if !ok || lc.InvokedFunctionArn != "arn:aws:lambda:ap-northeast-2:000000000000:function:f" || len(lc.AwsRequestID) != 36 ||
+				time.Until(deadline) != 3*time.Second {
 				return nil, fmt.Errorf("context: %+v, deadline in %v", lc, time.Until(deadline))
 			}
 			in["seen"] = true
@@ -74,7 +75,8 @@ func TestInvokeTask(t *testing.T) {
 		if err := json.Unmarshal([]byte(output), &got); err != nil {
 			t.Fatal(err)
 		}
-		want := map[string]any{"ExecutedVersion": "$LATEST", "StatusCode": 200.0, "Payload": map[string]any{"function": "f", "n": 1.0, "seen": true}}
+		want := map[string]any{"ExecutedVersion": "$LATEST", "StatusCode": 200.0,
+			"Payload": map[string]any{"function": "f", "n": 1.0, "seen": true}}
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("result = %v, want %v", got, want)
 		}
@@ -122,16 +124,24 @@ func TestInvokeTaskErrors(t *testing.T) {
 		name    string
 		cause   string
 	}{
-		{about: "an error by value", handler: fails(valueError("no connection")), name: "valueError", cause: `{"errorMessage":"no connection","errorType":"valueError"}`},
-		{about: "an error behind a pointer", handler: fails(&ambiguous{why: "reset"}), name: "ambiguous", cause: `{"errorMessage":"reset","errorType":"ambiguous"}`},
-		{about: "only the outermost error counts", handler: fails(fmt.Errorf("outer: %w", &transient{why: "inner"})), name: "wrapError", cause: `{"errorMessage":"outer: inner","errorType":"wrapError"}`},
-		{about: "an error of the runtime's own type", handler: fails(messages.InvokeResponse_Error{Type: "Own.Type", Message: "m"}), name: "Own.Type", cause: `{"errorMessage":"m","errorType":"Own.Type"}`},
+		{about: "an error by value", handler: fails(valueError("no connection")), name: "valueError",
+			cause: `{"errorMessage":"no connection","errorType":"valueError"}`},
+		{about: "an error behind a pointer", handler: fails(&ambiguous{why: "reset"}), name: "ambiguous",
+			cause: `{"errorMessage":"reset","errorType":"ambiguous"}`},
+		{about: "only the outermost error counts", handler: fails(fmt.Errorf("outer: %w", &transient{why: "inner"})), name: "wrapError",
+			cause: `{"errorMessage":"outer: inner","errorType":"wrapError"}`},
+		{about: "an error of the runtime's own type", handler: fails(messages.InvokeResponse_Error{Type: "Own.Type", Message: "m"}),
+			name: "Own.Type", cause: `{"errorMessage":"m","errorType":"Own.Type"}`},
 		{about: "an event that the handler cannot decode", handler: func(string) error { return nil }, name: "UnmarshalTypeError"},
-		{about: "a timeout that the handler notices", handler: func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }, name: "Sandbox.Timedout", cause: "Task timed out after 2.00 seconds"},
-		{about: "a timeout that the handler ignores", handler: func() error { time.Sleep(5 * time.Minute); return nil }, name: "Sandbox.Timedout", cause: "Task timed out after 2.00 seconds"},
-		{about: "a panic with a string", handler: func() error { panic("at the disco") }, name: "string", cause: `{"errorMessage":"at the disco","errorType":"string","stackTrace":[{`},
+		{about: "a timeout that the handler notices", handler: func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() },
+			name: "Sandbox.Timedout", cause: "Task timed out after 2.00 seconds"},
+		{about: "a timeout that the handler ignores", handler: func() error { time.Sleep(5 * time.Minute); return nil }, name: "Sandbox.Timedout",
+			cause: "Task timed out after 2.00 seconds"},
+		{about: "a panic with a string", handler: func() error { panic("at the disco") }, name: "string",
+			cause: `{"errorMessage":"at the disco","errorType":"string","stackTrace":[{`},
 		{about: "a panic with an error", handler: func() error { panic(&ambiguous{why: "x"}) }, name: "ambiguous", cause: `"errorMessage":"x"`},
-		{about: "a panic with the runtime's own type", handler: func() error { panic(messages.InvokeResponse_Error{Type: "Own", Message: "m"}) }, name: "Own", cause: `"errorMessage":"m"`},
+		{about: "a panic with the runtime's own type", handler: func() error { panic(messages.InvokeResponse_Error{Type: "Own", Message: "m"}) },
+			name: "Own", cause: `"errorMessage":"m"`},
 		{about: "a panic of Go itself", handler: func() error { var none []error; return none[0] }, name: "boundsError"},
 		{
 			about: "throttled before it ran", handler: fails(errors.New("must not run")), name: "Lambda.TooManyRequestsException",
@@ -157,7 +167,8 @@ func TestInvokeTaskErrors(t *testing.T) {
 			cause: "Runtime exited with error: signal: killed",
 		},
 		{
-			about: "killed in the middle, and the handler notices", handler: func(ctx context.Context) error { <-ctx.Done(); return &transient{why: "noticed"} }, name: "Runtime.ExitError",
+			about:   "killed in the middle, and the handler notices",
+			handler: func(ctx context.Context) error { <-ctx.Done(); return &transient{why: "noticed"} }, name: "Runtime.ExitError",
 			around: func(ctx context.Context, _ string, next func(context.Context) ([]byte, error)) ([]byte, error) {
 				ctx, cancel := context.WithCancel(ctx)
 				time.AfterFunc(500*time.Millisecond, cancel)
@@ -173,7 +184,8 @@ func TestInvokeTaskErrors(t *testing.T) {
 			},
 		},
 		{
-			about: "killed after it ran", handler: fails(nil), name: "Runtime.ExitError", cause: `{"errorMessage":"gone","errorType":"Runtime.ExitError"}`,
+			about: "killed after it ran", handler: fails(nil), name: "Runtime.ExitError",
+			cause: `{"errorMessage":"gone","errorType":"Runtime.ExitError"}`,
 			around: func(ctx context.Context, name string, next func(context.Context) ([]byte, error)) ([]byte, error) {
 				if out, err := next(ctx); err != nil || string(out) != "null" || name != "f" {
 					return nil, fmt.Errorf("%s: %s, %w", name, out, err)
@@ -205,8 +217,11 @@ func TestInvokeTaskErrors(t *testing.T) {
 func TestInvokeTaskRefuses(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ arguments, name, cause string }{
-		{`{"FunctionName": "nobody"}`, "Lambda.ResourceNotFoundException", "Function not found: arn:aws:lambda:ap-northeast-2:000000000000:function:nobody (Service: AWSLambda; Status Code: 404; Error Code: ResourceNotFoundException; "},
-		{`{"FunctionName": "arn:aws:lambda:us-east-1:000000000000:function:f"}`, "Lambda.ResourceNotFoundException", "Function not found: arn:aws:lambda:us-east-1:000000000000:function:f "},
+		{`{"FunctionName": "nobody"}`, "Lambda.ResourceNotFoundException",
+			"Function not found: arn:aws:lambda:ap-northeast-2:000000000000:function:nobody (Service: AWSLambda; Status Code: 404; Error Code: " +
+				"ResourceNotFoundException; "},
+		{`{"FunctionName": "arn:aws:lambda:us-east-1:000000000000:function:f"}`, "Lambda.ResourceNotFoundException",
+			"Function not found: arn:aws:lambda:us-east-1:000000000000:function:f "},
 		{`{"FunctionName": "f", "InvocationType": "Event"}`, "States.Runtime", "InvocationType"},
 		{`{"FunctionName": 1}`, "States.Runtime", "FunctionName"},
 	} {
@@ -215,7 +230,9 @@ func TestInvokeTaskRefuses(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t, awsapi.Options{})
 				w.Function("f", 0, raw("1"))
-				arn := w.machine(t, "m", `{"QueryLanguage": "JSONata", "StartAt": "Call", "States": {"Call": {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Arguments": `+c.arguments+`, "End": true}}}`)
+				arn := w.machine(t, "m",
+					`{"QueryLanguage": "JSONata", "StartAt": "Call", "States": {"Call": {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", `+
+						`"Arguments": `+c.arguments+`, "End": true}}}`)
 				x := start(t, w, arn, "x", "{}")
 				synctest.Wait()
 				if d := describe(t, w, x); d.Status != "FAILED" || *d.Error != c.name || !strings.Contains(*d.Cause, c.cause) {
@@ -233,7 +250,8 @@ func TestInvokeTaskNames(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWorld(t, awsapi.Options{})
 			w.Function("f", 0, func(in json.RawMessage) (json.RawMessage, error) { return in, nil })
-			arn := w.machine(t, "m", `{"QueryLanguage": "JSONata", "StartAt": "Call", "States": {"Call": {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke",
+			arn := w.machine(t, "m",
+				`{"QueryLanguage": "JSONata", "StartAt": "Call", "States": {"Call": {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke",
 				"Arguments": {"FunctionName": "`+name+`"}, "Output": "{% $states.result.Payload %}", "End": true}}}`)
 			x := start(t, w, arn, "x", "{}")
 			synctest.Wait()
@@ -255,7 +273,8 @@ func TestTaskTimeoutLeavesFunctionRunning(t *testing.T) {
 			done.Store(true)
 			return nil
 		})
-		arn := w.machine(t, "m", `{"QueryLanguage": "JSONata", "StartAt": "Call", "States": {"Call": {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke",
+		arn := w.machine(t, "m",
+			`{"QueryLanguage": "JSONata", "StartAt": "Call", "States": {"Call": {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke",
 			"Arguments": {"FunctionName": "f"}, "TimeoutSeconds": 3, "End": true}}}`)
 		begin := time.Now()
 		x := start(t, w, arn, "x", "{}")
@@ -358,7 +377,8 @@ func TestInvoke(t *testing.T) {
 		}
 		_, err := w.Invoke(t.Context(), "f", []byte("-1"))
 		var function *awsapi.FunctionError
-		if !errors.As(err, &function) || function.Error() != "transient: negative" || string(function.Payload()) != `{"errorMessage":"negative","errorType":"transient"}` {
+		if !errors.As(err, &function) || function.Error() != "transient: negative" ||
+			string(function.Payload()) != `{"errorMessage":"negative","errorType":"transient"}` {
 			t.Errorf("Invoke = %v", err)
 		}
 		_, err = w.Invoke(t.Context(), "g", []byte("1"))

@@ -116,7 +116,8 @@ func checkParameterName(name string) error {
 	case strings.HasPrefix(first, "aws") || strings.HasPrefix(first, "ssm"):
 		return invalid(`can't be prefixed with "aws" or "ssm" (case-insensitive).`)
 	case slices.ContainsFunc(path, func(segment string) bool { return !parameterSegment.MatchString(segment) }):
-		return invalid("can consist of sub-paths divided by slash symbol; each sub-path can be formed as a mix of letters, numbers and the following 3 symbols .-_")
+		return invalid("can consist of sub-paths divided by slash symbol; each sub-path can be formed as a mix of letters, numbers and the " +
+			"following 3 symbols .-_")
 	}
 	return nil
 }
@@ -136,15 +137,18 @@ func (p *parameters) put(in putParameterInput) (version int, err error) {
 	case in.Overwrite && len(in.Tags) > 0:
 		return 0, &ServiceError{Code: "ValidationException", Message: "Invalid request: tags and overwrite can't be used together."}
 	case in.Tier == "Advanced" || in.DataType != "" && in.DataType != "text":
-		return 0, &ServiceError{Code: "ValidationException", Message: "The local endpoint has parameters of the standard tier and data type text only."}
+		return 0, &ServiceError{Code: "ValidationException",
+			Message: "The local endpoint has parameters of the standard tier and data type text only."}
 	}
 	if in.AllowedPattern != "" {
 		pattern, err := regexp.Compile(in.AllowedPattern)
 		if err != nil {
-			return 0, &ServiceError{Code: "InvalidAllowedPatternException", Message: "The request does not meet the regular expression requirement: " + err.Error()}
+			return 0, &ServiceError{Code: "InvalidAllowedPatternException",
+				Message: "The request does not meet the regular expression requirement: " + err.Error()}
 		}
 		if !pattern.MatchString(in.Value) {
-			return 0, &ServiceError{Code: "ParameterPatternMismatchException", Message: "Parameter value, cannot be validated against allowedPattern: " + in.AllowedPattern}
+			return 0, &ServiceError{Code: "ParameterPatternMismatchException",
+				Message: "Parameter value, cannot be validated against allowedPattern: " + in.AllowedPattern}
 		}
 	}
 	p.mu.Lock()
@@ -229,7 +233,8 @@ func (p *parameters) find(name string, decrypt bool) (parameterOutput, error) {
 		}
 	}
 	return parameterOutput{}, &ServiceError{
-		Code: "ParameterVersionNotFound", Message: fmt.Sprintf("Systems Manager could not find version %s of %s. Verify the version and try again.", selector, name),
+		Code:    "ParameterVersionNotFound",
+		Message: fmt.Sprintf("Systems Manager could not find version %s of %s. Verify the version and try again.", selector, name),
 	}
 }
 
@@ -291,13 +296,15 @@ type getParametersByPathInput struct {
 func (p *parameters) getParametersByPath(_ context.Context, in getParametersByPathInput) (any, error) {
 	switch {
 	case !strings.HasPrefix(in.Path, "/"):
-		return nil, &ServiceError{Code: "ValidationException", Message: `The parameter doesn't meet the parameter name requirements. The parameter name must begin with a forward slash "/".`}
+		return nil, &ServiceError{Code: "ValidationException",
+			Message: `The parameter doesn't meet the parameter name requirements. The parameter name must begin with a forward slash "/".`}
 	case in.MaxResults < 0 || in.MaxResults > maxParameterNames:
 		return nil, validation(fmt.Sprintf("'%d'", in.MaxResults), "maxResults", fmt.Sprintf("have value between 1 and %d", maxParameterNames))
 	}
 	for _, filter := range in.ParameterFilters {
 		if filter.Key != "Type" || filter.Option != "" && filter.Option != "Equals" {
-			return nil, &ServiceError{Code: "InvalidFilterKey", Message: fmt.Sprintf("The local endpoint filters by Type with Equals only, not by %s.", filter.Key)}
+			return nil, &ServiceError{Code: "InvalidFilterKey",
+				Message: fmt.Sprintf("The local endpoint filters by Type with Equals only, not by %s.", filter.Key)}
 		}
 	}
 	size := in.MaxResults

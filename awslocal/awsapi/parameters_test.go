@@ -21,7 +21,8 @@ func TestParameter(t *testing.T) {
 		w := newWorld(t, awsapi.Options{})
 		name := aws.String("/sms-api/aligo/api-key")
 		put := func(value string, overwrite bool) (*ssm.PutParameterOutput, error) {
-			return w.ssm.PutParameter(t.Context(), &ssm.PutParameterInput{Name: name, Value: &value, Type: types.ParameterTypeSecureString, Overwrite: &overwrite})
+			return w.ssm.PutParameter(t.Context(), &ssm.PutParameterInput{Name: name, Value: &value, Type: types.ParameterTypeSecureString,
+				Overwrite: &overwrite})
 		}
 		out, err := put("one", false)
 		if err != nil || out.Version != 1 || out.Tier != "Standard" {
@@ -38,7 +39,8 @@ func TestParameter(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if p := got.Parameter; *p.Value != "two" || p.Version != 2 || p.Type != "SecureString" || *p.Name != *name || !p.LastModifiedDate.Equal(time.Now()) || p.Selector != nil ||
+		if p := got.Parameter; *p.Value != "two" || p.Version != 2 || p.Type != "SecureString" || *p.Name != *name ||
+			!p.LastModifiedDate.Equal(time.Now()) || p.Selector != nil ||
 			*p.ARN != "arn:aws:ssm:ap-northeast-2:000000000000:parameter/sms-api/aligo/api-key" || *p.DataType != "text" {
 			t.Errorf("parameter = %+v", p)
 		}
@@ -47,13 +49,15 @@ func TestParameter(t *testing.T) {
 		if err != nil || strings.Contains(*got.Parameter.Value, "two") || len(*got.Parameter.Value) < 40 {
 			t.Errorf("without decryption: %+v, %v", got.Parameter, err)
 		}
-		for selector, want := range map[string]string{"/sms-api/aligo/api-key:1": "one", "/sms-api/aligo/api-key:2": "two", "arn:aws:ssm:ap-northeast-2:000000000000:parameter/sms-api/aligo/api-key": "two"} {
+		for selector, want := range map[string]string{"/sms-api/aligo/api-key:1": "one", "/sms-api/aligo/api-key:2": "two",
+			"arn:aws:ssm:ap-northeast-2:000000000000:parameter/sms-api/aligo/api-key": "two"} {
 			got, err := w.ssm.GetParameter(t.Context(), &ssm.GetParameterInput{Name: &selector, WithDecryption: aws.Bool(true)})
 			if err != nil || *got.Parameter.Value != want {
 				t.Errorf("%s: %+v, %v", selector, got, err)
 			}
 		}
-		if _, err := w.ssm.GetParameter(t.Context(), &ssm.GetParameterInput{Name: aws.String("/sms-api/aligo/api-key:3")}); code(err) != "ParameterVersionNotFound" {
+		if _, err := w.ssm.GetParameter(t.Context(),
+			&ssm.GetParameterInput{Name: aws.String("/sms-api/aligo/api-key:3")}); code(err) != "ParameterVersionNotFound" {
 			t.Errorf("version 3: %v", err)
 		}
 		if _, err := w.ssm.GetParameter(t.Context(), &ssm.GetParameterInput{Name: aws.String("/none")}); code(err) != "ParameterNotFound" {
@@ -71,17 +75,21 @@ func TestParameterVersions(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i := 2; i <= 102; i++ {
-			if _, err := w.ssm.PutParameter(t.Context(), &ssm.PutParameterInput{Name: aws.String("plain"), Value: aws.String(fmt.Sprint("v", i)), Overwrite: aws.Bool(true)}); err != nil {
+			if _, err := w.ssm.PutParameter(t.Context(), &ssm.PutParameterInput{Name: aws.String("plain"), Value: aws.String(fmt.Sprint("v", i)),
+				Overwrite: aws.Bool(true)}); err != nil {
 				t.Fatal(err)
 			}
 		}
-		for name, want := range map[string]string{"plain": "v102", "plain:3": "v3", "arn:aws:ssm:ap-northeast-2:000000000000:parameter/plain": "v102"} {
+		for name, want := range map[string]string{"plain": "v102", "plain:3": "v3",
+			"arn:aws:ssm:ap-northeast-2:000000000000:parameter/plain": "v102"} {
 			got, err := w.ssm.GetParameter(t.Context(), &ssm.GetParameterInput{Name: &name})
-			if err != nil || *got.Parameter.Value != want || got.Parameter.Type != "StringList" || *got.Parameter.ARN != "arn:aws:ssm:ap-northeast-2:000000000000:parameter/plain" {
+			if err != nil || *got.Parameter.Value != want || got.Parameter.Type != "StringList" ||
+				*got.Parameter.ARN != "arn:aws:ssm:ap-northeast-2:000000000000:parameter/plain" {
 				t.Errorf("%s: %+v, %v", name, got, err)
 			}
 		}
-		if _, err := w.ssm.GetParameter(t.Context(), &ssm.GetParameterInput{Name: aws.String("plain:2")}); code(err) != "ParameterVersionNotFound" {
+		if _, err := w.ssm.GetParameter(t.Context(),
+			&ssm.GetParameterInput{Name: aws.String("plain:2")}); code(err) != "ParameterVersionNotFound" {
 			t.Errorf("version 2 of 102: %v", err)
 		}
 	})
@@ -111,16 +119,19 @@ func TestParameterRefused(t *testing.T) {
 			"a name of AWS":          {named("/AWS/x"), "ValidationException"},
 			"a name of SSM":          {named("ssm-x"), "ValidationException"},
 			"no value":               {in(func(i *ssm.PutParameterInput) { i.Value = aws.String("") }), "ValidationException"},
-			"a large value":          {in(func(i *ssm.PutParameterInput) { i.Value = aws.String(strings.Repeat("x", 4097)) }), "ValidationException"},
-			"no type":                {in(func(i *ssm.PutParameterInput) { i.Type = "" }), "ValidationException"},
-			"an unknown type":        {in(func(i *ssm.PutParameterInput) { i.Type = "Number" }), "ValidationException"},
-			"an advanced parameter":  {in(func(i *ssm.PutParameterInput) { i.Tier = "Advanced" }), "ValidationException"},
-			"another data type":      {in(func(i *ssm.PutParameterInput) { i.DataType = aws.String("aws:ec2:image") }), "ValidationException"},
+			"a large value": {in(func(i *ssm.PutParameterInput) { i.Value = aws.String(strings.Repeat("x", 4097)) }),
+				"ValidationException"},
+			"no type":               {in(func(i *ssm.PutParameterInput) { i.Type = "" }), "ValidationException"},
+			"an unknown type":       {in(func(i *ssm.PutParameterInput) { i.Type = "Number" }), "ValidationException"},
+			"an advanced parameter": {in(func(i *ssm.PutParameterInput) { i.Tier = "Advanced" }), "ValidationException"},
+			"another data type":     {in(func(i *ssm.PutParameterInput) { i.DataType = aws.String("aws:ec2:image") }), "ValidationException"},
 			"tags and overwrite": {in(func(i *ssm.PutParameterInput) {
 				i.Overwrite, i.Tags = aws.Bool(true), []types.Tag{{Key: aws.String("k"), Value: aws.String("v")}}
 			}), "ValidationException"},
-			"a value that the pattern forbids": {in(func(i *ssm.PutParameterInput) { i.AllowedPattern = aws.String("^[0-9]+$") }), "ParameterPatternMismatchException"},
-			"a pattern that is none":           {in(func(i *ssm.PutParameterInput) { i.AllowedPattern = aws.String("[") }), "InvalidAllowedPatternException"},
+			"a value that the pattern forbids": {in(func(i *ssm.PutParameterInput) { i.AllowedPattern = aws.String("^[0-9]+$") }),
+				"ParameterPatternMismatchException"},
+			"a pattern that is none": {in(func(i *ssm.PutParameterInput) { i.AllowedPattern = aws.String("[") }),
+				"InvalidAllowedPatternException"},
 		} {
 			if _, err := w.ssm.PutParameter(t.Context(), c.in); code(err) != c.want {
 				t.Errorf("%s: %v, want %s", about, err, c.want)
@@ -144,7 +155,8 @@ func TestGetParameters(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		out, err := w.ssm.GetParameters(t.Context(), &ssm.GetParametersInput{Names: []string{"/p/b", "/p/none", "/p/a", "/p/b", "/p/a:9"}, WithDecryption: aws.Bool(true)})
+		out, err := w.ssm.GetParameters(t.Context(), &ssm.GetParametersInput{Names: []string{"/p/b", "/p/none", "/p/a", "/p/b", "/p/a:9"},
+			WithDecryption: aws.Bool(true)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -152,7 +164,8 @@ func TestGetParameters(t *testing.T) {
 		for _, p := range out.Parameters {
 			got[*p.Name] = *p.Value
 		}
-		if want := map[string]string{"/p/a": "secret of /p/a", "/p/b": "secret of /p/b"}; !reflect.DeepEqual(got, want) || len(out.Parameters) != 2 {
+		if want := map[string]string{"/p/a": "secret of /p/a", "/p/b": "secret of /p/b"}; !reflect.DeepEqual(got, want) ||
+			len(out.Parameters) != 2 {
 			t.Errorf("parameters = %v, want %v", got, want)
 		}
 		if want := []string{"/p/none", "/p/a:9"}; !reflect.DeepEqual(out.InvalidParameters, want) {
@@ -203,13 +216,17 @@ func TestGetParametersByPath(t *testing.T) {
 			in   *ssm.GetParametersByPathInput
 			want [][]string
 		}{
-			"one level":  {&ssm.GetParametersByPathInput{Path: aws.String("/p")}, [][]string{{"/p/a", "/p/b", "/p/c"}}},
-			"a slash":    {&ssm.GetParametersByPathInput{Path: aws.String("/p/")}, [][]string{{"/p/a", "/p/b", "/p/c"}}},
-			"all levels": {&ssm.GetParametersByPathInput{Path: aws.String("/p"), Recursive: aws.Bool(true)}, [][]string{{"/p/a", "/p/b", "/p/c", "/p/deep/x"}}},
-			"pages":      {&ssm.GetParametersByPathInput{Path: aws.String("/p"), Recursive: aws.Bool(true), MaxResults: aws.Int32(3)}, [][]string{{"/p/a", "/p/b", "/p/c"}, {"/p/deep/x"}}},
-			"everything": {&ssm.GetParametersByPathInput{Path: aws.String("/"), Recursive: aws.Bool(true)}, [][]string{{"/p", "/p/a", "/p/b", "/p/c", "/p/deep/x", "/pp/y"}}},
-			"a type":     {&ssm.GetParametersByPathInput{Path: aws.String("/p"), ParameterFilters: []types.ParameterStringFilter{{Key: aws.String("Type"), Values: []string{"SecureString"}}}}, [][]string{{"/p/b"}}},
-			"nothing":    {&ssm.GetParametersByPathInput{Path: aws.String("/none")}, [][]string{nil}},
+			"one level": {&ssm.GetParametersByPathInput{Path: aws.String("/p")}, [][]string{{"/p/a", "/p/b", "/p/c"}}},
+			"a slash":   {&ssm.GetParametersByPathInput{Path: aws.String("/p/")}, [][]string{{"/p/a", "/p/b", "/p/c"}}},
+			"all levels": {&ssm.GetParametersByPathInput{Path: aws.String("/p"), Recursive: aws.Bool(true)},
+				[][]string{{"/p/a", "/p/b", "/p/c", "/p/deep/x"}}},
+			"pages": {&ssm.GetParametersByPathInput{Path: aws.String("/p"), Recursive: aws.Bool(true), MaxResults: aws.Int32(3)},
+				[][]string{{"/p/a", "/p/b", "/p/c"}, {"/p/deep/x"}}},
+			"everything": {&ssm.GetParametersByPathInput{Path: aws.String("/"), Recursive: aws.Bool(true)},
+				[][]string{{"/p", "/p/a", "/p/b", "/p/c", "/p/deep/x", "/pp/y"}}},
+			"a type": {&ssm.GetParametersByPathInput{Path: aws.String("/p"),
+				ParameterFilters: []types.ParameterStringFilter{{Key: aws.String("Type"), Values: []string{"SecureString"}}}}, [][]string{{"/p/b"}}},
+			"nothing": {&ssm.GetParametersByPathInput{Path: aws.String("/none")}, [][]string{nil}},
 		} {
 			if got := read(c.in); !reflect.DeepEqual(got, c.want) {
 				t.Errorf("%s: %v, want %v", about, got, c.want)
@@ -219,10 +236,11 @@ func TestGetParametersByPath(t *testing.T) {
 			in   *ssm.GetParametersByPathInput
 			want string
 		}{
-			"a relative path":     {&ssm.GetParametersByPathInput{Path: aws.String("p")}, "ValidationException"},
-			"eleven":              {&ssm.GetParametersByPathInput{Path: aws.String("/p"), MaxResults: aws.Int32(11)}, "ValidationException"},
-			"a token of nothing":  {&ssm.GetParametersByPathInput{Path: aws.String("/p"), NextToken: aws.String("x")}, "InvalidNextToken"},
-			"a filter not served": {&ssm.GetParametersByPathInput{Path: aws.String("/p"), ParameterFilters: []types.ParameterStringFilter{{Key: aws.String("Label")}}}, "InvalidFilterKey"},
+			"a relative path":    {&ssm.GetParametersByPathInput{Path: aws.String("p")}, "ValidationException"},
+			"eleven":             {&ssm.GetParametersByPathInput{Path: aws.String("/p"), MaxResults: aws.Int32(11)}, "ValidationException"},
+			"a token of nothing": {&ssm.GetParametersByPathInput{Path: aws.String("/p"), NextToken: aws.String("x")}, "InvalidNextToken"},
+			"a filter not served": {&ssm.GetParametersByPathInput{Path: aws.String("/p"),
+				ParameterFilters: []types.ParameterStringFilter{{Key: aws.String("Label")}}}, "InvalidFilterKey"},
 		} {
 			if _, err := w.ssm.GetParametersByPath(t.Context(), c.in); code(err) != c.want {
 				t.Errorf("%s: %v, want %s", about, err, c.want)

@@ -75,7 +75,8 @@ func (e *Endpoint) StateMachine(name, roleARN string, definition []byte) (arn st
 	e.states.mu.Lock()
 	defer e.states.mu.Unlock()
 	if _, ok := e.states.machines[name]; ok {
-		return "", &ServiceError{Code: "StateMachineAlreadyExists", Message: fmt.Sprintf("State Machine Already Exists: '%s'", StateMachineARN(name))}
+		return "", &ServiceError{Code: "StateMachineAlreadyExists",
+			Message: fmt.Sprintf("State Machine Already Exists: '%s'", StateMachineARN(name))}
 	}
 	m := &stateMachine{
 		name: name, arn: StateMachineARN(name), roleARN: roleARN, definition: string(definition), created: e.clock.Now(),
@@ -120,7 +121,8 @@ func (s *states) stateMachine(arn string) (*stateMachine, qualifiedARN, error) {
 	defer s.mu.RUnlock()
 	m, ok := s.machines[name]
 	if !ok || !here(arn) {
-		return nil, qualifiedARN{}, &ServiceError{Code: "StateMachineDoesNotExist", Message: fmt.Sprintf("State Machine Does Not Exist: '%s'", arn)}
+		return nil, qualifiedARN{}, &ServiceError{Code: "StateMachineDoesNotExist",
+			Message: fmt.Sprintf("State Machine Does Not Exist: '%s'", arn)}
 	}
 	return m, qualifiedARN{arn, name, qualifier}, nil
 }
@@ -159,8 +161,9 @@ func invalidARN(format string, args ...any) error {
 
 func validation(value, member, constraint string) error {
 	return &ServiceError{
-		Code:    "ValidationException",
-		Message: fmt.Sprintf("1 validation error detected: Value %s at '%s' failed to satisfy constraint: Member must %s", value, member, constraint),
+		Code: "ValidationException",
+		Message: fmt.Sprintf("1 validation error detected: Value %s at '%s' failed to satisfy constraint: Member must %s", value, member,
+			constraint),
 	}
 }
 
@@ -195,7 +198,8 @@ func checkName(name string) error {
 		return validation("'"+name+"'", "name", fmt.Sprintf("have length between 1 and %d", maxNameLength))
 	}
 	for _, c := range name {
-		if c <= 0x20 || c >= 0x7f && c <= 0x9f || c == 0xfffe || c == 0xffff || c == utf8.RuneError || strings.ContainsRune("<>{}[]?*\"#%\\^|~`$&,;:/", c) {
+		if c <= 0x20 || c >= 0x7f && c <= 0x9f || c == 0xfffe || c == 0xffff || c == utf8.RuneError ||
+			strings.ContainsRune("<>{}[]?*\"#%\\^|~`$&,;:/", c) {
 			return &ServiceError{Code: "InvalidName", Message: fmt.Sprintf("Invalid Name: '%s'", name)}
 		}
 	}
@@ -267,8 +271,9 @@ type executionItem struct {
 
 func (x *execution) item(is snapshot) executionItem {
 	item := executionItem{
-		ExecutionARN: x.arn, StateMachineARN: x.machine.arn, StateMachineVersionARN: x.startedAs.version(), StateMachineAliasARN: x.startedAs.alias(),
-		Name: x.name, Status: is.status, StartDate: epoch(x.start), RedriveCount: len(is.redrives),
+		ExecutionARN: x.arn, StateMachineARN: x.machine.arn, StateMachineVersionARN: x.startedAs.version(),
+		StateMachineAliasARN: x.startedAs.alias(),
+		Name:                 x.name, Status: is.status, StartDate: epoch(x.start), RedriveCount: len(is.redrives),
 	}
 	if is.status != running {
 		stop := epoch(is.result.StopTime)
@@ -368,7 +373,8 @@ func (s *states) listExecutions(_ context.Context, in listExecutionsInput) (any,
 		return nil, err
 	}
 	if !slices.Contains([]string{"", running, asl.Succeeded, asl.Failed, asl.TimedOut, asl.Aborted, "PENDING_REDRIVE"}, in.StatusFilter) {
-		return nil, validation("'"+in.StatusFilter+"'", "statusFilter", "satisfy enum value set: [SUCCEEDED, TIMED_OUT, PENDING_REDRIVE, FAILED, ABORTED, RUNNING]")
+		return nil, validation("'"+in.StatusFilter+"'", "statusFilter",
+			"satisfy enum value set: [SUCCEEDED, TIMED_OUT, PENDING_REDRIVE, FAILED, ABORTED, RUNNING]")
 	}
 	if !slices.Contains([]string{"", "REDRIVEN", "NOT_REDRIVEN"}, in.RedriveFilter) {
 		return nil, validation("'"+in.RedriveFilter+"'", "redriveFilter", "satisfy enum value set: [REDRIVEN, NOT_REDRIVEN]")
@@ -393,7 +399,8 @@ func (s *states) listExecutions(_ context.Context, in listExecutionsInput) (any,
 			continue
 		}
 		is := x.snapshot()
-		if in.StatusFilter != "" && in.StatusFilter != is.status || in.RedriveFilter != "" && (in.RedriveFilter == "REDRIVEN") != (len(is.redrives) > 0) {
+		if in.StatusFilter != "" && in.StatusFilter != is.status || in.RedriveFilter != "" &&
+			(in.RedriveFilter == "REDRIVEN") != (len(is.redrives) > 0) {
 			continue
 		}
 		if len(items) == size {

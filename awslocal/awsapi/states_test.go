@@ -27,7 +27,8 @@ const (
 	failing = `{"QueryLanguage": "JSONata", "StartAt": "Broken", "States": {"Broken": {"Type": "Fail", "Error": "Sorry", "Cause": "no luck"}}}`
 	waiting = `{"QueryLanguage": "JSONata", "StartAt": "Rest", "States": {"Rest": {"Type": "Wait", "Seconds": 60, "End": true}}}`
 	// calling calls the function of its input's name with the input.
-	calling = `{"QueryLanguage": "JSONata", "StartAt": "Call", "States": {"Call": {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke",
+	calling = `{"QueryLanguage": "JSONata", "StartAt": "Call", "States": {"Call": {"Type": "Task", "Resource": ` +
+		`"arn:aws:states:::lambda:invoke",
 		"Arguments": {"FunctionName": "{% $states.input.function %}", "Payload": "{% $states.input %}"}, "End": true}}}`
 )
 
@@ -83,18 +84,22 @@ func TestExecution(t *testing.T) {
 			t.Errorf("started %s at %v, want %s at %v", *out.ExecutionArn, out.StartDate, x, begin)
 		}
 		d := describe(t, w, x)
-		if d.Status != types.ExecutionStatusRunning || d.StopDate != nil || d.Output != nil || *d.Input != `{"no": 1}` || !d.InputDetails.Included || *d.Name != "x" ||
-			*d.StateMachineArn != arn || *d.TraceHeader != "Root=1" || d.RedriveStatus != "NOT_REDRIVABLE" || *d.RedriveStatusReason != "Execution is RUNNING and cannot be redriven" {
+		if d.Status != types.ExecutionStatusRunning || d.StopDate != nil || d.Output != nil || *d.Input != `{"no": 1}` ||
+			!d.InputDetails.Included || *d.Name != "x" ||
+			*d.StateMachineArn != arn || *d.TraceHeader != "Root=1" || d.RedriveStatus != "NOT_REDRIVABLE" ||
+			*d.RedriveStatusReason != "Execution is RUNNING and cannot be redriven" {
 			t.Errorf("running: %+v", d)
 		}
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		d = describe(t, w, x)
-		if d.Status != types.ExecutionStatusSucceeded || !d.StopDate.Equal(begin.Add(time.Minute)) || *d.Output != `{"no": 1}` && *d.Output != `{"no":1}` || !d.OutputDetails.Included ||
+		if d.Status != types.ExecutionStatusSucceeded || !d.StopDate.Equal(begin.Add(time.Minute)) || *d.Output != `{"no": 1}` &&
+			*d.Output != `{"no":1}` || !d.OutputDetails.Included ||
 			d.Error != nil || d.Cause != nil || *d.RedriveCount != 0 || *d.RedriveStatusReason != "Execution is SUCCEEDED and cannot be redriven" {
 			t.Errorf("succeeded: %+v", d)
 		}
-		d, err = w.states.DescribeExecution(t.Context(), &sfn.DescribeExecutionInput{ExecutionArn: aws.String(x), IncludedData: types.IncludedDataMetadataOnly})
+		d, err = w.states.DescribeExecution(t.Context(), &sfn.DescribeExecutionInput{ExecutionArn: aws.String(x),
+			IncludedData: types.IncludedDataMetadataOnly})
 		if err != nil || d.Input != nil || d.Output != nil || d.Status != types.ExecutionStatusSucceeded {
 			t.Errorf("metadata only: %+v, %v", d, err)
 		}
@@ -124,7 +129,8 @@ func TestExecutionFails(t *testing.T) {
 		w := newWorld(t, awsapi.Options{})
 		x := start(t, w, w.machine(t, "m", failing), "x", "{}")
 		synctest.Wait()
-		if d := describe(t, w, x); d.Status != types.ExecutionStatusFailed || *d.Error != "Sorry" || *d.Cause != "no luck" || d.Output != nil || d.OutputDetails != nil {
+		if d := describe(t, w, x); d.Status != types.ExecutionStatusFailed || *d.Error != "Sorry" || *d.Cause != "no luck" || d.Output != nil ||
+			d.OutputDetails != nil {
 			t.Errorf("failed: %+v", d)
 		}
 	})
@@ -236,20 +242,29 @@ func TestStartRefused(t *testing.T) {
 		arn := w.machine(t, "m", passing)
 		for _, c := range []struct{ about, machine, name, input, code, message string }{
 			{"no ARN", "not_an_arn", "x", "{}", "InvalidArn", "Invalid Arn: 'Invalid ARN prefix: not_an_arn'"},
-			{"a short ARN", "arn:aws:states:ap-northeast-2:000000000000:stateMachine", "x", "{}", "InvalidArn", "Invalid Arn: 'Invalid ARN length: arn:aws:states:ap-northeast-2:000000000000:stateMachine'"},
-			{"an ARN of something else", "arn:aws:states:ap-northeast-2:000000000000:activity:m", "x", "{}", "InvalidArn", "Invalid Arn: 'Resource type not valid in this context: activity'"},
-			{"an ARN of another service", "arn:aws:lambda:ap-northeast-2:000000000000:stateMachine:m", "x", "{}", "InvalidArn", "Invalid Arn: 'Resource type not valid in this context: stateMachine'"},
-			{"an ARN that is too long", arn + strings.Repeat("x", 256), "x", "{}", "ValidationException", "at 'stateMachineArn' failed to satisfy constraint: Member must have length less than or equal to 256"},
+			{"a short ARN", "arn:aws:states:ap-northeast-2:000000000000:stateMachine", "x", "{}", "InvalidArn",
+				"Invalid Arn: 'Invalid ARN length: arn:aws:states:ap-northeast-2:000000000000:stateMachine'"},
+			{"an ARN of something else", "arn:aws:states:ap-northeast-2:000000000000:activity:m", "x", "{}", "InvalidArn",
+				"Invalid Arn: 'Resource type not valid in this context: activity'"},
+			{"an ARN of another service", "arn:aws:lambda:ap-northeast-2:000000000000:stateMachine:m", "x", "{}", "InvalidArn",
+				"Invalid Arn: 'Resource type not valid in this context: stateMachine'"},
+			{"an ARN that is too long", arn + strings.Repeat("x", 256), "x", "{}", "ValidationException",
+				"at 'stateMachineArn' failed to satisfy constraint: Member must have length less than or equal to 256"},
 			{"a machine that does not exist", arn + "2", "x", "{}", "StateMachineDoesNotExist", "State Machine Does Not Exist: '" + arn + "2'"},
-			{"a machine of another region", strings.Replace(arn, "northeast", "southeast", 1), "x", "{}", "StateMachineDoesNotExist", "State Machine Does Not Exist: 'arn:aws:states:ap-southeast-2:000000000000:stateMachine:m'"},
+			{"a machine of another region", strings.Replace(arn, "northeast", "southeast", 1), "x", "{}", "StateMachineDoesNotExist",
+				"State Machine Does Not Exist: 'arn:aws:states:ap-southeast-2:000000000000:stateMachine:m'"},
 			{"a name with a blank", arn, "a b", "{}", "InvalidName", "Invalid Name: 'a b'"},
 			{"a name with a slash", arn, "a/b", "{}", "InvalidName", "Invalid Name: 'a/b'"},
 			{"a name with a control character", arn, "a\u0085", "{}", "InvalidName", "Invalid Name: 'a\u0085'"},
-			{"a name that is too long", arn, strings.Repeat("n", 81), "{}", "ValidationException", "at 'name' failed to satisfy constraint: Member must have length between 1 and 80"},
-			{"an input that is not JSON", arn, "x", "not json", "InvalidExecutionInput", "Invalid State Machine Execution Input: 'invalid character"},
+			{"a name that is too long", arn, strings.Repeat("n", 81), "{}", "ValidationException",
+				"at 'name' failed to satisfy constraint: Member must have length between 1 and 80"},
+			{"an input that is not JSON", arn, "x", "not json", "InvalidExecutionInput",
+				"Invalid State Machine Execution Input: 'invalid character"},
 			{"an input that is empty", arn, "x", "", "InvalidExecutionInput", "Invalid State Machine Execution Input: 'Invalid execution input.'"},
-			{"an input with more behind it", arn, "x", "{} {}", "InvalidExecutionInput", "Invalid State Machine Execution Input: 'invalid character"},
-			{"an input that is too large", arn, "x", `"` + strings.Repeat("가", 87_381) + `"`, "ValidationException", "at 'input' failed to satisfy constraint: Member must have length less than or equal to 262144"},
+			{"an input with more behind it", arn, "x", "{} {}", "InvalidExecutionInput",
+				"Invalid State Machine Execution Input: 'invalid character"},
+			{"an input that is too large", arn, "x", `"` + strings.Repeat("가", 87_381) + `"`, "ValidationException",
+				"at 'input' failed to satisfy constraint: Member must have length less than or equal to 262144"},
 		} {
 			_, err := w.states.StartExecution(t.Context(), &sfn.StartExecutionInput{StateMachineArn: &c.machine, Name: &c.name, Input: &c.input})
 			if code(err) != c.code || !strings.Contains(err.Error(), c.message) {
@@ -260,7 +275,8 @@ func TestStartRefused(t *testing.T) {
 			"한글-이름_.()=+!@'": `{}`, strings.Repeat("n", 80): `{}`, "number": `2`, "string": `"x"`, "null": `null`, "array": `[]`,
 			"largest": `"` + strings.Repeat("a", 262_142) + `"`,
 		} {
-			if _, err := w.states.StartExecution(t.Context(), &sfn.StartExecutionInput{StateMachineArn: &arn, Name: &name, Input: &input}); err != nil {
+			if _, err := w.states.StartExecution(t.Context(), &sfn.StartExecutionInput{StateMachineArn: &arn, Name: &name,
+				Input: &input}); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
@@ -275,11 +291,13 @@ func TestMissingMembers(t *testing.T) {
 	t.Parallel()
 	endpoint := awsapi.New(awsapi.Options{})
 	for operation, member := range map[string]string{
-		"StartExecution": "stateMachineArn", "DescribeExecution": "executionArn", "GetExecutionHistory": "executionArn", "StopExecution": "executionArn",
+		"StartExecution": "stateMachineArn", "DescribeExecution": "executionArn", "GetExecutionHistory": "executionArn",
+		"StopExecution":    "executionArn",
 		"RedriveExecution": "executionArn", "DescribeStateMachine": "stateMachineArn", "ListExecutions": "stateMachineArn",
 	} {
 		_, _, body := post(t, endpoint, "POST", "/", "", map[string]string{"X-Amz-Target": "AWSStepFunctions." + operation})
-		if want := "Value null at '" + member + "' failed to satisfy constraint: Member must not be null"; !strings.Contains(body, "ValidationException") || !strings.Contains(body, want) {
+		if want := "Value null at '" + member + "' failed to satisfy constraint: Member must not be null"; !strings.Contains(body,
+			"ValidationException") || !strings.Contains(body, want) {
 			t.Errorf("%s: %s, want %s", operation, body, want)
 		}
 	}
@@ -317,14 +335,16 @@ func TestHistoryPages(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, awsapi.Options{})
 		// Nine events: two for the execution, six for the three states before the last, one for Fail.
-		arn := w.machine(t, "m", `{"QueryLanguage": "JSONata", "StartAt": "A", "States": {"A": {"Type": "Pass", "Next": "B"}, "B": {"Type": "Pass", "Next": "C"},
+		arn := w.machine(t, "m",
+			`{"QueryLanguage": "JSONata", "StartAt": "A", "States": {"A": {"Type": "Pass", "Next": "B"}, "B": {"Type": "Pass", "Next": "C"},
 			"C": {"Type": "Pass", "Next": "D"}, "D": {"Type": "Fail"}}}`)
 		x := start(t, w, arn, "x", `{"secret": 1}`)
 		synctest.Wait()
 		read := func(reverse bool, size int32) (pages [][]int64) {
 			var token *string
 			for {
-				out, err := w.states.GetExecutionHistory(t.Context(), &sfn.GetExecutionHistoryInput{ExecutionArn: &x, ReverseOrder: reverse, MaxResults: size, NextToken: token})
+				out, err := w.states.GetExecutionHistory(t.Context(), &sfn.GetExecutionHistoryInput{ExecutionArn: &x, ReverseOrder: reverse,
+					MaxResults: size, NextToken: token})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -365,11 +385,14 @@ func TestHistoryPages(t *testing.T) {
 				t.Errorf("%s: %v", about, err)
 			}
 		}
-		if _, err := w.states.GetExecutionHistory(t.Context(), &sfn.GetExecutionHistoryInput{ExecutionArn: &x, MaxResults: 1001}); code(err) != "ValidationException" {
+		if _, err := w.states.GetExecutionHistory(t.Context(), &sfn.GetExecutionHistoryInput{ExecutionArn: &x,
+			MaxResults: 1001}); code(err) != "ValidationException" {
 			t.Errorf("1,001 events: %v", err)
 		}
-		bare, err := w.states.GetExecutionHistory(t.Context(), &sfn.GetExecutionHistoryInput{ExecutionArn: &x, IncludeExecutionData: aws.Bool(false)})
-		if err != nil || bare.Events[0].ExecutionStartedEventDetails.Input != nil || bare.Events[1].StateEnteredEventDetails.Input != nil || *bare.Events[1].StateEnteredEventDetails.Name != "A" {
+		bare, err := w.states.GetExecutionHistory(t.Context(), &sfn.GetExecutionHistoryInput{ExecutionArn: &x,
+			IncludeExecutionData: aws.Bool(false)})
+		if err != nil || bare.Events[0].ExecutionStartedEventDetails.Input != nil || bare.Events[1].StateEnteredEventDetails.Input != nil ||
+			*bare.Events[1].StateEnteredEventDetails.Name != "A" {
 			t.Errorf("without data: %+v, %v", bare, err)
 		}
 	})
@@ -390,7 +413,8 @@ func TestListExecutions(t *testing.T) {
 		read := func(status types.ExecutionStatus, size int32) (pages [][]string) {
 			var token *string
 			for {
-				out, err := w.states.ListExecutions(t.Context(), &sfn.ListExecutionsInput{StateMachineArn: &arn, StatusFilter: status, MaxResults: size, NextToken: token})
+				out, err := w.states.ListExecutions(t.Context(), &sfn.ListExecutionsInput{StateMachineArn: &arn, StatusFilter: status, MaxResults: size,
+					NextToken: token})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -423,7 +447,8 @@ func TestListExecutions(t *testing.T) {
 			t.Fatal(err)
 		}
 		start(t, w, arn, "x7", "7")
-		rest, err := w.states.ListExecutions(t.Context(), &sfn.ListExecutionsInput{StateMachineArn: &arn, MaxResults: 5, NextToken: first.NextToken})
+		rest, err := w.states.ListExecutions(t.Context(), &sfn.ListExecutionsInput{StateMachineArn: &arn, MaxResults: 5,
+			NextToken: first.NextToken})
 		if err != nil || !reflect.DeepEqual(names(rest.Executions), []string{"x1", "x0"}) {
 			t.Errorf("second page = %v, %v", rest, err)
 		}
@@ -432,14 +457,16 @@ func TestListExecutions(t *testing.T) {
 			in   *sfn.ListExecutionsInput
 			want string
 		}{
-			"a token of another list":   {&sfn.ListExecutionsInput{StateMachineArn: &other, NextToken: first.NextToken}, "InvalidToken"},
-			"a token of another filter": {&sfn.ListExecutionsInput{StateMachineArn: &arn, StatusFilter: "FAILED", NextToken: first.NextToken}, "InvalidToken"},
+			"a token of another list": {&sfn.ListExecutionsInput{StateMachineArn: &other, NextToken: first.NextToken}, "InvalidToken"},
+			"a token of another filter": {&sfn.ListExecutionsInput{StateMachineArn: &arn, StatusFilter: "FAILED", NextToken: first.NextToken},
+				"InvalidToken"},
 			"an unknown status":         {&sfn.ListExecutionsInput{StateMachineArn: &arn, StatusFilter: "failed"}, "ValidationException"},
 			"an unknown redrive filter": {&sfn.ListExecutionsInput{StateMachineArn: &arn, RedriveFilter: "MAYBE"}, "ValidationException"},
 			"a page that is too large":  {&sfn.ListExecutionsInput{StateMachineArn: &arn, MaxResults: 1001}, "ValidationException"},
 			"a negative page":           {&sfn.ListExecutionsInput{StateMachineArn: &arn, MaxResults: -1}, "ValidationException"},
-			"a map run":                 {&sfn.ListExecutionsInput{MapRunArn: aws.String("arn:aws:states:ap-northeast-2:000000000000:mapRun:m/x:1")}, "ResourceNotFound"},
-			"no such machine":           {&sfn.ListExecutionsInput{StateMachineArn: aws.String(arn + "x")}, "StateMachineDoesNotExist"},
+			"a map run": {&sfn.ListExecutionsInput{MapRunArn: aws.String("arn:aws:states:ap-northeast-2:000000000000:mapRun:m/x:1")},
+				"ResourceNotFound"},
+			"no such machine": {&sfn.ListExecutionsInput{StateMachineArn: aws.String(arn + "x")}, "StateMachineDoesNotExist"},
 		} {
 			if _, err := w.states.ListExecutions(t.Context(), c.in); code(err) != c.want {
 				t.Errorf("%s: %v, want %s", about, err, c.want)
@@ -454,7 +481,8 @@ func TestKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, awsapi.Options{Kept: 3})
 		slow, fast := "slow", "fast"
-		arn := w.machine(t, "m", `{"QueryLanguage": "JSONata", "StartAt": "Rest", "States": {"Rest": {"Type": "Wait", "Seconds": "{% $states.input %}", "End": true}}}`)
+		arn := w.machine(t, "m",
+			`{"QueryLanguage": "JSONata", "StartAt": "Rest", "States": {"Rest": {"Type": "Wait", "Seconds": "{% $states.input %}", "End": true}}}`)
 		start(t, w, arn, slow, "3600")
 		for i := range 10 {
 			start(t, w, arn, fmt.Sprint(fast, i), "1")
@@ -465,7 +493,9 @@ func TestKept(t *testing.T) {
 		if want := []string{"fast9", "fast8", "fast7", slow}; err != nil || !reflect.DeepEqual(names(out.Executions), want) {
 			t.Errorf("kept %v, %v; want %v", names(out.Executions), err, want)
 		}
-		if _, err := w.states.DescribeExecution(t.Context(), &sfn.DescribeExecutionInput{ExecutionArn: aws.String("arn:aws:states:ap-northeast-2:000000000000:execution:m:fast0")}); code(err) != "ExecutionDoesNotExist" {
+		if _, err := w.states.DescribeExecution(t.Context(),
+			&sfn.DescribeExecutionInput{ExecutionArn: aws.String("arn:aws:states:ap-northeast-2:000000000000:execution:m:fast0")}); code(
+			err) != "ExecutionDoesNotExist" {
 			t.Errorf("fast0: %v", err)
 		}
 		start(t, w, arn, "fast0", "1")
@@ -518,7 +548,8 @@ func TestStop(t *testing.T) {
 		w := newWorld(t, awsapi.Options{})
 		x := start(t, w, w.machine(t, "m", waiting), "x", "{}")
 		time.Sleep(time.Second)
-		out, err := w.states.StopExecution(t.Context(), &sfn.StopExecutionInput{ExecutionArn: &x, Error: aws.String("Cancelled"), Cause: aws.String("by hand")})
+		out, err := w.states.StopExecution(t.Context(), &sfn.StopExecutionInput{ExecutionArn: &x, Error: aws.String("Cancelled"),
+			Cause: aws.String("by hand")})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -526,7 +557,8 @@ func TestStop(t *testing.T) {
 		if !out.StopDate.Equal(stopped) {
 			t.Errorf("stopped at %v, want %v", out.StopDate, stopped)
 		}
-		if d := describe(t, w, x); d.Status != types.ExecutionStatusAborted || *d.Error != "Cancelled" || *d.Cause != "by hand" || !d.StopDate.Equal(stopped) {
+		if d := describe(t, w, x); d.Status != types.ExecutionStatusAborted || *d.Error != "Cancelled" || *d.Cause != "by hand" ||
+			!d.StopDate.Equal(stopped) {
 			t.Errorf("stopped: %+v", d)
 		}
 		// Stopping what has ended changes nothing.
@@ -587,7 +619,8 @@ func TestRedrive(t *testing.T) {
 		arn := w.machine(t, "m", calling)
 		x := start(t, w, arn, "x", `{"function": "f"}`)
 		synctest.Wait()
-		if d := describe(t, w, x); d.Status != types.ExecutionStatusFailed || *d.Error != "errorString" || d.RedriveStatus != types.ExecutionRedriveStatusRedrivable || d.RedriveStatusReason != nil {
+		if d := describe(t, w, x); d.Status != types.ExecutionStatusFailed || *d.Error != "errorString" ||
+			d.RedriveStatus != types.ExecutionRedriveStatusRedrivable || d.RedriveStatusReason != nil {
 			t.Fatalf("failed: %+v", d)
 		}
 		repaired.Store(true)
@@ -598,7 +631,8 @@ func TestRedrive(t *testing.T) {
 		}
 		synctest.Wait()
 		d := describe(t, w, x)
-		if d.Status != types.ExecutionStatusSucceeded || *d.RedriveCount != 1 || !d.RedriveDate.Equal(*out.RedriveDate) || !strings.Contains(*d.Output, "fine") || d.Error != nil {
+		if d.Status != types.ExecutionStatusSucceeded || *d.RedriveCount != 1 || !d.RedriveDate.Equal(*out.RedriveDate) ||
+			!strings.Contains(*d.Output, "fine") || d.Error != nil {
 			t.Errorf("redriven: %+v", d)
 		}
 		h, err := w.states.GetExecutionHistory(t.Context(), &sfn.GetExecutionHistoryInput{ExecutionArn: &x, ReverseOrder: true})
@@ -609,7 +643,8 @@ func TestRedrive(t *testing.T) {
 		if err != nil || len(list.Executions) != 1 || *list.Executions[0].RedriveCount != 1 {
 			t.Errorf("redriven executions: %+v, %v", list, err)
 		}
-		if list, err := w.states.ListExecutions(t.Context(), &sfn.ListExecutionsInput{StateMachineArn: &arn, RedriveFilter: "NOT_REDRIVEN"}); err != nil || len(list.Executions) != 0 {
+		if list, err := w.states.ListExecutions(t.Context(), &sfn.ListExecutionsInput{StateMachineArn: &arn,
+			RedriveFilter: "NOT_REDRIVEN"}); err != nil || len(list.Executions) != 0 {
 			t.Errorf("not redriven executions: %+v, %v", list, err)
 		}
 		if len(*events) != 2 {
@@ -632,7 +667,9 @@ func TestRedriveHasItsTime(t *testing.T) {
 			t.Errorf("while it runs: %v", err)
 		}
 		time.Sleep(14*24*time.Hour + time.Second)
-		if _, err := w.states.RedriveExecution(t.Context(), &sfn.RedriveExecutionInput{ExecutionArn: &x}); code(err) != "ExecutionNotRedrivable" || !strings.Contains(err.Error(), "period exceeded") {
+		if _, err := w.states.RedriveExecution(t.Context(),
+			&sfn.RedriveExecutionInput{ExecutionArn: &x}); code(err) != "ExecutionNotRedrivable" ||
+			!strings.Contains(err.Error(), "period exceeded") {
 			t.Errorf("after 14 days: %v", err)
 		}
 	})
@@ -693,11 +730,13 @@ func TestStateMachines(t *testing.T) {
 		w.machine(t, "a", failing)
 		w.machine(t, "c", failing)
 		d, err := w.states.DescribeStateMachine(t.Context(), &sfn.DescribeStateMachineInput{StateMachineArn: &arn})
-		if err != nil || *d.Definition != passing || *d.Name != "b" || d.Type != "STANDARD" || d.Status != "ACTIVE" || *d.RoleArn != "arn:aws:iam::000000000000:role/states" ||
+		if err != nil || *d.Definition != passing || *d.Name != "b" || d.Type != "STANDARD" || d.Status != "ACTIVE" ||
+			*d.RoleArn != "arn:aws:iam::000000000000:role/states" ||
 			!d.CreationDate.Equal(created) || *d.StateMachineArn != arn || d.LoggingConfiguration.Level != "OFF" || d.TracingConfiguration.Enabled {
 			t.Errorf("DescribeStateMachine = %+v, %v", d, err)
 		}
-		if _, err := w.states.DescribeStateMachine(t.Context(), &sfn.DescribeStateMachineInput{StateMachineArn: aws.String(arn + "x")}); code(err) != "StateMachineDoesNotExist" {
+		if _, err := w.states.DescribeStateMachine(t.Context(), &sfn.DescribeStateMachineInput{StateMachineArn: aws.String(arn +
+			"x")}); code(err) != "StateMachineDoesNotExist" {
 			t.Error(err)
 		}
 		first, err := w.states.ListStateMachines(t.Context(), &sfn.ListStateMachinesInput{MaxResults: 2})
@@ -708,7 +747,8 @@ func TestStateMachines(t *testing.T) {
 		if err != nil || len(second.StateMachines) != 1 || *second.StateMachines[0].Name != "c" || second.NextToken != nil {
 			t.Errorf("ListStateMachines = %+v, %v", second, err)
 		}
-		if _, err := w.states.ListStateMachines(t.Context(), &sfn.ListStateMachinesInput{NextToken: aws.String("x")}); code(err) != "InvalidToken" {
+		if _, err := w.states.ListStateMachines(t.Context(),
+			&sfn.ListStateMachinesInput{NextToken: aws.String("x")}); code(err) != "InvalidToken" {
 			t.Error(err)
 		}
 		if _, err := w.states.ListStateMachines(t.Context(), &sfn.ListStateMachinesInput{MaxResults: 2000}); code(err) != "ValidationException" {
@@ -745,7 +785,8 @@ func TestStatusEvents(t *testing.T) {
 		x := start(t, w, arn, "x", `{"n": 1}`)
 		time.Sleep(time.Second)
 		synctest.Wait()
-		if _, err := w.states.StopExecution(t.Context(), &sfn.StopExecutionInput{ExecutionArn: &x, Error: aws.String("E"), Cause: aws.String("C")}); err != nil {
+		if _, err := w.states.StopExecution(t.Context(), &sfn.StopExecutionInput{ExecutionArn: &x, Error: aws.String("E"),
+			Cause: aws.String("C")}); err != nil {
 			t.Fatal(err)
 		}
 		synctest.Wait()
@@ -807,7 +848,8 @@ func TestStatusEventsAreSmall(t *testing.T) {
 			if err := json.Unmarshal((*events)[0].Detail, &d); err != nil {
 				t.Fatal(err)
 			}
-			if (d.Input != nil) != c.hasInput || d.InputDetails.Included != c.hasInput || (d.Output != nil) != c.hasOutput || d.OutputDetails.Included != c.hasOutput {
+			if (d.Input != nil) != c.hasInput || d.InputDetails.Included != c.hasInput || (d.Output != nil) != c.hasOutput ||
+				d.OutputDetails.Included != c.hasOutput {
 				t.Errorf("%s: input there %t, output there %t", c.name, d.Input != nil, d.Output != nil)
 			}
 		}
@@ -873,7 +915,8 @@ func BenchmarkExecutions(b *testing.B) {
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
-			if _, err := c.states.StartExecution(context.Background(), &sfn.StartExecutionInput{StateMachineArn: &arn, Input: aws.String(`{"function": "f"}`)}); err != nil {
+			if _, err := c.states.StartExecution(context.Background(),
+				&sfn.StartExecutionInput{StateMachineArn: &arn, Input: aws.String(`{"function": "f"}`)}); err != nil {
 				b.Error(err)
 			}
 		}

@@ -307,7 +307,8 @@ func (s *Service) put(ctx context.Context, e Entry, d Detail) (Result, error) {
 	}
 	bus, ok := s.Lookup(e.EventBusName)
 	if !ok {
-		s.config.Log.WarnContext(ctx, "event for a bus that does not exist", "bus", e.EventBusName, "source", e.Source, "detailType", e.DetailType, "id", id)
+		s.config.Log.WarnContext(ctx, "event for a bus that does not exist", "bus", e.EventBusName, "source", e.Source, "detailType",
+			e.DetailType, "id", id)
 		return Result{EventID: id}, nil
 	}
 	s.mu.RLock()
@@ -513,7 +514,8 @@ func (b *Bus) PutTargets(ruleName string, targets ...Target) error {
 			retry = *t.Retry
 		}
 		if retry.Attempts < 0 || retry.Attempts > defaultAttempts || retry.Age < time.Minute || retry.Age > defaultAge {
-			return &Error{"ValidationException", fmt.Sprintf("Target %s: RetryPolicy must have 0 to 185 attempts and an age of 1 minute to 24 hours.", t.ID)}
+			return &Error{"ValidationException",
+				fmt.Sprintf("Target %s: RetryPolicy must have 0 to 185 attempts and an age of 1 minute to 24 hours.", t.ID)}
 		}
 		build, err := t.Input.compile(t.ID)
 		if err != nil {

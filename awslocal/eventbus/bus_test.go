@@ -109,7 +109,8 @@ func TestEnvelope(t *testing.T) {
 		}
 		want := map[string]any{
 			"version": "0", "id": first, "detail-type": "OrderPaid", "source": "shop.orders", "account": "000000000000",
-			"time": now.UTC().Format(time.RFC3339), "region": "ap-northeast-2", "resources": []any{}, "detail": map[string]any{"no": 17.0, "html": "<b>&"},
+			"time": now.UTC().Format(time.RFC3339), "region": "ap-northeast-2", "resources": []any{},
+			"detail": map[string]any{"no": 17.0, "html": "<b>&"},
 		}
 		if got := seen[first]; !reflect.DeepEqual(got, want) {
 			t.Errorf("event = %v,\nwant    %v", got, want)
@@ -286,7 +287,8 @@ func TestRules(t *testing.T) {
 		var one, two inbox
 		route(t, b, "r", `{"source": ["nobody"]}`, eventbus.Target{ID: "one", Deliver: one.deliver})
 		// A new pattern replaces the old one and the targets stay.
-		if arn, err := b.PutRule(eventbus.Rule{Name: "r", Pattern: orders}); err != nil || arn != "arn:aws:events:ap-northeast-2:000000000000:rule/shop/r" {
+		if arn, err := b.PutRule(eventbus.Rule{Name: "r", Pattern: orders}); err != nil ||
+			arn != "arn:aws:events:ap-northeast-2:000000000000:rule/shop/r" {
 			t.Fatalf("PutRule = %s, %v", arn, err)
 		}
 		if err := b.PutTargets("r", eventbus.Target{ID: "two", Deliver: two.deliver}); err != nil {
@@ -321,7 +323,8 @@ func TestRulesRefused(t *testing.T) {
 	t.Parallel()
 	_, b := newService(t)
 	var refused *eventbus.Error
-	if _, err := b.PutRule(eventbus.Rule{Name: "no spaces", Pattern: orders}); !errors.As(err, &refused) || refused.Code != "ValidationException" {
+	if _, err := b.PutRule(eventbus.Rule{Name: "no spaces", Pattern: orders}); !errors.As(err, &refused) ||
+		refused.Code != "ValidationException" {
 		t.Errorf("PutRule = %v", err)
 	}
 	var pattern *eventbus.PatternError
@@ -383,7 +386,8 @@ func TestDeliveryIsGivenUp(t *testing.T) {
 		check func(attempts int, after time.Duration) bool
 	}{
 		{"at once", &eventbus.Retry{Attempts: 0, Age: time.Hour}, "NO_MORE_ATTEMPTS", func(n int, _ time.Duration) bool { return n == 1 }},
-		{"after three attempts", &eventbus.Retry{Attempts: 2, Age: time.Hour}, "NO_MORE_ATTEMPTS", func(n int, _ time.Duration) bool { return n == 3 }},
+		{"after three attempts", &eventbus.Retry{Attempts: 2, Age: time.Hour}, "NO_MORE_ATTEMPTS",
+			func(n int, _ time.Duration) bool { return n == 3 }},
 		{"after its age", &eventbus.Retry{Attempts: 185, Age: time.Minute}, "EVENT_TOO_OLD", func(n int, after time.Duration) bool {
 			return n > 5 && after <= time.Minute && after > 10*time.Second
 		}},
@@ -396,7 +400,8 @@ func TestDeliveryIsGivenUp(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s, b := newService(t)
 				in := inbox{fail: 1000}
-				route(t, b, "r", orders, eventbus.Target{ID: "in", ARN: "arn:x", Retry: c.retry, Deliver: in.deliver, Input: eventbus.Input{Path: "$.detail"}})
+				route(t, b, "r", orders, eventbus.Target{ID: "in", ARN: "arn:x", Retry: c.retry, Deliver: in.deliver,
+					Input: eventbus.Input{Path: "$.detail"}})
 				start := time.Now()
 				id := put(t, s, order(`{}`))
 				if err := s.Drain(t.Context()); err != nil {
@@ -407,7 +412,8 @@ func TestDeliveryIsGivenUp(t *testing.T) {
 					t.Fatalf("%d dead letters", len(dead))
 				}
 				d := dead[0]
-				if d.Code != c.code || d.Message != "not now" || d.TargetID != "in" || d.TargetARN != "arn:x" || !strings.HasSuffix(d.RuleARN, "rule/shop/r") {
+				if d.Code != c.code || d.Message != "not now" || d.TargetID != "in" || d.TargetARN != "arn:x" ||
+					!strings.HasSuffix(d.RuleARN, "rule/shop/r") {
 					t.Errorf("dead letter = %+v, want %s", d, c.code)
 				}
 				if !strings.Contains(string(d.Event), id) {
@@ -470,7 +476,8 @@ func TestCheckEvent(t *testing.T) {
 	if err := eventbus.CheckEvent([]byte(good)); err != nil {
 		t.Error(err)
 	}
-	for _, event := range []string{``, `"text"`, `null`, `{}`, strings.Replace(good, `"id"`, `"ID"`, 1), strings.Replace(good, `"time"`, `"t"`, 1)} {
+	for _, event := range []string{``, `"text"`, `null`, `{}`, strings.Replace(good, `"id"`, `"ID"`, 1),
+		strings.Replace(good, `"time"`, `"t"`, 1)} {
 		if err := eventbus.CheckEvent([]byte(event)); err == nil {
 			t.Errorf("%s is taken for an event", event)
 		}

@@ -25,7 +25,8 @@ func receive(t *testing.T, input eventbus.Input, e eventbus.Entry) (string, []ev
 	return strings.Join(in.received, "\n"), s.DeadLetters()
 }
 
-const paid = `{"order": {"no": 17, "buyer": {"phone": "010-1234-5678", "name": "홍길동"}, "lines": [{"sku": "s1"}, {"sku": "s2"}, {}], "gift": false, "note": null}, "odd name": "x", "quote": "say \"hi\""}`
+const paid = `{"order": {"no": 17, "buyer": {"phone": "010-1234-5678", "name": "홍길동"}, "lines": [{"sku": "s1"}, {"sku": "s2"}, {}], ` +
+	`"gift": false, "note": null}, "odd name": "x", "quote": "say \"hi\""}`
 
 func TestInput(t *testing.T) {
 	t.Parallel()
@@ -61,21 +62,25 @@ func TestInputTransformer(t *testing.T) {
 	t.Parallel()
 	paths := map[string]string{
 		"no": "$.detail.order.no", "phone": "$.detail.order.buyer.phone", "buyer": "$.detail.order.buyer", "lines": "$.detail.order.lines",
-		"gift": "$.detail.order.gift", "note": "$.detail.order.note", "gone": "$.detail.order.gone", "quote": "$.detail.quote", "type": "$.detail-type",
+		"gift": "$.detail.order.gift", "note": "$.detail.order.note", "gone": "$.detail.order.gone", "quote": "$.detail.quote",
+		"type": "$.detail-type",
 	}
 	for _, c := range []struct{ about, template, want string }{
 		{"a value that is a string gets its quotes", `{"to": <phone>}`, `{"to": "010-1234-5678"}`},
 		{"a value that is a number, boolean or null is written as it is", `[<no>, <gift>, <note>]`, `[17, false, null]`},
-		{"a value that is an object or array is written as it is", `{"b": <buyer>, "l": <lines>}`, `{"b": {"name":"홍길동","phone":"010-1234-5678"}, "l": [{"sku":"s1"},{"sku":"s2"},{}]}`},
+		{"a value that is an object or array is written as it is", `{"b": <buyer>, "l": <lines>}`,
+			`{"b": {"name":"홍길동","phone":"010-1234-5678"}, "l": [{"sku":"s1"},{"sku":"s2"},{}]}`},
 		{"a value that is a string is escaped", `{"q": <quote>}`, `{"q": "say \"hi\""}`},
-		{"inside a string values are written without quotes", `{"text": "order <no> of <phone>: <gift>, <note>."}`, `{"text": "order 17 of 010-1234-5678: false, null."}`},
+		{"inside a string values are written without quotes", `{"text": "order <no> of <phone>: <gift>, <note>."}`,
+			`{"text": "order 17 of 010-1234-5678: false, null."}`},
 		{"a quoted variable is a string", `{"no": "<no>"}`, `{"no": "17"}`},
 		{"inside a string an object loses its quotes", `"Detail is <buyer>"`, `"Detail is {name:홍길동,phone:010-1234-5678}"`},
 		{"a path that leads nowhere is an empty string, in a string and as a value", `{"a": "x<gone>y", "b": <gone>}`, `{"a": "xy", "b": ""}`},
 		{"a whole template can be one string", `"Event of <type> type"`, `"Event of OrderPaid type"`},
 		{"a quote in a string of the template does not end it", `{"a": "\"<no>\" \\", "b": <no>}`, `{"a": "\"17\" \\", "b": 17}`},
 		{"a < that begins no name is text", `{"a": "1 < 2, <, <>, <a b>"}`, `{"a": "1 < 2, <, <>, <a b>"}`},
-		{"the rule's name and ARN", `{"r": <aws.events.rule-name>, "a": "<aws.events.rule-arn>"}`, `{"r": "paid", "a": "arn:aws:events:ap-northeast-2:000000000000:rule/shop/paid"}`},
+		{"the rule's name and ARN", `{"r": <aws.events.rule-name>, "a": "<aws.events.rule-arn>"}`,
+			`{"r": "paid", "a": "arn:aws:events:ap-northeast-2:000000000000:rule/shop/paid"}`},
 		{"the time of ingestion", `{"t": <aws.events.event.ingestion-time>}`, `{"t": "2000-01-01T00:00:00Z"}`},
 	} {
 		t.Run(c.about, func(t *testing.T) {
@@ -96,7 +101,8 @@ func TestInputTransformer(t *testing.T) {
 func TestInputTransformerEvents(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		got, _ := receive(t, eventbus.Input{Transformer: &eventbus.Transformer{Template: `{"bare": <aws.events.event>, "whole": <aws.events.event.json>}`}}, order(`{"n": 1}`))
+		got, _ := receive(t, eventbus.Input{Transformer: &eventbus.Transformer{Template: `{"bare": <aws.events.event>, "whole": ` +
+			`<aws.events.event.json>}`}}, order(`{"n": 1}`))
 		var received struct{ Bare, Whole map[string]any }
 		if err := json.Unmarshal([]byte(got), &received); err != nil {
 			t.Fatal(err)
@@ -147,7 +153,8 @@ func TestInputRefused(t *testing.T) {
 	}{
 		{eventbus.Input{Constant: "{", Path: ""}, "JSON syntax error in input for target in."},
 		{eventbus.Input{Constant: "{}", Path: "$"}, "Only one of Input, InputPath, or InputTransformer must be provided for target in."},
-		{eventbus.Input{Path: "$", Transformer: &eventbus.Transformer{Template: "{}"}}, "Only one of Input, InputPath, or InputTransformer must be provided for target in."},
+		{eventbus.Input{Path: "$", Transformer: &eventbus.Transformer{Template: "{}"}},
+			"Only one of Input, InputPath, or InputTransformer must be provided for target in."},
 		{eventbus.Input{Path: "detail"}, `JSON path "detail" does not start with $`},
 		{eventbus.Input{Path: "$..detail"}, `JSON path "$..detail" has an empty name`},
 		{eventbus.Input{Path: "$.a[0"}, `JSON path "$.a[0" has an open bracket`},

@@ -42,7 +42,8 @@ func generators() (object *rapid.Generator[map[string]any], pattern func(depth i
 			rapid.Custom(func(t *rapid.T) any { return rapid.SliceOfN(value(depth-1), 0, 3).Draw(t, "array") }),
 		)
 	}
-	test := rapid.SampledFrom([]any{1, "x", nil, map[string]any{"exists": false}, map[string]any{"exists": true}, map[string]any{"anything-but": 1}})
+	test := rapid.SampledFrom([]any{1, "x", nil, map[string]any{"exists": false}, map[string]any{"exists": true},
+		map[string]any{"anything-but": 1}})
 	pattern = func(depth int) *rapid.Generator[map[string]any] {
 		leaf := rapid.Custom(func(t *rapid.T) any { return rapid.SliceOfN(test, 1, 2).Draw(t, "tests") })
 		field := leaf

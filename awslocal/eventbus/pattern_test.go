@@ -31,7 +31,8 @@ func TestPatternMatches(t *testing.T) {
 			about:   "an exact value, one of a list of values, is compared with its type and case",
 			pattern: `{"source": ["shop.orders", "shop.carts"]}`,
 			yes:     []string{`{"source": "shop.orders"}`, `{"source": "shop.carts", "more": 1}`},
-			no:      []string{`{"source": "Shop.orders"}`, `{"source": ["other"]}`, `{"source": null}`, `{}`, `{"Source": "shop.orders"}`, `[]`, `not JSON`, `{} {}`},
+			no: []string{`{"source": "Shop.orders"}`, `{"source": ["other"]}`, `{"source": null}`, `{}`, `{"Source": "shop.orders"}`, `[]`,
+				`not JSON`, `{} {}`},
 		},
 		{
 			about:   "all fields of a pattern must match",
@@ -114,8 +115,9 @@ func TestPatternMatches(t *testing.T) {
 		{
 			about:   "wildcard: a star is any characters, also none",
 			pattern: `{"detail": {"path": [{"wildcard": "dir/*/b*k.*"}]}}`,
-			yes:     []string{`{"detail": {"path": "dir/a/bk.x"}}`, `{"detail": {"path": "dir/a/c/book.tar.gz"}}`, `{"detail": {"path": "dir//bk."}}`},
-			no:      []string{`{"detail": {"path": "dir/bk.x"}}`, `{"detail": {"path": "dir/a/bk"}}`, `{"detail": {"path": "xdir/a/bk.x"}}`},
+			yes: []string{`{"detail": {"path": "dir/a/bk.x"}}`, `{"detail": {"path": "dir/a/c/book.tar.gz"}}`,
+				`{"detail": {"path": "dir//bk."}}`},
+			no: []string{`{"detail": {"path": "dir/bk.x"}}`, `{"detail": {"path": "dir/a/bk"}}`, `{"detail": {"path": "xdir/a/bk.x"}}`},
 		},
 		{
 			about:   "wildcard: without a star it is the text itself",
@@ -138,8 +140,10 @@ func TestPatternMatches(t *testing.T) {
 		{
 			about:   "anything-but a string: every other value, of whatever type, but not an absent field",
 			pattern: `{"detail": {"state": [{"anything-but": "initializing"}]}}`,
-			yes:     []string{`{"detail": {"state": "stopped"}}`, `{"detail": {"state": null}}`, `{"detail": {"state": 1}}`, `{"detail": {"state": ["initializing", "x"]}}`},
-			no:      []string{`{"detail": {"state": "initializing"}}`, `{"detail": {}}`, `{"detail": {"state": []}}`, `{"detail": {"state": ["initializing"]}}`},
+			yes: []string{`{"detail": {"state": "stopped"}}`, `{"detail": {"state": null}}`, `{"detail": {"state": 1}}`,
+				`{"detail": {"state": ["initializing", "x"]}}`},
+			no: []string{`{"detail": {"state": "initializing"}}`, `{"detail": {}}`, `{"detail": {"state": []}}`,
+				`{"detail": {"state": ["initializing"]}}`},
 		},
 		{
 			about:   "anything-but several strings",
@@ -240,8 +244,9 @@ func TestPatternMatches(t *testing.T) {
 		{
 			about:   "does not exist: there is no such leaf",
 			pattern: `{"detail-type": ["n"], "detail": {"c-count": [{"exists": false}]}}`,
-			yes:     []string{`{"detail-type": "n", "detail": {"x": 1}}`, `{"detail-type": ["n"], "detail": {"c-count": {"c1": 100}}}`, `{"detail-type": "n", "detail": {"c-count": []}}`, `{"detail-type": "n"}`},
-			no:      []string{`{"detail-type": "n", "detail": {"c-count": null}}`, `{"detail-type": "n", "detail": {"c-count": 3}}`},
+			yes: []string{`{"detail-type": "n", "detail": {"x": 1}}`, `{"detail-type": ["n"], "detail": {"c-count": {"c1": 100}}}`,
+				`{"detail-type": "n", "detail": {"c-count": []}}`, `{"detail-type": "n"}`},
+			no: []string{`{"detail-type": "n", "detail": {"c-count": null}}`, `{"detail-type": "n", "detail": {"c-count": 3}}`},
 		},
 		{
 			about:   "does not exist, or has a value",
@@ -262,10 +267,12 @@ func TestPatternMatches(t *testing.T) {
 			no:      []string{`{"source": "b", "detail": {"x": 2}}`},
 		},
 		{
-			about:   "$or inside an object, besides other fields that must match all the same",
-			pattern: `{"source": ["s"], "detail": {"$or": [{"c": [{"numeric": [">", 0, "<=", 5]}]}, {"d": [{"numeric": ["<", 10]}], "e": ["e"]}, {"x": [{"numeric": ["=", 301.8]}]}]}}`,
-			yes:     []string{`{"source": "s", "detail": {"c": 1}}`, `{"source": "s", "detail": {"d": 9, "e": "e"}}`, `{"source": "s", "detail": {"x": 3.018e2, "c": 9}}`},
-			no:      []string{`{"source": "s", "detail": {"d": 9}}`, `{"source": "t", "detail": {"c": 1}}`, `{"source": "s", "detail": {}}`},
+			about: "$or inside an object, besides other fields that must match all the same",
+			pattern: `{"source": ["s"], "detail": {"$or": [{"c": [{"numeric": [">", 0, "<=", 5]}]}, {"d": [{"numeric": ["<", 10]}], "e": ["e"]}, ` +
+				`{"x": [{"numeric": ["=", 301.8]}]}]}}`,
+			yes: []string{`{"source": "s", "detail": {"c": 1}}`, `{"source": "s", "detail": {"d": 9, "e": "e"}}`,
+				`{"source": "s", "detail": {"x": 3.018e2, "c": 9}}`},
+			no: []string{`{"source": "s", "detail": {"d": 9}}`, `{"source": "t", "detail": {"c": 1}}`, `{"source": "s", "detail": {}}`},
 		},
 		{
 			about:   "two $or multiply, and $or nests",
@@ -378,7 +385,8 @@ func TestPatternRefused(t *testing.T) {
 		{`{"a": [{"prefix": {}}]}`, "$.a[0].prefix", "Match expression name not found"},
 		{`{"a": [{"prefix": {"wildcard": "x"}}]}`, "$.a[0].prefix", "Unsupported prefix pattern: wildcard"},
 		{`{"a": [{"prefix": {"equals-ignore-case": "x", "more": 1}}]}`, "$.a[0].prefix", "Only one key allowed in match expression"},
-		{`{"a": [{"suffix": {"equals-ignore-case": 1}}]}`, "$.a[0].suffix.equals-ignore-case", "equals-ignore-case match pattern must be a string"},
+		{`{"a": [{"suffix": {"equals-ignore-case": 1}}]}`, "$.a[0].suffix.equals-ignore-case",
+			"equals-ignore-case match pattern must be a string"},
 		{`{"a": [{"suffix": [".png"]}]}`, "$.a[0].suffix", "suffix match pattern must be a string"},
 		{`{"a": [{"equals-ignore-case": ["x"]}]}`, "$.a[0].equals-ignore-case", "equals-ignore-case match pattern must be a string"},
 		{`{"a": [{"wildcard": 123}]}`, "$.a[0].wildcard", "wildcard match pattern must be a string"},
@@ -411,8 +419,10 @@ func TestPatternRefused(t *testing.T) {
 		{`{"a": [{"anything-but": null}]}`, "$.a[0].anything-but", "Value of anything-but must be an array or single string/number value."},
 		{`{"a": [{"anything-but": true}]}`, "$.a[0].anything-but", "Value of anything-but must be an array or single string/number value."},
 		{`{"a": [{"anything-but": ["x", null]}]}`, "$.a[0].anything-but[1]", "Inside anything but list, start|null|boolean is not supported."},
-		{`{"a": [{"anything-but": ["x", 1]}]}`, "$.a[0].anything-but", "Inside anything but list, either all values are number or string, mixed type is not supported"},
-		{`{"a": [{"anything-but": []}]}`, "$.a[0].anything-but", "Inside anything but list, either all values are number or string, mixed type is not supported"},
+		{`{"a": [{"anything-but": ["x", 1]}]}`, "$.a[0].anything-but",
+			"Inside anything but list, either all values are number or string, mixed type is not supported"},
+		{`{"a": [{"anything-but": []}]}`, "$.a[0].anything-but",
+			"Inside anything but list, either all values are number or string, mixed type is not supported"},
 		{`{"a": [{"anything-but": 6000000000}]}`, "$.a[0].anything-but", "Value must be between -5.0E9 and 5.0E9, inclusive"},
 		{`{"a": [{"anything-but": {}}]}`, "$.a[0].anything-but", "Anything-But expression name not found"},
 		{`{"a": [{"anything-but": {"numeric": ["=", 1]}}]}`, "$.a[0].anything-but", "Unsupported anything-but pattern: numeric"},
@@ -422,8 +432,10 @@ func TestPatternRefused(t *testing.T) {
 		{`{"a": [{"anything-but": {"prefix": 123}}]}`, "$.a[0].anything-but.prefix", "prefix/suffix match pattern must be a string"},
 		{`{"a": [{"anything-but": {"suffix": [123, ".txt"]}}]}`, "$.a[0].anything-but.suffix", "prefix/suffix match pattern must be a string"},
 		{`{"a": [{"anything-but": {"prefix": []}}]}`, "$.a[0].anything-but.prefix", "Empty arrays are not allowed"},
-		{`{"a": [{"anything-but": {"prefix": {"equals-ignore-case": "x"}}}]}`, "$.a[0].anything-but.prefix", "Value of anything-but must be an array or single string/number value."},
-		{`{"a": [{"anything-but": {"equals-ignore-case": 123}}]}`, "$.a[0].anything-but.equals-ignore-case", "Inside anything-but/equals-ignore-case list, number|start|null|boolean is not supported."},
+		{`{"a": [{"anything-but": {"prefix": {"equals-ignore-case": "x"}}}]}`, "$.a[0].anything-but.prefix",
+			"Value of anything-but must be an array or single string/number value."},
+		{`{"a": [{"anything-but": {"equals-ignore-case": 123}}]}`, "$.a[0].anything-but.equals-ignore-case",
+			"Inside anything-but/equals-ignore-case list, number|start|null|boolean is not supported."},
 		{`{"a": [{"anything-but": {"wildcard": [123, "*/dir/*"]}}]}`, "$.a[0].anything-but.wildcard", "wildcard match pattern must be a string"},
 		{`{"a": [{"anything-but": {"wildcard": "**"}}]}`, "$.a[0].anything-but.wildcard", "Consecutive wildcard characters at pos 1"},
 		{`{"$or": {"a": [1]}}`, "$.$or", "The value of $or must be an array"},
@@ -508,11 +520,13 @@ func FuzzPattern(f *testing.F) {
 }
 
 func BenchmarkMatch(b *testing.B) {
-	p, err := eventbus.Compile([]byte(`{"source": [{"anything-but": {"prefix": "aws."}}], "detail-type": ["MessageRequested"], "detail": {"recipients": {"to": [{"prefix": "010"}]}}}`))
+	p, err := eventbus.Compile([]byte(`{"source": [{"anything-but": {"prefix": "aws."}}], "detail-type": ["MessageRequested"], "detail": ` +
+		`{"recipients": {"to": [{"prefix": "010"}]}}}`))
 	if err != nil {
 		b.Fatal(err)
 	}
-	event := []byte(`{"version": "0", "source": "shop", "detail-type": "MessageRequested", "detail": {"template": "TX_1234", "recipients": [{"to": "01012345678", "variables": {"a": "b"}}]}}`)
+	event := []byte(`{"version": "0", "source": "shop", "detail-type": "MessageRequested", "detail": {"template": "TX_1234", "recipients": ` +
+		`[{"to": "01012345678", "variables": {"a": "b"}}]}}`)
 	b.ReportAllocs()
 	for b.Loop() {
 		if !p.Match(event) {

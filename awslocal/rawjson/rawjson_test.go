@@ -9,10 +9,14 @@ import (
 )
 
 var texts = []string{
-	`{"a":{"b":1,"c":[1,2]},"d":"x","a.b":null}`, ` { "a" : { "b" : [ ] , "c" : { } } , "d" : [ 1 , { "b" : 2 } ] } `, `{"a":[{"b":1},{"b":2}]}`,
-	`{"a":{"b":"\u003c\u00e9\ud83d\ude00\"\\\/\n"}}`, `{"a":{"b":1},"a":{"b":2}}`, `{"a":{"b":{"x":1,"x":2}}}`, `{"\u0061":{"b":1}}`, `{"a":{"\u0062":1}}`,
-	`{"a":null}`, `{"a":{"b":-1.50e+3,"c":true}}`, `[{"a":{"b":1}}]`, `"a"`, `1`, `null`, `[]`, `{}`, `{"a":{"b":"]}{[,:"},"d":"\\"}`, "{\"a\":{\"b\":\"\xff\"}}",
-	"{\"a\":{\"\xff\":\"b\"}}", `{"a":{"b":{"":[{}],"k":[[],"",false]}}}`, `{"a":`, `{"a" 1}`, `{"a":{"b":1}]`, `{"":, `, `{"a":1]`, `"`, `"\`, ``, `{"a":1}}`, `}`, `[1,`, `{,}`,
+	`{"a":{"b":1,"c":[1,2]},"d":"x","a.b":null}`, ` { "a" : { "b" : [ ] , "c" : { } } , "d" : [ 1 , { "b" : 2 } ] } `,
+	`{"a":[{"b":1},{"b":2}]}`,
+	`{"a":{"b":"\u003c\u00e9\ud83d\ude00\"\\\/\n"}}`, `{"a":{"b":1},"a":{"b":2}}`, `{"a":{"b":{"x":1,"x":2}}}`, `{"\u0061":{"b":1}}`,
+	`{"a":{"\u0062":1}}`,
+	`{"a":null}`, `{"a":{"b":-1.50e+3,"c":true}}`, `[{"a":{"b":1}}]`, `"a"`, `1`, `null`, `[]`, `{}`, `{"a":{"b":"]}{[,:"},"d":"\\"}`,
+	"{\"a\":{\"b\":\"\xff\"}}",
+	"{\"a\":{\"\xff\":\"b\"}}", `{"a":{"b":{"":[{}],"k":[[],"",false]}}}`, `{"a":`, `{"a" 1}`, `{"a":{"b":1}]`, `{"":, `, `{"a":1]`, `"`, `"\`,
+	``, `{"a":1}}`, `}`, `[1,`, `{,}`,
 }
 
 // FuzzAgainstEncodingJSON: what encoding/json takes is valid, and its Compact does the same.
@@ -92,12 +96,14 @@ func quote(out []byte, s string) []byte {
 // TestGivesUp has what looks like one thing and is another, and what has no answer.
 func TestGivesUp(t *testing.T) {
 	t.Parallel()
-	for _, text := range []string{`{"a":{"b":1},"a":{"b":2}}`, `{"\u0061":{"b":1}}`, `{"a":[{"b":1}]}`, `{"a":1}`, `[]`, `{}`, `null`, `{"a":{"c":1}}`, `{"a":{"b":1}`} {
+	for _, text := range []string{`{"a":{"b":1},"a":{"b":2}}`, `{"\u0061":{"b":1}}`, `{"a":[{"b":1}]}`, `{"a":1}`, `[]`, `{}`, `null`,
+		`{"a":{"c":1}}`, `{"a":{"b":1}`} {
 		if got, ok := Member(text, "a", "b"); ok {
 			t.Errorf("a.b of %s is %s", text, got)
 		}
 	}
-	for _, text := range []string{`{"a":1,"a":2}`, `{"\u0061":1}`, `[1`, `{"a"}`, `{"a":1,}`, `1 2`, strings.Repeat("[", 300) + strings.Repeat("]", 300)} {
+	for _, text := range []string{`{"a":1,"a":2}`, `{"\u0061":1}`, `[1`, `{"a"}`, `{"a":1,}`, `1 2`, strings.Repeat("[", 300) +
+		strings.Repeat("]", 300)} {
 		if got, ok := Append(nil, text, quote); ok {
 			t.Errorf("%s is written as %s", text, got)
 		}
@@ -121,7 +127,8 @@ func TestAppend(t *testing.T) {
 }
 
 func BenchmarkMember(b *testing.B) {
-	text := `{"recipients":[` + strings.Repeat(`{"to":"010****5678","status":"pending","channel":"alimtalk"},`, 500) + `{}],"queue":{"channel":"sms"}}`
+	text := `{"recipients":[` + strings.Repeat(`{"to":"010****5678","status":"pending","channel":"alimtalk"},`, 500) +
+		`{}],"queue":{"channel":"sms"}}`
 	b.SetBytes(int64(len(text)))
 	b.ReportAllocs()
 	for b.Loop() {
@@ -132,7 +139,8 @@ func BenchmarkMember(b *testing.B) {
 }
 
 func BenchmarkAppend(b *testing.B) {
-	text := `{"recipients":[` + strings.Repeat(`{"to":"010****5678","status":"pending","channel":"alimtalk"},`, 500) + `{}],"queue":{"channel":"sms"}}`
+	text := `{"recipients":[` + strings.Repeat(`{"to":"010****5678","status":"pending","channel":"alimtalk"},`, 500) +
+		`{}],"queue":{"channel":"sms"}}`
 	b.SetBytes(int64(len(text)))
 	b.ReportAllocs()
 	var out []byte

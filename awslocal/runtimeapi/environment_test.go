@@ -32,7 +32,8 @@ func TestMain(m *testing.M) {
 	case "hang":
 		select {}
 	case "report":
-		resp, err := http.Post("http://"+os.Getenv("AWS_LAMBDA_RUNTIME_API")+"/2018-06-01/runtime/init/error", "application/json", //nolint:noctx // a runtime's way out
+		resp, err := http.Post("http://"+os.Getenv("AWS_LAMBDA_RUNTIME_API")+"/2018-06-01/runtime/init/error", "application/json",
+			//nolint:noctx // a runtime's way out
 			strings.NewReader(`{"errorType":"NoConfiguration","errorMessage":"STATE_MACHINE_ARN is not set"}`))
 		if err == nil {
 			_ = resp.Body.Close()
@@ -202,13 +203,15 @@ func TestFailuresAreReportedAsLambdaReportsThem(t *testing.T) {
 		message  string // as a whole, or the end after "Error: "
 		stack    bool
 	}{
-		"an error of the handler":  {do: "fail", kind: "madeUpError", message: "the wallet is empty"},
-		"a panic":                  {do: "panic", kind: "madeUpError", message: "index out of range", stack: true},
-		"an exit with a status":    {do: "exit 3", kind: "Runtime.ExitError", message: "Runtime exited with error: exit status 3"},
-		"an exit without one":      {do: "exit 0", kind: "Runtime.ExitError", message: "Runtime exited without providing a reason"},
-		"a signal":                 {do: "killed", kind: "Runtime.ExitError", message: "Runtime exited with error: signal: killed"},
-		"the end of its time":      {do: "hang", timeout: 250 * time.Millisecond, kind: "Sandbox.Timedout", message: "Task timed out after 0.25 seconds"},
-		"a response too large":     {do: "large", kind: "Function.ResponseSizeTooLarge", message: "Response payload size exceeded maximum allowed payload size (6291556 bytes)."},
+		"an error of the handler": {do: "fail", kind: "madeUpError", message: "the wallet is empty"},
+		"a panic":                 {do: "panic", kind: "madeUpError", message: "index out of range", stack: true},
+		"an exit with a status":   {do: "exit 3", kind: "Runtime.ExitError", message: "Runtime exited with error: exit status 3"},
+		"an exit without one":     {do: "exit 0", kind: "Runtime.ExitError", message: "Runtime exited without providing a reason"},
+		"a signal":                {do: "killed", kind: "Runtime.ExitError", message: "Runtime exited with error: signal: killed"},
+		"the end of its time": {do: "hang", timeout: 250 * time.Millisecond, kind: "Sandbox.Timedout",
+			message: "Task timed out after 0.25 seconds"},
+		"a response too large": {do: "large", kind: "Function.ResponseSizeTooLarge",
+			message: "Response payload size exceeded maximum allowed payload size (6291556 bytes)."},
 		"an exit before the start": {init: "exit", kind: "Runtime.ExitError", message: "Runtime exited with error: exit status 7"},
 		"a reported false start":   {init: "report", kind: "NoConfiguration", message: "STATE_MACHINE_ARN is not set"},
 	} {

@@ -95,14 +95,22 @@ func TestTheRuntimeAnswersAnInvocation(t *testing.T) {
 		output     string
 		report     messages.InvokeResponse_Error
 	}{
-		"with a response":            {path: "response", body: `{"ok":true}`, status: 202, output: `{"ok":true}`},
-		"with no bytes":              {path: "response", status: 202},
-		"with an error":              {path: "error", body: `{"errorType":"Rejected","errorMessage":"no such template"}`, status: 202, report: messages.InvokeResponse_Error{Type: "Rejected", Message: "no such template"}},
-		"with a type in the header":  {path: "error", body: `{"errorMessage":"x"}`, header: []string{"Lambda-Runtime-Function-Error-Type", "Runtime.Header"}, status: 202, report: messages.InvokeResponse_Error{Type: "Runtime.Header", Message: "x"}},
-		"with an error of no type":   {path: "error", body: "a mere text", status: 202, report: messages.InvokeResponse_Error{Type: "Runtime.Unknown", Message: "a mere text"}},
-		"with half a response":       {path: "response", body: `{"ok":`, header: []string{"Trailer:Lambda-Runtime-Function-Error-Type", "Late", "Trailer:Lambda-Runtime-Function-Error-Body", document}, status: 202, report: messages.InvokeResponse_Error{Type: "Late", Message: "too late"}},
-		"with half, and no document": {path: "response", header: []string{"Trailer:Lambda-Runtime-Function-Error-Type", "Late", "Trailer:Lambda-Runtime-Function-Error-Body", "?"}, status: 202, report: messages.InvokeResponse_Error{Type: "Late"}},
-		"with too much":              {path: "response", body: strings.Repeat("x", maxResponse+1), status: 413, report: messages.InvokeResponse_Error{Type: "Function.ResponseSizeTooLarge", Message: "Response payload size exceeded maximum allowed payload size (6291556 bytes)."}},
+		"with a response": {path: "response", body: `{"ok":true}`, status: 202, output: `{"ok":true}`},
+		"with no bytes":   {path: "response", status: 202},
+		"with an error": {path: "error", body: `{"errorType":"Rejected","errorMessage":"no such template"}`, status: 202,
+			report: messages.InvokeResponse_Error{Type: "Rejected", Message: "no such template"}},
+		"with a type in the header": {path: "error", body: `{"errorMessage":"x"}`, header: []string{"Lambda-Runtime-Function-Error-Type",
+			"Runtime.Header"}, status: 202, report: messages.InvokeResponse_Error{Type: "Runtime.Header", Message: "x"}},
+		"with an error of no type": {path: "error", body: "a mere text", status: 202,
+			report: messages.InvokeResponse_Error{Type: "Runtime.Unknown", Message: "a mere text"}},
+		"with half a response": {path: "response", body: `{"ok":`, header: []string{"Trailer:Lambda-Runtime-Function-Error-Type", "Late",
+			"Trailer:Lambda-Runtime-Function-Error-Body", document}, status: 202,
+			report: messages.InvokeResponse_Error{Type: "Late", Message: "too late"}},
+		"with half, and no document": {path: "response", header: []string{"Trailer:Lambda-Runtime-Function-Error-Type", "Late",
+			"Trailer:Lambda-Runtime-Function-Error-Body", "?"}, status: 202, report: messages.InvokeResponse_Error{Type: "Late"}},
+		"with too much": {path: "response", body: strings.Repeat("x", maxResponse+1), status: 413,
+			report: messages.InvokeResponse_Error{Type: "Function.ResponseSizeTooLarge",
+				Message: "Response payload size exceeded maximum allowed payload size (6291556 bytes)."}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -131,13 +139,15 @@ func TestTheRuntimeIsRefusedWhatIsOutOfTurn(t *testing.T) {
 	t.Parallel()
 	r := newRuntime(t)
 	for _, path := range []string{"response", "error"} {
-		if status, _, body := r.do("POST", "invocation/id-1/"+path, "{}"); status != http.StatusBadRequest || !strings.Contains(body, `"errorType":"InvalidRequestID"`) {
+		if status, _, body := r.do("POST", "invocation/id-1/"+path, "{}"); status != http.StatusBadRequest ||
+			!strings.Contains(body, `"errorType":"InvalidRequestID"`) {
 			t.Errorf("%s before an invocation: %d: %s", path, status, body)
 		}
 	}
 	inv := r.give()
 	r.do("GET", "invocation/next", "")
-	if status, _, body := r.do("GET", "invocation/next", ""); status != http.StatusForbidden || !strings.Contains(body, `"errorType":"InvalidStateTransition"`) {
+	if status, _, body := r.do("GET", "invocation/next", ""); status != http.StatusForbidden ||
+		!strings.Contains(body, `"errorType":"InvalidStateTransition"`) {
 		t.Errorf("next without an answer: %d: %s", status, body)
 	}
 	if status, _, _ := r.do("POST", "invocation/id-2/response", "{}"); status != http.StatusBadRequest {

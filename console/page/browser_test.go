@@ -110,7 +110,8 @@ func open(t *testing.T, w *world, acceptLanguage string) *tab {
 			t.Errorf("the page says: %s", e)
 		}
 	})
-	b.must(chromedp.Call(ctx, network.SetExtraHTTPHeaders, network.SetExtraHTTPHeadersParams{Headers: network.Headers{"Accept-Language": acceptLanguage}}))
+	b.must(chromedp.Call(ctx, network.SetExtraHTTPHeaders,
+		network.SetExtraHTTPHeadersParams{Headers: network.Headers{"Accept-Language": acceptLanguage}}))
 	b.size(1280, 800)
 	return b
 }
@@ -160,7 +161,8 @@ func (b *tab) see(what, condition string) string {
 		const look = () => { let v; try { v = (%s); } catch { v = null; } if (v) { watch.disconnect(); ok(String(v)); } };
 		const watch = new MutationObserver(look);
 		watch.observe(document, { subtree: true, childList: true, attributes: true, characterData: true });
-		setTimeout(() => fail(new Error("not within 20 seconds; the focus is on " + document.activeElement.outerHTML.slice(0, 200) + " and the page is: " + document.querySelector("main").innerText.slice(0, 1000))), 20000);
+		setTimeout(() => fail(new Error("not within 20 seconds; the focus is on " + document.activeElement.outerHTML.slice(0, 200) +
+			" and the page is: " + document.querySelector("main").innerText.slice(0, 1000))), 20000);
 		look();
 	})`
 	v, err := chromedp.Run(b.ctx, chromedp.Evaluate[string](fmt.Sprintf(wait, condition), chromedp.EvalAwaitPromise))
@@ -179,14 +181,16 @@ func control(label string) string {
 
 // button is an expression for the button or link with a name.
 func button(name string) string {
-	return fmt.Sprintf(`[...document.querySelectorAll("main button, main a, main summary")].find((x) => x.textContent.trim() === %q && x.checkVisibility() && !x.disabled)`, name)
+	return fmt.Sprintf(`[...document.querySelectorAll("main button, main a, main summary")].find((x) => x.textContent.trim() === %q && `+
+		`x.checkVisibility() && !x.disabled)`, name)
 }
 
 // press clicks where an element is, as a mouse does.
 func (b *tab) press(what, element string) {
 	b.t.Helper()
 	// One look, because the page may draw the element anew after it.
-	at := b.see(what, `((x) => { if (!x) return ""; x.scrollIntoView({ block: "center" }); const r = x.getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2]; })(`+element+`)`)
+	at := b.see(what, `((x) => { if (!x) return ""; x.scrollIntoView({ block: "center" }); const r = x.getBoundingClientRect(); return [r.x `+
+		`+ r.width / 2, r.y + r.height / 2]; })(`+element+`)`)
 	var x, y float64
 	if _, err := fmt.Sscanf(at, "%g,%g", &x, &y); err != nil {
 		b.t.Fatalf("%s is at %q: %v", what, at, err)
@@ -198,7 +202,8 @@ func (b *tab) press(what, element string) {
 func (b *tab) write(label, value string) {
 	b.t.Helper()
 	b.see(label, control(label))
-	js[bool](b, fmt.Sprintf(`(() => { const x = %s; x.value = %q; x.dispatchEvent(new Event("input", { bubbles: true })); x.dispatchEvent(new Event("change", { bubbles: true })); return true; })()`, control(label), value))
+	js[bool](b, fmt.Sprintf(`(() => { const x = %s; x.value = %q; x.dispatchEvent(new Event("input", { bubbles: true })); `+
+		`x.dispatchEvent(new Event("change", { bubbles: true })); return true; })()`, control(label), value))
 }
 
 // shot keeps a picture of what is seen.
@@ -224,7 +229,8 @@ func (b *tab) readme(name, path string, height int64) {
 	b.size(1280, height)
 	b.visit(path)
 	b.see(path, drawn)
-	if err := os.WriteFile(filepath.Join(*screenshots, name+".png"), b.shot(name), 0o644); err != nil { //nolint:gosec // a picture for everybody
+	if err := os.WriteFile(filepath.Join(*screenshots, name+".png"), b.shot(name),
+		0o644); err != nil { //nolint:gosec // a picture for everybody
 		b.t.Error(err)
 	}
 }
@@ -232,7 +238,8 @@ func (b *tab) readme(name, path string, height int64) {
 // form waits for the form to write a message to be complete: with the templates its fields move.
 func (b *tab) form() {
 	b.t.Helper()
-	b.see("the form with the templates", `document.querySelectorAll('[data-pointer="/template"] option').length === 4 && document.querySelector(".preview-box .text")`)
+	b.see("the form with the templates",
+		`document.querySelectorAll('[data-pointer="/template"] option').length === 4 && document.querySelector(".preview-box .text")`)
 }
 
 // ended is an expression for how the state was left that the graph shows.
@@ -253,7 +260,9 @@ func TestBrowserWalk(t *testing.T) {
 	b.write("Test number", "0001")
 	b.press("more options", button("Schedule and other options"))
 	b.write("Reference", "order-18")
-	if line := js[string](b, `document.querySelector("pre.line").textContent`); !strings.Contains(line, `curl -sS -X POST `+w.url+`/v1/messages`) || !strings.Contains(line, `"to":"010-1234-0001"`) || !strings.Contains(line, `"reference":"order-18"`) {
+	if line := js[string](b, `document.querySelector("pre.line").textContent`); !strings.Contains(line,
+		`curl -sS -X POST `+w.url+`/v1/messages`) || !strings.Contains(line, `"to":"010-1234-0001"`) ||
+		!strings.Contains(line, `"reference":"order-18"`) {
 		t.Errorf("the line is\n%s", line)
 	}
 	b.see("the preview", `document.querySelector(".preview-box").innerText.includes("홍길동님")`)
@@ -266,7 +275,8 @@ func TestBrowserWalk(t *testing.T) {
 	b.see("the phone", `document.querySelector('a[href="/phones/01012340001"]')`)
 	b.press("the phone", `document.querySelector('a[href="/phones/01012340001"]')`)
 	b.see("the bubble", `document.querySelector(".sms .text")?.innerText.includes("홍길동님")`)
-	b.see("its type, size and price", `["LMS", "142 bytes", "₩25.9", "order-18"].every((x) => document.querySelector(".delivery footer").innerText.includes(x))`)
+	b.see("its type, size and price",
+		`["LMS", "142 bytes", "₩25.9", "order-18"].every((x) => document.querySelector(".delivery footer").innerText.includes(x))`)
 	b.shot("bubble")
 
 	// It leads to its message, whose graph shows the way of a fallback.
@@ -281,13 +291,17 @@ func TestBrowserWalk(t *testing.T) {
 	if n := js[int](b, `document.querySelectorAll(".edge.taken").length`); n != 7 {
 		t.Errorf("%d ways are marked as taken, want 7", n)
 	}
-	b.see("the timeline", `[...document.querySelectorAll(".timeline h3")].map((x) => x.textContent).join(" > ") === "Route > Send AlimTalk > Wait for receipts > Read receipts > Settled? > Send SMS > Wait for receipts > Read receipts > Settled? > Announce"`)
-	b.see("the calls", `["/akv10/alimtalk/send/", "/send/", "/sms_list/"].every((x) => document.querySelector('[aria-labelledby="calls-title"]').innerText.includes(x))`)
+	b.see("the timeline",
+		`[...document.querySelectorAll(".timeline h3")].map((x) => x.textContent).join(" > ") === "Route > Send AlimTalk > Wait for receipts > `+
+			`Read receipts > Settled? > Send SMS > Wait for receipts > Read receipts > Settled? > Announce"`)
+	b.see("the calls", `["/akv10/alimtalk/send/", "/send/", "/sms_list/"].every((x) => `+
+		`document.querySelector('[aria-labelledby="calls-title"]').innerText.includes(x))`)
 	b.press("an input", `document.querySelector("#visit-1 details summary")`)
 	b.see("the input, masked", `document.querySelector("#visit-1 details pre").textContent.includes('"channel": "alimtalk"')`)
 	b.press("the message", `document.querySelector(".edge-of-time details summary")`)
 	b.see("the message, masked", `document.querySelector(".edge-of-time pre").textContent.includes("010****0001")`)
-	if text := js[string](b, `document.querySelector(".timeline").innerText`); strings.Contains(text, "01012340001") || strings.Contains(text, "홍길동") {
+	if text := js[string](b, `document.querySelector(".timeline").innerText`); strings.Contains(text, "01012340001") ||
+		strings.Contains(text, "홍길동") {
 		t.Error("the timeline shows a number or a text")
 	}
 	b.shot("way")
@@ -310,7 +324,8 @@ func TestBrowserWalk(t *testing.T) {
 	b.see("the error was caught", ended("Send AlimTalk")+` === "succeeded" && document.querySelector("#visit-1").dataset.ended === "caught"`)
 	b.see("Reconcile has looked", ended("Reconcile")+` === "succeeded"`)
 	b.see("the timeline says why", `document.querySelector("#visit-1 .error").innerText.startsWith("Ambiguous")`)
-	b.see("the call shows the fault", `document.querySelector('[aria-labelledby="calls-title"]').innerText.includes("Reset before acceptance")`)
+	b.see("the call shows the fault",
+		`document.querySelector('[aria-labelledby="calls-title"]').innerText.includes("Reset before acceptance")`)
 	b.shot("fault")
 
 	// A message for later is cancelled.
@@ -320,10 +335,12 @@ func TestBrowserWalk(t *testing.T) {
 	b.press("in an hour", button("in 1 h"))
 	b.press("schedule", button("Schedule"))
 	b.press("open the message", button("Open message"))
-	b.see("it waits", `document.querySelector(".actions .status")?.dataset.status === "scheduled" && `+ended("Wait until send time")+` === "running"`)
+	b.see("it waits", `document.querySelector(".actions .status")?.dataset.status === "scheduled" && `+ended("Wait until send "+
+		"time")+` === "running"`)
 	b.shot("scheduled")
 	b.press("cancel", button("Cancel message"))
-	b.see("cancelled", `document.querySelector(".actions .status").dataset.status === "cancelled" && `+ended("Wait until send time")+` === "aborted"`)
+	b.see("cancelled", `document.querySelector(".actions .status").dataset.status === "cancelled" && `+ended("Wait until send "+
+		"time")+` === "aborted"`)
 	b.see("no button is left", `!document.getElementById("cancel")`)
 
 	// All of it is in the list and in the overview.
@@ -363,7 +380,8 @@ func TestBrowserEvents(t *testing.T) {
 	b.press("send", button("보내기"))
 	b.see("the problem", `document.querySelector(".result .failure")?.innerText.includes("/recipients/0/to")`)
 	b.visit("/events")
-	b.see("the events", `["MessageRequested", "MessageSettled", "MessageRejected"].every((x) => document.querySelector(".log").innerText.includes(x))`)
+	b.see("the events", `["MessageRequested", "MessageSettled", "MessageRejected"].every((x) => `+
+		`document.querySelector(".log").innerText.includes(x))`)
 	// A random id may hold the digits of a number.
 	text := js[string](b, `document.querySelector(".log").textContent.replace(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, "")`)
 	if strings.Contains(text, "홍길동") || strings.Contains(text, "5678") {
@@ -393,7 +411,8 @@ func TestBrowserResult(t *testing.T) {
 			document.body.dataset.held = "yes";
 			await new Promise((ok) => { window.release = ok; });
 			const text = await answer.text();
-			return { ok: true, status: 200, headers: answer.headers, text: async () => { setTimeout(() => { document.body.dataset.read = "yes"; }); return text; } };
+			return { ok: true, status: 200, headers: answer.headers, text: async () => { setTimeout(() => { document.body.dataset.read = "yes";
+				}); return text; } };
 		};
 		return true;
 	})()`)
@@ -417,7 +436,8 @@ func TestBrowserSwitches(t *testing.T) {
 	b.visit("/faults")
 	turn := func(name, to string) {
 		t.Helper()
-		const knob = `[...document.querySelectorAll("[role=switch]")].find((x) => document.getElementById(x.getAttribute("aria-labelledby"))?.innerText.startsWith(%q))`
+		const knob = `[...document.querySelectorAll("[role=switch]")].find((x) => ` +
+			`document.getElementById(x.getAttribute("aria-labelledby"))?.innerText.startsWith(%q))`
 		b.press(name, fmt.Sprintf(knob, name))
 		b.see(name+" is "+to, fmt.Sprintf(knob+`.getAttribute("aria-checked") === %q`, name, to))
 	}
@@ -476,7 +496,9 @@ func TestBrowserShowsTextsAsText(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	const evil = `<script>alert(1)</script><img src=x onerror=alert(2)><b>굵게</b> javascript:alert(3) &amp;`
-	w.settled(t, w.send(t, `{"channel":"sms","text":"`+evil+` #{고객명}","reference":"<i>ref</i>","recipients":[{"to":"01012345678","name":"</p><script>alert(4)</script>"}]}`))
+	w.settled(t, w.send(t,
+		`{"channel":"sms","text":"`+evil+` #{고객명}","reference":"<i>ref</i>","recipients":[{"to":"01012345678",`+
+			`"name":"</p><script>alert(4)</script>"}]}`))
 	b := open(t, w, "en")
 	for _, path := range []string{"/phones/01012345678", "/messages?q=%3Ci%3E", "/messages", "/events", "/?q=%3Cscript%3E"} {
 		b.visit(path)
@@ -493,29 +515,34 @@ func TestBrowserShowsTextsAsText(t *testing.T) {
 
 // views are all pages, with a message's.
 func views(message string) []string {
-	return []string{"/", "/phones/01012340001", "/messages", "/messages/" + message, "/compose", "/events", "/faults", "/overview", "/docs", "/nothing"}
+	return []string{"/", "/phones/01012340001", "/messages", "/messages/" + message, "/compose", "/events", "/faults", "/overview", "/docs",
+		"/nothing"}
 }
 
 // drawn holds when a view has read what it shows.
-const drawn = `document.querySelector("h1, h2") && document.querySelector(".delivery, tbody tr, .figures, .log li, .operation, .inline, .rows li, option + option, main > .empty")`
+const drawn = `document.querySelector("h1, h2") && document.querySelector(".delivery, tbody tr, .figures, .log li, .operation, .inline, ` +
+	`.rows li, option + option, main > .empty")`
 
 // readable finds what cannot be read well: text with too little contrast to what is behind it (WCAG 2, AA), controls and
 // links without a name, a page without exactly one main heading, and what is wider than the window.
 const readable = `(() => {
 	const wrong = [];
 	const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
-	const rgba = (color) => { canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = color; canvas.fillRect(0, 0, 1, 1); const [r, g, b, a] = canvas.getImageData(0, 0, 1, 1).data; return [r, g, b, a / 255]; };
+	const rgba = (color) => { canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = color; canvas.fillRect(0, 0, 1, 1); const [r, g, b,
+		a] = canvas.getImageData(0, 0, 1, 1).data; return [r, g, b, a / 255]; };
 	const over = ([r, g, b, a], [R, G, B]) => [r * a + R * (1 - a), g * a + G * (1 - a), b * a + B * (1 - a), 1];
 	const behind = (x) => {
 		const layers = [];
 		for (let e = x; e; e = e.parentElement) layers.push(rgba(getComputedStyle(e).backgroundColor));
 		return layers.reverse().reduce((under, layer) => over(layer, under), rgba(getComputedStyle(document.documentElement).backgroundColor));
 	};
-	const light = (c) => { const [r, g, b] = c.slice(0, 3).map((v) => v / 255).map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)); return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
+	const light = (c) => { const [r, g, b] = c.slice(0, 3).map((v) => v / 255).map((v) => (v <= 0.04045 ? v / 12.92 : ((v +
+		0.055) / 1.055) ** 2.4)); return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
 	const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
 	while (walk.nextNode()) {
 		const x = walk.currentNode.parentElement;
-		if (!walk.currentNode.textContent.trim() || !x.checkVisibility({ opacityProperty: true, visibilityProperty: true }) || x.closest(".unseen, svg, [disabled], .skip, noscript, script")) continue;
+		if (!walk.currentNode.textContent.trim() || !x.checkVisibility({ opacityProperty: true, visibilityProperty: true }) ||
+			x.closest(".unseen, svg, [disabled], .skip, noscript, script")) continue;
 		const style = getComputedStyle(x);
 		const under = behind(x);
 		const [a, b] = [light(over(rgba(style.color), under)), light(under)].sort((p, q) => q - p);
@@ -526,18 +553,21 @@ const readable = `(() => {
 	}
 	for (const x of document.querySelectorAll("button, a[href], input, select, textarea, summary")) {
 		if (!x.checkVisibility()) continue;
-		const name = x.getAttribute("aria-label") || [...(x.labels ?? [])].map((l) => l.textContent).join("") || document.getElementById(x.getAttribute("aria-labelledby"))?.textContent || x.textContent;
+		const name = x.getAttribute("aria-label") || [...(x.labels ?? [])].map((l) => l.textContent).join("") ||
+			document.getElementById(x.getAttribute("aria-labelledby"))?.textContent || x.textContent;
 		if (!name?.trim()) wrong.push("no name: " + x.outerHTML.slice(0, 120));
 	}
 	const headings = [...document.querySelectorAll("h1")].filter((x) => x.checkVisibility()).length;
 	if (headings > 1 || (headings === 0 && innerWidth > 860)) wrong.push(headings + " main headings");
 	const ids = [...document.querySelectorAll("[id]")].map((x) => x.id);
 	for (const id of ids) if (ids.indexOf(id) !== ids.lastIndexOf(id)) wrong.push("id twice: " + id);
-	for (const x of document.querySelectorAll("[aria-labelledby], [aria-describedby], label[for]")) for (const name of ["aria-labelledby", "aria-describedby", "for"]) {
+	for (const x of document.querySelectorAll("[aria-labelledby], [aria-describedby], label[for]")) for (const name of ["aria-labelledby",
+		"aria-describedby", "for"]) {
 		const id = x.getAttribute(name);
 		if (id && !document.getElementById(id)) wrong.push(name + " leads nowhere: " + id);
 	}
-	if (document.documentElement.scrollWidth > innerWidth) wrong.push("wider than the window: " + document.documentElement.scrollWidth + " > " + innerWidth);
+	if (document.documentElement.scrollWidth > innerWidth) wrong.push("wider than the window: " + document.documentElement.scrollWidth +
+		" > " + innerWidth);
 	if (!document.title || !document.documentElement.lang) wrong.push("no title or language");
 	return wrong;
 })()`
@@ -547,8 +577,11 @@ func TestBrowserPagesCanBeRead(t *testing.T) {
 	w := newWorld(t)
 	id := w.send(t, order("01012340001", `,"reference":"order-18"`))
 	w.settled(t, id)
-	w.settled(t, w.send(t, `{"template":"TX_2345","recipients":[{"to":"01012345678","name":"홍길동","variables":{"송장번호":"6890123456"}},{"to":"01012340004","name":"홍길동","variables":{"송장번호":"6890123457"}}]}`))
-	w.settled(t, w.send(t, `{"template":"TX_4567","recipients":[{"to":"01012345678","name":"홍길동","variables":{"예약일시":"12월 1일 오후 3시","장소":"마실상점 성수점"}}]}`))
+	w.settled(t, w.send(t,
+		`{"template":"TX_2345","recipients":[{"to":"01012345678","name":"홍길동","variables":{"송장번호":"6890123456"}},{"to":"01012340004",`+
+			`"name":"홍길동","variables":{"송장번호":"6890123457"}}]}`))
+	w.settled(t, w.send(t,
+		`{"template":"TX_4567","recipients":[{"to":"01012345678","name":"홍길동","variables":{"예약일시":"12월 1일 오후 3시","장소":"마실상점 성수점"}}]}`))
 	for lang, themes := range map[string][]string{"ko": {"light", "dark"}, "en": {"light"}} {
 		b := open(t, w, lang)
 		b.expected = []string{"status of 404"} // of /nothing
@@ -562,7 +595,8 @@ func TestBrowserPagesCanBeRead(t *testing.T) {
 					for _, wrong := range js[[]string](b, readable) {
 						t.Errorf("%s in %s, %s, %d wide: %s", path, lang, theme, width, wrong)
 					}
-					b.shot(strings.Join([]string{strings.ReplaceAll(strings.Trim(strings.Replace(path, id, "id", 1), "/"), "/", "-"), lang, theme, fmt.Sprint(width)}, "-"))
+					b.shot(strings.Join([]string{strings.ReplaceAll(strings.Trim(strings.Replace(path, id, "id", 1), "/"), "/", "-"), lang, theme,
+						fmt.Sprint(width)}, "-"))
 				}
 			}
 		}
@@ -627,7 +661,8 @@ func TestBrowserWithTenThousandMessages(t *testing.T) {
 			}
 			number++
 		}
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.aligoURL+"/send/", strings.NewReader(form+strings.Join(numbers, ",")))
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.aligoURL+"/send/",
+			strings.NewReader(form+strings.Join(numbers, ",")))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -655,7 +690,8 @@ func TestBrowserWithTenThousandMessages(t *testing.T) {
 		t.Errorf("the newest is %s", first)
 	}
 	begin = time.Now()
-	js[bool](b, `(() => { const x = document.querySelector("input[type=search]"); x.value = "3000-5"; x.dispatchEvent(new Event("input")); return true; })()`)
+	js[bool](b, `(() => { const x = document.querySelector("input[type=search]"); x.value = "3000-5"; x.dispatchEvent(new Event("input")); `+
+		`return true; })()`)
 	b.see("a search", `document.querySelector(".pager")?.innerText.includes("1000 in all")`)
 	t.Logf("a search finds 1,000 of them in %v", time.Since(begin))
 	b.press("older", button("Older"))

@@ -17,11 +17,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
 
+	"sms-api/awslocal/awsapi"
+	"sms-api/awslocal/eventbus"
 	"sms-api/internal/aligo/aligotest"
 	"sms-api/internal/execution"
 	"sms-api/internal/message"
-	"sms-api/awslocal/awsapi"
-	"sms-api/awslocal/eventbus"
 	"sms-api/statemachine"
 )
 

@@ -108,7 +108,8 @@ func (w *world) until(t *testing.T, what string, holds func() bool) {
 func (w *world) settled(t *testing.T, id string) {
 	t.Helper()
 	w.until(t, "message "+id+" settles", func() bool {
-		return slices.ContainsFunc(get[list[item]](t, w, "/inbox/messages?limit=200").Items, func(m item) bool { return m.ID == id && m.Settled != "" })
+		return slices.ContainsFunc(get[list[item]](t, w, "/inbox/messages?limit=200").Items,
+			func(m item) bool { return m.ID == id && m.Settled != "" })
 	})
 }
 
@@ -276,7 +277,8 @@ func TestAMessageShowsTheWayItTook(t *testing.T) {
 	if err := json.Unmarshal(raw.body, &m); err != nil {
 		t.Fatal(err)
 	}
-	const want = "Route > Send AlimTalk > Wait for receipts > Read receipts > Settled? > Send SMS > Wait for receipts > Read receipts > Settled? > Announce"
+	const want = "Route > Send AlimTalk > Wait for receipts > Read receipts > Settled? > Send SMS > Wait for receipts > Read receipts > " +
+		"Settled? > Announce"
 	if got := m.states(); got != want {
 		t.Errorf("the way is\n%s, want\n%s", got, want)
 	}
@@ -341,7 +343,8 @@ func TestFaultsShowInTheWay(t *testing.T) {
 	if faults != 1 {
 		t.Errorf("%d calls show the fault, want 1: %+v", faults, m.Calls)
 	}
-	if a := w.call(t, http.MethodPost, "/inbox/standin/faults", `{"fault":"no such"}`); a.status != http.StatusBadRequest || !bytes.Contains(a.body, []byte("there is no fault")) {
+	if a := w.call(t, http.MethodPost, "/inbox/standin/faults", `{"fault":"no such"}`); a.status != http.StatusBadRequest ||
+		!bytes.Contains(a.body, []byte("there is no fault")) {
 		t.Errorf("%d %s", a.status, a.body)
 	}
 }
@@ -376,11 +379,13 @@ func TestCancelling(t *testing.T) {
 		m := get[messageDetail](t, w, "/inbox/messages/"+id)
 		return m.Cancellable && len(m.Way.Visits) == 2
 	})
-	if a := w.call(t, http.MethodDelete, "/inbox/messages/"+id, ""); a.status != http.StatusOK || !bytes.Contains(a.body, []byte(`"cancelled"`)) {
+	if a := w.call(t, http.MethodDelete, "/inbox/messages/"+id, ""); a.status != http.StatusOK ||
+		!bytes.Contains(a.body, []byte(`"cancelled"`)) {
 		t.Fatalf("%d %s", a.status, a.body)
 	}
 	w.settled(t, id)
-	if m := get[messageDetail](t, w, "/inbox/messages/"+id); m.Status != "cancelled" || m.Way.Status != "ABORTED" || m.Way.Visits[1].Ended != "aborted" {
+	if m := get[messageDetail](t, w, "/inbox/messages/"+id); m.Status != "cancelled" || m.Way.Status != "ABORTED" ||
+		m.Way.Visits[1].Ended != "aborted" {
 		t.Errorf("it is %+v", m)
 	}
 	done := w.send(t, order("01012345678", ""))
@@ -404,11 +409,14 @@ type event struct {
 func TestEventsOfTheBus(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	put := w.call(t, http.MethodPost, "/inbox/events", `{"source":"shop","detailType":"MessageRequested","detail":`+order("01012345678", `,"reference":"order-30"`)+`}`)
+	put := w.call(t, http.MethodPost, "/inbox/events", `{"source":"shop","detailType":"MessageRequested","detail":`+order("01012345678",
+		`,"reference":"order-30"`)+`}`)
 	if put.status != http.StatusOK || !bytes.Contains(put.body, []byte(`"id"`)) {
 		t.Fatalf("%d %s", put.status, put.body)
 	}
-	w.call(t, http.MethodPost, "/inbox/events", `{"source":"shop","detailType":"MessageRequested","detail":{"template":"TX_1234","idempotencyKey":"k1","recipients":[{"to":"010-1234-567"}]}}`)
+	w.call(t, http.MethodPost, "/inbox/events",
+		`{"source":"shop","detailType":"MessageRequested","detail":{"template":"TX_1234","idempotencyKey":"k1",`+
+			`"recipients":[{"to":"010-1234-567"}]}}`)
 	byType := map[string]event{}
 	w.until(t, "the events show", func() bool {
 		clear(byType)
@@ -425,7 +433,8 @@ func TestEventsOfTheBus(t *testing.T) {
 	if e := byType["MessageRequested"]; bytes.Contains(e.Detail, []byte("01012345678")) || bytes.Contains(e.Detail, []byte("홍길동")) {
 		t.Errorf("MessageRequested is not masked: %s", e.Detail)
 	}
-	if e := byType["MessageRejected"]; !bytes.Contains(e.Detail, []byte(`"title":"The message cannot be accepted"`)) || !bytes.Contains(e.Detail, []byte(`"k1"`)) {
+	if e := byType["MessageRejected"]; !bytes.Contains(e.Detail, []byte(`"title":"The message cannot be accepted"`)) ||
+		!bytes.Contains(e.Detail, []byte(`"k1"`)) {
 		t.Errorf("MessageRejected is %s", e.Detail)
 	}
 	if o := get[overview](t, w, "/inbox/overview"); o.Rejected != 1 {
@@ -439,7 +448,8 @@ func TestEventsOfTheBus(t *testing.T) {
 		"AWS's source":   `{"source":"aws.states","detailType":"x","detail":{}}`,
 		"too much":       `{"source":"shop","detailType":"x","detail":{"a":"` + strings.Repeat("x", 256<<10) + `"}}`,
 	} {
-		if a := w.call(t, http.MethodPost, "/inbox/events", body); a.status != http.StatusBadRequest || a.header.Get("Content-Type") != "application/problem+json" {
+		if a := w.call(t, http.MethodPost, "/inbox/events", body); a.status != http.StatusBadRequest ||
+			a.header.Get("Content-Type") != "application/problem+json" {
 			t.Errorf("an event with %s: %d %s", name, a.status, a.body)
 		}
 	}
@@ -473,7 +483,8 @@ func TestOverviewAndClearing(t *testing.T) {
 	if o.Fallbacks != 2 || o.FallbackOf != 3 {
 		t.Errorf("%d of %d fell back, want 2 of 3", o.Fallbacks, o.FallbackOf)
 	}
-	want := map[string]int{"messages": 4, "transitions": 28, "invocations": 2 + 4 + 4, "events": 3, "alimtalk": 1, "sms": 0, "lms": 1, "mms": 0}
+	want := map[string]int{"messages": 4, "transitions": 28, "invocations": 2 + 4 + 4, "events": 3, "alimtalk": 1, "sms": 0, "lms": 1,
+		"mms": 0}
 	if !maps.Equal(o.Usage, want) {
 		t.Errorf("the usage is %+v, want %+v", o.Usage, want)
 	}
@@ -489,7 +500,8 @@ func TestOverviewAndClearing(t *testing.T) {
 	if left := get[list[item]](t, w, "/inbox/messages"); left.Total != 1 || left.Items[0].ID != waiting {
 		t.Errorf("after clearing the messages are %+v, want the one that waits", left)
 	}
-	if o := get[overview](t, w, "/inbox/overview"); o.Usage["transitions"] != 0 || o.Messages["delivered"] != 0 || o.Messages["scheduled"] != 1 {
+	if o := get[overview](t, w, "/inbox/overview"); o.Usage["transitions"] != 0 || o.Messages["delivered"] != 0 ||
+		o.Messages["scheduled"] != 1 {
 		t.Errorf("after clearing the overview is %+v", o)
 	}
 }
@@ -497,8 +509,10 @@ func TestOverviewAndClearing(t *testing.T) {
 func TestWrongRequests(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	for _, path := range []string{"/inbox/phones?limit=0", "/inbox/phones?limit=201", "/inbox/deliveries?before=x", "/inbox/messages?before=-1", "/inbox/events?limit=many"} {
-		if a := w.call(t, http.MethodGet, path, ""); a.status != http.StatusBadRequest || a.header.Get("Content-Type") != "application/problem+json" {
+	for _, path := range []string{"/inbox/phones?limit=0", "/inbox/phones?limit=201", "/inbox/deliveries?before=x",
+		"/inbox/messages?before=-1", "/inbox/events?limit=many"} {
+		if a := w.call(t, http.MethodGet, path, ""); a.status != http.StatusBadRequest ||
+			a.header.Get("Content-Type") != "application/problem+json" {
 			t.Errorf("GET %s: %d %s", path, a.status, a.body)
 		}
 	}
@@ -510,7 +524,8 @@ func TestWrongRequests(t *testing.T) {
 func TestOtherSitesCanNeitherReadNorChangeAnything(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	for _, request := range [][2]string{{http.MethodDelete, "/inbox"}, {http.MethodPost, "/inbox/events"}, {http.MethodPost, "/inbox/standin/balance"}, {http.MethodDelete, "/inbox/messages/x"}} {
+	for _, request := range [][2]string{{http.MethodDelete, "/inbox"}, {http.MethodPost, "/inbox/events"},
+		{http.MethodPost, "/inbox/standin/balance"}, {http.MethodDelete, "/inbox/messages/x"}} {
 		a := w.call(t, request[0], request[1], `{"balance":0}`, "Origin", "https://evil.example", "Sec-Fetch-Site", "cross-site")
 		if a.status != http.StatusForbidden {
 			t.Errorf("%s %s from another site: %d %s", request[0], request[1], a.status, a.body)
@@ -548,13 +563,15 @@ func TestOpenPagesDoNotKeepTheServerFromShuttingDown(t *testing.T) {
 func TestPagesAndFiles(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	for _, path := range []string{"/", "/phones/01012345678", "/messages", "/messages/x", "/compose", "/events", "/faults", "/overview", "/docs"} {
+	for _, path := range []string{"/", "/phones/01012345678", "/messages", "/messages/x", "/compose", "/events", "/faults", "/overview",
+		"/docs"} {
 		a := w.call(t, http.MethodGet, path, "", "Accept-Language", "ko-KR,ko;q=0.9")
 		if a.status != http.StatusOK || !bytes.Contains(a.body, []byte(`<html lang="ko"`)) {
 			t.Errorf("GET %s: %d", path, a.status)
 		}
 		policy := a.header.Get("Content-Security-Policy")
-		for _, rule := range []string{"default-src 'none'", "script-src 'self';", "style-src 'self';", "connect-src 'self';", "frame-ancestors 'none'", "require-trusted-types-for 'script'"} {
+		for _, rule := range []string{"default-src 'none'", "script-src 'self';", "style-src 'self';", "connect-src 'self';",
+			"frame-ancestors 'none'", "require-trusted-types-for 'script'"} {
 			if !strings.Contains(policy, rule) {
 				t.Errorf("GET %s: the policy lacks %s: %s", path, rule, policy)
 			}
@@ -563,15 +580,18 @@ func TestPagesAndFiles(t *testing.T) {
 			t.Errorf("GET %s: %v", path, a.header)
 		}
 	}
-	if a := w.call(t, http.MethodGet, "/nothing", "", "Accept-Language", "en"); a.status != http.StatusNotFound || !bytes.Contains(a.body, []byte(`<html lang="en"`)) {
+	if a := w.call(t, http.MethodGet, "/nothing", "", "Accept-Language", "en"); a.status != http.StatusNotFound ||
+		!bytes.Contains(a.body, []byte(`<html lang="en"`)) {
 		t.Errorf("GET /nothing: %d %s", a.status, a.body)
 	}
-	for path, contentType := range map[string]string{"app.js": "text/javascript", "strings/ko.js": "text/javascript", "style.css": "text/css", "icon.svg": "image/svg+xml"} {
+	for path, contentType := range map[string]string{"app.js": "text/javascript", "strings/ko.js": "text/javascript", "style.css": "text/css",
+		"icon.svg": "image/svg+xml"} {
 		a := w.call(t, http.MethodGet, "/inbox/assets/"+path, "")
 		if a.status != http.StatusOK || !strings.HasPrefix(a.header.Get("Content-Type"), contentType) {
 			t.Errorf("GET %s: %d %s", path, a.status, a.header.Get("Content-Type"))
 		}
-		if again := w.call(t, http.MethodGet, "/inbox/assets/"+path, "", "If-None-Match", a.header.Get("ETag")); again.status != http.StatusNotModified {
+		if again := w.call(t, http.MethodGet, "/inbox/assets/"+path, "", "If-None-Match",
+			a.header.Get("ETag")); again.status != http.StatusNotModified {
 			t.Errorf("GET %s once more: %d", path, again.status)
 		}
 	}

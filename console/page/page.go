@@ -31,11 +31,11 @@ import (
 	"net/http"
 	"sync"
 
+	"sms-api/awslocal/asl"
+	"sms-api/awslocal/awsapi"
 	"sms-api/internal/aligo/aligotest"
 	"sms-api/internal/execution"
 	"sms-api/internal/message"
-	"sms-api/awslocal/asl"
-	"sms-api/awslocal/awsapi"
 )
 
 // Options is what the page shows. All fields are needed but Traffic and Log.

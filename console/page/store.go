@@ -171,7 +171,8 @@ type totals struct {
 }
 
 func newTotals() totals {
-	return totals{messages: map[message.MessageStatus]int{}, recipients: map[message.Status]int{}, last: map[message.Channel]int{}, phones: map[string]int{}}
+	return totals{messages: map[message.MessageStatus]int{}, recipients: map[message.Status]int{}, last: map[message.Channel]int{},
+		phones: map[string]int{}}
 }
 
 // count adds a message that has settled, or takes it away with sign -1.

@@ -132,13 +132,15 @@ func TestTotalsFollowWhatBecameOfMessages(t *testing.T) {
 	s := newStore()
 	delivered := func(c message.Channel) message.Result { return message.Result{Status: message.Delivered, Channel: c} }
 	failure := message.Result{Status: message.Failed, Channel: message.SMS}
-	s.settled(started("a", "01011112222", "01011113333"), 0, ended("a", message.AllDelivered, delivered(message.AlimTalk), delivered(message.SMS)))
+	s.settled(started("a", "01011112222", "01011113333"), 0, ended("a", message.AllDelivered, delivered(message.AlimTalk),
+		delivered(message.SMS)))
 	// The news of its start comes late, and that of its end twice.
 	s.started(started("a", "01011112222", "01011113333"), 0)
 	if got := s.totals.messages[message.AllDelivered]; got != 1 {
 		t.Errorf("%d messages are delivered after late news of a start, want 1", got)
 	}
-	s.settled(started("a", "01011112222", "01011113333"), 0, ended("a", message.AllDelivered, delivered(message.AlimTalk), delivered(message.SMS)))
+	s.settled(started("a", "01011112222", "01011113333"), 0, ended("a", message.AllDelivered, delivered(message.AlimTalk),
+		delivered(message.SMS)))
 	text := started("b", "01011114444")
 	text.Channel = message.SMS
 	s.settled(text, 0, ended("b", message.NoneDelivered, failure))

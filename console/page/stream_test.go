@@ -86,7 +86,8 @@ func TestAPageThatLeavesIsForgotten(t *testing.T) {
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			s.ServeHTTP(&listener{ResponseRecorder: httptest.NewRecorder()}, httptest.NewRequestWithContext(ctx, http.MethodGet, "/inbox/stream", nil))
+			s.ServeHTTP(&listener{ResponseRecorder: httptest.NewRecorder()},
+				httptest.NewRequestWithContext(ctx, http.MethodGet, "/inbox/stream", nil))
 		}()
 		synctest.Wait()
 		if len(s.listeners) != 1 {

@@ -40,7 +40,8 @@ func TestUsageIsCountedFromTheBranchesTaken(t *testing.T) {
 		"nothing":              {0, nil, usage{}},
 		"a message on its way": {1, happy[:1], usage{Messages: 1, Transitions: 2, Invocations: 1}},
 		"a delivered AlimTalk": {1, happy, usage{Messages: 1, Transitions: 6, Invocations: 2, Events: 1}},
-		"a send tried again":   {1, append([]string{path(statemachine.StateSendAlimTalk, "")}, happy...), usage{Messages: 1, Transitions: 7, Invocations: 3, Events: 1}},
+		"a send tried again": {1, append([]string{path(statemachine.StateSendAlimTalk, "")}, happy...),
+			usage{Messages: 1, Transitions: 7, Invocations: 3, Events: 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -9,11 +9,11 @@ import (
 	"testing"
 	"time"
 
-	"sms-api/internal/aligo/aligotest"
-	"sms-api/internal/intake"
 	"sms-api/awslocal/awsapi"
 	"sms-api/awslocal/clock"
 	"sms-api/console/page"
+	"sms-api/internal/aligo/aligotest"
+	"sms-api/internal/intake"
 	"sms-api/local/system"
 )
 

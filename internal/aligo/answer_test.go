@@ -187,7 +187,8 @@ func TestEverySuccessThatIsKnown(t *testing.T) {
 				if field == "result_code" && strings.HasPrefix(name, "kakao") && fmt.Sprint(value) == "0" {
 					continue
 				}
-				for _, counts := range []string{`"SMS_CNT":1,"LMS_CNT":1,"MMS_CNT":1,"ALT_CNT":1`, `"list":{"SMS_CNT":1,"LMS_CNT":1,"MMS_CNT":1,"ALT_CNT":1}`} {
+				for _, counts := range []string{`"SMS_CNT":1,"LMS_CNT":1,"MMS_CNT":1,"ALT_CNT":1`,
+					`"list":{"SMS_CNT":1,"LMS_CNT":1,"MMS_CNT":1,"ALT_CNT":1}`} {
 					if strings.HasPrefix(counts, `"list"`) != (name == "kakao_heartinfo" && field == "code") {
 						continue
 					}
@@ -252,7 +253,8 @@ func TestEveryAlimTalkResult(t *testing.T) {
 	}
 	t.Run("as a number", func(t *testing.T) {
 		t.Parallel()
-		if got := alimTalkReceipt(t, `"msgid":1,"phone":821012345678,"rslt":0,"reportdate":"2026-11-23 10:00:05"`); got.State != aligo.StateDelivered {
+		if got := alimTalkReceipt(t,
+			`"msgid":1,"phone":821012345678,"rslt":0,"reportdate":"2026-11-23 10:00:05"`); got.State != aligo.StateDelivered {
 			t.Errorf("got %+v", got)
 		}
 	})
@@ -269,7 +271,8 @@ func TestEveryAlimTalkResult(t *testing.T) {
 func TestListsThatCannotBeRead(t *testing.T) {
 	t.Parallel()
 	for _, list := range []string{
-		`"x"`, `1`, `true`, `{"a":1}`, `[1]`, `["x"]`, `[null]`, `[[]]`, `[{"phone":{},"receiver":{}}]`, `[{"phone":[],"receiver":[]}]`, `[{"phone":"1"]`,
+		`"x"`, `1`, `true`, `{"a":1}`, `[1]`, `["x"]`, `[null]`, `[[]]`, `[{"phone":{},"receiver":{}}]`, `[{"phone":[],"receiver":[]}]`,
+		`[{"phone":"1"]`,
 		`[{"phone":"1",}]`, `[{"phone" "1"}]`, `[{}`, `[]}x{`, `[]},{`, `[] "a":1`, ``,
 	} {
 		_, err := answering(`{"code":0,"list":`+list+`}`).AlimTalkReceipts(t.Context(), "1")
@@ -284,7 +287,8 @@ func TestListsThatCannotBeRead(t *testing.T) {
 		wantError(t, err, aligo.ClassAmbiguous, "")
 	}
 	// What PHP writes although it should not can be read all the same.
-	rows := must[[]aligo.AlimTalkReceipt](t)(answering(`{"code":"0","list":[{"phone":1,"ph\u006fne":821012345678,"message":"`+"\xff"+`","`+"\xff"+`\\":1}],"code":0}`).AlimTalkReceipts(t.Context(), "1"))
+	rows := must[[]aligo.AlimTalkReceipt](t)(answering(`{"code":"0","list":[{"phone":1,"ph\u006fne":821012345678,"message":"`+"\xff"+`",`+
+		`"`+"\xff"+`\\":1}],"code":0}`).AlimTalkReceipts(t.Context(), "1"))
 	if len(rows) != 1 || rows[0].To != "01012345678" {
 		t.Errorf("the rows are %v", rows)
 	}
@@ -330,7 +334,8 @@ func TestEverySMSState(t *testing.T) {
 		for _, text := range texts {
 			t.Run(text, func(t *testing.T) {
 				t.Parallel()
-				body := fmt.Sprintf(`{"result_code":1,"list":[{"mdid":"1","receiver":"01012345678","sms_state":%q,"send_date":"2026-11-23 10:00:00"}],"next_yn":"N"}`, text)
+				body := fmt.Sprintf(`{"result_code":1,"list":[{"mdid":"1","receiver":"01012345678","sms_state":%q,"send_date":"2026-11-23 `+
+					`10:00:00"}],"next_yn":"N"}`, text)
 				rows := must[[]aligo.SMSReceipt](t)(answering(body).SMSReceipts(t.Context(), "1"))
 				got := rows[0].Result
 				if got.State != state || got.Reason != text || got.SMSUseful {
@@ -367,8 +372,10 @@ func TestTemplatesAsTheyCome(t *testing.T) {
 	t.Parallel()
 	body := `{"code":"0","list":[{"templtCode":"TX_1","templtContent":"가\r\n나","inspStatus":"APR","status":"R","cdate":"2026-01-05 10:00:00",
 		"comments":["반려",{"content":"변수가 많음","status":"REJ"},{"other":1},7,[],null],
-		"buttons":[{"ordering":"2","name":"둘","linkType":"AL","linkI":"a://x","linkA":"b://x"},{"ordering":1,"name":"하나","linkType":"WL","linkTypeName":"웹링크","linkM":"https://m.example/","linkP":"https://p.example/"},
-			{"ordering":"3","name":"셋","linkType":"WL","linkMo":"https://m.example/","linkPc":"https://p.example/","linkM":"https://old.example/"}]}]}`
+		"buttons":[{"ordering":"2","name":"둘","linkType":"AL","linkI":"a://x","linkA":"b://x"},{"ordering":1,"name":"하나","linkType":"WL",
+			"linkTypeName":"웹링크","linkM":"https://m.example/","linkP":"https://p.example/"},
+			{"ordering":"3","name":"셋","linkType":"WL","linkMo":"https://m.example/","linkPc":"https://p.example/",
+				"linkM":"https://old.example/"}]}]}`
 	want := []aligo.Template{{
 		Code: "TX_1", Content: "가\r\n나", InspStatus: aligo.InspApproved, Status: aligo.StatusWaiting, Comments: []string{"반려", "변수가 많음", "7"},
 		CreatedAt: time.Date(2026, 1, 5, 10, 0, 0, 0, monday.Location()),

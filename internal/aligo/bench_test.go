@@ -112,7 +112,8 @@ func BenchmarkRender(b *testing.B) {
 	t := aligo.Template{
 		Code: "TX_1234", InspStatus: aligo.InspApproved, Status: "A",
 		Content: "[마실상점] 주문이 접수되었습니다.\r\n\r\n#{고객명}님, 주문해 주셔서 감사합니다.\r\n\r\n■ 주문번호: #{주문번호}\r\n\r\n상품이 준비되는 대로 발송 소식을 알려 드리겠습니다.",
-		Buttons: []aligo.Button{{Name: "배송 조회", Type: "WL", LinkMobile: "https://masil.example/parcels/#{주문번호}", LinkPC: "https://masil.example/parcels/#{주문번호}"}},
+		Buttons: []aligo.Button{{Name: "배송 조회", Type: "WL", LinkMobile: "https://masil.example/parcels/#{주문번호}",
+			LinkPC: "https://masil.example/parcels/#{주문번호}"}},
 	}
 	renderer := aligo.NewRenderer(t)
 	b.ReportAllocs()

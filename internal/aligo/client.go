@@ -130,7 +130,8 @@ func (c *Client) roundTrip(ctx context.Context, ep endpoint, f *form) (status in
 	})
 	// The body is of a type that net/http cannot rewind: without GetBody the transport never repeats the request on
 	// another connection, not even one that it believes unsent.
-	req, err := http.NewRequestWithContext(traced, http.MethodPost, strings.TrimSuffix(base, "/")+ep.path, io.NopCloser(bytes.NewReader(payload)))
+	req, err := http.NewRequestWithContext(traced, http.MethodPost, strings.TrimSuffix(base, "/")+ep.path,
+		io.NopCloser(bytes.NewReader(payload)))
 	if err != nil {
 		return 0, "", nil, &Error{Class: ClassTransient, Endpoint: ep.path, Err: stripURL(err)}
 	}
@@ -152,7 +153,8 @@ func (c *Client) roundTrip(ctx context.Context, ep endpoint, f *form) (status in
 	defer func() { _ = resp.Body.Close() }()
 	body, err = readBody(resp)
 	if err != nil {
-		return 0, "", nil, &Error{Class: ClassAmbiguous, Endpoint: ep.path, Status: resp.StatusCode, Message: "the answer was cut off", Err: stripURL(err)}
+		return 0, "", nil, &Error{Class: ClassAmbiguous, Endpoint: ep.path, Status: resp.StatusCode, Message: "the answer was cut off",
+			Err: stripURL(err)}
 	}
 	if len(body) > maxBody {
 		return 0, "", nil, &Error{Class: ClassAmbiguous, Endpoint: ep.path, Status: resp.StatusCode, Message: "the answer is too long"}

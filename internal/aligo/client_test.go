@@ -46,11 +46,12 @@ func TestNothingWrittenIsTransient(t *testing.T) {
 			server := aligotest.NewServer(t, func(o *aligotest.ServerOptions) { o.TLS = true })
 			return clientOf(server.URL)
 		}()},
-		"the context is over before the call": {client: clientOf("http://127.0.0.1:1"), ctx: func(ctx context.Context) (context.Context, context.CancelFunc) {
-			ctx, cancel := context.WithCancel(ctx)
-			cancel()
-			return ctx, cancel
-		}},
+		"the context is over before the call": {client: clientOf("http://127.0.0.1:1"),
+			ctx: func(ctx context.Context) (context.Context, context.CancelFunc) {
+				ctx, cancel := context.WithCancel(ctx)
+				cancel()
+				return ctx, cancel
+			}},
 		"the deadline comes while connecting": {
 			client: clientWith(&http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 				<-ctx.Done()
@@ -105,8 +106,12 @@ func TestNoProperAnswerIsAmbiguous(t *testing.T) {
 		_ = conn.Close()
 	}
 	for name, handler := range map[string]http.HandlerFunc{
-		"reset":                         reset,
-		"silence until the deadline":    func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body); <-r.Context().Done() },
+		"reset": reset,
+		"silence until the deadline": func(_ http.ResponseWriter, r *http.Request) {
+			_,
+				_ = io.Copy(io.Discard, r.Body)
+			<-r.Context().Done()
+		},
 		"500 with a page":               say(500, "text/html", "<html>"),
 		"502 with a refusal of the API": say(502, "application/json", `{"result_code":-101,"message":"인증오류입니다."}`),
 		"403 of a firewall":             say(403, "text/html", "<html>blocked</html>"),
@@ -130,7 +135,10 @@ func TestNoProperAnswerIsAmbiguous(t *testing.T) {
 		"a redirect": func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "/elsewhere/", http.StatusTemporaryRedirect)
 		},
-		"a redirect that forgets what to say": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere/", http.StatusFound) },
+		"a redirect that forgets what to say": func(w http.ResponseWriter,
+			r *http.Request) {
+			http.Redirect(w, r, "/elsewhere/", http.StatusFound)
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -266,10 +274,11 @@ func TestCredentialsAreRefreshedOnce(t *testing.T) {
 		calls     int
 		refreshes int
 	}{
-		"newer ones are used":            {fresh: good, accepted: true, calls: 2, refreshes: 1},
-		"nothing newer":                  {fresh: old, calls: 1, refreshes: 1},
-		"newer ones that are wrong, too": {fresh: aligo.Credentials{APIKey: "x", UserID: good.UserID, Sender: good.Sender}, calls: 2, refreshes: 1},
-		"the source fails":               {err: errors.New("parameter store is down"), calls: 1, refreshes: 1},
+		"newer ones are used": {fresh: good, accepted: true, calls: 2, refreshes: 1},
+		"nothing newer":       {fresh: old, calls: 1, refreshes: 1},
+		"newer ones that are wrong, too": {fresh: aligo.Credentials{APIKey: "x", UserID: good.UserID, Sender: good.Sender}, calls: 2,
+			refreshes: 1},
+		"the source fails": {err: errors.New("parameter store is down"), calls: 1, refreshes: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -46,7 +46,8 @@ func TestEndpoints(t *testing.T) {
 	draft := aligo.TemplateDraft{
 		Name: "재고 안내", Content: "#{고객명}님,\r\n#{상품명} 재고가 들어왔습니다.", Secure: true, Type: aligo.TemplateMixed, Advert: "채널을 추가해 주세요.",
 		Extra: "고객센터 1577-0000", EmphasisType: aligo.EmphasisText, Title: "#{상품명}", Subtitle: "재입고",
-		Buttons: []aligo.Button{{Name: "보기", Type: "WL", LinkMobile: "https://masil.example/#{상품번호}?a=1&b=2", LinkPC: "https://masil.example/"}, {Name: "앱", Type: "AL", LinkIOS: "masil://x", LinkAndroid: "masil://y"}},
+		Buttons: []aligo.Button{{Name: "보기", Type: "WL", LinkMobile: "https://masil.example/#{상품번호}?a=1&b=2", LinkPC: "https://masil.example/"},
+			{Name: "앱", Type: "AL", LinkIOS: "masil://x", LinkAndroid: "masil://y"}},
 	}
 	add := func(t *testing.T, w *world) {
 		t.Helper()
@@ -60,25 +61,29 @@ func TestEndpoints(t *testing.T) {
 	}{
 		"send": {
 			call: func(_ *testing.T, w *world, ctx ctx) (any, error) {
-				return w.client.SendSMS(ctx, aligo.SMS{Type: aligo.TypeSMS, To: []string{"01012345678", "01023456789"}, Text: "%고객명%님, 1+1 & 50% 할인\n내일까지", Names: []string{"홍길동", "김영희"}})
+				return w.client.SendSMS(ctx, aligo.SMS{Type: aligo.TypeSMS, To: []string{"01012345678", "01023456789"},
+					Text: "%고객명%님, 1+1 & 50% 할인\n내일까지", Names: []string{"홍길동", "김영희"}})
 			},
 			want: aligo.Accepted{MID: "583009869", Accepted: 2, Type: "SMS"},
 		},
 		"send-lms-reserved-test": {
 			call: func(_ *testing.T, w *world, ctx ctx) (any, error) {
-				return w.client.SendSMS(ctx, aligo.SMS{Type: aligo.TypeLMS, To: []string{"01012345678"}, Text: "긴 글", Title: "제목", ReserveAt: reserved.Add(time.Second), TestMode: true})
+				return w.client.SendSMS(ctx, aligo.SMS{Type: aligo.TypeLMS, To: []string{"01012345678"}, Text: "긴 글", Title: "제목",
+					ReserveAt: reserved.Add(time.Second), TestMode: true})
 			},
 			want: aligo.Accepted{MID: "583009869", Accepted: 1, Type: "LMS"},
 		},
 		"send-mms": {
 			call: func(_ *testing.T, w *world, ctx ctx) (any, error) {
-				return w.client.SendSMS(ctx, aligo.SMS{Type: aligo.TypeMMS, To: []string{"01012345678"}, Text: "사진", Images: []aligo.Image{{Name: "사진 1.png", Data: png}, {Data: jpeg}, {Data: gif}}})
+				return w.client.SendSMS(ctx, aligo.SMS{Type: aligo.TypeMMS, To: []string{"01012345678"}, Text: "사진",
+					Images: []aligo.Image{{Name: "사진 1.png", Data: png}, {Data: jpeg}, {Data: gif}}})
 			},
 			want: aligo.Accepted{MID: "583009869", Accepted: 1, Type: "MMS"},
 		},
 		"send_mass": {
 			call: func(_ *testing.T, w *world, ctx ctx) (any, error) {
-				return w.client.SendMassSMS(ctx, aligo.MassSMS{Type: aligo.TypeSMS, Messages: []aligo.MassMessage{{To: "01012345678", Text: "하나"}, {To: "01023456789", Text: "둘"}}})
+				return w.client.SendMassSMS(ctx, aligo.MassSMS{Type: aligo.TypeSMS,
+					Messages: []aligo.MassMessage{{To: "01012345678", Text: "하나"}, {To: "01023456789", Text: "둘"}}})
 			},
 			want: aligo.Accepted{MID: "583009869", Accepted: 2, Type: "SMS"},
 		},
@@ -87,14 +92,16 @@ func TestEndpoints(t *testing.T) {
 				t.Helper()
 				must[aligo.Accepted](t)(w.client.SendSMS(t.Context(), sms("첫째", "01012345678", "01012340004")))
 				w.Add(time.Minute)
-				must[aligo.Accepted](t)(w.client.SendSMS(t.Context(), aligo.SMS{Type: aligo.TypeLMS, To: []string{"01012345678"}, Text: "둘째", ReserveAt: reserved}))
+				must[aligo.Accepted](t)(w.client.SendSMS(t.Context(), aligo.SMS{Type: aligo.TypeLMS, To: []string{"01012345678"}, Text: "둘째",
+					ReserveAt: reserved}))
 			},
 			call: func(_ *testing.T, w *world, ctx ctx) (any, error) {
 				batches, more, err := w.client.SMSHistory(ctx, aligo.SMSPage{Day: monday, Days: 2})
 				return []any{batches, more}, err
 			},
 			want: []any{[]aligo.SMSBatch{
-				{MID: "583009870", Type: aligo.TypeLMS, Sender: aligotest.Sender, Count: 1, Text: "둘째", ReserveState: "예약대기중", At: monday.Add(time.Minute), ReservedFor: reserved},
+				{MID: "583009870", Type: aligo.TypeLMS, Sender: aligotest.Sender, Count: 1, Text: "둘째", ReserveState: "예약대기중",
+					At: monday.Add(time.Minute), ReservedFor: reserved},
 				{MID: "583009869", Type: aligo.TypeSMS, Sender: aligotest.Sender, Count: 2, Failed: 1, Text: "첫째", At: monday},
 			}, false},
 		},
@@ -106,8 +113,10 @@ func TestEndpoints(t *testing.T) {
 			},
 			call: func(_ *testing.T, w *world, ctx ctx) (any, error) { return w.client.SMSReceipts(ctx, "583009869") },
 			want: []aligo.SMSReceipt{
-				{ID: "3246554255", Type: aligo.TypeSMS, To: "01012345678", Result: aligo.Receipt{State: aligo.StateDelivered, Code: "delivered", Reason: "발송완료", At: monday}},
-				{ID: "3246554256", Type: aligo.TypeSMS, To: "01012340004", Result: aligo.Receipt{State: aligo.StateFailed, Code: "number", Reason: "발/착신 번호 에러", At: monday}},
+				{ID: "3246554255", Type: aligo.TypeSMS, To: "01012345678",
+					Result: aligo.Receipt{State: aligo.StateDelivered, Code: "delivered", Reason: "발송완료", At: monday}},
+				{ID: "3246554256", Type: aligo.TypeSMS, To: "01012340004",
+					Result: aligo.Receipt{State: aligo.StateFailed, Code: "number", Reason: "발/착신 번호 에러", At: monday}},
 			},
 		},
 		"remain": {
@@ -117,7 +126,8 @@ func TestEndpoints(t *testing.T) {
 		"cancel": {
 			before: func(t *testing.T, w *world) {
 				t.Helper()
-				must[aligo.Accepted](t)(w.client.SendSMS(t.Context(), aligo.SMS{Type: aligo.TypeSMS, To: []string{"01012345678"}, Text: "나중", ReserveAt: reserved}))
+				must[aligo.Accepted](t)(w.client.SendSMS(t.Context(), aligo.SMS{Type: aligo.TypeSMS, To: []string{"01012345678"}, Text: "나중",
+					ReserveAt: reserved}))
 			},
 			call: func(_ *testing.T, w *world, ctx ctx) (any, error) { return w.client.CancelSMS(ctx, "583009869") },
 			want: monday,
@@ -142,9 +152,10 @@ func TestEndpoints(t *testing.T) {
 				t.Helper()
 				tpl := must[aligo.Template](t)(w.client.TemplateByCode(ctx, "TX_4567"))
 				r := must[aligo.Rendered](t)(aligo.NewRenderer(tpl).Render(map[string]string{"고객명": "홍길동", "예약일시": "12월 1일 10시", "장소": "본점"}))
-				return w.client.SendAlimTalk(ctx, aligo.AlimTalk{Template: tpl.Code, ReserveAt: reserved, TestMode: true, Recipients: []aligo.AlimTalkRecipient{
-					{To: "01012345678", Text: r.Text, EmphasisTitle: r.EmphasisTitle},
-				}})
+				return w.client.SendAlimTalk(ctx, aligo.AlimTalk{Template: tpl.Code, ReserveAt: reserved, TestMode: true,
+					Recipients: []aligo.AlimTalkRecipient{
+						{To: "01012345678", Text: r.Text, EmphasisTitle: r.EmphasisTitle},
+					}})
 			},
 			want: aligo.Accepted{MID: "1306113822", Accepted: 1, Type: "AT"},
 		},
@@ -157,7 +168,8 @@ func TestEndpoints(t *testing.T) {
 				batches, more, err := w.client.AlimTalkHistory(ctx, aligo.AlimTalkPage{Size: 50, From: monday, To: monday})
 				return []any{batches, more}, err
 			},
-			want: []any{[]aligo.AlimTalkBatch{{MID: "1306113822", Type: "AT", Sender: aligotest.Sender, Count: 2, Text: orderText(), At: monday}}, false},
+			want: []any{[]aligo.AlimTalkBatch{{MID: "1306113822", Type: "AT", Sender: aligotest.Sender, Count: 2, Text: orderText(), At: monday}},
+				false},
 		},
 		"history-detail": {
 			before: func(t *testing.T, w *world) {
@@ -169,8 +181,10 @@ func TestEndpoints(t *testing.T) {
 				return w.client.AlimTalkReceipts(ctx, "1306113822")
 			},
 			want: []aligo.AlimTalkReceipt{
-				{ID: "3246554255", To: "01012345678", Template: "TX_1234", Result: aligo.Receipt{State: aligo.StateDelivered, Code: "0", Reason: "성공", At: monday.Add(5 * time.Second)}},
-				{ID: "3246554256", To: "01012340001", Template: "TX_1234", Result: aligo.Receipt{State: aligo.StateFailed, Code: "A", Reason: "카카오톡 미사용자", SMSUseful: true, At: monday.Add(5 * time.Second)}},
+				{ID: "3246554255", To: "01012345678", Template: "TX_1234",
+					Result: aligo.Receipt{State: aligo.StateDelivered, Code: "0", Reason: "성공", At: monday.Add(5 * time.Second)}},
+				{ID: "3246554256", To: "01012340001", Template: "TX_1234",
+					Result: aligo.Receipt{State: aligo.StateFailed, Code: "A", Reason: "카카오톡 미사용자", SMSUseful: true, At: monday.Add(5 * time.Second)}},
 				{ID: "3246554257", To: "01012340003", Template: "TX_1234", Result: aligo.Receipt{State: aligo.StatePending}},
 			},
 		},
@@ -202,7 +216,8 @@ func TestEndpoints(t *testing.T) {
 				}
 			},
 			call: func(_ *testing.T, w *world, ctx ctx) (any, error) {
-				return w.client.AddProfile(ctx, aligo.NewProfile{Channel: "@새가게", Phone: aligotest.AdminPhone, AuthNumber: aligotest.AuthNumber, Category: "00800010001"})
+				return w.client.AddProfile(ctx, aligo.NewProfile{Channel: "@새가게", Phone: aligotest.AdminPhone, AuthNumber: aligotest.AuthNumber,
+					Category: "00800010001"})
 			},
 			want: []aligo.Profile{{
 				SenderKey: "d87a3cd648c9ef5096bcaadadb3782fd7ad0c9d8", UUID: "@새가게", Name: "새가게", Status: "A", ProfileStatus: "A",
@@ -215,7 +230,8 @@ func TestEndpoints(t *testing.T) {
 			},
 			want: []aligo.Profile{{
 				SenderKey: aligotest.SenderKey, UUID: aligotest.ChannelName, Name: "마실상점", Status: "A", ProfileStatus: "A", Category: "00100010001",
-				AlimTalk: true, CreatedAt: time.Date(2026, 1, 5, 10, 0, 0, 0, monday.Location()), UpdatedAt: time.Date(2026, 1, 5, 10, 0, 0, 0, monday.Location()),
+				AlimTalk: true, CreatedAt: time.Date(2026, 1, 5, 10, 0, 0, 0, monday.Location()),
+				UpdatedAt: time.Date(2026, 1, 5, 10, 0, 0, 0, monday.Location()),
 			}},
 		},
 		"category": {
@@ -223,7 +239,8 @@ func TestEndpoints(t *testing.T) {
 			want: aligo.Categories{
 				First:  []aligo.Category{{Code: "001", Name: "건강"}, {Code: "008", Name: "쇼핑/유통"}},
 				Second: []aligo.Category{{Parent: "001", Code: "0010001", Name: "병원"}, {Parent: "008", Code: "0080001", Name: "종합쇼핑몰"}},
-				Third:  []aligo.Category{{Parent: "0010001", Code: "00100010001", Name: "종합병원"}, {Parent: "0080001", Code: "00800010001", Name: "온라인쇼핑몰"}},
+				Third: []aligo.Category{{Parent: "0010001", Code: "00100010001", Name: "종합병원"},
+					{Parent: "0080001", Code: "00800010001", Name: "온라인쇼핑몰"}},
 			},
 		},
 		"template-list": {
@@ -243,7 +260,8 @@ func TestEndpoints(t *testing.T) {
 		"template-add": {
 			call: func(_ *testing.T, w *world, ctx ctx) (any, error) { return w.client.AddTemplate(ctx, draft) },
 			want: aligo.Template{
-				Code: "UK_0001", Name: draft.Name, Content: draft.Content, Type: aligo.TemplateMixed, EmphasisType: aligo.EmphasisText, Title: draft.Title,
+				Code: "UK_0001", Name: draft.Name, Content: draft.Content, Type: aligo.TemplateMixed, EmphasisType: aligo.EmphasisText,
+				Title:    draft.Title,
 				Subtitle: draft.Subtitle, Buttons: draft.Buttons, InspStatus: aligo.InspRegistered, Status: aligo.StatusWaiting,
 				SenderKey: aligotest.SenderKey, CreatedAt: monday,
 			},
@@ -251,11 +269,14 @@ func TestEndpoints(t *testing.T) {
 		"template-modify": {
 			before: add,
 			call: func(_ *testing.T, w *world, ctx ctx) (any, error) {
-				return w.client.ModifyTemplate(ctx, "UK_0001", aligo.TemplateDraft{Name: "새 이름", Content: "#{이름}님", EmphasisType: aligo.EmphasisImage, Image: &aligo.Image{Name: "a.png", Data: png}})
+				return w.client.ModifyTemplate(ctx, "UK_0001", aligo.TemplateDraft{Name: "새 이름", Content: "#{이름}님", EmphasisType: aligo.EmphasisImage,
+					Image: &aligo.Image{Name: "a.png", Data: png}})
 			},
 			want: aligo.Template{
-				Code: "UK_0001", Name: "새 이름", Content: "#{이름}님", Type: aligo.TemplateBasic, EmphasisType: aligo.EmphasisImage, ImageName: "UK_0001.png",
-				ImageURL: "https://images.masil.example/UK_0001.png", InspStatus: aligo.InspRegistered, Status: aligo.StatusWaiting, SenderKey: aligotest.SenderKey, CreatedAt: monday,
+				Code: "UK_0001", Name: "새 이름", Content: "#{이름}님", Type: aligo.TemplateBasic, EmphasisType: aligo.EmphasisImage,
+				ImageName: "UK_0001.png",
+				ImageURL:  "https://images.masil.example/UK_0001.png", InspStatus: aligo.InspRegistered, Status: aligo.StatusWaiting,
+				SenderKey: aligotest.SenderKey, CreatedAt: monday,
 			},
 		},
 		"template-del": {

@@ -72,7 +72,8 @@ func FuzzAnswers(f *testing.F) {
 	}
 	for _, body := range []string{
 		"", "null", "[]", `"x"`, "<html>", `{"result_code":1e999,"message":[]}`, `{"code":"-99","message":{"a":1}}`, `{"code":0,"list":{"0":{}}}`,
-		`{"result_code":"1","msg_id":1e15,"success_cnt":"-3","error_cnt":null}`, `{"code":0,"info":[]}`, `{"code":0,"list":[null,[],3]}`, "\xef\xbb\xbf{\"code\":1}", "\xc0\xce\xc1\xf5",
+		`{"result_code":"1","msg_id":1e15,"success_cnt":"-3","error_cnt":null}`, `{"code":0,"info":[]}`, `{"code":0,"list":[null,[],3]}`,
+		"\xef\xbb\xbf{\"code\":1}", "\xc0\xce\xc1\xf5",
 		`{"code":0,"list":[{"msgid":{},"rslt":[]}],"totalPage":99999999,"totalCount":"x"}`, `{"result_code":1,"list":[],"next_yn":"Y"}`,
 	} {
 		f.Add(200, body)

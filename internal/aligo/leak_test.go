@@ -53,7 +53,8 @@ func TestNothingLeaksIntoErrors(t *testing.T) {
 	for _, format := range []string{
 		// A refusal that repeats the request, one value after the other, with numbers as people write them.
 		`{"result_code":-99,"code":-99,"message":%q}`, `{"result_code":-101,"code":"-101","message":%q}`,
-		`{"result_code":1012345678,"code":1012345678,"message":%q}`, `<html>%q</html>`, `{"result_code":%q}`, `{"code":%q}`, `{"code":0,"result_code":1,"list":%q,"data":%[1]q,"info":%[1]q,"msg_id":[%[1]q]}`,
+		`{"result_code":1012345678,"code":1012345678,"message":%q}`, `<html>%q</html>`, `{"result_code":%q}`, `{"code":%q}`,
+		`{"code":0,"result_code":1,"list":%q,"data":%[1]q,"info":%[1]q,"msg_id":[%[1]q]}`,
 	} {
 		for _, status := range []int{http.StatusOK, http.StatusForbidden, http.StatusBadGateway} {
 			c := clientWith(roundTripper(func(r *http.Request) (*http.Response, error) {
@@ -75,7 +76,8 @@ func TestNothingLeaksIntoErrors(t *testing.T) {
 	}
 	for _, kind := range []aligotest.FaultKind{
 		aligotest.FaultResetAfter, aligotest.FaultResetBefore, aligotest.FaultHTTP500, aligotest.FaultHTML200, aligotest.FaultUnregisteredIP,
-		aligotest.FaultNoBalance, aligotest.FaultBadCredentials, aligotest.FaultUnregisteredSender, aligotest.FaultUnknownRefusal, aligotest.FaultCutOff,
+		aligotest.FaultNoBalance, aligotest.FaultBadCredentials, aligotest.FaultUnregisteredSender, aligotest.FaultUnknownRefusal,
+		aligotest.FaultCutOff,
 	} {
 		w := newWorld(t)
 		setFault(t, w, aligotest.Fault{Kind: kind, Times: -1})
@@ -107,7 +109,8 @@ func everySecretCall(t *testing.T, c *aligo.Client) {
 		wrong.ReserveAt = time.Unix(1, 0)
 		_, err := c.SendAlimTalk(ctx, wrong)
 		check("a wrong AlimTalk", err)
-		_, err = c.SendSMS(ctx, aligo.SMS{Type: "홍길동", To: []string{"010-1234-5678", "01012345678", "01012345678"}, Text: strings.Repeat("비밀번호", 300), Title: strings.Repeat("홍길동", 30), Names: []string{"홍길동|"}})
+		_, err = c.SendSMS(ctx, aligo.SMS{Type: "홍길동", To: []string{"010-1234-5678", "01012345678", "01012345678"},
+			Text: strings.Repeat("비밀번호", 300), Title: strings.Repeat("홍길동", 30), Names: []string{"홍길동|"}})
 		check("a wrong SMS", err)
 		_, err = c.AddProfile(ctx, aligo.NewProfile{Channel: "홍길동", Phone: "010-1234-5678", Category: "홍길동"})
 		check("a wrong profile", err)
@@ -128,7 +131,8 @@ func TestNothingLeaksWhenPrinted(t *testing.T) {
 	at := order("01012345678")
 	for _, v := range []any{
 		creds, &creds, aligo.Credentials(creds), at, &at, at.Recipients, at.Recipients[0],
-		sms("비밀번호", "01012345678"), aligo.MassSMS{Messages: []aligo.MassMessage{{To: "01012345678"}}}, aligo.MassMessage{To: "01012345678", Text: "비밀번호"},
+		sms("비밀번호", "01012345678"), aligo.MassSMS{Messages: []aligo.MassMessage{{To: "01012345678"}}},
+		aligo.MassMessage{To: "01012345678", Text: "비밀번호"},
 		button, aligo.Rendered{Text: "홍길동", Buttons: []aligo.Button{button}}, aligo.Attempt{To: []string{"01012345678"}, Texts: []string{"홍길동"}},
 		aligo.AlimTalkReceipt{To: "01012345678"}, aligo.SMSReceipt{To: "01012345678"}, aligo.SMSBatch{Text: "홍길동", Sender: aligotest.Sender},
 		aligo.AlimTalkBatch{Text: "홍길동"}, aligo.NewProfile{Phone: "01012345678"}, aligo.Image{Name: "홍길동"},

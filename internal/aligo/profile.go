@@ -38,7 +38,8 @@ type profileRow struct {
 
 func (r profileRow) profile() Profile {
 	return Profile{
-		SenderKey: string(r.SenderKey), UUID: string(r.UUID), Name: string(r.Name), Status: string(r.Status), ProfileStatus: string(r.ProfileStat),
+		SenderKey: string(r.SenderKey), UUID: string(r.UUID), Name: string(r.Name), Status: string(r.Status),
+		ProfileStatus: string(r.ProfileStat),
 		// The flag is a JSON boolean on the vendor's pages; Y and 1 are how its other fields say yes.
 		Category: string(r.CatCode), AlimTalk: r.AlimUseYn == "true" || r.AlimUseYn == "Y" || r.AlimUseYn == "1",
 		License: string(r.License), LicenseNum: string(r.LicenseNum), CreatedAt: r.CDate.time(), UpdatedAt: r.UDate.time(),

@@ -143,7 +143,8 @@ func (c *Client) AlimTalkReceipts(ctx context.Context, mid string) ([]AlimTalkRe
 		key := alimTalkKey(r.msgID, r.phone)
 		receipt := AlimTalkReceipt{
 			ID: key.id, To: key.to, Template: string(r.tplCode), FallbackMID: r.smID.id(),
-			Result: alimTalkResult(known, strings.TrimSpace(string(r.msgID)), strings.TrimSpace(string(r.rslt)), strings.TrimSpace(string(r.rsltText)), r.reportDate.time()),
+			Result: alimTalkResult(known, strings.TrimSpace(string(r.msgID)), strings.TrimSpace(string(r.rslt)),
+				strings.TrimSpace(string(r.rsltText)), r.reportDate.time()),
 		}
 		rows.add(receipt.To, receipt, receipt.Result.State)
 		return key, true

@@ -31,7 +31,8 @@ func TestFindAfterALostAnswer(t *testing.T) {
 		}
 		return w.client.SendMassSMS(t.Context(), m)
 	}
-	find := func(t *testing.T, w *world, send func(*testing.T, *world, ...string) (aligo.Accepted, error), a aligo.Attempt) (aligo.Finding, error) {
+	find := func(t *testing.T, w *world, send func(*testing.T, *world, ...string) (aligo.Accepted, error), a aligo.Attempt) (aligo.Finding,
+		error) {
 		t.Helper()
 		switch fmt.Sprintf("%p", send) {
 		case fmt.Sprintf("%p", alimTalk):
@@ -46,7 +47,8 @@ func TestFindAfterALostAnswer(t *testing.T) {
 		}
 		return w.client.FindSMS(t.Context(), a)
 	}
-	for kind, send := range map[string]func(*testing.T, *world, ...string) (aligo.Accepted, error){"AlimTalk": alimTalk, "SMS": one, "mass SMS": mass} {
+	for kind, send := range map[string]func(*testing.T, *world, ...string) (aligo.Accepted, error){"AlimTalk": alimTalk, "SMS": one,
+		"mass SMS": mass} {
 		people := []string{"01012345678", "01023456789", "01034567890"}
 		for name, c := range map[string]struct {
 			options func(*aligotest.ServerOptions)
@@ -322,22 +324,36 @@ func TestFindInStrangeHistories(t *testing.T) {
 		list, detail string
 		want         aligo.Verdict
 	}{
-		"listed, but its recipients are not yet": {list(`{"mid":"7","type":"AT","msg_count":"1",`+body+`,`+at+`}`, onePage), list("", onePage), aligo.CannotTell},
-		"no text anywhere":                       {list(`{"mid":"7","type":"AT","msg_count":"1",`+at+`}`, onePage), row("01012345678", `"message":""`), aligo.CannotTell},
-		"a text only with the recipients":        {list(`{"mid":"7","type":"AT","msg_count":"1",`+at+`}`, onePage), row("01012345678", ours), aligo.WasAccepted},
-		"no count":                               {list(`{"mid":"7","type":"AT",`+body+`,`+at+`}`, onePage), row("010-1234-5678", ours), aligo.WasAccepted},
-		"no time":                                {list(`{"mid":"7","type":"AT",`+body+`}`, onePage), row("01012345678", ours), aligo.WasAccepted},
-		"reg_date instead of regdate":            {list(`{"mid":"7","type":"AT",`+body+`,"reg_date":"2026-11-23 10:00:00"}`, onePage), row("01012345678", ours), aligo.WasAccepted},
-		"a text that the list cuts":              {list(`{"mid":"7","msg_count":1,"mbody":"[마실상점] 주문이 접수되었습니다. \n\n홍길동님...",`+at+`}`, onePage), row("01012345678", ours), aligo.NotAccepted},
-		"a text cut where ours goes on":          {list(`{"mid":"7","msg_count":1,"mbody":"[마실상점] 주문이 접수되었습니다.\n\n홍길동님...",`+at+`}`, onePage), row("01012345678", ours), aligo.WasAccepted},
-		"other line breaks":                      {list(`{"mid":"7","msg_count":1,`+strings.ReplaceAll(body, `\r\n`, `\n`)+`,`+at+`}`, onePage), row("01012345678", strings.ReplaceAll(ours, `\r\n`, `\n`)), aligo.WasAccepted},
-		"too late for the window":                {list(`{"mid":"7","msg_count":1,`+body+`,"regdate":"2026-11-23 10:02:01"}`, onePage), row("01012345678", ours), aligo.NotAccepted},
-		"too early for the window":               {list(`{"mid":"7","msg_count":1,`+body+`,"regdate":"2026-11-23 09:57:59"}`, onePage), row("01012345678", ours), aligo.NotAccepted},
-		"without an id":                          {list(`{"msg_count":1,`+body+`,`+at+`}`, onePage), row("01012345678", ours), aligo.NotAccepted},
-		"a list without end":                     {list(`{"mid":"7","msg_count":1,"mbody":"다른 글",`+at+`}`, noEnd), row("01012345678", ours), aligo.CannotTell},
-		"more recipients than ours":              {list(`{"mid":"7","msg_count":"2",`+body+`,`+at+`}`, onePage), row("01012345678", ours), aligo.NotAccepted},
-		"an id that was a float on its way":      {list(`{"mid":7.0,"msg_count":"1",`+body+`,`+at+`}`, onePage), row("01012345678", ours), aligo.WasAccepted},
-		"empty pages of many":                    {list("", noEnd), "", aligo.CannotTell},
+		"listed, but its recipients are not yet": {list(`{"mid":"7","type":"AT","msg_count":"1",`+body+`,`+at+`}`, onePage), list("", onePage),
+			aligo.CannotTell},
+		"no text anywhere": {list(`{"mid":"7","type":"AT","msg_count":"1",`+at+`}`, onePage),
+			row("01012345678", `"message":""`), aligo.CannotTell},
+		"a text only with the recipients": {list(`{"mid":"7","type":"AT","msg_count":"1",`+at+`}`, onePage), row("01012345678", ours),
+			aligo.WasAccepted},
+		"no count": {list(`{"mid":"7","type":"AT",`+body+`,`+at+`}`, onePage), row("010-1234-5678", ours),
+			aligo.WasAccepted},
+		"no time": {list(`{"mid":"7","type":"AT",`+body+`}`, onePage), row("01012345678", ours),
+			aligo.WasAccepted},
+		"reg_date instead of regdate": {list(`{"mid":"7","type":"AT",`+body+`,"reg_date":"2026-11-23 10:00:00"}`, onePage),
+			row("01012345678", ours), aligo.WasAccepted},
+		"a text that the list cuts": {list(`{"mid":"7","msg_count":1,"mbody":"[마실상점] 주문이 접수되었습니다. \n\n홍길동님...",`+at+`}`, onePage),
+			row("01012345678", ours), aligo.NotAccepted},
+		"a text cut where ours goes on": {list(`{"mid":"7","msg_count":1,"mbody":"[마실상점] 주문이 접수되었습니다.\n\n홍길동님...",`+at+`}`, onePage),
+			row("01012345678", ours), aligo.WasAccepted},
+		"other line breaks": {list(`{"mid":"7","msg_count":1,`+strings.ReplaceAll(body, `\r\n`, `\n`)+`,`+at+`}`, onePage),
+			row("01012345678", strings.ReplaceAll(ours, `\r\n`, `\n`)), aligo.WasAccepted},
+		"too late for the window": {list(`{"mid":"7","msg_count":1,`+body+`,"regdate":"2026-11-23 10:02:01"}`, onePage),
+			row("01012345678", ours), aligo.NotAccepted},
+		"too early for the window": {list(`{"mid":"7","msg_count":1,`+body+`,"regdate":"2026-11-23 09:57:59"}`, onePage),
+			row("01012345678", ours), aligo.NotAccepted},
+		"without an id": {list(`{"msg_count":1,`+body+`,`+at+`}`, onePage), row("01012345678", ours), aligo.NotAccepted},
+		"a list without end": {list(`{"mid":"7","msg_count":1,"mbody":"다른 글",`+at+`}`, noEnd), row("01012345678", ours),
+			aligo.CannotTell},
+		"more recipients than ours": {list(`{"mid":"7","msg_count":"2",`+body+`,`+at+`}`, onePage), row("01012345678", ours),
+			aligo.NotAccepted},
+		"an id that was a float on its way": {list(`{"mid":7.0,"msg_count":"1",`+body+`,`+at+`}`, onePage), row("01012345678", ours),
+			aligo.WasAccepted},
+		"empty pages of many": {list("", noEnd), "", aligo.CannotTell},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -348,7 +364,8 @@ func TestFindInStrangeHistories(t *testing.T) {
 				}
 				return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(answer))}, nil
 			}))
-			got, err := client.FindAlimTalk(t.Context(), aligo.Attempt{Since: monday, Until: monday, To: []string{"01012345678"}, Texts: []string{orderText()}})
+			got, err := client.FindAlimTalk(t.Context(), aligo.Attempt{Since: monday, Until: monday, To: []string{"01012345678"},
+				Texts: []string{orderText()}})
 			if err != nil || got.Verdict != c.want {
 				t.Errorf("got %q, %v, want %q", got.Verdict, err, c.want)
 			}

@@ -185,7 +185,8 @@ type MismatchError struct {
 
 // Error says where and what.
 func (e *MismatchError) Error() string {
-	return fmt.Sprintf("%s leaves template %s at character %d (line %d, column %d): %s", e.Part, e.Template, e.Index+1, e.Line, e.Column, e.Detail)
+	return fmt.Sprintf("%s leaves template %s at character %d (line %d, column %d): %s", e.Part, e.Template, e.Index+1, e.Line, e.Column,
+		e.Detail)
 }
 
 // Fits proves that a message fits the template as Kakao compares them: equal outside of the placeholders, to the character,

@@ -29,12 +29,13 @@ func TestRender(t *testing.T) {
 		want      aligo.Rendered
 		err       string
 	}{
-		"a text":                        {template("#{이름}님, #{금액}원"), vars{"이름": "홍길동", "금액": "1,000"}, aligo.Rendered{Text: "홍길동님, 1,000원"}, ""},
-		"nothing to fill in":            {template("안녕하세요"), nil, aligo.Rendered{Text: "안녕하세요"}, ""},
-		"what is not asked for":         {template("안녕"), vars{"이름": "홍길동"}, aligo.Rendered{Text: "안녕"}, ""},
-		"one variable twice":            {template("#{이름}/#{이름}"), vars{"이름": "홍"}, aligo.Rendered{Text: "홍/홍"}, ""},
-		"an empty value":                {template("#{이름}님"), vars{"이름": ""}, aligo.Rendered{Text: "님"}, ""},
-		"line breaks stay as they are":  {template("가\r\n#{이름}\n나\u00a0\u200b다"), vars{"이름": "두\n줄"}, aligo.Rendered{Text: "가\r\n두\n줄\n나\u00a0\u200b다"}, ""},
+		"a text":                {template("#{이름}님, #{금액}원"), vars{"이름": "홍길동", "금액": "1,000"}, aligo.Rendered{Text: "홍길동님, 1,000원"}, ""},
+		"nothing to fill in":    {template("안녕하세요"), nil, aligo.Rendered{Text: "안녕하세요"}, ""},
+		"what is not asked for": {template("안녕"), vars{"이름": "홍길동"}, aligo.Rendered{Text: "안녕"}, ""},
+		"one variable twice":    {template("#{이름}/#{이름}"), vars{"이름": "홍"}, aligo.Rendered{Text: "홍/홍"}, ""},
+		"an empty value":        {template("#{이름}님"), vars{"이름": ""}, aligo.Rendered{Text: "님"}, ""},
+		"line breaks stay as they are": {template("가\r\n#{이름}\n나\u00a0\u200b다"), vars{"이름": "두\n줄"},
+			aligo.Rendered{Text: "가\r\n두\n줄\n나\u00a0\u200b다"}, ""},
 		"a brace without its end":       {template("#{이름 님"), nil, aligo.Rendered{Text: "#{이름 님"}, ""},
 		"emphasis title":                {emphasised, vars{"이름": "홍", "제목": "배송"}, aligo.Rendered{Text: "본문 홍", EmphasisTitle: "배송 안내"}, ""},
 		"a title of a template without": {plainTitle, nil, aligo.Rendered{Text: "본문"}, ""},
@@ -54,22 +55,27 @@ func TestRender(t *testing.T) {
 			template("#{이름}님"), vars{"이름": "#{금액}"}, aligo.Rendered{}, "template TX_1: the value of #{이름} holds a placeholder itself",
 		},
 		"a value that is not UTF-8": {template("#{이름}님"), vars{"이름": "\xff"}, aligo.Rendered{}, "template TX_1: the value of #{이름} is not UTF-8"},
-		"1,000 characters":          {template("#{글}"), vars{"글": strings.Repeat("가", 1000)}, aligo.Rendered{Text: strings.Repeat("가", 1000)}, ""},
+		"1,000 characters": {template("#{글}"), vars{"글": strings.Repeat("가", 1000)}, aligo.Rendered{Text: strings.Repeat("가", 1000)},
+			""},
 		"too long": {
-			template("#{글}"), vars{"글": strings.Repeat("가", 1001)}, aligo.Rendered{}, "template TX_1: the text has 1001 characters, the limit is 1000",
+			template("#{글}"), vars{"글": strings.Repeat("가", 1001)}, aligo.Rendered{},
+			"template TX_1: the text has 1001 characters, the limit is 1000",
 		},
 		"a link that is none": {
-			template("본문", web("#{주소}")), vars{"주소": "masil.example"}, aligo.Rendered{}, "template TX_1: button 1 has a link that is not a web address",
+			template("본문", web("#{주소}")), vars{"주소": "masil.example"}, aligo.Rendered{},
+			"template TX_1: button 1 has a link that is not a web address",
 		},
 		"a template under review": {
-			aligo.Template{Code: "TX_1", Content: "본문", InspStatus: aligo.InspRequested}, nil, aligo.Rendered{}, "template TX_1: it is not approved, or stopped",
+			aligo.Template{Code: "TX_1", Content: "본문", InspStatus: aligo.InspRequested}, nil, aligo.Rendered{},
+			"template TX_1: it is not approved, or stopped",
 		},
 		"a stopped template": {
 			aligo.Template{Code: "TX_1", Content: "본문", InspStatus: aligo.InspApproved, Status: aligo.StatusStopped}, nil, aligo.Rendered{},
 			"template TX_1: it is not approved, or stopped",
 		},
 		"a link with a space": {
-			template("본문", web("https://masil.example/#{번호}")), vars{"번호": "1 2"}, aligo.Rendered{}, "template TX_1: button 1 has a link that is not a web address",
+			template("본문", web("https://masil.example/#{번호}")), vars{"번호": "1 2"}, aligo.Rendered{},
+			"template TX_1: button 1 has a link that is not a web address",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -133,8 +139,9 @@ func TestFitsTemplate(t *testing.T) {
 			`the text leaves template TX_1 at character 6 (line 1, column 6): the template has "님" before that`},
 		"a title of a template without": {template("본문"), aligo.Rendered{Text: "본문", EmphasisTitle: "제목"},
 			"the emphasis title leaves template TX_1 at character 1 (line 1, column 1): the template ends there"},
-		"buttons":   {template("본문", button), with(sent), ""},
-		"no button": {template("본문", button), with(), "the list of buttons leaves template TX_1 at character 1 (line 1, column 1): the template has 1 buttons, the message 0"},
+		"buttons": {template("본문", button), with(sent), ""},
+		"no button": {template("본문", button), with(),
+			"the list of buttons leaves template TX_1 at character 1 (line 1, column 1): the template has 1 buttons, the message 0"},
 		"a button elsewhere": {template("본문", button), with(elsewhere),
 			`the mobile link of button 1 leaves template TX_1 at character 9 (line 1, column 9): the template has "m", not another character`},
 		"a button of another name": {template("본문", button), with(renamed),

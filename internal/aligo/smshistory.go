@@ -135,7 +135,8 @@ func (r *smsRow) field(name []byte) *scalar {
 func (c *Client) smsRows(ctx context.Context, mid string, take func(SMSReceipt) bool) error {
 	list := rowList{endpoint{path: "/sms_list/"}, smsForm, "page_size"}
 	return eachRow(ctx, c, list, mid, func(r *smsRow) (rowKey, bool) {
-		receipt := SMSReceipt{ID: r.mdID.id(), Type: SMSType(r.kind), To: number(r.receiver), Result: smsResult(string(r.state), r.sendDate.time())}
+		receipt := SMSReceipt{ID: r.mdID.id(), Type: SMSType(r.kind), To: number(r.receiver),
+			Result: smsResult(string(r.state), r.sendDate.time())}
 		return rowKey{receipt.To, receipt.ID}, take(receipt)
 	})
 }

@@ -45,7 +45,8 @@ type world struct {
 func newWorld(t *testing.T, options ...func(*aligotest.ServerOptions)) *world {
 	t.Helper()
 	c := newClock()
-	server := aligotest.NewServer(t, append([]func(*aligotest.ServerOptions){func(o *aligotest.ServerOptions) { o.Now = c.Now }}, options...)...)
+	server := aligotest.NewServer(t, append([]func(*aligotest.ServerOptions){func(o *aligotest.ServerOptions) { o.Now = c.Now }},
+		options...)...)
 	return &world{clock: c, Server: server, client: server.Client()}
 }
 

@@ -27,10 +27,12 @@ func TestPut(t *testing.T) {
 	}{
 		"taken": {
 			detail: map[string]string{"to": "<홍길동>"}, status: http.StatusOK, answer: `{"FailedEntryCount":0,"Entries":[{"EventId":"e-1"}]}`,
-			request: `AWSEvents.PutEvents {"Entries":[{"Detail":"{\"to\":\"\\u003c홍길동\\u003e\"}","DetailType":"MessageSettled","EventBusName":"shop","Source":"sms-api"}]}`,
+			request: `AWSEvents.PutEvents {"Entries":[{"Detail":"{\"to\":\"\\u003c홍길동\\u003e\"}","DetailType":"MessageSettled",` +
+				`"EventBusName":"shop","Source":"sms-api"}]}`,
 		},
 		"not taken, with status 200": {
-			detail: 1, status: http.StatusOK, answer: `{"FailedEntryCount":1,"Entries":[{"ErrorCode":"InternalFailure","ErrorMessage":"try again"}]}`,
+			detail: 1, status: http.StatusOK,
+			answer:  `{"FailedEntryCount":1,"Entries":[{"ErrorCode":"InternalFailure","ErrorMessage":"try again"}]}`,
 			request: `AWSEvents.PutEvents {"Entries":[{"Detail":"1","DetailType":"MessageSettled","EventBusName":"shop","Source":"sms-api"}]}`,
 			err:     "put MessageSettled: InternalFailure: try again",
 		},

@@ -25,7 +25,8 @@ func Config() (aws.Config, error) {
 	if region == "" || id == "" || secret == "" {
 		return aws.Config{}, ErrEnvironment
 	}
-	return New(region, aws.Credentials{AccessKeyID: id, SecretAccessKey: secret, SessionToken: os.Getenv("AWS_SESSION_TOKEN"), Source: "environment"},
+	return New(region, aws.Credentials{AccessKeyID: id, SecretAccessKey: secret, SessionToken: os.Getenv("AWS_SESSION_TOKEN"),
+		Source: "environment"},
 		os.Getenv("AWS_ENDPOINT_URL")), nil
 }
 

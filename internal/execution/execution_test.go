@@ -78,7 +78,9 @@ func (f *fake) find(arn *string) (*run, error) {
 	return r, nil
 }
 
-func (f *fake) DescribeExecution(_ context.Context, in *sfn.DescribeExecutionInput, _ ...func(*sfn.Options)) (*sfn.DescribeExecutionOutput, error) {
+func (f *fake) DescribeExecution(
+	_ context.Context, in *sfn.DescribeExecutionInput, _ ...func(*sfn.Options),
+) (*sfn.DescribeExecutionOutput, error) {
 	if f.describe != nil {
 		return nil, f.describe
 	}
@@ -111,7 +113,9 @@ func (f *fake) StopExecution(_ context.Context, in *sfn.StopExecutionInput, _ ..
 }
 
 // GetExecutionHistory gives no more than three events a page, whatever is asked for, as Step Functions may.
-func (f *fake) GetExecutionHistory(_ context.Context, in *sfn.GetExecutionHistoryInput, _ ...func(*sfn.Options)) (*sfn.GetExecutionHistoryOutput, error) {
+func (f *fake) GetExecutionHistory(
+	_ context.Context, in *sfn.GetExecutionHistoryInput, _ ...func(*sfn.Options),
+) (*sfn.GetExecutionHistoryOutput, error) {
 	f.pages++
 	if f.history != nil {
 		return nil, f.history
@@ -158,7 +162,8 @@ func (r *run) scheduled() *run {
 }
 
 func (r *run) failed(name string) *run {
-	return r.add(types.HistoryEvent{Type: types.HistoryEventTypeTaskFailed, TaskFailedEventDetails: &types.TaskFailedEventDetails{Error: &name}})
+	return r.add(types.HistoryEvent{Type: types.HistoryEventTypeTaskFailed,
+		TaskFailedEventDetails: &types.TaskFailedEventDetails{Error: &name}})
 }
 
 func (r *run) succeeded() *run {
@@ -227,10 +232,14 @@ func TestStartAgain(t *testing.T) {
 		{name: "the same request while it runs", running: begin(t, first), again: later, replayed: true},
 		{name: "the same request when it is over", running: begin(t, first).end(types.ExecutionStatusSucceeded), again: later, replayed: true},
 		{name: "another request", running: begin(t, first), again: other, err: execution.ErrConflict},
-		{name: "an execution that is no message", running: &run{status: types.ExecutionStatusRunning, input: `{}`}, again: first, other: "cannot be read yet"},
-		{name: "it exists, but cannot be read yet", running: begin(t, first), damage: func(f *fake) { f.describe = &types.ExecutionDoesNotExist{} }, again: later, other: "cannot be read yet"},
-		{name: "it exists, but cannot be read", running: begin(t, first), damage: func(f *fake) { f.describe = errors.New("throttled") }, again: later, other: "throttled"},
-		{name: "it cannot be started", damage: func(f *fake) { f.start = errors.New("throttled") }, again: first, other: "start message 0193: throttled"},
+		{name: "an execution that is no message", running: &run{status: types.ExecutionStatusRunning, input: `{}`}, again: first,
+			other: "cannot be read yet"},
+		{name: "it exists, but cannot be read yet", running: begin(t, first),
+			damage: func(f *fake) { f.describe = &types.ExecutionDoesNotExist{} }, again: later, other: "cannot be read yet"},
+		{name: "it exists, but cannot be read", running: begin(t, first), damage: func(f *fake) { f.describe = errors.New("throttled") },
+			again: later, other: "throttled"},
+		{name: "it cannot be started", damage: func(f *fake) { f.start = errors.New("throttled") }, again: first,
+			other: "start message 0193: throttled"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -285,7 +294,8 @@ var (
 	queuedAlimTalk = message.Progress{Queue: &message.Queue{Channel: message.AlimTalk}}
 	accepted       = message.Progress{
 		Recipients: []message.Result{
-			{To: "010****5678", Status: message.Pending, Channel: message.AlimTalk}, {To: "010****4321", Status: message.Pending, Channel: message.AlimTalk},
+			{To: "010****5678", Status: message.Pending, Channel: message.AlimTalk},
+			{To: "010****4321", Status: message.Pending, Channel: message.AlimTalk},
 		},
 		Batches: []message.Batch{{Channel: message.AlimTalk, MID: "1", At: created}}, Wait: 5,
 	}
@@ -296,7 +306,8 @@ var (
 		},
 		Batches: accepted.Batches, Queue: &message.Queue{Channel: message.SMS, Recipients: []int{1}},
 	}
-	parkedFirst = message.Progress{Queue: queuedAlimTalk.Queue, Parked: &message.Parking{Cause: "ip", Reason: "register it", Since: created, Wait: 60}}
+	parkedFirst = message.Progress{Queue: queuedAlimTalk.Queue,
+		Parked: &message.Parking{Cause: "ip", Reason: "register it", Since: created, Wait: 60}}
 )
 
 func failedWith(p message.Progress, name string) message.Progress {
@@ -319,9 +330,11 @@ func TestOutcome(t *testing.T) {
 	scheduled := newMessage()
 	scheduled.SendAt = created.Add(time.Hour)
 	m := newMessage()
-	announced := message.Outcome{ID: "0193", Status: message.AllDelivered, CreatedAt: created, SettledAt: created.Add(12 * time.Second), Recipients: []message.Result{
-		{To: "010****5678", Status: message.Delivered, Channel: message.AlimTalk, Code: "0"}, {To: "010****4321", Status: message.Delivered, Channel: message.SMS},
-	}}
+	announced := message.Outcome{ID: "0193", Status: message.AllDelivered, CreatedAt: created, SettledAt: created.Add(12 * time.Second),
+		Recipients: []message.Result{
+			{To: "010****5678", Status: message.Delivered, Channel: message.AlimTalk, Code: "0"},
+			{To: "010****4321", Status: message.Delivered, Channel: message.SMS},
+		}}
 	succeeded := begin(t, m)
 	succeeded.status, succeeded.output = types.ExecutionStatusSucceeded, aws.String(encode(t, announced))
 	long := begin(t, m).entered(statemachine.StateReadReceipts, accepted)
@@ -342,39 +355,71 @@ func TestOutcome(t *testing.T) {
 	}{
 		{"announced", succeeded, message.AllDelivered, []string{"delivered alimtalk 0", "delivered sms "}},
 
-		{"just started", &run{status: types.ExecutionStatusRunning, input: begin(t, m).input}, message.Sending, []string{"pending  ", "pending  "}},
-		{"just started, for later", &run{status: types.ExecutionStatusRunning, input: begin(t, scheduled).input}, message.Scheduled, []string{"pending  ", "pending  "}},
+		{"just started", &run{status: types.ExecutionStatusRunning, input: begin(t, m).input}, message.Sending,
+			[]string{"pending  ", "pending  "}},
+		{"just started, for later", &run{status: types.ExecutionStatusRunning, input: begin(t, scheduled).input}, message.Scheduled,
+			[]string{"pending  ", "pending  "}},
 		{"at Route, for later", begin(t, scheduled), message.Scheduled, []string{"pending  ", "pending  "}},
-		{"waiting", begin(t, scheduled).entered(statemachine.StateWaitUntilSendTime, scheduled), message.Scheduled, []string{"pending  ", "pending  "}},
-		{"sending", begin(t, m).entered(statemachine.StateSendAlimTalk, queuedAlimTalk).scheduled(), message.Sending, []string{"pending  ", "pending  "}},
-		{"waiting for receipts", begin(t, m).entered(statemachine.StateWaitForReceipts, accepted), message.Sending, []string{"pending alimtalk ", "pending alimtalk "}},
+		{"waiting", begin(t, scheduled).entered(statemachine.StateWaitUntilSendTime, scheduled), message.Scheduled,
+			[]string{"pending  ", "pending  "}},
+		{"sending", begin(t, m).entered(statemachine.StateSendAlimTalk, queuedAlimTalk).scheduled(), message.Sending,
+			[]string{"pending  ", "pending  "}},
+		{"waiting for receipts", begin(t, m).entered(statemachine.StateWaitForReceipts, accepted), message.Sending,
+			[]string{"pending alimtalk ", "pending alimtalk "}},
 		{"reading receipts for a long time", long, message.Sending, []string{"pending alimtalk ", "pending alimtalk "}},
-		{"sending the SMS", begin(t, m).entered(statemachine.StateSendSMS, oneUndelivered).scheduled(), message.Sending, []string{"delivered alimtalk 0", "pending alimtalk A"}},
+		{"sending the SMS", begin(t, m).entered(statemachine.StateSendSMS, oneUndelivered).scheduled(), message.Sending,
+			[]string{"delivered alimtalk 0", "pending alimtalk A"}},
 		{"parked", begin(t, m).entered(statemachine.StateWaitForRepair, parkedFirst), message.Parked, []string{"pending  ", "pending  "}},
-		{"parked, trying again", begin(t, m).entered(statemachine.StateSendAlimTalk, parkedFirst).scheduled(), message.Parked, []string{"pending  ", "pending  "}},
-		{"parked before the SMS", begin(t, m).entered(statemachine.StateWaitForRepair, parked(oneUndelivered)), message.Parked, []string{"delivered alimtalk 0", "pending alimtalk A"}},
-		{"announcing", begin(t, m).entered(statemachine.StateAnnounce, announced).scheduled(), message.AllDelivered, []string{"delivered alimtalk 0", "delivered sms "}},
+		{"parked, trying again", begin(t, m).entered(statemachine.StateSendAlimTalk, parkedFirst).scheduled(), message.Parked,
+			[]string{"pending  ", "pending  "}},
+		{"parked before the SMS", begin(t, m).entered(statemachine.StateWaitForRepair, parked(oneUndelivered)), message.Parked,
+			[]string{"delivered alimtalk 0", "pending alimtalk A"}},
+		{"announcing", begin(t, m).entered(statemachine.StateAnnounce, announced).scheduled(), message.AllDelivered,
+			[]string{"delivered alimtalk 0", "delivered sms "}},
 
-		{"cancelled while it waited", begin(t, scheduled).entered(statemachine.StateWaitUntilSendTime, scheduled).end(aborted), message.MessageCancelled, []string{"failed  Cancelled", "failed  Cancelled"}},
-		{"cancelled while it was parked", begin(t, m).entered(statemachine.StateWaitForRepair, parkedFirst).end(aborted), message.MessageCancelled, []string{"failed  Cancelled", "failed  Cancelled"}},
-		{"stopped before the function was called", begin(t, m).entered(statemachine.StateSendAlimTalk, queuedAlimTalk).end(aborted), message.MessageCancelled, []string{"failed  Cancelled", "failed  Cancelled"}},
-		{"stopped after throttling", begin(t, m).entered(statemachine.StateSendAlimTalk, queuedAlimTalk).scheduled().failed("Lambda.TooManyRequestsException").scheduled().failed("Transient").end(aborted), message.MessageCancelled, []string{"failed  Cancelled", "failed  Cancelled"}},
-		{"stopped while sending", begin(t, m).entered(statemachine.StateSendAlimTalk, queuedAlimTalk).scheduled().end(aborted), message.PartlyDelivered, []string{"unknown  Stopped", "unknown  Stopped"}},
-		{"stopped in the second attempt", begin(t, m).entered(statemachine.StateSendAlimTalk, queuedAlimTalk).scheduled().failed("Transient").scheduled().end(aborted), message.PartlyDelivered, []string{"unknown  Stopped", "unknown  Stopped"}},
-		{"stopped after a doubtful attempt", begin(t, m).entered(statemachine.StateSendAlimTalk, queuedAlimTalk).scheduled().failed("Ambiguous").end(aborted), message.PartlyDelivered, []string{"unknown  Stopped", "unknown  Stopped"}},
-		{"stopped right after sending", begin(t, m).entered(statemachine.StateSendAlimTalk, queuedAlimTalk).scheduled().succeeded().end(aborted), message.PartlyDelivered, []string{"unknown  Stopped", "unknown  Stopped"}},
-		{"stopped with a failure to reconcile", begin(t, m).entered(statemachine.StateReconcile, failedWith(queuedAlimTalk, "Ambiguous")).scheduled().end(aborted), message.PartlyDelivered, []string{"unknown  Stopped", "unknown  Stopped"}},
-		{"stopped with a harmless failure to reconcile", begin(t, m).entered(statemachine.StateReconcile, failedWith(queuedAlimTalk, "Transient")).scheduled().end(aborted), message.MessageCancelled, []string{"failed  Cancelled", "failed  Cancelled"}},
-		{"stopped in doubt", begin(t, m).entered(statemachine.StateWaitToLookAgain, inDoubt(queuedAlimTalk)).end(aborted), message.PartlyDelivered, []string{"unknown  Stopped", "unknown  Stopped"}},
-		{"stopped before the receipts", begin(t, m).entered(statemachine.StateWaitForReceipts, accepted).end(aborted), message.PartlyDelivered, []string{"unknown alimtalk Stopped", "unknown alimtalk Stopped"}},
-		{"stopped before the SMS", begin(t, m).entered(statemachine.StateSendSMS, oneUndelivered).end(aborted), message.PartlyDelivered, []string{"delivered alimtalk 0", "failed alimtalk A"}},
-		{"stopped while sending the SMS", begin(t, m).entered(statemachine.StateSendSMS, oneUndelivered).scheduled().end(aborted), message.PartlyDelivered, []string{"delivered alimtalk 0", "unknown alimtalk Stopped"}},
-		{"stopped when nobody could find out", begin(t, m).entered(statemachine.StateSettled, map[string]any{"broken": "States.Timeout"}).end(aborted), message.PartlyDelivered, []string{"unknown  Stopped", "unknown  Stopped"}},
+		{"cancelled while it waited", begin(t, scheduled).entered(statemachine.StateWaitUntilSendTime, scheduled).end(aborted),
+			message.MessageCancelled, []string{"failed  Cancelled", "failed  Cancelled"}},
+		{"cancelled while it was parked", begin(t, m).entered(statemachine.StateWaitForRepair, parkedFirst).end(aborted),
+			message.MessageCancelled, []string{"failed  Cancelled", "failed  Cancelled"}},
+		{"stopped before the function was called", begin(t, m).entered(statemachine.StateSendAlimTalk, queuedAlimTalk).end(aborted),
+			message.MessageCancelled, []string{"failed  Cancelled", "failed  Cancelled"}},
+		{"stopped after throttling", begin(t, m).entered(statemachine.StateSendAlimTalk,
+			queuedAlimTalk).scheduled().failed("Lambda.TooManyRequestsException").scheduled().failed("Transient").end(aborted),
+			message.MessageCancelled, []string{"failed  Cancelled", "failed  Cancelled"}},
+		{"stopped while sending", begin(t, m).entered(statemachine.StateSendAlimTalk, queuedAlimTalk).scheduled().end(aborted),
+			message.PartlyDelivered, []string{"unknown  Stopped", "unknown  Stopped"}},
+		{"stopped in the second attempt", begin(t, m).entered(statemachine.StateSendAlimTalk,
+			queuedAlimTalk).scheduled().failed("Transient").scheduled().end(aborted), message.PartlyDelivered,
+			[]string{"unknown  Stopped", "unknown  Stopped"}},
+		{"stopped after a doubtful attempt", begin(t, m).entered(statemachine.StateSendAlimTalk,
+			queuedAlimTalk).scheduled().failed("Ambiguous").end(aborted), message.PartlyDelivered, []string{"unknown  Stopped", "unknown  Stopped"}},
+		{"stopped right after sending", begin(t, m).entered(statemachine.StateSendAlimTalk, queuedAlimTalk).scheduled().succeeded().end(aborted),
+			message.PartlyDelivered, []string{"unknown  Stopped", "unknown  Stopped"}},
+		{"stopped with a failure to reconcile", begin(t, m).entered(statemachine.StateReconcile,
+			failedWith(queuedAlimTalk, "Ambiguous")).scheduled().end(aborted), message.PartlyDelivered,
+			[]string{"unknown  Stopped", "unknown  Stopped"}},
+		{"stopped with a harmless failure to reconcile", begin(t, m).entered(statemachine.StateReconcile,
+			failedWith(queuedAlimTalk, "Transient")).scheduled().end(aborted), message.MessageCancelled,
+			[]string{"failed  Cancelled", "failed  Cancelled"}},
+		{"stopped in doubt", begin(t, m).entered(statemachine.StateWaitToLookAgain, inDoubt(queuedAlimTalk)).end(aborted),
+			message.PartlyDelivered, []string{"unknown  Stopped", "unknown  Stopped"}},
+		{"stopped before the receipts", begin(t, m).entered(statemachine.StateWaitForReceipts, accepted).end(aborted), message.PartlyDelivered,
+			[]string{"unknown alimtalk Stopped", "unknown alimtalk Stopped"}},
+		{"stopped before the SMS", begin(t, m).entered(statemachine.StateSendSMS, oneUndelivered).end(aborted), message.PartlyDelivered,
+			[]string{"delivered alimtalk 0", "failed alimtalk A"}},
+		{"stopped while sending the SMS", begin(t, m).entered(statemachine.StateSendSMS, oneUndelivered).scheduled().end(aborted),
+			message.PartlyDelivered, []string{"delivered alimtalk 0", "unknown alimtalk Stopped"}},
+		{"stopped when nobody could find out", begin(t, m).entered(statemachine.StateSettled,
+			map[string]any{"broken": "States.Timeout"}).end(aborted), message.PartlyDelivered, []string{"unknown  Stopped", "unknown  Stopped"}},
 
 		{"failed before anything was sent", begin(t, m).end(failed), message.NoneDelivered, []string{"failed  Stopped", "failed  Stopped"}},
-		{"failed while it waited for receipts", begin(t, m).entered(statemachine.StateWaitForReceipts, accepted).end(failed), message.PartlyDelivered, []string{"unknown alimtalk Stopped", "unknown alimtalk Stopped"}},
-		{"could not be announced", begin(t, m).entered(statemachine.StateAnnounce, announced).scheduled().failed("EventBridge.FailedEntry").end(failed), message.AllDelivered, []string{"delivered alimtalk 0", "delivered sms "}},
-		{"timed out while it was parked", begin(t, m).entered(statemachine.StateWaitForRepair, parkedFirst).end(timedOut), message.NoneDelivered, []string{"failed  Stopped", "failed  Stopped"}},
+		{"failed while it waited for receipts", begin(t, m).entered(statemachine.StateWaitForReceipts, accepted).end(failed),
+			message.PartlyDelivered, []string{"unknown alimtalk Stopped", "unknown alimtalk Stopped"}},
+		{"could not be announced", begin(t, m).entered(statemachine.StateAnnounce,
+			announced).scheduled().failed("EventBridge.FailedEntry").end(failed), message.AllDelivered,
+			[]string{"delivered alimtalk 0", "delivered sms "}},
+		{"timed out while it was parked", begin(t, m).entered(statemachine.StateWaitForRepair, parkedFirst).end(timedOut), message.NoneDelivered,
+			[]string{"failed  Stopped", "failed  Stopped"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -387,7 +432,8 @@ func TestOutcome(t *testing.T) {
 			for _, r := range o.Recipients {
 				recipients = append(recipients, fmt.Sprintf("%s %s %s", r.Status, r.Channel, r.Code))
 			}
-			if o.Status != c.want || !slices.Equal(recipients, c.recipients) || o.ID != "0193" || m.Caller != "jwt:someone" || !o.CreatedAt.Equal(created) {
+			if o.Status != c.want || !slices.Equal(recipients, c.recipients) || o.ID != "0193" || m.Caller != "jwt:someone" ||
+				!o.CreatedAt.Equal(created) {
 				t.Errorf("got %s %q (%+v)\nwant %s %q", o.Status, recipients, o, c.want, c.recipients)
 			}
 			final := o.Status != message.Scheduled && o.Status != message.Sending && o.Status != message.Parked
@@ -423,7 +469,8 @@ func TestOutcomeOfWhatCannotBeRead(t *testing.T) {
 			t.Parallel()
 			e, f := executions(c.run, created)
 			c.damage(f)
-			if _, _, err := e.Outcome(t.Context(), "0193"); err == nil || errors.Is(err, execution.ErrNotFound) || !strings.Contains(err.Error(), c.want) {
+			if _, _, err := e.Outcome(t.Context(), "0193"); err == nil || errors.Is(err, execution.ErrNotFound) ||
+				!strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %v, want %q", err, c.want)
 			}
 		})
@@ -437,7 +484,8 @@ func TestCancel(t *testing.T) {
 	waiting := func() *run { return begin(t, scheduled).entered(statemachine.StateWaitUntilSendTime, scheduled) }
 	isParked := func() *run { return begin(t, newMessage()).entered(statemachine.StateWaitForRepair, parkedFirst) } // since second 2, for 60 s
 	delivered := begin(t, newMessage())
-	delivered.status, delivered.output = types.ExecutionStatusSucceeded, aws.String(encode(t, message.Outcome{ID: "0193", Status: message.AllDelivered}))
+	delivered.status, delivered.output = types.ExecutionStatusSucceeded,
+		aws.String(encode(t, message.Outcome{ID: "0193", Status: message.AllDelivered}))
 	for _, c := range []struct {
 		name   string
 		run    *run
@@ -451,13 +499,17 @@ func TestCancel(t *testing.T) {
 		{name: "scheduled, too late", run: waiting(), at: time.Hour - 9*time.Second, reason: "the message is about to be sent"},
 		{name: "parked", run: isParked(), at: 52 * time.Second},
 		{name: "parked, about to try again", run: isParked(), at: 53 * time.Second, reason: "the message is about to be sent"},
-		{name: "parked in the middle", run: begin(t, newMessage()).entered(statemachine.StateWaitForRepair, parked(oneUndelivered)), reason: "a part of the message has been sent already"},
-		{name: "being sent", run: begin(t, newMessage()).entered(statemachine.StateSendAlimTalk, queuedAlimTalk).scheduled(), reason: "the message is being sent"},
-		{name: "on its way", run: begin(t, newMessage()).entered(statemachine.StateWaitForReceipts, accepted), reason: "the message is being sent"},
+		{name: "parked in the middle", run: begin(t, newMessage()).entered(statemachine.StateWaitForRepair, parked(oneUndelivered)),
+			reason: "a part of the message has been sent already"},
+		{name: "being sent", run: begin(t, newMessage()).entered(statemachine.StateSendAlimTalk, queuedAlimTalk).scheduled(),
+			reason: "the message is being sent"},
+		{name: "on its way", run: begin(t, newMessage()).entered(statemachine.StateWaitForReceipts, accepted),
+			reason: "the message is being sent"},
 		{name: "just started", run: begin(t, newMessage()), reason: "the message is being sent"},
 		{name: "delivered", run: delivered, reason: "the message is settled: delivered"},
 		{name: "cancelled already", run: waiting().end(types.ExecutionStatusAborted), at: 2 * time.Hour},
-		{name: "stopped in the middle", run: begin(t, newMessage()).entered(statemachine.StateWaitForReceipts, accepted).end(types.ExecutionStatusAborted), reason: "the message is settled: partial"},
+		{name: "stopped in the middle", run: begin(t, newMessage()).entered(statemachine.StateWaitForReceipts,
+			accepted).end(types.ExecutionStatusAborted), reason: "the message is settled: partial"},
 		{
 			name: "sending begins in that moment", run: waiting(), reason: "the message was stopped, but its sending had begun in that moment",
 			damage: func(f *fake) {
@@ -468,7 +520,8 @@ func TestCancel(t *testing.T) {
 			name: "it wakes up in that moment, but sends nothing", run: waiting(),
 			damage: func(f *fake) { f.onStop = func(r *run) { r.entered(statemachine.StateSendAlimTalk, queuedAlimTalk) } },
 		},
-		{name: "Step Functions does not stop it", run: waiting(), damage: func(f *fake) { f.stop = errors.New("throttled") }, err: "cancel message 0193: throttled"},
+		{name: "Step Functions does not stop it", run: waiting(), damage: func(f *fake) { f.stop = errors.New("throttled") },
+			err: "cancel message 0193: throttled"},
 		{name: "the history cannot be read", run: waiting(), damage: func(f *fake) { f.history = errors.New("throttled") }, err: "throttled"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -491,7 +544,8 @@ func TestCancel(t *testing.T) {
 				if c.damage == nil && c.run.status == types.ExecutionStatusAborted && c.name != "stopped in the middle" {
 					t.Error("it was stopped all the same")
 				}
-			case err != nil || o.Status != message.MessageCancelled || c.run.status != types.ExecutionStatusAborted || o.Recipients[0].Code != message.CodeCancelled:
+			case err != nil || o.Status != message.MessageCancelled || c.run.status != types.ExecutionStatusAborted ||
+				o.Recipients[0].Code != message.CodeCancelled:
 				t.Errorf("got %+v, %v; the execution is %s", o, err, c.run.status)
 			}
 		})

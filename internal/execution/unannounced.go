@@ -19,7 +19,8 @@ func (e *Executions) Unannounced(ctx context.Context, id string) (o message.Outc
 	if err != nil {
 		return message.Outcome{}, false, err
 	}
-	if d.Status == types.ExecutionStatusRunning || d.Status == types.ExecutionStatusPendingRedrive || d.Status == types.ExecutionStatusSucceeded {
+	if d.Status == types.ExecutionStatusRunning || d.Status == types.ExecutionStatusPendingRedrive ||
+		d.Status == types.ExecutionStatusSucceeded {
 		return message.Outcome{}, false, nil
 	}
 	p, err := e.position(ctx, aws.ToString(d.ExecutionArn))

@@ -29,8 +29,10 @@ func TestUnannounced(t *testing.T) {
 		{"announced by itself", succeeded, ""},
 		{"failed to announce, for an operator to redrive", announcing().end(types.ExecutionStatusFailed), ""},
 		{"stopped while announcing", announcing().end(types.ExecutionStatusAborted), message.AllDelivered},
-		{"cancelled", begin(t, newMessage()).entered(statemachine.StateWaitForRepair, parkedFirst).end(types.ExecutionStatusAborted), message.MessageCancelled},
-		{"timed out", begin(t, newMessage()).entered(statemachine.StateWaitForReceipts, accepted).end(types.ExecutionStatusTimedOut), message.PartlyDelivered},
+		{"cancelled", begin(t, newMessage()).entered(statemachine.StateWaitForRepair, parkedFirst).end(types.ExecutionStatusAborted),
+			message.MessageCancelled},
+		{"timed out", begin(t, newMessage()).entered(statemachine.StateWaitForReceipts, accepted).end(types.ExecutionStatusTimedOut),
+			message.PartlyDelivered},
 		{"failed elsewhere", begin(t, newMessage()).end(types.ExecutionStatusFailed), message.NoneDelivered},
 	} {
 		t.Run(c.name, func(t *testing.T) {

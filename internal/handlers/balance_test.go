@@ -103,7 +103,8 @@ func TestBalanceSaysWhatIsWrongWithTheWayOut(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if r.Reachable != c.want.Reachable || r.Registered != c.want.Registered || r.Credentials != c.want.Credentials || !strings.Contains(r.Problem, c.says) {
+			if r.Reachable != c.want.Reachable || r.Registered != c.want.Registered || r.Credentials != c.want.Credentials ||
+				!strings.Contains(r.Problem, c.says) {
 				t.Errorf("report %+v, want %+v and a problem that says %q", r, c.want, c.says)
 			}
 			if !strings.Contains(b.logs.String(), c.log) {

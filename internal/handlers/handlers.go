@@ -47,7 +47,9 @@ type Dispatch struct {
 }
 
 // run makes a step and leaves the one line that each call logs.
-func (d *Dispatch) run(ctx context.Context, what string, in Input, step func(context.Context, Input) (message.Progress, error)) (message.Progress, error) {
+func (d *Dispatch) run(
+	ctx context.Context, what string, in Input, step func(context.Context, Input) (message.Progress, error),
+) (message.Progress, error) {
 	if deadline, ok := ctx.Deadline(); ok {
 		// The answer must be on its way before Lambda ends the function: an error that is reported beats a crash.
 		var cancel context.CancelFunc

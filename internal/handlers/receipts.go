@@ -33,7 +33,8 @@ func (d *Dispatch) receipts(ctx context.Context, in Input) (message.Progress, er
 			if receipt, ok := found[string(m.Recipients[i].To)]; ok {
 				d.receive(m, &p.Recipients[i], receipt)
 			} else if err == nil && d.leftOut(m, b, found) {
-				d.receive(m, &p.Recipients[i], aligo.Receipt{State: aligo.StateFailed, Code: codeNotAccepted, Reason: "Aligo left the number out", SMSUseful: true, At: d.Now()})
+				d.receive(m, &p.Recipients[i], aligo.Receipt{State: aligo.StateFailed, Code: codeNotAccepted, Reason: "Aligo left the number out",
+					SMSUseful: true, At: d.Now()})
 			}
 		}
 	}

@@ -80,7 +80,8 @@ func pool() map[string][]any {
 func many(n int) []any {
 	list := make([]any, n)
 	for i := range list {
-		list[i] = map[string]any{"to": "010-1234-" + string(rune('0'+i/1000%10)) + string(rune('0'+i/100%10)) + string(rune('0'+i/10%10)) + string(rune('0'+i%10))}
+		list[i] = map[string]any{"to": "010-1234-" + string(rune('0'+i/1000%10)) + string(rune('0'+i/100%10)) + string(rune('0'+i/10%10)) +
+			string(rune('0'+i%10))}
 	}
 	return list
 }
@@ -159,8 +160,10 @@ func TestSchemaAndRulesAgree(t *testing.T) {
 }
 
 func FuzzPost(f *testing.F) {
-	for _, body := range []string{order, `{"channel":"sms","text":"#{고객명}","recipients":[{"to":"010-1234-5678","name":"홍길동"}],"sendAt":"2026-12-02T00:00:00Z"}`,
-		`{"template":"TX_2345","recipients":[{"to":"+82 10-1234-5678","variables":{"고객명":"a","송장번호":"1"}}],"fallback":{"after":"5m","onUnknown":"sms"}}`,
+	for _, body := range []string{order,
+		`{"channel":"sms","text":"#{고객명}","recipients":[{"to":"010-1234-5678","name":"홍길동"}],"sendAt":"2026-12-02T00:00:00Z"}`,
+		`{"template":"TX_2345","recipients":[{"to":"+82 10-1234-5678","variables":{"고객명":"a","송장번호":"1"}}],"fallback":{"after":"5m",` +
+			`"onUnknown":"sms"}}`,
 		`[]`, `{"recipients":[{}]}`, "\xff", "",
 	} {
 		f.Add(body, "key")
@@ -168,7 +171,8 @@ func FuzzPost(f *testing.F) {
 	s := newSystem(f)
 	f.Fuzz(func(t *testing.T, body, key string) {
 		before := s.store.count()
-		got := s.do(t, http.MethodPost, "/v1/messages", frontend, body, "Content-Type: ", "Content-Type: application/json", "Idempotency-Key: "+key)
+		got := s.do(t, http.MethodPost, "/v1/messages", frontend, body, "Content-Type: ", "Content-Type: application/json",
+			"Idempotency-Key: "+key)
 		started := s.store.count() - before
 		if got.StatusCode >= http.StatusInternalServerError || (got.StatusCode == http.StatusAccepted) != (started == 1) {
 			t.Fatalf("%q: %d %s, %d started", body, got.StatusCode, got.body, started)

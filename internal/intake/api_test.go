@@ -144,15 +144,23 @@ func TestRefusals(t *testing.T) {
 		{name: "not JSON", caller: service, body: `{"template"`, status: 400, problem: "malformed-body"},
 		{name: "no body", caller: service, headers: []string{json}, status: 400, problem: "malformed-body"},
 		{name: "not UTF-8", caller: service, body: "{\"reference\":\"\xff\"}", status: 400, problem: "malformed-body"},
-		{name: "a form", caller: service, body: "template=TX_1234", headers: []string{"Content-Type: ", "Content-Type: application/x-www-form-urlencoded"}, status: 415, problem: "unsupported-media-type"},
+		{name: "a form", caller: service, body: "template=TX_1234",
+			headers: []string{"Content-Type: ", "Content-Type: application/x-www-form-urlencoded"}, status: 415, problem: "unsupported-media-type"},
 		{name: "no type", caller: service, body: order, headers: []string{"Content-Type: "}, status: 415, problem: "unsupported-media-type"},
-		{name: "another charset", caller: service, body: order, headers: []string{"Content-Type: ", json + `; charset="euc-kr"`}, status: 415, problem: "unsupported-media-type"},
-		{name: "compressed", caller: service, body: order, headers: []string{"Content-Encoding: gzip"}, status: 415, problem: "unsupported-media-type"},
-		{name: "an empty key", caller: service, body: order, headers: []string{"Idempotency-Key: \t"}, status: 400, problem: "invalid-idempotency-key"},
-		{name: "a key with a space", caller: service, body: order, headers: []string{"Idempotency-Key: a b"}, status: 400, problem: "invalid-idempotency-key"},
-		{name: "a long key", caller: service, body: order, headers: []string{"Idempotency-Key: " + strings.Repeat("k", 256)}, status: 400, problem: "invalid-idempotency-key"},
+		{name: "another charset", caller: service, body: order, headers: []string{"Content-Type: ", json + `; charset="euc-kr"`}, status: 415,
+			problem: "unsupported-media-type"},
+		{name: "compressed", caller: service, body: order, headers: []string{"Content-Encoding: gzip"}, status: 415,
+			problem: "unsupported-media-type"},
+		{name: "an empty key", caller: service, body: order, headers: []string{"Idempotency-Key: \t"}, status: 400,
+			problem: "invalid-idempotency-key"},
+		{name: "a key with a space", caller: service, body: order, headers: []string{"Idempotency-Key: a b"}, status: 400,
+			problem: "invalid-idempotency-key"},
+		{name: "a long key", caller: service, body: order, headers: []string{"Idempotency-Key: " + strings.Repeat("k", 256)}, status: 400,
+			problem: "invalid-idempotency-key"},
 		{name: "a huge body", caller: service, body: order + strings.Repeat(" ", 512<<10), status: 413, problem: "message-too-large"},
-		{name: "a large message", caller: service, body: `{"channel":"sms","text":"#{a}","recipients":[{"to":"010-9999-9999","variables":{"a":"1"}}` + heavy.String() + `]}`, status: 413, problem: "message-too-large"},
+		{name: "a large message", caller: service,
+			body: `{"channel":"sms","text":"#{a}","recipients":[{"to":"010-9999-9999","variables":{"a":"1"}}` + heavy.String() + `]}`, status: 413,
+			problem: "message-too-large"},
 		{
 			name: "everything at once", caller: service, status: 422, problem: "invalid-message",
 			body: `{"recipients":[{"to":"010"},{"to":"060-700-1234","colour":"red"}],"sendAt":"tomorrow"}`,
@@ -195,7 +203,8 @@ func TestRefusals(t *testing.T) {
 		},
 		{
 			name: "a fallback that is too long", caller: service, status: 422, problem: "invalid-message",
-			body: `{"template":"TX_2345","recipients":[{"to":"010-1234-5678","name":"` + strings.Repeat("가", 100) + `","variables":{"송장번호":"` + strings.Repeat("가", 1000) + `"}}]}`,
+			body: `{"template":"TX_2345","recipients":[{"to":"010-1234-5678","name":"` + strings.Repeat("가", 100) + `","variables":{"송장번호":"` +
+				strings.Repeat("가", 1000) + `"}}]}`,
 			errors: []string{
 				"/recipients/0/variables make the SMS that follows an undelivered AlimTalk 2255 bytes long in CP949; an LMS has at most 2000",
 			},
@@ -253,7 +262,8 @@ func TestTrustedCallersWriteTexts(t *testing.T) {
 
 func TestContentTypeMayNameTheCharset(t *testing.T) {
 	t.Parallel()
-	got := newSystem(t).do(t, http.MethodPost, "/v1/messages", service, order, "Content-Type: ", "Content-Type: Application/JSON; charset=UTF-8")
+	got := newSystem(t).do(t, http.MethodPost, "/v1/messages", service, order, "Content-Type: ",
+		"Content-Type: Application/JSON; charset=UTF-8")
 	if got.StatusCode != http.StatusAccepted {
 		t.Errorf("got %d %s", got.StatusCode, got.body)
 	}
@@ -265,15 +275,18 @@ func TestAligoBeingDownDoesNotCloseTheDoor(t *testing.T) {
 	s.vendor.err = &aligo.Error{Class: aligo.ClassNotConfigured, Cause: aligo.CauseIP, Endpoint: "/akv10/template/list/"}
 	post := func() {
 		t.Helper()
-		if got := s.do(t, http.MethodPost, "/v1/messages", service, `{"template":"nobody knows","recipients":[{"to":"010-1234-5678"}]}`); got.StatusCode != http.StatusUnprocessableEntity {
+		if got := s.do(t, http.MethodPost, "/v1/messages", service,
+			`{"template":"nobody knows","recipients":[{"to":"010-1234-5678"}]}`); got.StatusCode != http.StatusUnprocessableEntity {
 			t.Errorf("an impossible code: %d", got.StatusCode)
 		}
-		if got := s.do(t, http.MethodPost, "/v1/messages", service, `{"template":"TX_9999","recipients":[{"to":"010-1234-5678"}]}`); got.StatusCode != http.StatusAccepted {
+		if got := s.do(t, http.MethodPost, "/v1/messages", service,
+			`{"template":"TX_9999","recipients":[{"to":"010-1234-5678"}]}`); got.StatusCode != http.StatusAccepted {
 			t.Errorf("got %d %s", got.StatusCode, got.body)
 		}
 	}
 	post()
-	if log := s.log.String(); !strings.Contains(log, "template not checked at the door") || !strings.Contains(log, `"fault":"NotConfigured","cause":"ip"`) {
+	if log := s.log.String(); !strings.Contains(log, "template not checked at the door") ||
+		!strings.Contains(log, `"fault":"NotConfigured","cause":"ip"`) {
 		t.Errorf("log: %s", log)
 	}
 	post()
@@ -282,7 +295,8 @@ func TestAligoBeingDownDoesNotCloseTheDoor(t *testing.T) {
 	}
 	s.now = now.Add(31 * time.Second)
 	s.vendor.err = nil
-	if got := s.do(t, http.MethodPost, "/v1/messages", service, `{"template":"TX_9999","recipients":[{"to":"010-1234-5678"}]}`); got.StatusCode != http.StatusUnprocessableEntity {
+	if got := s.do(t, http.MethodPost, "/v1/messages", service,
+		`{"template":"TX_9999","recipients":[{"to":"010-1234-5678"}]}`); got.StatusCode != http.StatusUnprocessableEntity {
 		t.Errorf("after the pause: %d %s", got.StatusCode, got.body)
 	}
 }
@@ -357,13 +371,16 @@ func outcomes() map[message.MessageStatus]message.Outcome {
 		message.Parked:       parked,
 		message.AllDelivered: with(message.AllDelivered, 12, delivered),
 		message.PartlyDelivered: with(message.PartlyDelivered, 312, delivered,
-			message.Result{To: "010****4321", Status: message.Unknown, Channel: message.AlimTalk, Code: "NoReceipt", Reason: "no receipt after 5m0s", At: at(305)}),
+			message.Result{To: "010****4321", Status: message.Unknown, Channel: message.AlimTalk, Code: "NoReceipt", Reason: "no receipt after 5m0s",
+				At: at(305)}),
 		message.NoneDelivered: with(message.NoneDelivered, 22,
 			message.Result{To: "010****0004", Status: message.Failed, Channel: message.SMS, Code: "failed", Reason: "발/착신 번호 에러", At: at(20)}),
 		message.MessageExpired: with(message.MessageExpired, 86407,
-			message.Result{To: "010****5678", Status: message.Failed, Code: message.CodeExpired, Reason: "the message's time was over before it could be sent", At: at(86407)}),
+			message.Result{To: "010****5678", Status: message.Failed, Code: message.CodeExpired,
+				Reason: "the message's time was over before it could be sent", At: at(86407)}),
 		message.MessageCancelled: with(message.MessageCancelled, 180,
-			message.Result{To: "010****5678", Status: message.Failed, Code: message.CodeCancelled, Reason: "the message was cancelled before it was sent", At: at(180)}),
+			message.Result{To: "010****5678", Status: message.Failed, Code: message.CodeCancelled,
+				Reason: "the message was cancelled before it was sent", At: at(180)}),
 	}
 }
 
@@ -378,12 +395,14 @@ func TestGet(t *testing.T) {
 			s.store.outcomes[id] = o
 			got := s.do(t, http.MethodGet, "/v1/messages/"+id, service, "")
 			final := !o.SettledAt.IsZero()
-			if got.StatusCode != http.StatusOK || (got.Header.Get("Retry-After") == "") != final || got.Header.Get("Cache-Control") != "private, no-cache" {
+			if got.StatusCode != http.StatusOK || (got.Header.Get("Retry-After") == "") != final ||
+				got.Header.Get("Cache-Control") != "private, no-cache" {
 				t.Errorf("%d %v", got.StatusCode, got.Header)
 			}
 			golden(t, "get "+string(status), got.body)
 			for _, known := range []string{got.Header.Get("ETag"), "W/" + got.Header.Get("ETag"), `"other", ` + got.Header.Get("ETag"), "*"} {
-				if again := s.do(t, http.MethodGet, "/v1/messages/"+id, service, "", "If-None-Match: "+known); again.StatusCode != http.StatusNotModified ||
+				if again := s.do(t, http.MethodGet, "/v1/messages/"+id, service, "",
+					"If-None-Match: "+known); again.StatusCode != http.StatusNotModified ||
 					len(again.body) > 0 || again.Header.Get("ETag") != got.Header.Get("ETag") || (again.Header.Get("Retry-After") == "") != final {
 					t.Errorf("If-None-Match %s: %d %v %s", known, again.StatusCode, again.Header, again.body)
 				}
@@ -399,8 +418,10 @@ func TestRetryAfterGrowsWithAge(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
 	id := s.do(t, http.MethodPost, "/v1/messages", service, order).id(t)
-	scheduled := s.do(t, http.MethodPost, "/v1/messages", service, strings.Replace(order, `"template"`, `"sendAt":"2026-12-01T00:30:00Z","template"`, 1))
-	later := s.do(t, http.MethodPost, "/v1/messages", service, strings.Replace(order, `"template"`, `"sendAt":"2026-12-09T00:00:00Z","template"`, 1))
+	scheduled := s.do(t, http.MethodPost, "/v1/messages", service,
+		strings.Replace(order, `"template"`, `"sendAt":"2026-12-01T00:30:00Z","template"`, 1))
+	later := s.do(t, http.MethodPost, "/v1/messages", service, strings.Replace(order, `"template"`,
+		`"sendAt":"2026-12-09T00:00:00Z","template"`, 1))
 	if got := scheduled.Header.Get("Retry-After"); got != "1801" {
 		t.Errorf("scheduled in half an hour: %s", got)
 	}
@@ -483,12 +504,14 @@ func TestTemplates(t *testing.T) {
 	s := newSystem(t)
 	got := s.do(t, http.MethodGet, "/v1/templates", frontend, "")
 	golden(t, "templates", got.body)
-	if again := s.do(t, http.MethodGet, "/v1/templates", frontend, "", "If-None-Match: "+got.Header.Get("ETag")); again.StatusCode != http.StatusNotModified {
+	if again := s.do(t, http.MethodGet, "/v1/templates", frontend, "",
+		"If-None-Match: "+got.Header.Get("ETag")); again.StatusCode != http.StatusNotModified {
 		t.Errorf("got %d", again.StatusCode)
 	}
 	golden(t, "template", s.do(t, http.MethodGet, "/v1/templates/TX_2345", frontend, "").body)
 	for _, code := range []string{"TX_8888", "TX_9999", "a%20b"} {
-		if got := s.do(t, http.MethodGet, "/v1/templates/"+code, frontend, ""); got.StatusCode != http.StatusNotFound || got.problem(t) != "template-not-found" {
+		if got := s.do(t, http.MethodGet, "/v1/templates/"+code, frontend, ""); got.StatusCode != http.StatusNotFound ||
+			got.problem(t) != "template-not-found" {
 			t.Errorf("%s: %d %s", code, got.StatusCode, got.body)
 		}
 	}
@@ -543,7 +566,8 @@ func TestAligoBeingDown(t *testing.T) {
 	s.vendor.err = &aligo.Error{Class: aligo.ClassNotConfigured, Cause: aligo.CauseCredentials, Message: "secret"}
 	for _, path := range []string{"/v1/templates", "/v1/templates/TX_1234", "/v1/balance"} {
 		got := s.do(t, http.MethodGet, path, service, "")
-		if got.StatusCode != http.StatusServiceUnavailable || got.problem(t) != "unavailable" || got.Header.Get("Retry-After") != "30" || strings.Contains(string(got.body), "secret") {
+		if got.StatusCode != http.StatusServiceUnavailable || got.problem(t) != "unavailable" || got.Header.Get("Retry-After") != "30" ||
+			strings.Contains(string(got.body), "secret") {
 			t.Errorf("%s: %d %s", path, got.StatusCode, got.body)
 		}
 	}
@@ -624,7 +648,8 @@ func TestAnswersSayWhatIsMissing(t *testing.T) {
 	if got := s.do(t, http.MethodGet, "/v1/balance", "", "").Header.Get("WWW-Authenticate"); got != "Bearer" {
 		t.Errorf("nobody: %q", got)
 	}
-	if got := s.do(t, http.MethodGet, "/v1/balance", frontend, "").Header.Get("WWW-Authenticate"); got != `Bearer error="insufficient_scope", scope="messages:text"` {
+	if got := s.do(t, http.MethodGet, "/v1/balance", frontend,
+		"").Header.Get("WWW-Authenticate"); got != `Bearer error="insufficient_scope", scope="messages:text"` {
 		t.Errorf("a frontend: %q", got)
 	}
 }

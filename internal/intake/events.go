@@ -42,7 +42,8 @@ type Rejection struct {
 // come any number of times.
 func (e *Events) Handle(ctx context.Context, event events.EventBridgeEvent) error {
 	if event.DetailType != statemachine.DetailTypeRequested {
-		return fmt.Errorf("event %q has the detail-type %q, not %s: the rule is wrong", event.ID, event.DetailType, statemachine.DetailTypeRequested)
+		return fmt.Errorf("event %q has the detail-type %q, not %s: the rule is wrong", event.ID, event.DetailType,
+			statemachine.DetailTypeRequested)
 	}
 	d := door{executions: e.Executions, check: templateCheck{templates: e.Templates, now: e.Now, log: e.Log, pause: &e.pause}, now: e.Now}
 	r, err := message.DecodeEvent(event.Detail)
@@ -65,12 +66,14 @@ func (e *Events) Handle(ctx context.Context, event events.EventBridgeEvent) erro
 	var refusal *problemError
 	switch {
 	case err == nil:
-		e.Log.LogAttrs(ctx, slog.LevelInfo, "message accepted", append(attributes, slog.String("message", m.ID), slog.Bool("replayed", replayed))...)
+		e.Log.LogAttrs(ctx, slog.LevelInfo, "message accepted", append(attributes, slog.String("message", m.ID),
+			slog.Bool("replayed", replayed))...)
 		return nil
 	case !errors.As(err, &refusal):
 		e.Log.LogAttrs(ctx, slog.LevelError, "event not handled", append(attributes, slog.String("error", err.Error()))...)
 		return fmt.Errorf("event %s: %w", event.ID, err)
 	}
-	e.Log.LogAttrs(ctx, slog.LevelWarn, "event rejected", append(attributes, slog.String("problem", refusal.Type), slog.Int("errors", len(refusal.Errors)))...)
+	e.Log.LogAttrs(ctx, slog.LevelWarn, "event rejected", append(attributes, slog.String("problem", refusal.Type),
+		slog.Int("errors", len(refusal.Errors)))...)
 	return e.Bus.Put(ctx, statemachine.DetailTypeRejected, Rejection{Problem: refusal.Problem, IdempotencyKey: key, Reference: r.Reference})
 }

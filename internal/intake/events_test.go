@@ -31,7 +31,9 @@ type bus struct {
 	refuses bool
 }
 
-func (b *bus) PutEvents(_ context.Context, in *eventbridge.PutEventsInput, _ ...func(*eventbridge.Options)) (*eventbridge.PutEventsOutput, error) {
+func (b *bus) PutEvents(
+	_ context.Context, in *eventbridge.PutEventsInput, _ ...func(*eventbridge.Options),
+) (*eventbridge.PutEventsOutput, error) {
 	if b.err != nil {
 		return nil, b.err
 	}
@@ -152,7 +154,8 @@ func TestTheSameEventSendsOnce(t *testing.T) {
 		{"put twice with a key", []string{event("e-1", withKey("k")), event("e-2", withKey("k"))}, 1},
 		{"the event's id is the key", []string{event("e-1", order), event("e-2", withKey("e-1"))}, 1},
 		{"two events", []string{event("e-1", order), event("e-2", order)}, 2},
-		{"another source", []string{event("e-1", withKey("k")), strings.Replace(event("e-2", withKey("k")), "shop.orders", "shop.parcels", 1)}, 2},
+		{"another source", []string{event("e-1", withKey("k")), strings.Replace(event("e-2", withKey("k")), "shop.orders", "shop.parcels", 1)},
+			2},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -192,7 +195,8 @@ func TestEventWithoutTimeCountsFromNow(t *testing.T) {
 	t.Parallel()
 	// A route's input transformer need not pass everything on.
 	d := newDoor()
-	if err := d.handle(t, `{"id":"e-1","source":"shop.orders","detail-type":"MessageRequested","detail":`+order+`}`); err != nil || len(d.ids()) != 1 {
+	if err := d.handle(t, `{"id":"e-1","source":"shop.orders","detail-type":"MessageRequested","detail":`+order+`}`); err != nil ||
+		len(d.ids()) != 1 {
 		t.Errorf("%v, %d messages", err, len(d.ids()))
 	}
 }
@@ -210,12 +214,15 @@ func TestWhatCannotBeAcceptedIsRejectedOnce(t *testing.T) {
 			detail: `{"template":"TX_1234","recipients":[{"to":"010"}],"colour":1,"reference":"order-17","idempotencyKey":"k"}`,
 			errors: []string{"/recipients/0/to", "/colour", "/recipients/0/variables/고객명", "/recipients/0/variables/주문번호"}, key: "k",
 		},
-		"unknown template":  {detail: `{"template":"TX_9999","recipients":[{"to":"010-1234-5678"}],"reference":"order-17"}`, errors: []string{"/template"}, key: "e-1"},
-		"wrong key":         {detail: `{"template":"TX_5678","fallback":{"enabled":false},"recipients":[{"to":"010-1234-5678"}],"reference":"order-17","idempotencyKey":"a b"}`, errors: []string{"/idempotencyKey"}, key: "e-1"},
+		"unknown template": {detail: `{"template":"TX_9999","recipients":[{"to":"010-1234-5678"}],"reference":"order-17"}`,
+			errors: []string{"/template"}, key: "e-1"},
+		"wrong key": {detail: `{"template":"TX_5678","fallback":{"enabled":false},"recipients":[{"to":"010-1234-5678"}],` +
+			`"reference":"order-17","idempotencyKey":"a b"}`, errors: []string{"/idempotencyKey"}, key: "e-1"},
 		"not an object":     {detail: `"text"`, errors: []string{"", "/template", "/recipients"}, key: "e-1"},
 		"too much is wrong": {detail: `{"template":"TX_1234","recipients":[` + many + `{"to":"1"}]}`, key: "e-1", many: true},
 		"nested too deeply": {detail: strings.Repeat("[", 30) + strings.Repeat("]", 30), key: "e-1"},
-		"expired":           {detail: `{"template":"TX_1234","recipients":[{"to":"010-1234-5678"}],"expiresAt":"2026-11-30T00:00:00Z"}`, errors: []string{"/expiresAt", "/recipients/0/variables/고객명", "/recipients/0/variables/주문번호"}, key: "e-1"},
+		"expired": {detail: `{"template":"TX_1234","recipients":[{"to":"010-1234-5678"}],"expiresAt":"2026-11-30T00:00:00Z"}`,
+			errors: []string{"/expiresAt", "/recipients/0/variables/고객명", "/recipients/0/variables/주문번호"}, key: "e-1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

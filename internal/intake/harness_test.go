@@ -136,7 +136,8 @@ type vendor struct {
 }
 
 func approved(code, content string, buttons ...aligo.Button) aligo.Template {
-	return aligo.Template{Code: code, Name: code, Content: content, Buttons: buttons, InspStatus: aligo.InspApproved, Status: aligo.StatusNormal}
+	return aligo.Template{Code: code, Name: code, Content: content, Buttons: buttons, InspStatus: aligo.InspApproved,
+		Status: aligo.StatusNormal}
 }
 
 func newVendor() *vendor {

@@ -55,12 +55,14 @@ func problemInvalid(errors []message.Problem) *problemError {
 }
 
 func problemTooLarge(what string, size, limit int) *problemError {
-	return problem(http.StatusRequestEntityTooLarge, "message-too-large", "The message is too large", "%s has %d bytes; at most %d are allowed. "+
-		"Send to the recipients in several messages", what, size, limit)
+	return problem(http.StatusRequestEntityTooLarge, "message-too-large", "The message is too large",
+		"%s has %d bytes; at most %d are allowed. "+
+			"Send to the recipients in several messages", what, size, limit)
 }
 
 func problemBodyTooLarge() *problemError {
-	return problem(http.StatusRequestEntityTooLarge, "message-too-large", "The message is too large", "the body has more than %d bytes", maxBody)
+	return problem(http.StatusRequestEntityTooLarge, "message-too-large", "The message is too large", "the body has more than %d bytes",
+		maxBody)
 }
 
 func problemConflict() *problemError {
@@ -90,15 +92,18 @@ func problemRoute(path string) *problemError {
 }
 
 func problemMethod(method, allowed string) *problemError {
-	return problem(http.StatusMethodNotAllowed, "method-not-allowed", "The resource does not have this method", "%.20q is not one of %s", method, allowed)
+	return problem(http.StatusMethodNotAllowed, "method-not-allowed", "The resource does not have this method", "%.20q is not one of %s",
+		method, allowed)
 }
 
 func problemNoMessage() *problemError {
-	return problem(http.StatusNotFound, "message-not-found", "There is no such message", "the caller has no message with this id; messages are kept for 90 days")
+	return problem(http.StatusNotFound, "message-not-found", "There is no such message",
+		"the caller has no message with this id; messages are kept for 90 days")
 }
 
 func problemNoTemplate() *problemError {
-	return problem(http.StatusNotFound, "template-not-found", "There is no such template", "the account has no approved template with this code")
+	return problem(http.StatusNotFound, "template-not-found", "There is no such template",
+		"the account has no approved template with this code")
 }
 
 func problemNotCancellable(reason string) *problemError {
@@ -106,5 +111,6 @@ func problemNotCancellable(reason string) *problemError {
 }
 
 func problemUnavailable() *problemError {
-	return problem(http.StatusServiceUnavailable, "unavailable", "This cannot be done at the moment", "it is worth trying again, with the same Idempotency-Key if it is a message")
+	return problem(http.StatusServiceUnavailable, "unavailable", "This cannot be done at the moment",
+		"it is worth trying again, with the same Idempotency-Key if it is a message")
 }

@@ -89,7 +89,8 @@ func (c templateCheck) message(ctx context.Context, m message.Message) []message
 		}
 		text := aligo.FallbackText(rendered)
 		if n := message.CP949Len(text); n > message.MaxLMS {
-			add(variables, "make the SMS that follows an undelivered AlimTalk "+strconv.Itoa(n)+" bytes long in CP949; an LMS has at most "+strconv.Itoa(message.MaxLMS))
+			add(variables, "make the SMS that follows an undelivered AlimTalk "+strconv.Itoa(n)+" bytes long in CP949; an LMS has at most "+
+				""+strconv.Itoa(message.MaxLMS))
 		}
 		bad := message.Unencodable(text)
 		if len(bad) == 0 {
@@ -197,7 +198,8 @@ func describeTemplate(t aligo.Template) Template {
 				button.URLs = append(button.URLs, link)
 			}
 			// What stands for the beginning of an address has to look like one.
-			if names := message.Placeholders(link); len(names) > 0 && strings.HasPrefix(link, "#{"+names[0]+"}") && recipient.Variables[names[0]] != "" {
+			if names := message.Placeholders(link); len(names) > 0 && strings.HasPrefix(link, "#{"+names[0]+"}") &&
+				recipient.Variables[names[0]] != "" {
 				recipient.Variables[names[0]] = "https://example.com"
 			}
 		}

@@ -39,21 +39,31 @@ func TestTimes(t *testing.T) {
 	}{
 		{name: "sendAt moves expiresAt", times: `"sendAt":"2026-12-02T00:00:00Z"`, expiresAt: "2026-12-03T00:00:00Z"},
 		{name: "a sendAt that is over means now", times: `"sendAt":"2026-11-30T12:00:00Z"`, expiresAt: "2026-12-01T12:00:00Z"},
-		{name: "but not if it has expired", times: `"sendAt":"2026-11-30T00:00:00Z"`, wrong: "/sendAt is more than 24 hours ago: the message has expired"},
+		{name: "but not if it has expired", times: `"sendAt":"2026-11-30T00:00:00Z"`,
+			wrong: "/sendAt is more than 24 hours ago: the message has expired"},
 		{name: "90 days ahead", times: `"sendAt":"2027-03-01T00:00:00Z"`, expiresAt: "2027-03-02T00:00:00Z"},
 		{name: "further ahead", times: `"sendAt":"2027-03-01T00:00:01Z"`, wrong: "/sendAt is more than 90 days ahead"},
 		{name: "expiresAt", times: `"expiresAt":"2026-12-01T00:01:00Z"`, expiresAt: "2026-12-01T00:01:00Z"},
 		{name: "expiresAt is over", times: `"expiresAt":"2026-12-01T00:00:00Z"`, wrong: "/expiresAt is over"},
-		{name: "expiresAt at sendAt", times: `"sendAt":"2026-12-02T00:00:00Z","expiresAt":"2026-12-02T00:00:00Z"`, wrong: "/expiresAt must be after sendAt"},
+		{name: "expiresAt at sendAt", times: `"sendAt":"2026-12-02T00:00:00Z","expiresAt":"2026-12-02T00:00:00Z"`,
+			wrong: "/expiresAt must be after sendAt"},
 		{name: "a week", times: `"expiresAt":"2026-12-08T00:00:00Z"`, expiresAt: "2026-12-08T00:00:00Z"},
-		{name: "more than a week", times: `"expiresAt":"2026-12-08T00:00:01Z"`, wrong: "/expiresAt is more than 7 days after the message is to be sent"},
-		{name: "a week from sendAt", times: `"sendAt":"2026-12-02T00:00:00Z","expiresAt":"2026-12-09T00:00:00Z"`, expiresAt: "2026-12-09T00:00:00Z"},
-		{name: "an event counts from when it was made", times: `"reference":"r"`, requested: now.Add(-23 * time.Hour), expiresAt: "2026-12-01T01:00:00.123Z"},
-		{name: "an old event has expired", times: `"reference":"r"`, requested: now.Add(-24 * time.Hour), wrong: " the message was asked for more than 24 hours ago: it has expired"},
-		{name: "an event from the future counts from now", times: `"reference":"r"`, requested: now.Add(24 * time.Hour), expiresAt: "2026-12-02T00:00:00.123Z"},
-		{name: "not RFC 3339", times: `"sendAt":"2026-12-01 09:00:00"`, wrong: "/sendAt must be an RFC 3339 time, such as 2026-12-01T09:00:00+09:00"},
-		{name: "no time zone", times: `"sendAt":"2026-12-01T09:00:00"`, wrong: "/sendAt must be an RFC 3339 time, such as 2026-12-01T09:00:00+09:00"},
-		{name: "no such day", times: `"sendAt":"2026-02-30T09:00:00Z"`, wrong: "/sendAt must be an RFC 3339 time, such as 2026-12-01T09:00:00+09:00"},
+		{name: "more than a week", times: `"expiresAt":"2026-12-08T00:00:01Z"`,
+			wrong: "/expiresAt is more than 7 days after the message is to be sent"},
+		{name: "a week from sendAt", times: `"sendAt":"2026-12-02T00:00:00Z","expiresAt":"2026-12-09T00:00:00Z"`,
+			expiresAt: "2026-12-09T00:00:00Z"},
+		{name: "an event counts from when it was made", times: `"reference":"r"`, requested: now.Add(-23 * time.Hour),
+			expiresAt: "2026-12-01T01:00:00.123Z"},
+		{name: "an old event has expired", times: `"reference":"r"`, requested: now.Add(-24 * time.Hour),
+			wrong: " the message was asked for more than 24 hours ago: it has expired"},
+		{name: "an event from the future counts from now", times: `"reference":"r"`, requested: now.Add(24 * time.Hour),
+			expiresAt: "2026-12-02T00:00:00.123Z"},
+		{name: "not RFC 3339", times: `"sendAt":"2026-12-01 09:00:00"`,
+			wrong: "/sendAt must be an RFC 3339 time, such as 2026-12-01T09:00:00+09:00"},
+		{name: "no time zone", times: `"sendAt":"2026-12-01T09:00:00"`,
+			wrong: "/sendAt must be an RFC 3339 time, such as 2026-12-01T09:00:00+09:00"},
+		{name: "no such day", times: `"sendAt":"2026-02-30T09:00:00Z"`,
+			wrong: "/sendAt must be an RFC 3339 time, such as 2026-12-01T09:00:00+09:00"},
 		{name: "the end of time", times: `"sendAt":"9999-12-31T23:59:59-09:00"`, wrong: "/sendAt is out of range"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -107,7 +117,8 @@ func TestWhatMakesNoSenseTogether(t *testing.T) {
 
 func TestEveryCopyOfANumberIsAnError(t *testing.T) {
 	t.Parallel()
-	got := problems(t, `{"template":"T","recipients":[{"to":"010-1234-5678"},{"to":"+82 10 1234 5678"},{"to":"01012345679"},{"to":"01012345678"}]}`, acceptance())
+	got := problems(t, `{"template":"T","recipients":[{"to":"010-1234-5678"},{"to":"+82 10 1234 `+
+		`5678"},{"to":"01012345679"},{"to":"01012345678"}]}`, acceptance())
 	want := []string{"/recipients/1/to is the same number as /recipients/0/to", "/recipients/3/to is the same number as /recipients/0/to"}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
@@ -151,8 +162,10 @@ func TestTextsForSMS(t *testing.T) {
 		{name: "the longest title", text: "t", title: hangul(22)},
 		{name: "two bytes more", text: "t", title: hangul(23), want: []string{"/title has 46 bytes in CP949; a title has at most 44"}},
 		{name: "emoji in the title", text: "t", title: "😀", want: []string{`/title SMS cannot carry '😀' (character 1)`}},
-		{name: "a placeholder in the title", text: "t", title: "#{고객명}", want: []string{"/title cannot have placeholders: it is the same for all recipients"}},
-		{name: "a line break in the title", text: "t", title: "a\\nb", want: []string{"/title has a control character, or U+FFFD, which stands for something that was lost"}},
+		{name: "a placeholder in the title", text: "t", title: "#{고객명}",
+			want: []string{"/title cannot have placeholders: it is the same for all recipients"}},
+		{name: "a line break in the title", text: "t", title: "a\\nb",
+			want: []string{"/title has a control character, or U+FFFD, which stands for something that was lost"}},
 		{name: "filled", text: "#{고객명} #{a}", variables: `"name":"홍길동","variables":{"a":"1","more":"😀"}`},
 		{name: "filled to the limit", text: "#{a}", variables: `"variables":{"a":"` + hangul(1000) + `"}`},
 		{name: "filled beyond it", text: "#{a}!", variables: `"variables":{"a":"` + hangul(1000) + `"}`, want: []string{
@@ -161,7 +174,8 @@ func TestTextsForSMS(t *testing.T) {
 		{name: "filled far beyond it", text: strings.Repeat("#{a}", 3), variables: `"variables":{"a":"` + hangul(1000) + `"}`, want: []string{
 			"/recipients/0/variables make /text more than 3000 bytes long in CP949; an LMS has at most 2000",
 		}},
-		{name: "filled with nothing", text: "#{a}", variables: `"variables":{"a":""}`, want: []string{"/recipients/0/variables leave /text blank"}},
+		{name: "filled with nothing", text: "#{a}", variables: `"variables":{"a":""}`,
+			want: []string{"/recipients/0/variables leave /text blank"}},
 		{name: "filled with emoji", text: "#{고객명} #{a}", variables: `"name":"😀","variables":{"a":"b😀"}`, want: []string{
 			`/recipients/0/name SMS cannot carry '😀' (character 1)`, `/recipients/0/variables/a SMS cannot carry '😀' (character 2)`,
 		}},
@@ -206,7 +220,8 @@ func TestTextsForSMS(t *testing.T) {
 
 func TestEveryRecipientMustFillTheText(t *testing.T) {
 	t.Parallel()
-	got := problems(t, `{"channel":"sms","text":"#{a}","recipients":[{"to":"01012345678"},{"to":"01012345679","variables":{"a":"1"}},{"to":"01012345670","variables":{"b":"1"}}]}`, acceptance())
+	got := problems(t, `{"channel":"sms","text":"#{a}","recipients":[{"to":"01012345678"},{"to":"01012345679","variables":{"a":"1"}},`+
+		`{"to":"01012345670","variables":{"b":"1"}}]}`, acceptance())
 	want := []string{"/recipients/0/variables/a is missing: /text has #{a}", "/recipients/2/variables/a is missing: /text has #{a}"}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)

@@ -78,19 +78,23 @@ func TestShape(t *testing.T) {
 		name, body string
 		want       []string
 	}{
-		{"not an object", `[]`, []string{" must be an object", "/template is missing: an AlimTalk is made from an approved template", "/recipients is missing"}},
-		{"null", `null`, []string{" must be an object", "/template is missing: an AlimTalk is made from an approved template", "/recipients is missing"}},
+		{"not an object", `[]`, []string{" must be an object", "/template is missing: an AlimTalk is made from an approved template",
+			"/recipients is missing"}},
+		{"null", `null`, []string{" must be an object", "/template is missing: an AlimTalk is made from an approved template",
+			"/recipients is missing"}},
 		{"nothing", `{}`, []string{"/template is missing: an AlimTalk is made from an approved template", "/recipients is missing"}},
-		{"unknown members", `{"template":"T","recipients":[{"to":"01012345678","phone":"1"}],"Template":"T","a/b~c":1,"fallback":{"failover":true},"idempotencyKey":"k"}`, []string{
+		{"unknown members", `{"template":"T","recipients":[{"to":"01012345678","phone":"1"}],"Template":"T","a/b~c":1,` +
+			`"fallback":{"failover":true},"idempotencyKey":"k"}`, []string{
 			"/recipients/0/phone is not a member of this object",
 			"/Template is not a member of this object",
 			"/a~1b~0c is not a member of this object",
 			"/fallback/failover is not a member of this object",
 			"/idempotencyKey is not a member of this object",
 		}},
-		{"duplicate members", `{"template":"T","template":"T","recipients":[{"to":"01012345678","to":"01012345678","variables":{"a":"1","a":"2"}}]}`, []string{
-			"/template is there twice", "/recipients/0/to is there twice", "/recipients/0/variables/a is there twice",
-		}},
+		{"duplicate members",
+			`{"template":"T","template":"T","recipients":[{"to":"01012345678","to":"01012345678","variables":{"a":"1","a":"2"}}]}`, []string{
+				"/template is there twice", "/recipients/0/to is there twice", "/recipients/0/variables/a is there twice",
+			}},
 		{"wrong types", `{"channel":1,"template":2,"recipients":{},"fallback":"no","sendAt":3,"expiresAt":true,"reference":4}`, []string{
 			`/channel must be "alimtalk" or "sms"`,
 			"/template must be a template code: 1 to 64 visible ASCII characters",
@@ -100,54 +104,63 @@ func TestShape(t *testing.T) {
 			"/expiresAt must be an RFC 3339 time, such as 2026-12-01T09:00:00+09:00",
 			"/reference must be a string",
 		}},
-		{"wrong types inside", `{"template":"T","recipients":["01012345678",{"to":1012345678,"name":null,"variables":[]},{"to":"01012345679","variables":{"a":1,"b":null}}],"fallback":{"enabled":"yes","text":1,"title":2,"after":5,"onUnknown":"maybe"}}`, []string{
-			"/recipients/0 must be an object",
-			"/recipients/1/to must be a string",
-			"/recipients/1/name must be a string",
-			"/recipients/1/variables must be an object",
-			"/recipients/2/variables/a must be a string",
-			"/recipients/2/variables/b must be a string",
-			"/fallback/enabled must be true or false",
-			"/fallback/text must be a string",
-			"/fallback/title must be a string",
-			"/fallback/after must be a duration in hours, minutes and seconds, such as 5m or 1h30m",
-			`/fallback/onUnknown must be "none" or "sms"`,
-		}},
-		{"empty", `{"channel":"","template":"","recipients":[],"reference":"","fallback":{"text":"","title":"","after":"","onUnknown":""}}`, []string{
-			`/channel must be "alimtalk" or "sms"`,
-			"/template must be a template code: 1 to 64 visible ASCII characters",
-			"/recipients must have at least one recipient",
-			"/reference must not be empty",
-			"/fallback/text must not be empty",
-			"/fallback/title must not be empty",
-			"/fallback/after must be a duration in hours, minutes and seconds, such as 5m or 1h30m",
-			`/fallback/onUnknown must be "none" or "sms"`,
-		}},
-		{"too long", `{"template":"T","recipients":[{"to":"` + strings.Repeat("0", 33) + `","name":"` + long + `","variables":{"a":"` + long + `","` + long[:3*65] + `":"x"}}],"fallback":{"text":"` + long + `","title":"` + long[:3*45] + `"},"reference":"` + long[:3*129] + `"}`, []string{
-			"/recipients/0/to has 33 characters; at most 32 are allowed",
-			"/recipients/0/name has 2001 characters; at most 100 are allowed",
-			"/recipients/0/variables/a has 2001 characters; at most 1000 are allowed",
-			"/recipients/0/variables/" + long[:3*65] + " is not the name of a placeholder: 1 to 64 characters, without braces",
-			"/fallback/text has 2001 characters; at most 2000 are allowed",
-			"/fallback/title has 45 characters; at most 44 are allowed",
-			"/reference has 129 characters; at most 128 are allowed",
-		}},
-		{"broken characters", `{"template":"T","recipients":[{"to":"01012345678","name":"a\u0000","variables":{"a":"\ud800","b":"x\ny","c\u0007":""}}],"reference":"a\nb","fallback":{"text":"a\u0008"}}`, []string{
-			"/recipients/0/name has a control character, or U+FFFD, which stands for something that was lost",
-			"/recipients/0/variables/a has a control character, or U+FFFD, which stands for something that was lost",
-			"/recipients/0/variables/c\a is not the name of a placeholder: 1 to 64 characters, without braces",
-			"/reference has a control character, or U+FFFD, which stands for something that was lost",
-			"/fallback/text has a control character, or U+FFFD, which stands for something that was lost",
-		}},
-		{"501 recipients", `{"template":"T","recipients":[` + many + `]}`, append([]string{"/recipients has 501 recipients; a message has at most 500"},
-			repeat(1, 500, "/recipients/%d/to is not a Korean telephone number")...)},
+		{"wrong types inside",
+			`{"template":"T","recipients":["01012345678",{"to":1012345678,"name":null,"variables":[]},{"to":"01012345679","variables":{"a":1,` +
+				`"b":null}}],"fallback":{"enabled":"yes","text":1,"title":2,"after":5,"onUnknown":"maybe"}}`, []string{
+				"/recipients/0 must be an object",
+				"/recipients/1/to must be a string",
+				"/recipients/1/name must be a string",
+				"/recipients/1/variables must be an object",
+				"/recipients/2/variables/a must be a string",
+				"/recipients/2/variables/b must be a string",
+				"/fallback/enabled must be true or false",
+				"/fallback/text must be a string",
+				"/fallback/title must be a string",
+				"/fallback/after must be a duration in hours, minutes and seconds, such as 5m or 1h30m",
+				`/fallback/onUnknown must be "none" or "sms"`,
+			}},
+		{"empty", `{"channel":"","template":"","recipients":[],"reference":"","fallback":{"text":"","title":"","after":"","onUnknown":""}}`,
+			[]string{
+				`/channel must be "alimtalk" or "sms"`,
+				"/template must be a template code: 1 to 64 visible ASCII characters",
+				"/recipients must have at least one recipient",
+				"/reference must not be empty",
+				"/fallback/text must not be empty",
+				"/fallback/title must not be empty",
+				"/fallback/after must be a duration in hours, minutes and seconds, such as 5m or 1h30m",
+				`/fallback/onUnknown must be "none" or "sms"`,
+			}},
+		{"too long", `{"template":"T","recipients":[{"to":"` + strings.Repeat("0", 33) + `","name":"` + long + `","variables":{"a":"` + long +
+			`","` + long[:3*65] + `":"x"}}],"fallback":{"text":"` + long + `","title":"` + long[:3*45] + `"},"reference":"` + long[:3*129] + `"}`,
+			[]string{
+				"/recipients/0/to has 33 characters; at most 32 are allowed",
+				"/recipients/0/name has 2001 characters; at most 100 are allowed",
+				"/recipients/0/variables/a has 2001 characters; at most 1000 are allowed",
+				"/recipients/0/variables/" + long[:3*65] + " is not the name of a placeholder: 1 to 64 characters, without braces",
+				"/fallback/text has 2001 characters; at most 2000 are allowed",
+				"/fallback/title has 45 characters; at most 44 are allowed",
+				"/reference has 129 characters; at most 128 are allowed",
+			}},
+		{"broken characters",
+			`{"template":"T","recipients":[{"to":"01012345678","name":"a\u0000","variables":{"a":"\ud800","b":"x\ny","c\u0007":""}}],` +
+				`"reference":"a\nb","fallback":{"text":"a\u0008"}}`, []string{
+				"/recipients/0/name has a control character, or U+FFFD, which stands for something that was lost",
+				"/recipients/0/variables/a has a control character, or U+FFFD, which stands for something that was lost",
+				"/recipients/0/variables/c\a is not the name of a placeholder: 1 to 64 characters, without braces",
+				"/reference has a control character, or U+FFFD, which stands for something that was lost",
+				"/fallback/text has a control character, or U+FFFD, which stands for something that was lost",
+			}},
+		{"501 recipients", `{"template":"T","recipients":[` + many + `]}`,
+			append([]string{"/recipients has 501 recipients; a message has at most 500"},
+				repeat(1, 500, "/recipients/%d/to is not a Korean telephone number")...)},
 		{"no number", `{"template":"T","recipients":[{}]}`, []string{"/recipients/0/to is missing"}},
-		{"what is wrong in itself and what is wrong together", `{"channel":"sms","template":"T","text":"#{a}","recipients":[{"to":"010"},{"to":"01012345678"}]}`, []string{
-			"/recipients/0/to is not a Korean telephone number",
-			"/template is for channel alimtalk only",
-			"/recipients/0/variables/a is missing: /text has #{a}",
-			"/recipients/1/variables/a is missing: /text has #{a}",
-		}},
+		{"what is wrong in itself and what is wrong together",
+			`{"channel":"sms","template":"T","text":"#{a}","recipients":[{"to":"010"},{"to":"01012345678"}]}`, []string{
+				"/recipients/0/to is not a Korean telephone number",
+				"/template is for channel alimtalk only",
+				"/recipients/0/variables/a is missing: /text has #{a}",
+				"/recipients/1/variables/a is missing: /text has #{a}",
+			}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -237,10 +250,12 @@ func TestFingerprintIsOfWhatIsAskedNotOfHowItIsWritten(t *testing.T) {
 
 func TestRequestIsNotLogged(t *testing.T) {
 	t.Parallel()
-	m := accept(t, `{"channel":"sms","text":"secret #{고객명}","title":"secret","recipients":[{"to":"01012345678","name":"secret","variables":{"x":"secret"}}]}`, acceptance())
+	m := accept(t, `{"channel":"sms","text":"secret #{고객명}","title":"secret","recipients":[{"to":"01012345678","name":"secret",`+
+		`"variables":{"x":"secret"}}]}`, acceptance())
 	var log bytes.Buffer
 	slog.New(slog.NewTextHandler(&log, nil)).Info("message", "all", m, "to", m.Recipients[0].To, "text", m.Text)
-	for _, printed := range []string{log.String(), fmt.Sprint(m), fmt.Sprintf("%+v", m), fmt.Sprintf("%#v", m), fmt.Sprintf("%s %q %v", m.Text, m.Text, m.Recipients)} {
+	for _, printed := range []string{log.String(), fmt.Sprint(m), fmt.Sprintf("%+v", m), fmt.Sprintf("%#v", m),
+		fmt.Sprintf("%s %q %v", m.Text, m.Text, m.Recipients)} {
 		if strings.Contains(printed, "secret") || strings.Contains(printed, "01012345678") {
 			t.Errorf("printed: %s", printed)
 		}
@@ -268,7 +283,8 @@ func TestMessageJSON(t *testing.T) {
 	t.Parallel()
 	for name, body := range map[string]string{
 		"alimtalk": `{"template":"TX_1234","recipients":[{"to":"010-1234-5678","name":"홍길동","variables":{"주문번호":"A-17"}}]}`,
-		"everything": `{"channel":"alimtalk","template":"TX_1234","recipients":[{"to":"+82 10-1234-5678","name":"홍길동","variables":{"주문번호":"A-17"}},{"to":"02-123-4567"}],
+		"everything": `{"channel":"alimtalk","template":"TX_1234","recipients":[{"to":"+82 ` +
+			`10-1234-5678","name":"홍길동","variables":{"주문번호":"A-17"}},{"to":"02-123-4567"}],
 			"fallback":{"enabled":true,"text":"주문 접수","title":"알림","after":"1h30m","onUnknown":"sms"},
 			"sendAt":"2026-12-01T18:00:00+09:00","expiresAt":"2026-12-01T20:00:00.5+09:00","reference":"order-17"}`,
 		"without-fallback": `{"template":"TX_1234","recipients":[{"to":"010-1234-5678"}],"fallback":{"enabled":false,"after":"1m"}}`,

@@ -37,7 +37,9 @@ type bus struct {
 	err     error
 }
 
-func (b *bus) PutEvents(_ context.Context, in *eventbridge.PutEventsInput, _ ...func(*eventbridge.Options)) (*eventbridge.PutEventsOutput, error) {
+func (b *bus) PutEvents(
+	_ context.Context, in *eventbridge.PutEventsInput, _ ...func(*eventbridge.Options),
+) (*eventbridge.PutEventsOutput, error) {
 	if b.err != nil {
 		return nil, b.err
 	}
@@ -61,10 +63,12 @@ func TestHandle(t *testing.T) {
 			detail: change, ended: ended{ok: true}, log: `"msg":"announced","message":"m-1","execution":"ABORTED","status":"cancelled"`,
 			put: `MessageSettled {"id":"m-1","status":"cancelled",`,
 		},
-		"it has announced itself":       {detail: change, log: `"msg":"nothing to announce","message":"m-1"`},
-		"it holds no message":           {detail: change, ended: ended{err: execution.ErrNotFound}, log: `"level":"WARN","msg":"an execution that holds no message has ended","message":"m-1"`},
-		"it cannot be read":             {detail: change, ended: ended{err: errors.New("throttled")}, err: "settle: throttled"},
-		"the bus does not take it":      {detail: change, ended: ended{ok: true}, bus: bus{err: errors.New("no route to host")}, err: "settle message m-1: put MessageSettled: no route to host"},
+		"it has announced itself": {detail: change, log: `"msg":"nothing to announce","message":"m-1"`},
+		"it holds no message": {detail: change, ended: ended{err: execution.ErrNotFound},
+			log: `"level":"WARN","msg":"an execution that holds no message has ended","message":"m-1"`},
+		"it cannot be read": {detail: change, ended: ended{err: errors.New("throttled")}, err: "settle: throttled"},
+		"the bus does not take it": {detail: change, ended: ended{ok: true}, bus: bus{err: errors.New("no route to host")},
+			err: "settle message m-1: put MessageSettled: no route to host"},
 		"another event":                 {detail: `{"n":1}`, ended: ended{ok: true}, err: "event e-1 is not a status change of an execution"},
 		"an event that is not an event": {detail: `"text"`, ended: ended{ok: true}, err: "event e-1 is not a status change of an execution"},
 	} {

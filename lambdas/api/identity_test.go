@@ -34,7 +34,8 @@ func who(t *testing.T, event string) (intake.Caller, error) {
 // request is an event of API Gateway in payload format 2.0.
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
 func request(authorizer string) string {
-	return `{"version":"2.0","routeKey":"GET /v1/templates","rawPath":"/v1/templates","headers":{"x-test-caller":"forged","authorization":"Bearer forged"},
+	return `{"version":"2.0","routeKey":"GET /v1/templates","rawPath":"/v1/templates","headers":{"x-test-caller":"forged",` +
+		`"authorization":"Bearer forged"},
 		"requestContext":{"http":{"method":"GET","path":"/v1/templates"}` + authorizer + `}}`
 }
 
@@ -47,14 +48,16 @@ func TestIdentify(t *testing.T) {
 		scopes           []string
 	}{
 		{
-			name:       "a person",
-			authorizer: `,"authorizer":{"jwt":{"claims":{"sub":"11-22","client_id":"web","scope":"openid messages:send messages:read"},"scopes":null}}`,
-			want:       "jwt:11-22", scopes: []string{"openid", "messages:send", "messages:read"},
+			name: "a person",
+			authorizer: `,"authorizer":{"jwt":{"claims":{"sub":"11-22","client_id":"web","scope":"openid messages:send ` +
+				`messages:read"},"scopes":null}}`,
+			want: "jwt:11-22", scopes: []string{"openid", "messages:send", "messages:read"},
 		},
 		{
-			name:       "a client of Cognito",
-			authorizer: `,"authorizer":{"jwt":{"claims":{"client_id":"orders","scope":"sms-api/messages:send sms-api/messages:text"},"scopes":["sms-api/messages:send"]}}`,
-			want:       "jwt:orders", scopes: []string{"messages:send", "messages:send", "messages:text"},
+			name: "a client of Cognito",
+			authorizer: `,"authorizer":{"jwt":{"claims":{"client_id":"orders","scope":"sms-api/messages:send ` +
+				`sms-api/messages:text"},"scopes":["sms-api/messages:send"]}}`,
+			want: "jwt:orders", scopes: []string{"messages:send", "messages:send", "messages:text"},
 		},
 		{
 			name:       "a scope of another resource server",
@@ -67,9 +70,10 @@ func TestIdentify(t *testing.T) {
 			want:       "jwt:1", scopes: []string{"messages:send", "messages:read"},
 		},
 		{
-			name:       "a role",
-			authorizer: `,"authorizer":{"iam":{"accountId":"000000000000","userArn":"arn:aws:sts::000000000000:assumed-role/orders/i-0123","userId":"AROA:i-0123"}}`,
-			want:       "iam:arn:aws:sts::000000000000:assumed-role/orders", scopes: all,
+			name: "a role",
+			authorizer: `,"authorizer":{"iam":{"accountId":"000000000000","userArn":"arn:aws:sts::000000000000:assumed-role/orders/i-0123",` +
+				`"userId":"AROA:i-0123"}}`,
+			want: "iam:arn:aws:sts::000000000000:assumed-role/orders", scopes: all,
 		},
 		{
 			name:       "a user",

@@ -51,7 +51,8 @@ func parse(args []string, out io.Writer) (options, error) {
 	set.SetOutput(out)
 	set.IntVar(&o.messages, "messages", 1000, "messages to send")
 	set.IntVar(&o.recipients, "recipients", 1, "recipients of each message, 1 to 500")
-	set.IntVar(&o.concurrency, "concurrency", 0, "messages that are under way at the same time; 0 is as many as have 5,000 recipients, 10 to 64")
+	set.IntVar(&o.concurrency, "concurrency", 0,
+		"messages that are under way at the same time; 0 is as many as have 5,000 recipients, 10 to 64")
 	set.BoolVar(&o.faults, "faults", false, "let Aligo, Lambda and some phones fail")
 	set.BoolVar(&o.json, "json", false, "print one JSON object")
 	if err := set.Parse(args); err != nil {

@@ -129,24 +129,34 @@ func TestLedger(t *testing.T) {
 		// want is in the error; empty means none.
 		want string
 	}{
-		"delivered":                           {rang: []phone{alimTalk}, settled: settled(delivered)},
-		"delivered, but no phone rang":        {settled: settled(delivered), want: "not delivered as claimed"},
-		"delivered by the other channel":      {faults: true, rang: []phone{sms}, settled: settled(delivered), want: "not delivered as claimed"},
-		"SMS after AlimTalk":                  {faults: true, rang: []phone{alimTalk, sms}, settled: settled(delivered), want: "more than one message"},
-		"the AlimTalk twice":                  {rang: []phone{alimTalk, alimTalk}, settled: settled(delivered), want: "the phone got 2 AlimTalk and 0 SMS"},
-		"failed, but the phone rang":          {faults: true, rang: []phone{sms}, settled: settled(claim(message.Failed, message.SMS)), want: "not failed as claimed"},
-		"failed for no reason":                {settled: settled(claim(message.Failed, message.AlimTalk)), want: "should have been delivered"},
-		"by SMS for no reason":                {rang: []phone{sms}, settled: settled(claim(message.Delivered, message.SMS)), want: "should have been delivered"},
-		"failed as claimed":                   {faults: true, settled: settled(claim(message.Failed, message.SMS))},
-		"by SMS as claimed":                   {faults: true, rang: []phone{sms}, settled: settled(claim(message.Delivered, message.SMS))},
-		"unknown may be either":               {faults: true, rang: []phone{alimTalk}, settled: settled(claim(message.Unknown, message.AlimTalk))},
-		"still pending":                       {faults: true, settled: settled(claim(message.Pending, message.AlimTalk)), want: "not settled"},
-		"somebody else's result":              {rang: []phone{alimTalk}, settled: settled(result{To: "010****5432", Status: message.Delivered, Channel: message.AlimTalk}), want: "somebody else's"},
-		"settled twice":                       {rang: []phone{alimTalk}, settled: append(settled(delivered), settled(delivered)...), want: `"m" settled when it was not under way`},
-		"nobody in the outcome":               {rang: []phone{alimTalk}, settled: []outcome{{Reference: "m"}}, want: "the outcome has 0 recipients, the message 1"},
-		"a phone that nobody wrote to":        {rang: []phone{alimTalk, {To: other, Channel: "sms", Type: "LMS"}}, settled: settled(delivered), want: "…5432 got an LMS when nothing was under way to it"},
-		"never settled":                       {rang: []phone{alimTalk}, want: "1 messages did not settle"},
-		"somebody else's message has settled": {rang: []phone{alimTalk}, settled: []outcome{{Reference: "n"}}, want: `"n" settled when it was not under way`},
+		"delivered":                      {rang: []phone{alimTalk}, settled: settled(delivered)},
+		"delivered, but no phone rang":   {settled: settled(delivered), want: "not delivered as claimed"},
+		"delivered by the other channel": {faults: true, rang: []phone{sms}, settled: settled(delivered), want: "not delivered as claimed"},
+		"SMS after AlimTalk": {faults: true, rang: []phone{alimTalk, sms}, settled: settled(delivered),
+			want: "more than one message"},
+		"the AlimTalk twice": {rang: []phone{alimTalk, alimTalk}, settled: settled(delivered),
+			want: "the phone got 2 AlimTalk and 0 SMS"},
+		"failed, but the phone rang": {faults: true, rang: []phone{sms}, settled: settled(claim(message.Failed, message.SMS)),
+			want: "not failed as claimed"},
+		"failed for no reason": {settled: settled(claim(message.Failed, message.AlimTalk)), want: "should have been delivered"},
+		"by SMS for no reason": {rang: []phone{sms}, settled: settled(claim(message.Delivered, message.SMS)),
+			want: "should have been delivered"},
+		"failed as claimed": {faults: true, settled: settled(claim(message.Failed, message.SMS))},
+		"by SMS as claimed": {faults: true, rang: []phone{sms}, settled: settled(claim(message.Delivered, message.SMS))},
+		"unknown may be either": {faults: true, rang: []phone{alimTalk},
+			settled: settled(claim(message.Unknown, message.AlimTalk))},
+		"still pending": {faults: true, settled: settled(claim(message.Pending, message.AlimTalk)), want: "not settled"},
+		"somebody else's result": {rang: []phone{alimTalk},
+			settled: settled(result{To: "010****5432", Status: message.Delivered, Channel: message.AlimTalk}), want: "somebody else's"},
+		"settled twice": {rang: []phone{alimTalk}, settled: append(settled(delivered), settled(delivered)...),
+			want: `"m" settled when it was not under way`},
+		"nobody in the outcome": {rang: []phone{alimTalk}, settled: []outcome{{Reference: "m"}},
+			want: "the outcome has 0 recipients, the message 1"},
+		"a phone that nobody wrote to": {rang: []phone{alimTalk, {To: other, Channel: "sms", Type: "LMS"}}, settled: settled(delivered),
+			want: "…5432 got an LMS when nothing was under way to it"},
+		"never settled": {rang: []phone{alimTalk}, want: "1 messages did not settle"},
+		"somebody else's message has settled": {rang: []phone{alimTalk}, settled: []outcome{{Reference: "n"}},
+			want: `"n" settled when it was not under way`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -204,7 +214,8 @@ func TestHistogram(t *testing.T) {
 	for i := range 1000 {
 		h.add(time.Duration(i+1) * time.Millisecond)
 	}
-	for q, want := range map[float64]time.Duration{0.001: time.Millisecond, 0.5: 500 * time.Millisecond, 0.95: 950 * time.Millisecond, 1: time.Second} {
+	for q, want := range map[float64]time.Duration{0.001: time.Millisecond, 0.5: 500 * time.Millisecond, 0.95: 950 * time.Millisecond,
+		1: time.Second} {
 		if got := h.quantile(q); got < want || float64(got) > 1.011*float64(want) {
 			t.Errorf("quantile %v is %v, want %v or 1 %% more", q, got, want)
 		}

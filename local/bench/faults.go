@@ -6,8 +6,8 @@ import (
 	"math/rand/v2"
 	"net/http"
 
-	"sms-api/internal/aligo/aligotest"
 	"sms-api/awslocal/awsapi"
+	"sms-api/internal/aligo/aligotest"
 )
 
 // The vendor's calls.

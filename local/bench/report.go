@@ -105,7 +105,8 @@ func (r Report) print(out io.Writer) error {
 	fmt.Fprintf(w, "%d messages of %d %s, %d at a time%s, in %.1f s\n\n", r.Messages, r.Recipients, noun, r.Concurrency, with, r.Seconds)
 	fmt.Fprintf(w, "messages/s\t%.0f\n", r.MessagesPerSecond)
 	fmt.Fprintf(w, "recipients/s\t%.0f\n", r.RecipientsPerSecond)
-	fmt.Fprintf(w, "request to acceptance by Aligo\tp50 %.1f ms, p95 %.1f ms, p99 %.1f ms\n", r.LatencyMS.P50, r.LatencyMS.P95, r.LatencyMS.P99)
+	fmt.Fprintf(w, "request to acceptance by Aligo\tp50 %.1f ms, p95 %.1f ms, p99 %.1f ms\n", r.LatencyMS.P50, r.LatencyMS.P95,
+		r.LatencyMS.P99)
 	fmt.Fprintf(w, "state transitions\t%.3f a message\n", r.TransitionsPerMessage)
 	fmt.Fprintf(w, "Lambda invocations\t%.3f a message, %.5f a recipient\n", r.LambdaInvocationsPerMessage, r.LambdaInvocationsPerRecipient)
 	fmt.Fprintf(w, "calls to Aligo\t%.3f a message, %.5f a recipient\n", r.AligoCallsPerMessage, r.AligoCallsPerRecipient)

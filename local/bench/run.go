@@ -21,13 +21,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	jsonv2 "github.com/go-json-experiment/json"
 
+	"sms-api/awslocal/awsapi"
+	"sms-api/awslocal/clock"
+	"sms-api/awslocal/eventbus"
 	"sms-api/internal/aligo/aligotest"
 	"sms-api/internal/awsenv"
 	"sms-api/internal/intake"
 	"sms-api/internal/message"
-	"sms-api/awslocal/awsapi"
-	"sms-api/awslocal/clock"
-	"sms-api/awslocal/eventbus"
 	"sms-api/local/system"
 )
 
@@ -237,7 +237,8 @@ func (b *bench) send(ctx context.Context, i int) error {
 // request is the body of POST /v1/messages.
 func (b *bench) request(reference string, numbers []string) []byte {
 	body := make([]byte, 0, 200*(len(numbers)+1))
-	body = fmt.Appendf(body, `{"template":"TX_1234","reference":%q,"expiresAt":%q,"recipients":[`, reference, b.clock.Now().Add(life).Format(time.RFC3339))
+	body = fmt.Appendf(body, `{"template":"TX_1234","reference":%q,"expiresAt":%q,"recipients":[`, reference,
+		b.clock.Now().Add(life).Format(time.RFC3339))
 	for i, number := range numbers {
 		body = append(append(body, `{"to":"`...), number...)
 		body = append(append(body, `","name":"홍길동","variables":{"주문번호":"A-`...), reference...)

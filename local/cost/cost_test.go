@@ -200,7 +200,8 @@ func TestEachRecipientIsPaidForOnce(t *testing.T) {
 		}
 	})
 	m := Month{Messages: 100_000, Recipients: 1, Fallback: 0.08, LMS: 0.5}
-	if got, want := m.Fee(), (Fee{AlimTalk: 598_000, SMS: 33_600, LMS: 103_600}); !near(got.AlimTalk, want.AlimTalk) || !near(got.SMS, want.SMS) || !near(got.LMS, want.LMS) {
+	if got, want := m.Fee(), (Fee{AlimTalk: 598_000, SMS: 33_600, LMS: 103_600}); !near(got.AlimTalk, want.AlimTalk) ||
+		!near(got.SMS, want.SMS) || !near(got.LMS, want.LMS) {
 		t.Errorf("fee %+v, want %+v", got, want)
 	}
 }

@@ -166,7 +166,9 @@ func (m Month) Alternatives() []Alternative {
 		{"a NAT gateway in each of two zones", zones, "survives the loss of a zone; two addresses to register with Aligo"},
 		{"customer managed key", key, "and requests to KMS, below a dollar for a million messages"},
 		{"a second look at every receipt", base.Plus(m.looks()), "what it costs when receipts come later than the first look"},
-		{"Express workflow", express, "not for this machine: it ends after 5 minutes, may run twice, has no unique names and no history; a database for those is not in the figure"},
+		{"Express workflow", express,
+			"not for this machine: it ends after 5 minutes, may run twice, has no unique names and no history; a database for those is not in the " +
+				"figure"},
 		{"Aligo's own failover=Y", failover, "Aligo decides which failures get an SMS and when; nobody can tell afterwards why, or hold it back"},
 	}
 }

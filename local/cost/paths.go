@@ -80,9 +80,11 @@ func Paths() []Path {
 		{Name: "refused by Aligo, SMS instead", States: way(begin, []string{sendAlimTalk, reconcile, settled}, bySMS, end)},
 		{Name: "refused by Aligo, no fallback", States: way(begin, []string{sendAlimTalk, reconcile, settled}, end)},
 		{Name: "Aligo not reached at first, three retries", States: way(begin, byAlimTalk, end), Retries: 3},
-		{Name: "answer lost, found in Aligo's history", States: way(begin, []string{sendAlimTalk, reconcile, settled}, receipts, end), Lookups: 2},
+		{Name: "answer lost, found in Aligo's history", States: way(begin, []string{sendAlimTalk, reconcile, settled}, receipts, end),
+			Lookups: 2},
 		// The history is looked at after 0, 5, 15, 35 and 60 s.
-		{Name: "request lost, not found for a minute, sent again", States: way(begin, []string{sendAlimTalk, reconcile, settled}, times(4, lookAgain, reconcile, settled), byAlimTalk, end), Lookups: 5},
+		{Name: "request lost, not found for a minute, sent again",
+			States: way(begin, []string{sendAlimTalk, reconcile, settled}, times(4, lookAgain, reconcile, settled), byAlimTalk, end), Lookups: 5},
 		// Attempts after 1, 2, 4, 8 and then every 15 minutes.
 		{Name: "parked for an hour", States: way(begin, times(7, sendAlimTalk, repair, settled), byAlimTalk, end)},
 		{Name: "parked for twelve hours", States: way(begin, times(51, sendAlimTalk, repair, settled), byAlimTalk, end)},

@@ -22,7 +22,8 @@ type machine struct {
 
 func definition(t *testing.T) machine {
 	t.Helper()
-	text, err := statemachine.Definition(statemachine.Resources{AlimTalkFunction: "a", SMSFunction: "s", ReceiptsFunction: "r", ReconcileFunction: "c", EventBus: "b"})
+	text, err := statemachine.Definition(statemachine.Resources{AlimTalkFunction: "a", SMSFunction: "s", ReceiptsFunction: "r",
+		ReconcileFunction: "c", EventBus: "b"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -33,7 +33,8 @@ func TestTheStackNamesTheSamePrices(t *testing.T) {
 	for name, want := range map[string]float64{
 		"hoursPerMonth": hours, "natGatewayHour": prices[GatewayHours].USD, "publicAddressHour": prices[AddressHours].USD,
 		"natInstanceHour": prices[InstanceHours].USD, "natInstanceDisk": 8 * prices[Disk].USD,
-		"alarmMonth": prices[Alarms].USD, "metricMonth": prices[Metrics].USD, "dashboardMonth": prices[Dashboards].USD, "keyMonth": prices[Keys].USD,
+		"alarmMonth": prices[Alarms].USD, "metricMonth": prices[Metrics].USD, "dashboardMonth": prices[Dashboards].USD,
+		"keyMonth": prices[Keys].USD,
 	} {
 		if got, ok := found[name]; !ok || !near(got, want) {
 			t.Errorf("pulumi/next_steps.go has %s = %v, want %v", name, got, want)

@@ -129,7 +129,8 @@ func Report(out io.Writer, prices Prices, m Month, krw float64) error {
 		for _, i := range []Item{Compute, Logs, NAT, Egress} {
 			assumed[i] = variable[i]
 		}
-		p.line("Durations, log lines and bytes are assumptions, and %.0f%% of what is by use here; the rest is counted.", 100*prices.Cost(assumed)/used)
+		p.line("Durations, log lines and bytes are assumptions, and %.0f%% of what is by use here; the rest is counted.",
+			100*prices.Cost(assumed)/used)
 	}
 	return p.err
 }
@@ -178,7 +179,8 @@ func ReportPrices(out io.Writer, prices Prices) error {
 		if price.Per != 1 {
 			per = count(price.Per) + " " + per
 		}
-		p.line("%-36s %12s  %-26s %-10s %s %s", price.Name, strconv.FormatFloat(price.USD, 'f', -1, 64), per, cmp.Or(price.Seen, "undated"), price.Source, price.UsageType)
+		p.line("%-36s %12s  %-26s %-10s %s %s", price.Name, strconv.FormatFloat(price.USD, 'f', -1, 64), per, cmp.Or(price.Seen, "undated"),
+			price.Source, price.UsageType)
 		if price.Note != "" {
 			p.line("  %s", price.Note)
 		}

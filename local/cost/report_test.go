@@ -14,10 +14,11 @@ var update = flag.Bool("update", false, "write the golden files of the reports")
 func TestReports(t *testing.T) {
 	t.Parallel()
 	for golden, args := range map[string][]string{
-		"testdata/month.txt":     {"-messages", "100000", "-fallback", "8%"},
-		"testdata/campaigns.txt": {"-messages", "200", "-recipients", "500", "-fallback", "0.08", "-lms", "50%", "-looks", "1.5", "-reads", "2", "-door", "events", "-krw", "1400"},
-		"testdata/nothing.txt":   {"-messages", "0"},
-		"testdata/prices.txt":    {"-prices"},
+		"testdata/month.txt": {"-messages", "100000", "-fallback", "8%"},
+		"testdata/campaigns.txt": {"-messages", "200", "-recipients", "500", "-fallback", "0.08", "-lms", "50%", "-looks", "1.5", "-reads", "2",
+			"-door", "events", "-krw", "1400"},
+		"testdata/nothing.txt": {"-messages", "0"},
+		"testdata/prices.txt":  {"-prices"},
 	} {
 		t.Run(golden, func(t *testing.T) {
 			t.Parallel()
@@ -108,7 +109,8 @@ func TestNumbersForPeople(t *testing.T) {
 	for got, want := range map[string]string{
 		count(0): "0", count(999): "999", count(1000): "1,000", count(1_234_567.5): "1,234,568",
 		money(1234.5): "1,234.50", money(-1234.5): "-1,234.50", money(0.004): "0.00", signed(1): "+1.00", signed(-1): "-1.00",
-		amount(0.5): "0.50", amount(12): "12", amount(12_345.6): "12,346", share(0.08): "8%", plural(1, "recipient"): "1 recipient", plural(500, "recipient"): "500 recipients",
+		amount(0.5): "0.50", amount(12): "12", amount(12_345.6): "12,346", share(0.08): "8%", plural(1, "recipient"): "1 recipient",
+		plural(500, "recipient"): "500 recipients",
 	} {
 		if got != want {
 			t.Errorf("%q, want %q", got, want)

@@ -206,9 +206,10 @@ func eventFor(b *testing.B, name string) []byte {
 			Version: "2.0", RawPath: "/v1/messages", Body: encode(b, request), Headers: map[string]string{"content-type": "application/json"},
 			RequestContext: events.APIGatewayV2HTTPRequestContext{
 				HTTP: events.APIGatewayV2HTTPRequestContextHTTPDescription{Method: http.MethodPost, Path: "/v1/messages"},
-				Authorizer: &events.APIGatewayV2HTTPRequestContextAuthorizerDescription{JWT: &events.APIGatewayV2HTTPRequestContextAuthorizerJWTDescription{
-					Claims: map[string]string{"sub": "shop", "scope": "messages:send"}, Scopes: []string{"messages:send"},
-				}},
+				Authorizer: &events.APIGatewayV2HTTPRequestContextAuthorizerDescription{
+					JWT: &events.APIGatewayV2HTTPRequestContextAuthorizerJWTDescription{
+						Claims: map[string]string{"sub": "shop", "scope": "messages:send"}, Scopes: []string{"messages:send"},
+					}},
 			},
 		},
 		"events": events.EventBridgeEvent{
@@ -216,7 +217,8 @@ func eventFor(b *testing.B, name string) []byte {
 			Detail: json.RawMessage(encode(b, request)),
 		},
 		"settle": events.EventBridgeEvent{
-			ID: "315c1398-40ff-a850-213b-158f73e60175", DetailType: statemachine.DetailTypeStatusChange, Source: "aws.states", Time: time.Now().UTC(),
+			ID: "315c1398-40ff-a850-213b-158f73e60175", DetailType: statemachine.DetailTypeStatusChange, Source: "aws.states",
+			Time:   time.Now().UTC(),
 			Detail: json.RawMessage(`{"name":"` + m.ID + `","status":"ABORTED"}`),
 		},
 		"balance": struct{}{},
@@ -242,14 +244,19 @@ func everybody(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.Copy(io.Discard, r.Body)
 	today := time.Now().In(time.FixedZone("KST", 9*60*60)).Format(time.DateTime)
 	answers := map[string]string{
-		"AmazonSSM.GetParameters": `{"Parameters":[{"Name":"/sms-api/aligo/api-key","Value":"key"},{"Name":"/sms-api/aligo/user-id","Value":"shop"},` +
-			`{"Name":"/sms-api/aligo/sender-key","Value":"0123456789012345678901234567890123456789"},{"Name":"/sms-api/aligo/sender","Value":"0212345678"}]}`,
-		"AWSStepFunctions.StartExecution":    `{"executionArn":"arn:aws:states:ap-northeast-2:000000000000:execution:sms-api-dispatch:x","startDate":1800000000}`,
+		"AmazonSSM.GetParameters": `{"Parameters":[{"Name":"/sms-api/aligo/api-key","Value":"key"},{"Name":"/sms-api/aligo/user-id",` +
+			`"Value":"shop"},` +
+			`{"Name":"/sms-api/aligo/sender-key","Value":"0123456789012345678901234567890123456789"},{"Name":"/sms-api/aligo/sender",` +
+			`"Value":"0212345678"}]}`,
+		"AWSStepFunctions.StartExecution": `{"executionArn":"arn:aws:states:ap-northeast-2:000000000000:execution:sms-api-dispatch:x",` +
+			`"startDate":1800000000}`,
 		"AWSStepFunctions.DescribeExecution": `{"__type":"ExecutionDoesNotExist","message":"Execution Does Not Exist"}`,
 		"AWSEvents.PutEvents":                `{"FailedEntryCount":0,"Entries":[{"EventId":"1"}]}`,
-		"/akv10/template/list/": `{"code":0,"message":"","list":[{"senderKey":"0123456789012345678901234567890123456789","templtCode":"TX_1234","templtName":"x",` +
+		"/akv10/template/list/": `{"code":0,"message":"","list":[{"senderKey":"0123456789012345678901234567890123456789",` +
+			`"templtCode":"TX_1234","templtName":"x",` +
 			`"templtContent":"#{고객명}님, 주문 #{주문번호}","templateType":"BA","templateEmType":"NONE","status":"A","inspStatus":"APR","buttons":[]}]}`,
-		"/akv10/alimtalk/send/": `{"code":0,"message":"성공적으로 전송요청 하였습니다.","info":{"type":"AT","mid":"1","current":"1","unit":6.5,"total":6.5,"scnt":1,"fcnt":0}}`,
+		"/akv10/alimtalk/send/": `{"code":0,"message":"성공적으로 전송요청 하였습니다.","info":{"type":"AT","mid":"1","current":"1","unit":6.5,"total":6.5,` +
+			`"scnt":1,"fcnt":0}}`,
 		"/akv10/history/detail/": `{"code":0,"message":"","list":[{"msgid":"1","phone":"01012345678","rslt":"0","reportdate":"` + today + `"}],` +
 			`"currentPage":"1","totalPage":"1","totalCount":"1"}`,
 		"/akv10/history/list/": `{"code":0,"message":"","list":[],"currentPage":"1","totalPage":"1","totalCount":"0"}`,

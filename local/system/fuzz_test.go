@@ -9,10 +9,10 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"sms-api/internal/aligo/aligotest"
-	"sms-api/internal/intake"
 	"sms-api/awslocal/awsapi"
 	"sms-api/awslocal/clock"
+	"sms-api/internal/aligo/aligotest"
+	"sms-api/internal/intake"
 )
 
 // door is the API of a system over real sockets, and how many executions it has asked Step Functions for.
@@ -73,7 +73,8 @@ func (d *door) post(t *testing.T, body string) {
 func FuzzAnyBody(f *testing.F) {
 	d := newDoor(f)
 	for _, body := range []string{
-		to("", "5678"), to(`"sendAt":"2030-01-01T00:00:00Z",`, "5678", "0001"), `{"channel":"sms","text":"안녕하세요","recipients":[{"to":"+82 10-1000-5678"}]}`,
+		to("", "5678"), to(`"sendAt":"2030-01-01T00:00:00Z",`, "5678", "0001"),
+		`{"channel":"sms","text":"안녕하세요","recipients":[{"to":"+82 10-1000-5678"}]}`,
 		`{}`, `[]`, ``, `{"template":"TX_9999","recipients":[{"to":"010"}]}`, "\xff\xfe", `{"recipients":{"to":1}}`, strings.Repeat("[", 1000),
 	} {
 		f.Add(body)

@@ -28,10 +28,11 @@ func TestREADMEsTableOfPaths(t *testing.T) {
 		// from and until cut a piece out of a long path; zero is the whole of it.
 		from, until time.Duration
 	}{
-		"AlimTalk delivered, 1 recipient":                         {request: to("", "5678")},
-		"AlimTalk delivered, 500 recipients":                      {request: to("", everybody...)},
-		"not reached, SMS delivered":                              {request: to("", "0001")},
-		"channel `sms`":                                           {request: `{"channel":"sms","text":"안녕하세요","recipients":[{"to":"01010005678"}]}`},
+		"AlimTalk delivered, 1 recipient":    {request: to("", "5678")},
+		"AlimTalk delivered, 500 recipients": {request: to("", everybody...)},
+		"not reached, SMS delivered":         {request: to("", "0001")},
+		"channel `sms`": {request: `{"channel":"sms","text":"안녕하세요",` +
+			`"recipients":[{"to":"01010005678"}]}`},
 		"the answer to a send was lost, and it had been accepted": {request: to("", "0005")},
 		"… and it had not been accepted": {request: to("", "5678"), vendor: []aligotest.Fault{
 			{Endpoint: send, Kind: aligotest.FaultResetBefore},
@@ -40,7 +41,8 @@ func TestREADMEsTableOfPaths(t *testing.T) {
 			request: to("", "5678"), vendor: []aligotest.Fault{{Endpoint: send, Kind: aligotest.FaultUnregisteredIP, Times: -1}},
 			from: 127 * time.Minute, until: 187 * time.Minute,
 		},
-		"each hour of a receipt that does not come, after the first": {request: to("", "0003"), from: 127 * time.Minute, until: 187 * time.Minute},
+		"each hour of a receipt that does not come, after the first": {request: to("", "0003"), from: 127 * time.Minute,
+			until: 187 * time.Minute},
 	} {
 		t.Run(path, func(t *testing.T) {
 			t.Parallel()

@@ -33,13 +33,15 @@ func functionFaults() map[string]invocationFault {
 
 func drawSchedule(t *rapid.T) schedule {
 	s := schedule{
-		channel:   rapid.SampledFrom([]message.Channel{message.AlimTalk, message.SMS}).Draw(t, "channel"),
-		endings:   rapid.SliceOfN(rapid.SampledFrom([]string{"5678", "0001", "0002", "0004", "0005", "0006", "0007", "0008"}), 1, 4).Draw(t, "numbers"),
+		channel: rapid.SampledFrom([]message.Channel{message.AlimTalk, message.SMS}).Draw(t, "channel"),
+		endings: rapid.SliceOfN(rapid.SampledFrom([]string{"5678", "0001", "0002", "0004", "0005", "0006", "0007", "0008"}), 1, 4).Draw(t,
+			"numbers"),
 		onUnknown: rapid.SampledFrom([]message.OnUnknown{message.LeaveUnknown, message.SMSUnknown}).Draw(t, "onUnknown"),
 		functions: map[string][]string{},
 	}
 	kinds := []aligotest.FaultKind{
-		aligotest.FaultResetAfter, aligotest.FaultResetBefore, aligotest.FaultHTTP500, aligotest.FaultHTML200, aligotest.FaultSlow, aligotest.FaultUnregisteredIP,
+		aligotest.FaultResetAfter, aligotest.FaultResetBefore, aligotest.FaultHTTP500, aligotest.FaultHTML200, aligotest.FaultSlow,
+		aligotest.FaultUnregisteredIP,
 		aligotest.FaultNoBalance, aligotest.FaultBadCredentials, aligotest.FaultUnregisteredSender, aligotest.FaultUnknownRefusal,
 		aligotest.FaultPartial, aligotest.FaultCutOff, aligotest.FaultSlowBody, aligotest.FaultReceiptsLate, aligotest.FaultReceiptsOutOfOrder,
 		aligotest.FaultRowsDuplicated, aligotest.FaultTypesSwapped, aligotest.FaultLimitIgnored, aligotest.FaultEUCKR,

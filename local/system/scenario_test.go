@@ -10,9 +10,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"sms-api/awslocal/asl"
 	"sms-api/internal/aligo/aligotest"
 	"sms-api/internal/message"
-	"sms-api/awslocal/asl"
 	"sms-api/statemachine"
 )
 
@@ -126,7 +126,8 @@ func scenarios() []scenario {
 			outcome: "partial: unknown alimtalk NoReceipt; delivered sms delivered",
 		},
 		{
-			name: "a receipt that does not come in time means an SMS when the caller says so", request: to(`"fallback":{"onUnknown":"sms","after":"1m"},`, "0003"),
+			name:    "a receipt that does not come in time means an SMS when the caller says so",
+			request: to(`"fallback":{"onUnknown":"sms","after":"1m"},`, "0003"),
 			visited: way(alimTalkSent, slices.Repeat(toReceipts, 4), smsSent, toReceipts, announced),
 			phones:  []string{"01010000003 sms"},
 			outcome: "delivered: delivered sms delivered", takes: 65 * time.Second,
@@ -140,7 +141,8 @@ func scenarios() []scenario {
 		},
 		{
 			name: "AlimTalk was not accepted, and the answer is lost", request: to("", "0006"),
-			visited: way(alimTalkSent, reconciled, lookedAgain, lookedAgain, lookedAgain, lookedAgain, []string{statemachine.StateSendAlimTalk}, toReceipts, announced),
+			visited: way(alimTalkSent, reconciled, lookedAgain, lookedAgain, lookedAgain, lookedAgain, []string{statemachine.StateSendAlimTalk},
+				toReceipts, announced),
 			phones:  []string{"01010000006 alimtalk"},
 			outcome: "delivered: delivered alimtalk 0", takes: 65 * time.Second,
 		},
@@ -152,8 +154,9 @@ func scenarios() []scenario {
 		},
 		{
 			name: "the SMS was not accepted, and the answer is lost", request: to("", "0001"),
-			vendor:  []aligotest.Fault{{Endpoint: sms, Kind: aligotest.FaultResetBefore}},
-			visited: way(alimTalkSent, toReceipts, smsSent, reconciled, lookedAgain, lookedAgain, lookedAgain, lookedAgain, smsSent, toReceipts, announced),
+			vendor: []aligotest.Fault{{Endpoint: sms, Kind: aligotest.FaultResetBefore}},
+			visited: way(alimTalkSent, toReceipts, smsSent, reconciled, lookedAgain, lookedAgain, lookedAgain, lookedAgain, smsSent, toReceipts,
+				announced),
 			phones:  []string{"01010000001 sms"},
 			outcome: "delivered: delivered sms delivered",
 		},
@@ -165,7 +168,9 @@ func scenarios() []scenario {
 			outcome:   "delivered: delivered sms delivered",
 		},
 		{
-			name: "a message of channel sms", request: `{"channel":"sms","text":"#{이름}님, 안녕하세요","recipients":[{"to":"010-1000-5678","variables":{"이름":"홍길동"}},{"to":"010-1000-5679","variables":{"이름":"이몽룡"}}]}`,
+			name: "a message of channel sms",
+			request: `{"channel":"sms","text":"#{이름}님, 안녕하세요","recipients":[{"to":"010-1000-5678","variables":{"이름":"홍길동"}},` +
+				`{"to":"010-1000-5679","variables":{"이름":"이몽룡"}}]}`,
 			visited: way([]string{statemachine.StateRoute}, smsSent, toReceipts, announced),
 			phones:  []string{"01010005678 sms", "01010005679 sms"},
 			calls:   []string{"/send_mass/", smsList},
@@ -173,7 +178,8 @@ func scenarios() []scenario {
 		},
 		{
 			name: "short texts go out as SMS and long ones as LMS, one call each",
-			request: fmt.Sprintf(`{"channel":"sms","text":"#{x}","title":"제목","recipients":[{"to":"01010005678","variables":{"x":"short"}},{"to":"01010005679","variables":{"x":"%s"}}]}`,
+			request: fmt.Sprintf(`{"channel":"sms","text":"#{x}","title":"제목","recipients":[{"to":"01010005678","variables":{"x":"short"}},`+
+				`{"to":"01010005679","variables":{"x":"%s"}}]}`,
 				strings.Repeat("긴", 46)),
 			visited: way([]string{statemachine.StateRoute}, smsSent, toReceipts, smsSent, toReceipts, announced),
 			phones:  []string{"01010005678 sms", "01010005679 sms"},
@@ -181,7 +187,8 @@ func scenarios() []scenario {
 			outcome: "delivered: delivered sms delivered; delivered sms delivered",
 		},
 		{
-			name: "a template that Aligo does not approve any more falls back to the caller's own text", request: to(`"fallback":{"text":"#{고객명} #{주문번호}"},`, "5678"),
+			name:    "a template that Aligo does not approve any more falls back to the caller's own text",
+			request: to(`"fallback":{"text":"#{고객명} #{주문번호}"},`, "5678"),
 			vendor:  []aligotest.Fault{{Endpoint: send, Kind: aligotest.FaultUnknownRefusal}},
 			visited: way(alimTalkSent, reconciled, smsSent, toReceipts, announced),
 			phones:  []string{"01010005678 sms"},
@@ -194,7 +201,8 @@ func scenarios() []scenario {
 			outcome: "failed: failed Rejected",
 		},
 		{
-			name: "a recipient whose variables do not fit the template fails alone", request: `{"template":"TX_1234","recipients":[{"to":"01010005678","name":"홍길동","variables":{"주문번호":"A-1"}},{"to":"01010005679"}]}`,
+			name:    "a recipient whose variables do not fit the template fails alone",
+			request: `{"template":"TX_1234","recipients":[{"to":"01010005678","name":"홍길동","variables":{"주문번호":"A-1"}},{"to":"01010005679"}]}`,
 			vendor:  listUnread,
 			visited: way(alimTalkSent, toReceipts, announced),
 			phones:  []string{"01010005678 alimtalk"},
@@ -202,20 +210,25 @@ func scenarios() []scenario {
 			outcome: "partial: delivered alimtalk 0; failed Invalid",
 		},
 		{
-			name: "a recipient whose text cannot be an SMS fails alone", request: `{"template":"TX_1234","recipients":[{"to":"01010000001","name":"홍길동","variables":{"주문번호":"A-1"}},{"to":"01010010001","name":"🙂","variables":{"주문번호":"A-2"}}]}`,
+			name: "a recipient whose text cannot be an SMS fails alone",
+			request: `{"template":"TX_1234","recipients":[{"to":"01010000001","name":"홍길동","variables":{"주문번호":"A-1"}},{"to":"01010010001",` +
+				`"name":"🙂","variables":{"주문번호":"A-2"}}]}`,
 			vendor:  listUnread,
 			visited: way(alimTalkSent, toReceipts, smsSent, toReceipts, announced),
 			phones:  []string{"01010000001 sms"},
 			outcome: "partial: delivered sms delivered; failed alimtalk Invalid",
 		},
 		{
-			name: "an SMS for a recipient whose answer is lost fails those whose text cannot be one", request: `{"template":"TX_1234","recipients":[{"to":"01010000007","name":"홍길동","variables":{"주문번호":"A-1"}},{"to":"01010010001","name":"🙂","variables":{"주문번호":"A-2"}}]}`,
+			name: "an SMS for a recipient whose answer is lost fails those whose text cannot be one",
+			request: `{"template":"TX_1234","recipients":[{"to":"01010000007","name":"홍길동","variables":{"주문번호":"A-1"}},{"to":"01010010001",` +
+				`"name":"🙂","variables":{"주문번호":"A-2"}}]}`,
 			vendor:  listUnread,
 			phones:  []string{"01010000007 sms"},
 			outcome: "partial: delivered sms delivered; failed alimtalk Invalid",
 		},
 		{
-			name: "a template that is not approved falls back to the caller's own text", request: strings.Replace(to(`"fallback":{"text":"#{고객명} #{주문번호}"},`, "5678"), "TX_1234", "TX_9999", 1),
+			name:    "a template that is not approved falls back to the caller's own text",
+			request: strings.Replace(to(`"fallback":{"text":"#{고객명} #{주문번호}"},`, "5678"), "TX_1234", "TX_9999", 1),
 			vendor:  listUnread,
 			visited: way(alimTalkSent, reconciled, smsSent, toReceipts, announced),
 			phones:  []string{"01010005678 sms"},
@@ -223,19 +236,22 @@ func scenarios() []scenario {
 			outcome: "delivered: delivered sms delivered",
 		},
 		{
-			name: "a template that is not approved is a failure when there is no other text", request: strings.Replace(to("", "5678"), "TX_1234", "TX_9999", 1),
+			name:    "a template that is not approved is a failure when there is no other text",
+			request: strings.Replace(to("", "5678"), "TX_1234", "TX_9999", 1),
 			vendor:  listUnread,
 			outcome: "failed: failed alimtalk Rejected",
 		},
 		{
-			name: "a message that fits the template for nobody is a failure that says why", request: `{"template":"TX_1234","recipients":[{"to":"01010005678"},{"to":"01010005679"}]}`,
+			name:    "a message that fits the template for nobody is a failure that says why",
+			request: `{"template":"TX_1234","recipients":[{"to":"01010005678"},{"to":"01010005679"}]}`,
 			vendor:  listUnread,
 			visited: way(alimTalkSent, reconciled, announced),
 			calls:   []string{list, list},
 			outcome: "failed: failed Invalid; failed Invalid",
 		},
 		{
-			name: "a message whose text can be an SMS for nobody is a failure that says why", request: `{"template":"TX_1234","recipients":[{"to":"01010000001","name":"🙂","variables":{"주문번호":"A-1"}}]}`,
+			name:    "a message whose text can be an SMS for nobody is a failure that says why",
+			request: `{"template":"TX_1234","recipients":[{"to":"01010000001","name":"🙂","variables":{"주문번호":"A-1"}}]}`,
 			vendor:  listUnread,
 			visited: way(alimTalkSent, toReceipts, smsSent, reconciled, announced),
 			outcome: "failed: failed alimtalk Invalid",
@@ -247,11 +263,13 @@ func scenarios() []scenario {
 			outcome: "partial: failed alimtalk Expired; delivered alimtalk 0",
 		},
 		{
-			name: "a receipt of a message that expires soon still gets the time that receipts take", request: to(`"expiresAt":"2000-01-01T00:01:00Z",`, "0003"),
+			name:    "a receipt of a message that expires soon still gets the time that receipts take",
+			request: to(`"expiresAt":"2000-01-01T00:01:00Z",`, "0003"),
 			outcome: "partial: unknown alimtalk NoReceipt", takes: 5 * time.Minute,
 		},
 		{
-			name: "a doubt about a message that expires soon still gets the time that answers take", request: to(`"expiresAt":"2000-01-01T00:01:00Z",`, "0005"),
+			name:    "a doubt about a message that expires soon still gets the time that answers take",
+			request: to(`"expiresAt":"2000-01-01T00:01:00Z",`, "0005"),
 			vendor:  []aligotest.Fault{{Endpoint: history, Kind: aligotest.FaultHTTP500, Times: -1}},
 			visited: way(alimTalkSent, reconciled, announced),
 			phones:  []string{"01010000005 alimtalk"},
@@ -273,7 +291,8 @@ func scenarios() []scenario {
 		{
 			name: "an empty wallet parks the SMS as well, and nothing else is tried meanwhile", request: to("", "0001"),
 			vendor: []aligotest.Fault{{Endpoint: sms, Kind: aligotest.FaultNoBalance, Times: 2}},
-			visited: way(alimTalkSent, toReceipts, smsSent, slices.Repeat([]string{statemachine.StateWaitForRepair, statemachine.StateSettled, statemachine.StateSendSMS}, 2),
+			visited: way(alimTalkSent, toReceipts, smsSent, slices.Repeat([]string{statemachine.StateWaitForRepair, statemachine.StateSettled,
+				statemachine.StateSendSMS}, 2),
 				toReceipts, announced),
 			phones:  []string{"01010000001 sms"},
 			calls:   []string{list, list, send, detail, list, sms, sms, sms, smsList},
@@ -303,9 +322,10 @@ func scenarios() []scenario {
 		{
 			name: "a function that dies before it sends", request: to("", "5678"),
 			functions: map[string][]invocationFault{"alimtalk": {crashedBefore}},
-			visited:   way(alimTalkSent, reconciled, lookedAgain, lookedAgain, lookedAgain, lookedAgain, []string{statemachine.StateSendAlimTalk}, toReceipts, announced),
-			phones:    []string{"01010005678 alimtalk"},
-			outcome:   "delivered: delivered alimtalk 0",
+			visited: way(alimTalkSent, reconciled, lookedAgain, lookedAgain, lookedAgain, lookedAgain, []string{statemachine.StateSendAlimTalk},
+				toReceipts, announced),
+			phones:  []string{"01010005678 alimtalk"},
+			outcome: "delivered: delivered alimtalk 0",
 		},
 		{
 			name: "a function that dies after it has sent", request: to("", "5678"),
@@ -338,10 +358,11 @@ func scenarios() []scenario {
 		{
 			name: "readers that fail are called again", request: to("", "0005"),
 			functions: map[string][]invocationFault{"receipts": {crashedBefore, crashedAfter}, "reconcile": {crashedAfter}},
-			vendor:    []aligotest.Fault{{Endpoint: detail, Kind: aligotest.FaultHTTP500, Times: 2}, {Endpoint: history, Kind: aligotest.FaultHTML200}},
-			visited:   way(alimTalkSent, reconciled, toReceipts, announced),
-			phones:    []string{"01010000005 alimtalk"},
-			outcome:   "delivered: delivered alimtalk 0",
+			vendor: []aligotest.Fault{{Endpoint: detail, Kind: aligotest.FaultHTTP500, Times: 2},
+				{Endpoint: history, Kind: aligotest.FaultHTML200}},
+			visited: way(alimTalkSent, reconciled, toReceipts, announced),
+			phones:  []string{"01010000005 alimtalk"},
+			outcome: "delivered: delivered alimtalk 0",
 		},
 		{
 			name: "a slow answer is a lost answer", request: to("", "5678"),

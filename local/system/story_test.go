@@ -15,9 +15,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
 
+	"sms-api/awslocal/eventbus"
 	"sms-api/internal/aligo/aligotest"
 	"sms-api/internal/message"
-	"sms-api/awslocal/eventbus"
 	"sms-api/statemachine"
 )
 
@@ -193,7 +193,8 @@ func timeOut(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = w.sfn.StartExecution(t.Context(), &sfn.StartExecutionInput{StateMachineArn: &w.StateMachineARN, Name: aws.String(id), Input: aws.String(string(input))})
+	_, err = w.sfn.StartExecution(t.Context(), &sfn.StartExecutionInput{StateMachineArn: &w.StateMachineARN, Name: aws.String(id),
+		Input: aws.String(string(input))})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,6 +17,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 
+	"sms-api/awslocal/awsapi"
+	"sms-api/awslocal/eventbus"
 	"sms-api/internal/aligo/aligotest"
 	"sms-api/internal/announce"
 	"sms-api/internal/awsenv"
@@ -24,10 +26,8 @@ import (
 	"sms-api/internal/intake"
 	"sms-api/internal/parameters"
 	"sms-api/internal/route"
-	"sms-api/internal/wiring"
 	"sms-api/internal/settle"
-	"sms-api/awslocal/awsapi"
-	"sms-api/awslocal/eventbus"
+	"sms-api/internal/wiring"
 	"sms-api/statemachine"
 )
 
@@ -146,7 +146,8 @@ func New(o Options) (*System, error) {
 			return nil, err
 		}
 	}
-	ended := fmt.Sprintf(`{"source":["aws.states"],"detail-type":[%q],"detail":{"stateMachineArn":[%q],"status":["FAILED","TIMED_OUT","ABORTED"]}}`,
+	ended := fmt.Sprintf(`{"source":["aws.states"],"detail-type":[%q],"detail":{"stateMachineArn":[%q],"status":["FAILED","TIMED_OUT",`+
+		`"ABORTED"]}}`,
 		statemachine.DetailTypeStatusChange, machine)
 	if err := s.rule(endpoint.Bus(eventbus.Default), "execution-ended", ended, "settle", eventbus.Input{}); err != nil {
 		return nil, err

@@ -19,14 +19,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
 
+	"sms-api/awslocal/awsapi"
+	"sms-api/awslocal/clock"
+	"sms-api/awslocal/eventbus"
 	"sms-api/internal/aligo/aligotest"
 	"sms-api/internal/awsenv"
 	"sms-api/internal/fault"
 	"sms-api/internal/intake"
 	"sms-api/internal/message"
-	"sms-api/awslocal/awsapi"
-	"sms-api/awslocal/clock"
-	"sms-api/awslocal/eventbus"
 	"sms-api/statemachine"
 )
 
@@ -141,7 +141,8 @@ func lostAfter(ctx context.Context, next func(context.Context) ([]byte, error)) 
 	if _, err := next(ctx); err != nil {
 		return nil, err
 	}
-	return nil, &awsapi.ServiceError{Code: "Unknown", Message: "The Lambda function returned an unknown error.", Status: http.StatusInternalServerError}
+	return nil, &awsapi.ServiceError{Code: "Unknown", Message: "The Lambda function returned an unknown error.",
+		Status: http.StatusInternalServerError}
 }
 
 // newWorld makes a system in the bubble of t.
@@ -149,7 +150,8 @@ func newWorld(t *testing.T, configure ...func(*Options, *aligotest.Options)) *wo
 	t.Helper()
 	network := &memory{}
 	w := &world{
-		t: t, network: network, client: network.client(t), logs: &lockedBuffer{}, settled: map[string][]message.Outcome{}, news: make(chan struct{}),
+		t: t, network: network, client: network.client(t), logs: &lockedBuffer{}, settled: map[string][]message.Outcome{},
+		news:   make(chan struct{}),
 		taken:  map[string]bool{},
 		faults: &invocationFaults{queue: map[string][]invocationFault{}, calls: map[string]int{}},
 	}

@@ -11,7 +11,10 @@ import (
 
 // controls adds the paths that tests and people steer the stand-in with.
 func (s *Standin) controls() {
-	s.mux.HandleFunc("GET /_standin/messages", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, listOf(s.Messages())) })
+	s.mux.HandleFunc("GET /_standin/messages", func(w http.ResponseWriter,
+		_ *http.Request) {
+		writeJSON(w, http.StatusOK, listOf(s.Messages()))
+	})
 	s.mux.HandleFunc("GET /_standin/calls", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, listOf(s.Calls())) })
 	s.mux.HandleFunc("GET /_standin/balance", func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusOK, map[string]float64{"balance": s.Balance()})

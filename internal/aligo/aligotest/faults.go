@@ -151,7 +151,8 @@ func reset(w http.ResponseWriter) {
 	_ = conn.Close()
 }
 
-const errorPage = "<html>\r\n<head><title>%d</title></head>\r\n<body>\r\n<center><h1>%d</h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"
+const errorPage = "<html>\r\n<head><title>%d</title></head>\r\n<body>\r\n<center><h1>%d</h1></center>\r\n" +
+	"<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"
 
 func htmlPage(w http.ResponseWriter, status int) {
 	w.Header().Set("Content-Type", "text/html")

@@ -32,7 +32,8 @@ type world struct {
 func newWorld(t *testing.T, options ...func(*aligotest.ServerOptions)) *world {
 	t.Helper()
 	w := &world{now: monday}
-	w.Server = aligotest.NewServer(t, append([]func(*aligotest.ServerOptions){func(o *aligotest.ServerOptions) { o.Now = w.Now }}, options...)...)
+	w.Server = aligotest.NewServer(t, append([]func(*aligotest.ServerOptions){func(o *aligotest.ServerOptions) { o.Now = w.Now }},
+		options...)...)
 	return w
 }
 
@@ -168,7 +169,8 @@ func TestRefusals(t *testing.T) {
 		{"/akv10/template/del/", "509 삭제 가능 상태가 아닙니다.", []string{"tpl_code=TX_1234"}},
 		{"/akv10/template/request/", "509 검수요청 가능 상태가 아닙니다.", []string{"tpl_code=TX_9999"}},
 		{"/akv10/profile/auth/", "509 요청한 번호가 카카오채널 관리자 알림 설정 되어있는지 확인해주세요.", []string{"plusid=@a", "phonenumber=01012345678"}},
-		{"/akv10/profile/add/", "509 인증번호가 일치하지 않습니다.", []string{"plusid=@a", "phonenumber=" + aligotest.AdminPhone, "authnum=1", "categorycode=1"}},
+		{"/akv10/profile/add/", "509 인증번호가 일치하지 않습니다.", []string{"plusid=@a", "phonenumber=" + aligotest.AdminPhone, "authnum=1",
+			"categorycode=1"}},
 	} {
 		w.says(t, c.path, c.want, c.fields...)
 	}
@@ -190,9 +192,11 @@ func TestTolerance(t *testing.T) {
 	w.says(t, "/akv10/token/create/30/s/", "0 정상적으로 호출하였습니다.")
 	w.says(t, "/akv10/token/create/30/s", "0 정상적으로 호출하였습니다.")
 	w.says(t, "/akv10/history/list/", "0 정상적으로 호출하였습니다.", "token=whatever")
-	old := `{"button":[{"name":"배송 조회","linkType":"WL","linkM":"https://masil.example/parcels/12","linkP":"https://masil.example/parcels/12"}]}`
+	old := `{"button":[{"name":"배송 조회","linkType":"WL","linkM":"https://masil.example/parcels/12",` +
+		`"linkP":"https://masil.example/parcels/12"}]}`
 	text := "[마실상점] 상품이 출발했습니다.\r\n\r\n홍길동님, 주문하신 상품을 오늘 보내 드렸습니다.\r\n\r\n■ 송장번호: 12\r\n\r\n아래 버튼에서 배송 상황을 보실 수 있습니다."
-	w.says(t, "/akv10/alimtalk/send/", "0 성공적으로 전송요청 하였습니다.", "tpl_code=TX_2345", "receiver_1=01012345678", "subject_1=a", "message_1="+text, "button_1="+old)
+	w.says(t, "/akv10/alimtalk/send/", "0 성공적으로 전송요청 하였습니다.", "tpl_code=TX_2345", "receiver_1=01012345678", "subject_1=a", "message_1="+text,
+		"button_1="+old)
 	var got []string
 	for _, m := range w.Messages() {
 		got = append(got, fmt.Sprintf("%s %s %s", m.To, m.Type, m.Text))
@@ -214,12 +218,16 @@ func TestIntolerance(t *testing.T) {
 		status                   int
 		want                     string
 	}{
-		"JSON bodies": {http.MethodPost, "/send/", "application/json", `{"key":"` + aligotest.APIKey + `"}`, http.StatusOK, `{"result_code":-101`},
+		"JSON bodies": {http.MethodPost, "/send/", "application/json", `{"key":"` + aligotest.APIKey + `"}`, http.StatusOK,
+			`{"result_code":-101`},
 		"GET":         {http.MethodGet, "/send/?key=" + aligotest.APIKey, "", "", http.StatusNotFound, "<html>"},
 		"other paths": {http.MethodPost, "/friend/", "", "", http.StatusNotFound, "<html>"},
-		"query fields": {http.MethodPost, "/remain/?key=" + aligotest.APIKey + "&user_id=" + aligotest.UserID, "application/x-www-form-urlencoded", "", http.StatusOK,
-			`{"result_code":-101,"message":"API \ud0a4\uac00 \uc785\ub825\ub418\uc9c0 \uc54a\uc558\uc2b5\ub2c8\ub2e4.","SMS_CNT":0,"LMS_CNT":0,"MMS_CNT":0}`},
-		"half a multipart body": {http.MethodPost, "/send/", "multipart/form-data; boundary=x", "--x\r\nContent-Disposition: form-data", http.StatusOK, `{"result_code":-101`},
+		"query fields": {http.MethodPost, "/remain/?key=" + aligotest.APIKey + "&user_id=" + aligotest.UserID,
+			"application/x-www-form-urlencoded", "", http.StatusOK,
+			`{"result_code":-101,"message":"API \ud0a4\uac00 \uc785\ub825\ub418\uc9c0 ` +
+				`\uc54a\uc558\uc2b5\ub2c8\ub2e4.","SMS_CNT":0,"LMS_CNT":0,"MMS_CNT":0}`},
+		"half a multipart body": {http.MethodPost, "/send/", "multipart/form-data; boundary=x", "--x\r\nContent-Disposition: form-data",
+			http.StatusOK, `{"result_code":-101`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -305,13 +313,14 @@ func TestTestNumbers(t *testing.T) {
 				return lost + string(r.State) + " " + text
 			}
 			alimTalk := func() string {
-				return story(func() (aligo.Accepted, error) { return client.SendAlimTalk(t.Context(), order(to)) }, func(mid string) (aligo.Receipt, bool) {
-					rows, err := client.AlimTalkReceipts(t.Context(), mid)
-					if err != nil || len(rows) != 1 {
-						return aligo.Receipt{}, false
-					}
-					return rows[0].Result, true
-				})
+				return story(func() (aligo.Accepted, error) { return client.SendAlimTalk(t.Context(), order(to)) },
+					func(mid string) (aligo.Receipt, bool) {
+						rows, err := client.AlimTalkReceipts(t.Context(), mid)
+						if err != nil || len(rows) != 1 {
+							return aligo.Receipt{}, false
+						}
+						return rows[0].Result, true
+					})
 			}
 			if got := alimTalk(); got != c.alimTalk {
 				t.Errorf("AlimTalk: %s, want %s", got, c.alimTalk)
@@ -351,7 +360,8 @@ func TestTestNumbers(t *testing.T) {
 func TestResultsThatComeLater(t *testing.T) {
 	t.Parallel()
 	parcel := "[마실상점] 상품이 출발했습니다.\r\n\r\n홍길동님, 주문하신 상품을 오늘 보내 드렸습니다.\r\n\r\n■ 송장번호: 12\r\n\r\n아래 버튼에서 배송 상황을 보실 수 있습니다."
-	button := aligo.Button{Name: "배송 조회", Type: "WL", LinkMobile: "https://masil.example/parcels/12", LinkPC: "https://masil.example/parcels/12"}
+	button := aligo.Button{Name: "배송 조회", Type: "WL", LinkMobile: "https://masil.example/parcels/12",
+		LinkPC: "https://masil.example/parcels/12"}
 	away := button
 	away.LinkMobile = "https://evil.example/"
 	visit := "홍길동님, 방문 예약이 확정되었습니다.\r\n\r\n■ 일시: 10시\r\n■ 장소: 본점\r\n\r\n변경이나 취소는 하루 전까지 부탁드립니다."
@@ -455,14 +465,16 @@ func TestWallet(t *testing.T) {
 	lms.TestMode = true
 	_, err = client.SendSMS(ctx, lms)
 	check("a test", err, 50.8)
-	_, err = client.SendSMS(ctx, aligo.SMS{Type: aligo.TypeMMS, To: []string{"01012345678"}, Text: "가", Images: []aligo.Image{{Data: []byte("GIF89a")}}})
+	_, err = client.SendSMS(ctx, aligo.SMS{Type: aligo.TypeMMS, To: []string{"01012345678"}, Text: "가",
+		Images: []aligo.Image{{Data: []byte("GIF89a")}}})
 	refused("an MMS for more than there is", err)
 	check("a refusal", nil, 50.8)
 	b, err := client.HeartInfo(ctx)
 	if b.SMS != 6 || b.LMS != 1 || b.MMS != 0 || b.AlimTalk != 7 || err != nil {
 		t.Errorf("the balance is %+v, %v", b, err)
 	}
-	_, err = client.SendAlimTalk(ctx, order("01012345678", "01012345679", "01012345670", "01012345671", "01012345672", "01012345673", "01012345674", "01012345675"))
+	_, err = client.SendAlimTalk(ctx, order("01012345678", "01012345679", "01012345670", "01012345671", "01012345672", "01012345673",
+		"01012345674", "01012345675"))
 	refused("more AlimTalk than there is money for", err)
 }
 
@@ -694,7 +706,8 @@ func TestTemplatesLive(t *testing.T) {
 	check("modify the rejected", err, "")
 	check("request", client.RequestTemplateReview(ctx, added.Code), "")
 	check("approve", w.SetTemplateState(aligotest.TemplateState{Code: added.Code, InspStatus: "APR", Status: "A"}), "")
-	_, err = client.SendAlimTalk(ctx, aligo.AlimTalk{Template: added.Code, Recipients: []aligo.AlimTalkRecipient{{To: "01012345678", Text: "홍길동님"}}})
+	_, err = client.SendAlimTalk(ctx, aligo.AlimTalk{Template: added.Code,
+		Recipients: []aligo.AlimTalkRecipient{{To: "01012345678", Text: "홍길동님"}}})
 	check("send", err, "")
 	if len(w.Messages()) != 1 {
 		t.Error("the approved template did not arrive")
@@ -841,7 +854,8 @@ func TestFaultsByCountAndProbability(t *testing.T) {
 	if got := story(2); got != ".." {
 		t.Errorf("after a reset: %s", got)
 	}
-	for _, wrong := range []aligotest.Fault{{Kind: "no-such"}, {Endpoint: "/no/such/", Kind: aligotest.FaultSlow}, {Kind: aligotest.FaultSlow, Probability: 2}} {
+	for _, wrong := range []aligotest.Fault{{Kind: "no-such"}, {Endpoint: "/no/such/", Kind: aligotest.FaultSlow},
+		{Kind: aligotest.FaultSlow, Probability: 2}} {
 		if w.SetFault(wrong) == nil {
 			t.Errorf("%+v was taken", wrong)
 		}
@@ -871,7 +885,8 @@ func TestControls(t *testing.T) {
 	if _, body := do(http.MethodGet, "/_standin/messages", ""); strings.TrimSpace(body) != "[]" {
 		t.Errorf("no messages are %s", body)
 	}
-	if _, err := w.Client().SendSMS(t.Context(), aligo.SMS{Type: aligo.TypeSMS, To: []string{"01012345678"}, Text: "안녕😀", ReplaceUnencodable: true}); err != nil {
+	if _, err := w.Client().SendSMS(t.Context(), aligo.SMS{Type: aligo.TypeSMS, To: []string{"01012345678"}, Text: "안녕😀",
+		ReplaceUnencodable: true}); err != nil {
 		t.Fatal(err)
 	}
 	_, body := do(http.MethodGet, "/_standin/messages", "")
@@ -879,7 +894,8 @@ func TestControls(t *testing.T) {
 	if err := json.Unmarshal([]byte(body), &messages); err != nil || len(messages) != 1 {
 		t.Fatalf("%v: %s", err, body)
 	}
-	want := aligotest.PhoneMessage{ID: 1, To: "01012345678", Channel: "sms", Type: "SMS", From: aligotest.Sender, Text: "안녕?", MID: "583009869"}
+	want := aligotest.PhoneMessage{ID: 1, To: "01012345678", Channel: "sms", Type: "SMS", From: aligotest.Sender, Text: "안녕?",
+		MID: "583009869"}
 	if m := messages[0]; m.At.Equal(monday) {
 		m.At = time.Time{}
 		if fmt.Sprintf("%+v", m) != fmt.Sprintf("%+v", want) {
@@ -888,7 +904,8 @@ func TestControls(t *testing.T) {
 	} else {
 		t.Errorf("the message is of %s", m.At)
 	}
-	if _, body := do(http.MethodGet, "/_standin/calls", ""); !strings.Contains(body, `"endpoint": "/send/"`) || strings.Contains(body, "01012345678") || strings.Contains(body, aligotest.APIKey) {
+	if _, body := do(http.MethodGet, "/_standin/calls", ""); !strings.Contains(body, `"endpoint": "/send/"`) ||
+		strings.Contains(body, "01012345678") || strings.Contains(body, aligotest.APIKey) {
 		t.Errorf("the calls are %s", body)
 	}
 	for _, c := range []struct {
@@ -920,10 +937,12 @@ func TestControls(t *testing.T) {
 	if _, body := do(http.MethodGet, "/_standin/ips", ""); !strings.Contains(body, `"::1"`) {
 		t.Errorf("the registered addresses are %s", body)
 	}
-	if _, body := do(http.MethodGet, "/_standin/faults", ""); !strings.Contains(body, `"reset-after"`) || !strings.Contains(body, `"times": 3`) {
+	if _, body := do(http.MethodGet, "/_standin/faults", ""); !strings.Contains(body, `"reset-after"`) ||
+		!strings.Contains(body, `"times": 3`) {
 		t.Errorf("the faults are %s", body)
 	}
-	if status, _ := do(http.MethodDelete, "/_standin/faults?fault=reset-after&endpoint=/akv10/alimtalk/send/", ""); status != http.StatusNoContent || len(w.Faults()) != 0 {
+	if status, _ := do(http.MethodDelete, "/_standin/faults?fault=reset-after&endpoint=/akv10/alimtalk/send/",
+		""); status != http.StatusNoContent || len(w.Faults()) != 0 {
 		t.Errorf("DELETE of a fault answers %d and leaves %v", status, w.Faults())
 	}
 	if _, body := do(http.MethodGet, "/_standin/faults", ""); strings.TrimSpace(body) != "[]" {
@@ -1121,7 +1140,8 @@ func BenchmarkSend(b *testing.B) {
 func BenchmarkHandler(b *testing.B) {
 	standin := aligotest.New(aligotest.Options{Balance: 1e12})
 	form := url.Values{
-		"apikey": {aligotest.APIKey}, "userid": {aligotest.UserID}, "senderkey": {aligotest.SenderKey}, "tpl_code": {"TX_1234"}, "sender": {aligotest.Sender},
+		"apikey": {aligotest.APIKey}, "userid": {aligotest.UserID}, "senderkey": {aligotest.SenderKey}, "tpl_code": {"TX_1234"},
+		"sender":     {aligotest.Sender},
 		"receiver_1": {"01012345678"}, "subject_1": {"a"}, "message_1": {orderText},
 	}.Encode()
 	b.ReportAllocs()

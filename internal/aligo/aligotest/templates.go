@@ -152,7 +152,8 @@ func (t *template) row() object {
 	return object{
 		{"senderKey", t.senderKey}, {"templtContent", t.content}, {"templtName", t.name}, {"templtCode", t.code}, {"templateType", t.kind},
 		{"templateEmType", t.emphasis}, {"templtTitle", t.title}, {"templtSubtitle", t.subtitle}, {"templtImageName", t.imageName},
-		{"templtImageUrl", image}, {"status", t.status}, {"inspStatus", t.review}, {"cdate", t.created}, {"comments", comments}, {"buttons", buttons},
+		{"templtImageUrl", image}, {"status", t.status}, {"inspStatus", t.review}, {"cdate", t.created}, {"comments", comments},
+		{"buttons", buttons},
 	}
 }
 
@@ -362,7 +363,8 @@ func (s *Standin) profileAdd(req *request) object {
 	delete(s.authRequested, id)
 	key := sha1.Sum([]byte(id))
 	p := profile{
-		senderKey: hex.EncodeToString(key[:]), uuid: id, name: strings.TrimPrefix(id, "@"), category: req.get("categorycode"), created: stamp(req.now),
+		senderKey: hex.EncodeToString(key[:]), uuid: id, name: strings.TrimPrefix(id, "@"), category: req.get("categorycode"),
+		created: stamp(req.now),
 	}
 	if !s.knows(p.senderKey) {
 		s.profiles = append(s.profiles, p)

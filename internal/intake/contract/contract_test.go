@@ -14,7 +14,8 @@ func TestDocumentIsValidAndSoAreItsExamples(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := doc.Validate(t.Context(), openapi3.EnableExamplesValidation(), openapi3.EnableSchemaFormatValidation(), openapi3.EnableSchemaPatternValidation()); err != nil {
+	if err := doc.Validate(t.Context(), openapi3.EnableExamplesValidation(), openapi3.EnableSchemaFormatValidation(),
+		openapi3.EnableSchemaPatternValidation()); err != nil {
 		t.Fatal(err)
 	}
 }

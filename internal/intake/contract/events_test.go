@@ -186,10 +186,13 @@ func generated(t *testing.T) map[string][]byte {
 	})
 	delete(settled["properties"].(object), "parked")
 	files := map[string][]byte{
-		"schemas/MessageRequested.json": eventSchema(t, "MessageRequested", "Put this on the bus to send a message.", object{"type": "string"}, requested),
-		"schemas/MessageSettled.json": eventSchema(t, "MessageSettled", "What has become of a message in the end. It comes once for each message.", ours,
+		"schemas/MessageRequested.json": eventSchema(t, "MessageRequested", "Put this on the bus to send a message.", object{"type": "string"},
+			requested),
+		"schemas/MessageSettled.json": eventSchema(t, "MessageSettled",
+			"What has become of a message in the end. It comes once for each message.", ours,
 			settled),
-		"schemas/MessageRejected.json": eventSchema(t, "MessageRejected", "A MessageRequested event that cannot be accepted, and why.", ours, rejected),
+		"schemas/MessageRejected.json": eventSchema(t, "MessageRejected", "A MessageRequested event that cannot be accepted, and why.", ours,
+			rejected),
 	}
 
 	event := func(detailType, source string, detail any) []byte {
@@ -200,7 +203,8 @@ func generated(t *testing.T) map[string][]byte {
 	}
 	post := at(t, d, "paths", "/v1/messages", "post")
 	body := at(t, post, "requestBody", "content", "application/json", "examples", "everything", "value").(object)
-	files["examples/MessageRequested.json"] = event("MessageRequested", "shop.orders", with(body, object{"idempotencyKey": "order-17-confirmed"}))
+	files["examples/MessageRequested.json"] = event("MessageRequested", "shop.orders",
+		with(body, object{"idempotencyKey": "order-17-confirmed"}))
 	invalid := at(t, post, "responses", "422", "content", "application/problem+json", "examples", "invalid", "value").(object)
 	files["examples/MessageRejected.json"] = event("MessageRejected", "sms-api",
 		with(invalid, object{"idempotencyKey": "order-17-confirmed", "reference": "order-17"}))

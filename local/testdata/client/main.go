@@ -66,7 +66,8 @@ func run(ctx context.Context, address string) error {
 		return err
 	}
 	problem := wrong.ApplicationproblemJSON422
-	if problem == nil || problem.Type != UrnSmsApiProblemInvalidMessage || problem.Errors == nil || (*problem.Errors)[0].Pointer != "/recipients/0/to" {
+	if problem == nil || problem.Type != UrnSmsApiProblemInvalidMessage || problem.Errors == nil ||
+		(*problem.Errors)[0].Pointer != "/recipients/0/to" {
 		return fmt.Errorf("send what is wrong: %s %s", wrong.Status(), wrong.Body)
 	}
 	balance, err := client.GetBalanceWithResponse(ctx)
