@@ -15,16 +15,13 @@ func results(m message.Message, v progress) []message.Result {
 	if len(v.Recipients) > 0 {
 		return slices.Clone(v.Recipients)
 	}
-	list := make([]message.Result, len(m.Recipients))
-	for i, r := range m.Recipients {
-		list[i] = message.Result{To: r.To.Masked(), Status: message.Pending}
-	}
-	return list
+	return message.Pendings(m)
 }
 
 // running is the outcome so far.
 func (e *Executions) running(m message.Message, p position, v progress) message.Outcome {
-	o := message.Outcome{ID: m.ID, Status: message.Sending, Reference: m.Reference, CreatedAt: m.CreatedAt, Recipients: results(m, v)}
+	o := message.NewOutcome(m, results(m, v))
+	o.Status = message.Sending
 	switch {
 	case p.state == statemachine.StateWaitUntilSendTime,
 		(p.state == "" || p.state == statemachine.StateRoute) && m.SendAt.After(e.Now()):
@@ -39,11 +36,11 @@ func (e *Executions) running(m message.Message, p position, v progress) message.
 // nothing; of the others that are open nobody will learn any more.
 func stopped(m message.Message, p position, v progress, how types.ExecutionStatus, at time.Time) message.Outcome {
 	at = at.UTC().Truncate(time.Second)
-	o := message.Outcome{ID: m.ID, Reference: m.Reference, CreatedAt: m.CreatedAt, SettledAt: at, Recipients: results(m, v)}
+	settled := results(m, v)
 	cancelled := how == types.ExecutionStatusAborted && !p.sent(v)
 	doubtful := p.doubtful(v)
-	for i := range o.Recipients {
-		r := &o.Recipients[i]
+	for i := range settled {
+		r := &settled[i]
 		queued := v.Queue != nil && (len(v.Queue.Recipients) == 0 || slices.Contains(v.Queue.Recipients, i))
 		switch {
 		case r.Status != message.Pending:
@@ -60,9 +57,5 @@ func stopped(m message.Message, p position, v progress, how types.ExecutionStatu
 		}
 		r.At = at
 	}
-	o.Status = message.StatusOf(o.Recipients)
-	if cancelled {
-		o.Status = message.MessageCancelled
-	}
-	return o
+	return message.Settled(m, settled, at)
 }

@@ -3,6 +3,12 @@
 // part of the definition of the state machine.
 package fault
 
+import (
+	"encoding/json"
+	"strings"
+	"time"
+)
+
 // Transient says that the call surely did not reach the vendor: it may be repeated.
 type Transient struct{ Reason string }
 
@@ -12,9 +18,18 @@ type Ambiguous struct{ Reason string }
 // Rejected says that the vendor refused this message.
 type Rejected struct{ Reason string }
 
-// NotConfigured says that an operator has to repair something before any message can go out. Its message is
-// "cause: reason", where cause is one word: ip, credentials, balance or sender.
-type NotConfigured struct{ Cause, Reason string }
+// NotConfigured says that an operator has to repair something before any message can go out. Its message is its JSON,
+// which the state machine takes over as the progress's "parked".
+type NotConfigured struct {
+	// Cause is one word: ip, credentials, balance or sender.
+	Cause string `json:"cause"`
+	// Reason says what to repair.
+	Reason string `json:"reason"`
+	// Since is when the message was parked first.
+	Since time.Time `json:"since,omitzero"`
+	// Wait is how many seconds to wait before the next attempt.
+	Wait int `json:"wait,omitempty"`
+}
 
 // Invalid says that the message itself cannot be sent.
 type Invalid struct{ Reason string }
@@ -22,12 +37,21 @@ type Invalid struct{ Reason string }
 // Expired says that the time of the message is over.
 type Expired struct{ Reason string }
 
-func (e *Transient) Error() string     { return e.Reason }
-func (e *Ambiguous) Error() string     { return e.Reason }
-func (e *Rejected) Error() string      { return e.Reason }
-func (e *NotConfigured) Error() string { return e.Cause + ": " + e.Reason }
-func (e *Invalid) Error() string       { return e.Reason }
-func (e *Expired) Error() string       { return e.Reason }
+func (e *Transient) Error() string { return e.Reason }
+func (e *Ambiguous) Error() string { return e.Reason }
+func (e *Rejected) Error() string  { return e.Reason }
+func (e *Invalid) Error() string   { return e.Reason }
+func (e *Expired) Error() string   { return e.Reason }
+
+// Error is JSON without ": ". Executions of version 0.1.0 of the state machine cut the message there; like this they keep
+// it whole, and message.Parking reads that.
+func (e *NotConfigured) Error() string {
+	text, err := json.Marshal(e)
+	if err != nil {
+		return e.Cause // strings and a time: there is nothing that cannot be encoded
+	}
+	return strings.ReplaceAll(string(text), ": ", `:\u0020`)
+}
 
 // The names under which Step Functions sees these errors.
 const (

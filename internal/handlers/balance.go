@@ -67,7 +67,7 @@ func (b *Balance) Handle(ctx context.Context) (Report, error) {
 func (b *Balance) trouble(ctx context.Context, err error) Report {
 	err = b.fault(err, true)
 	b.warn(ctx, "read the balance", err)
-	r := Report{Problem: err.Error()}
+	r := Report{Problem: words(err)}
 	var n *fault.NotConfigured
 	if errors.As(err, &n) {
 		r.Reachable = true

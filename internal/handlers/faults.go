@@ -77,7 +77,7 @@ func (d *Dispatch) repair(e *aligo.Error) string {
 
 // warn logs a fault with the attributes that alarms count.
 func (d *Dispatch) warn(ctx context.Context, what string, err error, attributes ...slog.Attr) {
-	attributes = append(attributes, slog.String("fault", faultName(err)), slog.String("error", err.Error()))
+	attributes = append(attributes, slog.String("fault", faultName(err)), slog.String("error", words(err)))
 	var n *fault.NotConfigured
 	if errors.As(err, &n) {
 		attributes = append(attributes, slog.String("cause", n.Cause))
@@ -87,3 +87,12 @@ func (d *Dispatch) warn(ctx context.Context, what string, err error, attributes 
 
 // faultName is the name of the fault as Step Functions sees it.
 func faultName(err error) string { return strings.TrimPrefix(fmt.Sprintf("%T", err), "*fault.") }
+
+// words are an error's for people.
+func words(err error) string {
+	var n *fault.NotConfigured
+	if errors.As(err, &n) {
+		return n.Cause + ": " + n.Reason
+	}
+	return err.Error()
+}

@@ -5,10 +5,13 @@ package handlers
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"log/slog"
 	"time"
 
 	"sms-api/internal/aligo"
+	"sms-api/internal/fault"
 	"sms-api/internal/message"
 )
 
@@ -18,6 +21,21 @@ type Input struct {
 	Progress message.Progress `json:"progress"`
 	// Redrives is how often an operator has redriven the execution.
 	Redrives int `json:"redrives,omitempty"`
+}
+
+// Output is what every task returns: the progress, or the outcome once nothing is left to do.
+type Output struct {
+	message.Progress
+
+	Outcome *message.Outcome
+}
+
+// MarshalJSON writes the one that there is.
+func (o Output) MarshalJSON() ([]byte, error) {
+	if o.Outcome != nil {
+		return json.Marshal(o.Outcome)
+	}
+	return json.Marshal(o.Progress)
 }
 
 // vendor is what the handlers call of *aligo.Client.
@@ -49,7 +67,7 @@ type Dispatch struct {
 // run makes a step and leaves the one line that each call logs.
 func (d *Dispatch) run(
 	ctx context.Context, what string, in Input, step func(context.Context, Input) (message.Progress, error),
-) (message.Progress, error) {
+) (Output, error) {
 	if deadline, ok := ctx.Deadline(); ok {
 		// The answer must be on its way before Lambda ends the function: an error that is reported beats a crash.
 		var cancel context.CancelFunc
@@ -59,13 +77,35 @@ func (d *Dispatch) run(
 	p, err := step(ctx, in)
 	attributes := []slog.Attr{slog.String("message", in.Message.ID), slog.Int("recipients", len(in.Message.Recipients))}
 	if err != nil {
+		var n *fault.NotConfigured
+		if errors.As(err, &n) {
+			n.Since, n.Wait = d.parking(in.Progress.Parked)
+		}
 		d.warn(ctx, what, err, attributes...)
-		return message.Progress{}, err
+		return Output{}, err
 	}
 	attributes = append(attributes, slog.Int("batches", len(p.Batches)), slog.Int("wait", p.Wait))
 	d.Log.LogAttrs(ctx, slog.LevelInfo, what, attributes...)
 	shorten(p.Recipients)
-	return p, nil
+	if p.Over() {
+		o := message.Settled(in.Message, p.Recipients, d.Now())
+		return Output{Outcome: &o}, nil
+	}
+	return Output{Progress: p}, nil
+}
+
+// The waits of a parked message double from the first to the longest.
+const (
+	firstParking   = time.Minute
+	longestParking = 15 * time.Minute
+)
+
+// parking says since when a message is parked and how many seconds it waits before the next attempt.
+func (d *Dispatch) parking(before *message.Parking) (since time.Time, wait int) {
+	if before == nil {
+		return d.Now().UTC().Truncate(time.Second), seconds(firstParking)
+	}
+	return before.Since, min(2*before.Wait, seconds(longestParking))
 }
 
 // reserve is the part of a function's time that is kept for reporting.

@@ -32,10 +32,7 @@ func seconds(d time.Duration) int {
 func start(m message.Message, p message.Progress) message.Progress {
 	p.Recipients = slices.Clone(p.Recipients)
 	if len(p.Recipients) == 0 {
-		p.Recipients = make([]message.Result, len(m.Recipients))
-		for i, r := range m.Recipients {
-			p.Recipients[i] = message.Result{To: r.To.Masked(), Status: message.Pending}
-		}
+		p.Recipients = message.Pendings(m)
 	}
 	if p.Queue == nil {
 		return p

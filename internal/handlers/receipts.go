@@ -13,7 +13,7 @@ const codeNotAccepted = "NotAccepted"
 
 // Receipts reads the receipts of every batch that has open recipients, settles those whose receipt is final, queues for
 // SMS those whom AlimTalk did not reach, and says how long to wait before the next look.
-func (d *Dispatch) Receipts(ctx context.Context, in Input) (message.Progress, error) {
+func (d *Dispatch) Receipts(ctx context.Context, in Input) (Output, error) {
 	return d.run(ctx, "read receipts", in, d.receipts)
 }
 

@@ -19,7 +19,7 @@ const grace = time.Minute
 // Reconcile deals with a send that failed. What was refused becomes a fallback or a failure. Of what is in doubt it asks
 // Aligo's history: accepted, and the message goes on with that batch; not accepted, and it stays queued; cannot tell,
 // and it says how long to wait before the next look, until nothing but unknown is left to say.
-func (d *Dispatch) Reconcile(ctx context.Context, in Input) (message.Progress, error) {
+func (d *Dispatch) Reconcile(ctx context.Context, in Input) (Output, error) {
 	return d.run(ctx, "reconcile", in, d.reconcile)
 }
 

@@ -13,7 +13,7 @@ import (
 // SendAlimTalk sends the message to everybody with one call. It returns a progress with the accepted batch, or the fault
 // that kept it from being accepted. Recipients whose variables do not fit the template fail by themselves; the message
 // fails only when that is so for all.
-func (d *Dispatch) SendAlimTalk(ctx context.Context, in Input) (message.Progress, error) {
+func (d *Dispatch) SendAlimTalk(ctx context.Context, in Input) (Output, error) {
 	return d.run(ctx, "send AlimTalk", in, d.sendAlimTalk)
 }
 
@@ -57,7 +57,7 @@ func (d *Dispatch) sendAlimTalk(ctx context.Context, in Input) (message.Progress
 }
 
 // SendSMS sends one call to those in the queue who can share it, SMS before LMS, and leaves the others queued.
-func (d *Dispatch) SendSMS(ctx context.Context, in Input) (message.Progress, error) {
+func (d *Dispatch) SendSMS(ctx context.Context, in Input) (Output, error) {
 	return d.run(ctx, "send SMS", in, d.sendSMS)
 }
 

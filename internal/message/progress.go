@@ -1,6 +1,10 @@
 package message
 
-import "time"
+import (
+	"encoding/json"
+	"strings"
+	"time"
+)
 
 // Status of a recipient.
 type Status string
@@ -28,33 +32,6 @@ type Result struct {
 	At time.Time `json:"at,omitzero"`
 }
 
-// MessageStatus is the status of a message as a whole.
-type MessageStatus string
-
-// The states of a message.
-const (
-	Scheduled        MessageStatus = "scheduled"
-	Sending          MessageStatus = "sending"
-	Parked           MessageStatus = "parked"
-	AllDelivered     MessageStatus = "delivered"
-	PartlyDelivered  MessageStatus = "partial"
-	NoneDelivered    MessageStatus = "failed"
-	MessageExpired   MessageStatus = "expired"
-	MessageCancelled MessageStatus = "cancelled"
-)
-
-// Outcome is the body of GET /v1/messages/{id} and the detail of a MessageSettled event.
-type Outcome struct {
-	ID        string        `json:"id"`
-	Status    MessageStatus `json:"status"`
-	Reference string        `json:"reference,omitempty"`
-	CreatedAt time.Time     `json:"createdAt"`
-	SettledAt time.Time     `json:"settledAt,omitzero"`
-	// Parked says why a parked message waits for an operator; absent otherwise.
-	Parked     *Parking `json:"parked,omitempty"`
-	Recipients []Result `json:"recipients"`
-}
-
 // Progress is what the state machine carries from state to state beside the message: small, and free of numbers and
 // texts, because every state's input stands in the execution's history. The machine branches on which of Doubt, Queue
 // and Wait are there, in this order; with none of them the message is settled.
@@ -79,6 +56,11 @@ type Progress struct {
 	Reads int `json:"reads,omitempty"`
 	// Wait is how many seconds to wait before the receipts are read again; 0 when there is nothing to read.
 	Wait int `json:"wait,omitempty"`
+}
+
+// Over says that nothing is left to do: the message has settled.
+func (p Progress) Over() bool {
+	return p.Queue == nil && p.Failure == nil && p.Doubt == nil && p.Wait == 0
 }
 
 // Queue names the recipients of the next call. Without Recipients it is everybody.
@@ -119,7 +101,8 @@ type Doubt struct {
 	Wait int `json:"wait"`
 }
 
-// Parking says what an operator must repair before a message can go out.
+// Parking says what an operator must repair before a message can go out. As JSON it is the message of the error that
+// parks, from which the state machine takes it over as it is.
 type Parking struct {
 	// Cause is ip, credentials, balance or sender.
 	Cause string `json:"cause"`
@@ -128,4 +111,21 @@ type Parking struct {
 	Since  time.Time `json:"since"`
 	// Wait is how many seconds to wait before the next attempt.
 	Wait int `json:"wait,omitempty"`
+}
+
+// UnmarshalJSON also reads what the state machine of version 0.1.0, which looks for "cause: reason" in the error's
+// message, makes of one that is JSON: both fields hold the whole message.
+func (p *Parking) UnmarshalJSON(b []byte) error {
+	type plain Parking
+	if err := json.Unmarshal(b, (*plain)(p)); err != nil {
+		return err
+	}
+	if strings.HasPrefix(p.Cause, "{") {
+		var told plain
+		if err := json.Unmarshal([]byte(p.Cause), &told); err != nil {
+			return err
+		}
+		p.Cause, p.Reason = told.Cause, told.Reason
+	}
+	return nil
 }

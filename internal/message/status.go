@@ -9,28 +9,3 @@ const (
 	// CodeStopped says that the execution ended early, by an operator's hand or by its time limit.
 	CodeStopped = "Stopped"
 )
-
-// StatusOf is the status of a message whose recipients have all settled. The state machine's "Settled?" says the same.
-func StatusOf(recipients []Result) MessageStatus {
-	delivered, failed, expired := 0, 0, false
-	for _, r := range recipients {
-		switch r.Status {
-		case Delivered:
-			delivered++
-		case Failed:
-			failed++
-			expired = expired || r.Code == CodeExpired
-		case Pending, Unknown:
-		}
-	}
-	switch len(recipients) {
-	case delivered:
-		return AllDelivered
-	case failed:
-		if expired {
-			return MessageExpired
-		}
-		return NoneDelivered
-	}
-	return PartlyDelivered
-}

@@ -401,16 +401,16 @@ func scenarios() []scenario {
 		{
 			name: "when nothing can find out any more, what is open is unknown", request: to("", "5678", "0001"),
 			functions: map[string][]invocationFault{"receipts": slices.Repeat([]invocationFault{crashedBefore}, 201)},
-			visited:   way(alimTalkSent, toReceipts, announced),
+			visited:   way(alimTalkSent, []string{statemachine.StateWaitForReceipts, statemachine.StateReadReceipts}),
 			phones:    []string{"01010005678 alimtalk"},
-			outcome:   "partial: unknown Broken; unknown Broken",
+			outcome:   "partial: unknown alimtalk Stopped; unknown alimtalk Stopped",
 		},
 		{
 			name: "when nothing can find out whether it was sent, it is unknown and not sent again", request: to("", "0005"),
 			functions: map[string][]invocationFault{"reconcile": slices.Repeat([]invocationFault{crashedBefore}, 201)},
-			visited:   way(alimTalkSent, reconciled, announced),
+			visited:   way(alimTalkSent, []string{statemachine.StateReconcile}),
 			phones:    []string{"01010000005 alimtalk"},
-			outcome:   "partial: unknown Broken",
+			outcome:   "partial: unknown Stopped",
 		},
 		{
 			name: "a scheduled message waits for its time", request: to(`"sendAt":"2000-01-03T00:00:00Z",`, "5678"),
