@@ -51,6 +51,9 @@ type Options struct {
 	// Run replaces how a function runs: nil, or nil from it, means in this process. Such a function must have the same
 	// settings, from its environment.
 	Run func(function string, timeout time.Duration) lambda.Handler
+	// Definition makes the state machine's JSON with the functions and the bus in it; nil means statemachine.Definition. An
+	// older definition is what messages run that were under way when the stack was upgraded.
+	Definition func(statemachine.Resources) (string, error)
 	// Identify says who calls the API.
 	Identify func(*http.Request) (intake.Caller, error)
 	Log      *slog.Logger
@@ -105,7 +108,11 @@ func New(o Options) (*System, error) {
 		}
 		return endpoint.Function(name, timeout, handler)
 	}
-	definition, err := statemachine.Definition(statemachine.Resources{
+	define := statemachine.Definition
+	if o.Definition != nil {
+		define = o.Definition
+	}
+	definition, err := define(statemachine.Resources{
 		AlimTalkFunction:  function("alimtalk", sendTimeout, functions().Dispatch().SendAlimTalk),
 		SMSFunction:       function("sms", sendTimeout, functions().Dispatch().SendSMS),
 		ReceiptsFunction:  function("receipts", readTimeout, functions().Dispatch().Receipts),
