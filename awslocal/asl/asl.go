@@ -2,8 +2,11 @@
 // STANDARD workflow: the same errors, the same retries, the same event history.
 //
 // It is strict: what it does not implement is refused by Parse with the place in the document, never passed over. That
-// goes for the operators and functions of JSONata, too, that the engine applies otherwise than JSONata 2.0.6. What is
-// known to differ and cannot be seen in a definition:
+// goes for the operators and functions of JSONata, too, that the engine applies otherwise than JSONata 2.0.6.
+//
+// It is held to AWS by tests that say what AWS documents, with the page, and what AWS has been recorded to answer where
+// the two differ or the page is silent: histories event by event, expressions one by one. What is known to differ and
+// cannot be seen in a definition:
 //
 //   - a path through a list of one to a list of one (a.b.c with one b and one c) gives the inner value, not a list of it;
 //   - Step Functions wants booleans on both sides of "and" and "or", this runner takes any value for true or false;

@@ -1,4 +1,6 @@
-// Package clock gives the local system a time that may run faster than the machine's.
+// Package clock gives what stands in for AWS a time that may run faster than the machine's. It refuses no speed: what is not
+// above zero is the machine's own. AWS has no such thing, so nothing holds it to AWS; its tests run in a bubble of their own
+// time.
 package clock
 
 import (

@@ -1,5 +1,9 @@
 // Package eventbus is an event bus in one process that behaves as Amazon EventBridge: the same event patterns, input
 // transformers, validation and delivery, so that rules that work here work there.
+//
+// It refuses, in EventBridge's words, the entries, patterns, rules and targets that EventBridge refuses; what only fails when
+// an event comes is a dead letter here as well. It is held to AWS by tables of patterns and inputs with the answers that
+// EventBridge documents and those that were recorded from it, and by properties that compare the bus with the single pattern.
 package eventbus
 
 import (

@@ -2,7 +2,8 @@
 // questions are about one field.
 //
 // The text is valid JSON. On any other, and on what means something else than it seems to before it is decoded (keys with
-// escapes, keys that come twice), each function gives up with false, and whoever asked has to decode it.
+// escapes, keys that come twice), each function gives up with false, and whoever asked has to decode it. It knows nothing of
+// AWS: its tests hold it to encoding/json, on made-up texts.
 package rawjson
 
 import (

@@ -2,6 +2,9 @@
 // is started from the function's executable and is served by Lambda's Runtime API. Crashes, deadlines and reported errors
 // come out as Lambda reports them.
 //
+// It refuses calls out of turn, answers to invocations that are not under way, and responses that are too large. It is held
+// to AWS by Lambda's own runtime: the programs in its tests, as those that are deployed, are started by aws-lambda-go.
+//
 // https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 // https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
 package runtimeapi
