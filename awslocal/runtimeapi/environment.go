@@ -234,6 +234,19 @@ func (e *Environment) waitForRuntime(ctx context.Context, id string) error {
 	}
 }
 
+// ended reports whether the process is gone.
+func (e *Environment) ended() bool {
+	select {
+	case <-e.exited:
+		return true
+	default:
+		return false
+	}
+}
+
+// neverUsed reports whether the process is gone and was never given an invocation.
+func (e *Environment) neverUsed() bool { return e.ended() && !e.used.Load() }
+
 func timedOut(id string, after time.Duration) error {
 	return messages.InvokeResponse_Error{
 		Type:    errorTimeout,

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -31,6 +32,12 @@ func TestMain(m *testing.M) {
 		os.Exit(7)
 	case "hang":
 		select {}
+	case "ask":
+		resp, err := http.Get(os.Getenv("INIT_URL")) //nolint:noctx // the test's server answers when it wants to
+		if err != nil || resp.StatusCode != http.StatusOK {
+			os.Exit(7)
+		}
+		_ = resp.Body.Close()
 	case "report":
 		resp, err := http.Post("http://"+os.Getenv("AWS_LAMBDA_RUNTIME_API")+"/2018-06-01/runtime/init/error", "application/json",
 			//nolint:noctx // a runtime's way out
@@ -396,6 +403,59 @@ func TestAPoolUsesEnvironmentsAgain(t *testing.T) {
 	}
 	if fourth, err := invoke(t, p, event{}); err != nil || fourth.PID == third.PID {
 		t.Errorf("process %d, %v, want another than %d", fourth.PID, err, third.PID)
+	}
+}
+
+// Whoever invokes a function whose environment does not come up learns it; the next one gets a new environment, as in
+// Lambda, which throws away what could not initialise.
+func TestAPoolThrowsAwayWhatCouldNotInitialise(t *testing.T) {
+	t.Parallel()
+	var starts atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if starts.Add(1) <= 2 {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+	}))
+	defer server.Close()
+	p := NewPool(t.Context(), itself(t, "INIT=ask", "INIT_URL="+server.URL), 1)
+	defer p.Close()
+	for range 2 {
+		_, err := invoke(t, p, event{})
+		expect(t, err, "Runtime.ExitError", "Runtime exited with error: exit status 7")
+	}
+	if _, err := invoke(t, p, event{}); err != nil || starts.Load() != 3 {
+		t.Errorf("%v after %d starts, want none after 3", err, starts.Load())
+	}
+}
+
+// An environment that dies while nobody waits for it, and that has seen no event, is not the next invocation's affair.
+func TestAPoolReplacesWhatDiedBeforeItsFirstUse(t *testing.T) {
+	t.Parallel()
+	var starts atomic.Int32
+	reached, die := make(chan struct{}), make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if starts.Add(1) == 1 {
+			close(reached)
+			<-die
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+	}))
+	defer server.Close()
+	p := NewPool(t.Context(), itself(t, "INIT=ask", "INIT_URL="+server.URL), 1)
+	defer p.Close()
+	ctx, giveUp := context.WithCancel(t.Context())
+	go func() {
+		<-reached
+		giveUp()
+	}()
+	if _, err := p.Invoke(ctx, []byte(`{}`)); !errors.Is(err, context.Canceled) {
+		t.Fatalf("error %v, want the context's", err)
+	}
+	idle := p.idle[0]
+	close(die)
+	<-idle.exited
+	if _, err := invoke(t, p, event{}); err != nil || starts.Load() != 2 {
+		t.Errorf("%v after %d starts, want none after 2", err, starts.Load())
 	}
 }
 

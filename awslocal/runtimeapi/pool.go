@@ -41,40 +41,49 @@ func (p *Pool) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	}
 	defer func() { <-p.slots }()
 	for {
-		e, err := p.take()
+		e, fresh, err := p.take()
 		if err != nil {
 			return nil, err
 		}
 		output, err := e.Invoke(ctx, payload)
-		if errors.Is(err, ErrEnded) {
+		switch {
+		case errors.Is(err, ErrEnded):
 			continue // the process has ended since its last invocation, and has seen nothing of this one
+		case err != nil && ctx.Err() == nil && !fresh && e.neverUsed():
+			continue // it was started for another invocation, did not come up, and has seen nothing of either
 		}
 		p.put(e)
 		return output, err
 	}
 }
 
-// take returns the environment that was used last, or starts one.
-func (p *Pool) take() (*Environment, error) {
+// take returns the environment that was used last, or starts one, which is fresh: how it comes up is the affair of the
+// invocation that it is started for.
+func (p *Pool) take() (e *Environment, fresh bool, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.ctx.Err() != nil {
-		return nil, fmt.Errorf("function %s: %w", p.function.Name, ErrEnded)
+		return nil, false, fmt.Errorf("function %s: %w", p.function.Name, ErrEnded)
 	}
 	if last := len(p.idle) - 1; last >= 0 {
-		e := p.idle[last]
+		e = p.idle[last]
 		p.idle = p.idle[:last]
-		return e, nil
+		return e, false, nil
 	}
-	e, err := Launch(p.ctx, p.function)
-	if err != nil {
-		return nil, err
+	if e, err = Launch(p.ctx, p.function); err != nil {
+		return nil, false, err
 	}
 	p.running.Go(func() { <-e.exited })
-	return e, nil
+	return e, true, nil
 }
 
+// put keeps an environment for the next invocation, if it is still there.
+//
+// https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
 func (p *Pool) put(e *Environment) {
+	if e.ended() {
+		return
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.idle = append(p.idle, e)
