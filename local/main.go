@@ -148,7 +148,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	failed := make(chan error, len(handlers))
 	var servers []*http.Server
 	for listener, handler := range handlers {
-		server := &http.Server{Handler: handler, ReadHeaderTimeout: shutdownTime}
+		server := newServer(handler)
 		servers = append(servers, server)
 		go func() {
 			if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {

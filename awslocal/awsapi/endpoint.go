@@ -223,10 +223,9 @@ func signingService(r *http.Request) string {
 	return scope[3]
 }
 
+// readBody makes room for what has come, not for what the request says will come.
 func readBody(r *http.Request) ([]byte, error) {
 	var b bytes.Buffer
-	// Nearly all requests say how long they are, and then the body need not be moved as it grows.
-	b.Grow(int(min(max(r.ContentLength, 0), maxBody)) + bytes.MinRead)
 	if _, err := b.ReadFrom(io.LimitReader(r.Body, maxBody+1)); err != nil {
 		return nil, &ServiceError{Code: "SerializationException", Message: "The request's body cannot be read: " + err.Error()}
 	}

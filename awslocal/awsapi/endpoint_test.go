@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -240,5 +241,38 @@ func TestOverHTTP(t *testing.T) {
 	}
 	if _, err := c.ssm.GetParameter(t.Context(), &ssm.GetParameterInput{Name: aws.String("/x")}); code(err) != "ParameterNotFound" {
 		t.Error(err)
+	}
+}
+
+// promise is a body that has one byte and then ends too soon.
+type promise struct{ *strings.Reader }
+
+func (p promise) Read(b []byte) (int, error) {
+	n, err := p.Reader.Read(b)
+	if err != nil {
+		err = io.ErrUnexpectedEOF
+	}
+	return n, err
+}
+
+// What a request says of its length costs nothing before the bytes are there: 6 MiB announced cost what one byte costs.
+func TestNothingIsAllocatedForAnnouncedBytes(t *testing.T) { //nolint:paralleltest // it measures what the whole process allocates
+	const requests, announced, bound = 100, 6 << 20, 32 << 10
+	endpoint := awsapi.New(awsapi.Options{})
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for range requests {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", promise{strings.NewReader("{")})
+		r.ContentLength = announced
+		r.Header.Set("X-Amz-Target", "AWSEvents.PutEvents")
+		answer := httptest.NewRecorder()
+		endpoint.ServeHTTP(answer, r)
+		if !strings.Contains(answer.Body.String(), "SerializationException") {
+			t.Fatalf("answer = %s", answer.Body)
+		}
+	}
+	runtime.ReadMemStats(&after)
+	if each := (after.TotalAlloc - before.TotalAlloc) / requests; each > bound {
+		t.Errorf("%d bytes are allocated for a request, want at most %d", each, bound)
 	}
 }
