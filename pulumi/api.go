@@ -7,6 +7,8 @@ import (
 	"github.com/pulumi/pulumi-aws/sdk/v7/go/aws/cloudwatch"
 	"github.com/pulumi/pulumi-aws/sdk/v7/go/aws/lambda"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"sms-api/internal/intake/contract"
 )
 
 // httpAPI is the door for frontends.
@@ -20,10 +22,9 @@ type httpAPI struct {
 }
 
 type httpAPIArgs struct {
-	config     config
-	key        encryptionKey
-	function   *function
-	operations []operation
+	config   config
+	key      encryptionKey
+	function *function
 }
 
 func newHTTPAPI(ctx *pulumi.Context, args httpAPIArgs) (*httpAPI, error) {
@@ -116,24 +117,33 @@ func (h *httpAPI) routes(ctx *pulumi.Context, args httpAPIArgs) error {
 		}
 		authorizer = made.ID().ToStringPtrOutput()
 	}
-	for _, operation := range args.operations {
+	for _, operation := range contract.Operations() {
 		route := &apigatewayv2.RouteArgs{
-			ApiId: h.api.ID(), RouteKey: pulumi.String(operation.routeKey()),
+			ApiId: h.api.ID(), RouteKey: pulumi.String(operation.Route()),
 			Target:        pulumi.Sprintf("integrations/%s", integration.ID()).ToStringPtrOutput(),
-			OperationName: pulumi.String(operation.id), AuthorizationType: pulumi.String("AWS_IAM"),
+			OperationName: pulumi.String(operation.ID), AuthorizationType: pulumi.String("AWS_IAM"),
 		}
 		switch {
-		case operation.public:
+		case operation.Public:
 			route.AuthorizationType = pulumi.String("NONE")
 		case authorizer != nil:
 			route.AuthorizationType, route.AuthorizerId = pulumi.String("JWT"), authorizer
-			route.AuthorizationScopes = pulumi.ToStringArray(operation.tokenScopes())
+			route.AuthorizationScopes = pulumi.ToStringArray(tokenScopes(operation.Scopes))
 		}
-		if _, err := apigatewayv2.NewRoute(ctx, prefix+"-"+operation.id, route, pulumi.Parent(h)); err != nil {
+		if _, err := apigatewayv2.NewRoute(ctx, prefix+"-"+operation.ID, route, pulumi.Parent(h)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// tokenScopes are scopes as they stand in tokens: Amazon Cognito puts the resource server's identifier before them.
+func tokenScopes(scopes []string) []string {
+	var all []string
+	for _, scope := range scopes {
+		all = append(all, scope, "sms-api/"+scope)
+	}
+	return all
 }
 
 // domain puts the API under a name of one's own. The DNS record is made by whoever has the zone.

@@ -4,8 +4,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"sms-api/internal/intake/contract"
 )
 
 // The routes of the contract with the scopes of which a token needs one.
@@ -113,37 +111,6 @@ func TestAPISettings(t *testing.T) {
 		[]any{c.one(t, "apigatewayv2:Api", "").id, "sms.example.com", "$default"})
 	same(t, "the other way in is closed", c.one(t, "apigatewayv2:Api", "").at("disableExecuteApiEndpoint"), true)
 	same(t, "apiUrl", c.outputs["apiUrl"], "https://sms.example.com")
-}
-
-// TestOperations: the routes are the contract's own list, and only the contract itself is public.
-func TestOperations(t *testing.T) {
-	t.Parallel()
-	found, err := operations(contract.OpenAPI())
-	if err != nil {
-		t.Fatal(err)
-	}
-	routes, err := contract.Routes()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var got, want []string
-	for _, operation := range found {
-		got = append(got, operation.routeKey())
-		if operation.public != (operation.routeKey() == openRoute) {
-			t.Errorf("%s: public %t", operation.routeKey(), operation.public)
-		}
-	}
-	for _, route := range routes {
-		want = append(want, route.Method+" "+route.Path)
-	}
-	same(t, "operations", got, want)
-	for document, says := range map[string]string{
-		`{`: "unexpected end", `{"paths":{"/a":{"get":{}}}}`: "no operationId", `{"paths":{"/a":{"get":{"operationId":1}}}}`: "get /a",
-	} {
-		if _, err := operations(document); err == nil || !strings.Contains(err.Error(), says) {
-			t.Errorf("%s: %v", document, err)
-		}
-	}
 }
 
 // TestEventSchemas: each event that goes over the bus is described.

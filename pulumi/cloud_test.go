@@ -11,8 +11,6 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
-
-	"sms-api/internal/intake/contract"
 )
 
 // cloud is an AWS account as far as the program sees it: it gives each resource an id, an ARN and an address, answers
@@ -207,17 +205,13 @@ func tryDeploy(c *cloud, settings map[string]string, secret ...string) error {
 	if err != nil {
 		return err
 	}
-	operations, err := operations(contract.OpenAPI())
-	if err != nil {
-		return err
-	}
 	built := map[string]code{}
 	for _, kind := range functionKinds() {
 		built[kind.name] = code{zip: "/dist/" + kind.name + ".zip", sha256: "hash of " + kind.name}
 	}
 	var known sync.WaitGroup
 	err = pulumi.RunErr(func(ctx *pulumi.Context) error {
-		err := deploy(ctx, deployment{config: config, code: built, operations: operations,
+		err := deploy(ctx, deployment{config: config, code: built,
 			schemas: []schema{{"MessageRequested", `{"title":"requested"}`}}})
 		if err != nil {
 			return err

@@ -9,10 +9,9 @@ import (
 
 // deployment is what is deployed.
 type deployment struct {
-	config     config
-	code       map[string]code
-	operations []operation
-	schemas    []schema
+	config  config
+	code    map[string]code
+	schemas []schema
 }
 
 // deploy registers every resource and the stack's outputs.
@@ -103,7 +102,7 @@ func deploy(ctx *pulumi.Context, d deployment) error {
 	if err != nil {
 		return err
 	}
-	door, err := newHTTPAPI(ctx, httpAPIArgs{config: d.config, key: key, function: made[api], operations: d.operations})
+	door, err := newHTTPAPI(ctx, httpAPIArgs{config: d.config, key: key, function: made[api]})
 	if err != nil {
 		return err
 	}

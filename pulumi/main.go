@@ -8,8 +8,6 @@ import (
 	"os"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
-
-	"sms-api/internal/intake/contract"
 )
 
 func main() {
@@ -35,10 +33,6 @@ func run(ctx *pulumi.Context) error {
 	if err != nil {
 		return fmt.Errorf("the configuration of stack %s is not right:\n%w", ctx.Stack(), err)
 	}
-	operations, err := operations(contract.OpenAPI())
-	if err != nil {
-		return err
-	}
 	schemas, err := eventSchemas()
 	if err != nil {
 		return err
@@ -51,5 +45,5 @@ func run(ctx *pulumi.Context) error {
 	if err != nil {
 		return err
 	}
-	return deploy(ctx, deployment{config: config, code: code, operations: operations, schemas: schemas})
+	return deploy(ctx, deployment{config: config, code: code, schemas: schemas})
 }

@@ -75,35 +75,31 @@ type wallet interface {
 // character is written as \uXXXX.
 const maxBody = 512 << 10
 
-// route is one operation of the API.
-type route struct {
-	method, path string
-	// scope is empty for what everybody may read.
-	scope string
-	serve func(http.ResponseWriter, *http.Request, Caller) error
-}
+// serve answers a request of a caller who may make it; of an operation for everybody the caller is nobody.
+type serve func(http.ResponseWriter, *http.Request, Caller) error
 
-func (a *API) routes() []route {
-	return []route{
-		{http.MethodPost, "/v1/messages", ScopeSend, a.postMessage},
-		{http.MethodGet, "/v1/messages/{id}", ScopeRead, a.getMessage},
-		{http.MethodDelete, "/v1/messages/{id}", ScopeSend, a.deleteMessage},
-		{http.MethodGet, "/v1/templates", ScopeSend, a.getTemplates},
-		{http.MethodGet, "/v1/templates/{code}", ScopeSend, a.getTemplate},
-		{http.MethodGet, "/v1/balance", ScopeText, a.getBalance},
-		{http.MethodGet, "/v1/openapi.json", "", a.getContract},
+// handlers has a handler for each operation of the OpenAPI document, by its operationId.
+func (a *API) handlers() map[string]serve {
+	return map[string]serve{
+		"sendMessage":   a.postMessage,
+		"getMessage":    a.getMessage,
+		"cancelMessage": a.deleteMessage,
+		"listTemplates": a.getTemplates,
+		"getTemplate":   a.getTemplate,
+		"getBalance":    a.getBalance,
+		"getContract":   a.getContract,
 	}
 }
 
 // Handler returns the API as a handler for the paths under /v1/.
 func (a *API) Handler() http.Handler {
 	mux := http.NewServeMux()
-	methods := map[string][]string{}
-	for _, r := range a.routes() {
-		mux.Handle(r.method+" "+r.path, a.operation(r))
-		methods[r.path] = append(methods[r.path], r.method)
-		if r.method == http.MethodGet {
-			methods[r.path] = append(methods[r.path], http.MethodHead)
+	handlers, methods := a.handlers(), map[string][]string{}
+	for _, o := range contract.Operations() {
+		mux.Handle(o.Route(), a.operation(o, handlers[o.ID]))
+		methods[o.Path] = append(methods[o.Path], o.Method)
+		if o.Method == http.MethodGet {
+			methods[o.Path] = append(methods[o.Path], http.MethodHead)
 		}
 	}
 	for p, allowed := range methods {
@@ -121,24 +117,24 @@ func (a *API) Handler() http.Handler {
 	})
 }
 
-// operation identifies the caller, checks the scope and serves.
-func (a *API) operation(route route) http.Handler {
+// operation identifies the caller, checks that it has one of the scopes that the document asks for, and serves.
+func (a *API) operation(o contract.Operation, serve serve) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var caller Caller
-		if route.scope != "" {
+		if !o.Public {
 			var err error
 			if caller, err = a.Identify(r); err != nil || caller.ID == "" {
 				w.Header().Set("WWW-Authenticate", "Bearer")
 				a.fail(w, r, problemUnauthenticated())
 				return
 			}
-			if !caller.has(route.scope) {
-				w.Header().Set("WWW-Authenticate", `Bearer error="insufficient_scope", scope="`+route.scope+`"`)
-				a.fail(w, r, problemScope(route.scope))
+			if len(o.Scopes) > 0 && !slices.ContainsFunc(o.Scopes, caller.has) {
+				w.Header().Set("WWW-Authenticate", `Bearer error="insufficient_scope", scope="`+strings.Join(o.Scopes, " ")+`"`)
+				a.fail(w, r, problemScope(strings.Join(o.Scopes, " or ")))
 				return
 			}
 		}
-		if err := route.serve(w, r, caller); err != nil {
+		if err := serve(w, r, caller); err != nil {
 			a.fail(w, r, err)
 		}
 	})
