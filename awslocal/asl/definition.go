@@ -92,14 +92,24 @@ func indexed(i int) string { return "[" + strconv.Itoa(i) + "]" }
 type parser struct {
 	refusals
 	machine *Machine
-	jsonata bool            // QueryLanguage of the whole machine
-	names   map[string]bool // states of all graphs
-	links   []func()        // resolve references to states, once a graph is complete
+	served  map[string]Arguments // nil: any resource
+	jsonata bool                 // QueryLanguage of the whole machine
+	names   map[string]bool      // states of all graphs
+	links   []func()             // resolve references to states, once a graph is complete
 }
 
-// Parse reads a state machine definition. The error is a *DefinitionError that lists everything refused.
-func Parse(definition []byte) (*Machine, error) {
-	p := &parser{machine: &Machine{variables: map[string]bool{}}, names: map[string]bool{}}
+// Parse reads a state machine definition, whose tasks may name any resource that answers at once. The error is a
+// *DefinitionError that lists everything refused.
+func Parse(definition []byte) (*Machine, error) { return ParseFor(definition, nil) }
+
+// Arguments names what a service integration takes. A nil value may be anything; another is an object, or a list of objects,
+// with these members.
+type Arguments map[string]Arguments
+
+// ParseFor is Parse for those who serve these resources and no others. It refuses the arguments that a resource does not
+// take, as far as they are written out: what an expression gives is known when it is evaluated.
+func ParseFor(definition []byte, served map[string]Arguments) (*Machine, error) {
+	p := &parser{machine: &Machine{variables: map[string]bool{}}, served: served, names: map[string]bool{}}
 	p.parse(definition)
 	if len(p.problems) > 0 {
 		return nil, &DefinitionError{Problems: p.problems}
@@ -438,6 +448,7 @@ func (p *parser) task(s *state, o object) {
 			p.add(n.path, "only service integrations that answer at once are implemented (arn:aws:states:::lambda:invoke)")
 		} else {
 			s.resourceType, s.action = parts[1], parts[2]
+			p.known(s.resource, n, o.field("Arguments"))
 		}
 	}
 	s.arguments = p.template(o, "Arguments", "Arguments", seesInput)
@@ -446,6 +457,38 @@ func (p *parser) task(s *state, o object) {
 	if s.heartbeat != nil && s.heartbeat.expr == nil && s.timeout != nil && s.timeout.expr == nil &&
 		s.heartbeat.fixed >= s.timeout.fixed {
 		p.add(s.path+"/HeartbeatSeconds", "must be smaller than TimeoutSeconds")
+	}
+}
+
+// known refuses resources that are not served, and arguments that they do not take.
+func (p *parser) known(resource string, at, arguments *node) {
+	if p.served == nil {
+		return
+	}
+	takes, ok := p.served[resource]
+	switch {
+	case !ok:
+		p.add(at.path, "this endpoint does not serve %s", resource)
+	case arguments != nil:
+		p.arguments(resource, arguments, takes)
+	}
+}
+
+func (p *parser) arguments(resource string, n *node, takes Arguments) {
+	if takes == nil {
+		return
+	}
+	for _, item := range n.items {
+		p.arguments(resource, item, takes)
+	}
+	for _, key := range n.keys {
+		field := n.fields[key]
+		inner, ok := takes[key]
+		if !ok {
+			p.add(field.path, "%s is no argument that %s takes here", key, resource)
+			continue
+		}
+		p.arguments(resource, field, inner)
 	}
 }
 

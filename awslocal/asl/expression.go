@@ -114,6 +114,8 @@ func unfaithful(tokens []token) []string {
 				"the suffix [] is not implemented: of nothing it makes nothing, not an empty list; write [ … ] around the expression")
 		case t.is("^") && next.is("("):
 			problems = append(problems, "the order-by operator ^( ) is not implemented: of a single value it makes no list; use $sort")
+		case t.is("?:") || t.is("??"):
+			problems = append(problems, "the operator "+t.text+" is newer than JSONata 2.0.6, which Step Functions has")
 		case t.is("*") && !t.infix:
 			problems = append(problems, "the wildcard * is not implemented")
 		case t.is(".") && next.kind == variableToken && next.text == "":

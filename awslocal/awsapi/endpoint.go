@@ -71,6 +71,7 @@ type Endpoint struct {
 	keptBytes int
 	log       *slog.Logger
 	env       asl.Env
+	served    map[string]asl.Arguments
 	events    *eventbus.Service
 	functions *functions
 	states    *states
@@ -109,10 +110,11 @@ func New(o Options) *Endpoint {
 		functions: newFunctions(o.Around),
 		ssm:       &parameters{clock: o.Clock, byName: map[string]*parameter{}},
 	}
-	e.env = asl.Env{Clock: o.Clock, Random: o.Random, Trace: o.Trace, Tasks: map[string]asl.Task{
-		"arn:aws:states:::lambda:invoke":    e.invokeTask,
-		"arn:aws:states:::events:putEvents": e.putEventsTask,
-	}}
+	e.env = asl.Env{Clock: o.Clock, Random: o.Random, Trace: o.Trace, Tasks: map[string]asl.Task{}}
+	e.served = map[string]asl.Arguments{}
+	for resource, i := range e.integrations() {
+		e.env.Tasks[resource], e.served[resource] = i.task, i.takes
+	}
 	e.states = newStates(e)
 	e.services = map[string]service{
 		"AWSStepFunctions": {e.states.operations(), "application/x-amz-json-1.0"},
@@ -120,6 +122,22 @@ func New(o Options) *Endpoint {
 		"AmazonSSM":        {e.ssm.operations(), "application/x-amz-json-1.1"},
 	}
 	return e
+}
+
+// integration is a resource of Step Functions that is served here.
+type integration struct {
+	task  asl.Task
+	takes asl.Arguments
+}
+
+// integrations are the resources that states can name, with the arguments that are looked at; AWS knows more of both.
+func (e *Endpoint) integrations() map[string]integration {
+	return map[string]integration{
+		"arn:aws:states:::lambda:invoke": {e.invokeTask, asl.Arguments{"FunctionName": nil, "Payload": nil}},
+		"arn:aws:states:::events:putEvents": {e.putEventsTask, asl.Arguments{"Entries": {
+			"Source": nil, "DetailType": nil, "Detail": nil, "Resources": nil, "Time": nil, "EventBusName": nil, "TraceHeader": nil,
+		}}},
+	}
 }
 
 // machineClock is the machine's own time.

@@ -222,7 +222,7 @@ func TestInvokeTaskRefuses(t *testing.T) {
 				"ResourceNotFoundException; "},
 		{`{"FunctionName": "arn:aws:lambda:us-east-1:000000000000:function:f"}`, "Lambda.ResourceNotFoundException",
 			"Function not found: arn:aws:lambda:us-east-1:000000000000:function:f "},
-		{`{"FunctionName": "f", "InvocationType": "Event"}`, "States.Runtime", "InvocationType"},
+		{`"{% {'FunctionName': 'f', 'InvocationType': 'Event'} %}"`, "States.Runtime", "InvocationType"},
 		{`{"FunctionName": 1}`, "States.Runtime", "FunctionName"},
 	} {
 		t.Run(c.arguments, func(t *testing.T) {

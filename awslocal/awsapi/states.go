@@ -63,12 +63,13 @@ func executionARN(machine, name string) string {
 	return fmt.Sprintf("arn:aws:states:%s:%s:execution:%s:%s", Region, Account, machine, name)
 }
 
-// StateMachine makes a STANDARD state machine and returns its ARN. A definition that is refused is an *asl.DefinitionError.
+// StateMachine makes a STANDARD state machine and returns its ARN. A definition that is refused is an *asl.DefinitionError;
+// it is refused, too, for resources and arguments that the endpoint does not serve.
 func (e *Endpoint) StateMachine(name, roleARN string, definition []byte) (arn string, err error) {
 	if err := checkName(name); err != nil {
 		return "", fmt.Errorf("state machine: %w", err)
 	}
-	machine, err := asl.Parse(definition)
+	machine, err := asl.ParseFor(definition, e.served)
 	if err != nil {
 		return "", fmt.Errorf("state machine %s: %w", name, err)
 	}

@@ -775,6 +775,43 @@ func TestStateMachineRefused(t *testing.T) {
 	}
 }
 
+// Resources that the endpoint does not serve, and arguments that what it serves does not know, are refused when the machine
+// is made, and not when an execution comes to them.
+func TestStateMachineRefusesWhatNobodyServes(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ about, resource, arguments, path, message string }{
+		{"a resource of another service", "dynamodb:query", `{}`, "/Resource", "does not serve arn:aws:states:::dynamodb:query"},
+		{"an API call", "aws-sdk:sfn:startExecution", `{}`, "/Resource", "does not serve arn:aws:states:::aws-sdk:sfn:startExecution"},
+		{"a function's version", "lambda:invoke", `{"FunctionName": "f", "Qualifier": "live"}`, "/Arguments/Qualifier",
+			"Qualifier is no argument"},
+		{"an invocation of another kind", "lambda:invoke", `{"FunctionName": "f", "InvocationType": "Event"}`, "/Arguments/InvocationType",
+			"InvocationType is no argument"},
+		{"a misspelt argument", "events:putEvents", `{"Events": []}`, "/Arguments/Events", "Events is no argument"},
+		{"a misspelt argument in a list", "events:putEvents",
+			`{"Entries": [{"Source": "a"}, {"DetailType": "b", "Detial": {"any": "thing"}}]}`, "/Arguments/Entries[1]/Detial",
+			"Detial is no argument"},
+		{"what an expression gives is seen when it is evaluated", "events:putEvents", `{"Entries": "{% $states.input %}"}`, "", ""},
+		{"arguments that are one expression", "lambda:invoke", `"{% $states.input %}"`, "", ""},
+		{"a payload may hold anything", "lambda:invoke", `{"FunctionName": "f", "Payload": {"Qualifier": [{"any": "thing"}]}}`, "", ""},
+		{"a detail may hold anything", "events:putEvents", `{"Entries": [{"Detail": {"any": {"thing": 1}}, "EventBusName": "b"}]}`, "", ""},
+	} {
+		t.Run(c.about, func(t *testing.T) {
+			t.Parallel()
+			_, err := awsapi.New(awsapi.Options{}).StateMachine("m", "", []byte(`{"QueryLanguage": "JSONata", "StartAt": "A", "States": {"A": {`+
+				`"Type": "Task", "Resource": "arn:aws:states:::`+c.resource+`", "Arguments": `+c.arguments+`, "End": true}}}`))
+			var refused *asl.DefinitionError
+			switch {
+			case c.message == "" && err != nil:
+				t.Errorf("refused: %v", err)
+			case c.message == "":
+			case !errors.As(err, &refused) || len(refused.Problems) != 1 || refused.Problems[0].Path != "/States/A"+c.path ||
+				!strings.Contains(refused.Problems[0].Message, c.message):
+				t.Errorf("%v, want %s at %s", err, c.message, c.path)
+			}
+		})
+	}
+}
+
 func TestStatusEvents(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
