@@ -43,13 +43,16 @@ type matcher func(leaf) bool
 
 // PatternError says why a pattern was refused, and where.
 type PatternError struct {
-	// Path is the JSON path of the offending part, such as $.detail.amount[0].numeric.
+	// Path is the JSON path of the offending part, such as $.detail.amount[0].numeric; empty when it is the whole.
 	Path   string
 	Reason string
 }
 
 // Error has the form of EventBridge's own message, with the JSON path in place of line and column.
 func (e *PatternError) Error() string {
+	if e.Path == "" {
+		return "Event pattern is not valid. Reason: " + e.Reason
+	}
 	return fmt.Sprintf("Event pattern is not valid. Reason: %s at %s", e.Reason, e.Path)
 }
 
@@ -237,6 +240,9 @@ func compileCondition(values []any, path, at string) (condition, error) {
 		default:
 			return cond, &PatternError{at, "Match value must be String, number, true, false, or null"}
 		}
+	}
+	if complexity(wildcardsOf(values)) >= maxComplexity {
+		return cond, &PatternError{Reason: tooComplex}
 	}
 	return cond, nil
 }
