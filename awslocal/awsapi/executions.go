@@ -21,6 +21,13 @@ const nameLifetime = 90 * 24 * time.Hour
 // https://docs.aws.amazon.com/step-functions/latest/dg/redrive-executions.html
 const redriveLifetime = 14 * 24 * time.Hour
 
+// A client token redrives once, for so long and among the last so many.
+// https://docs.aws.amazon.com/step-functions/latest/apireference/API_RedriveExecution.html
+const (
+	tokenLifetime = 15 * time.Minute
+	maxTokens     = 10
+)
+
 // maxEventData is how many bytes of escaped input and output a status change event carries.
 // https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
 const maxEventData = 248 * 1024
@@ -63,9 +70,16 @@ type execution struct {
 	events   []asl.Event
 	bytes    int
 	redrives []time.Time
+	tokens   []redriveToken
 	cancel   context.CancelCauseFunc
 	// ended is closed when the run has ended.
 	ended chan struct{}
+}
+
+// redriveToken is a client token that has redriven an execution, and when.
+type redriveToken struct {
+	token string
+	at    time.Time
 }
 
 // snapshot is what is known of an execution at one moment.
@@ -253,13 +267,18 @@ func (x *execution) stop(name, cause string) time.Time {
 	return x.snapshot().result.StopTime
 }
 
-// redrive takes an execution up again where it failed.
-func (s *states) redrive(x *execution) (time.Time, error) {
+// redrive takes an execution up again where it failed, once for a token that is not empty.
+func (s *states) redrive(x *execution, token string) (time.Time, error) {
 	now := s.endpoint.clock.Now()
 	x.machine.mu.Lock()
 	defer x.machine.mu.Unlock()
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	for _, earlier := range x.tokens {
+		if token != "" && earlier.token == token && now.Sub(earlier.at) <= tokenLifetime {
+			return earlier.at, nil
+		}
+	}
 	was := snapshot{x.status, x.result, slices.Clone(x.redrives)}
 	if status, reason := was.redriveStatus(now); status != "REDRIVABLE" {
 		return now, &ServiceError{Code: "ExecutionNotRedrivable", Message: fmt.Sprintf("Execution '%s' is not redrivable. %s", x.arn, reason)}
@@ -278,6 +297,10 @@ func (s *states) redrive(x *execution) (time.Time, error) {
 		return now, &ServiceError{Code: "ServiceUnavailable", Status: 503, Message: "The local endpoint is closed."}
 	}
 	x.status, x.result, x.redrives, x.cancel, x.ended = is.status, is.result, is.redrives, cancel, make(chan struct{})
+	if token != "" {
+		x.tokens = append(x.tokens, redriveToken{token, now})
+		x.tokens = x.tokens[max(0, len(x.tokens)-maxTokens):]
+	}
 	x.machine.unfinish(x)
 	return now, nil
 }

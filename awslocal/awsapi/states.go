@@ -437,12 +437,25 @@ func (s *states) stopExecution(_ context.Context, in stopExecutionInput) (any, e
 	}{epoch(x.stop(in.Error, in.Cause))}, nil
 }
 
-func (s *states) redriveExecution(_ context.Context, in executionInput) (any, error) {
+type redriveExecutionInput struct {
+	ExecutionARN string  `json:"executionArn"`
+	ClientToken  *string `json:"clientToken"`
+}
+
+var clientToken = regexp.MustCompile(`^[!-~]{1,64}$`)
+
+func (s *states) redriveExecution(_ context.Context, in redriveExecutionInput) (any, error) {
+	var token string
+	if in.ClientToken != nil {
+		if token = *in.ClientToken; !clientToken.MatchString(token) {
+			return nil, validation("'"+token+"'", "clientToken", "satisfy regular expression pattern: [!-~]+, and have length between 1 and 64")
+		}
+	}
 	x, err := s.execution(in.ExecutionARN)
 	if err != nil {
 		return nil, err
 	}
-	at, err := s.redrive(x)
+	at, err := s.redrive(x, token)
 	if err != nil {
 		return nil, err
 	}

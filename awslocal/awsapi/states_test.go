@@ -657,6 +657,62 @@ func TestRedrive(t *testing.T) {
 	})
 }
 
+// One client token redrives once: sent again within 15 minutes it gets the same answer, whatever has become of the execution.
+func TestRedriveOncePerClientToken(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, awsapi.Options{})
+		x := start(t, w, w.machine(t, "m", failing), "x", "{}")
+		redrive := func(token string) (time.Time, error) {
+			synctest.Wait()
+			out, err := w.states.RedriveExecution(t.Context(), &sfn.RedriveExecutionInput{ExecutionArn: &x, ClientToken: &token})
+			if err != nil {
+				return time.Time{}, err
+			}
+			return *out.RedriveDate, nil
+		}
+		redriven := func(want int32) {
+			t.Helper()
+			synctest.Wait()
+			if d := describe(t, w, x); *d.RedriveCount != want {
+				t.Errorf("redriven %d times, want %d", *d.RedriveCount, want)
+			}
+		}
+		began := time.Now()
+		for range 2 {
+			if at, err := redrive("one"); err != nil || !at.Equal(began) {
+				t.Errorf("redriven %v, %v, want %v", at, err, began)
+			}
+			redriven(1)
+			time.Sleep(15 * time.Minute)
+		}
+		if at, err := redrive("one"); err != nil || at.Equal(began) {
+			t.Errorf("after its time the token redrove %v, %v", at, err)
+		}
+		redriven(2)
+		// The last ten are remembered.
+		for i := range 10 {
+			if _, err := redrive(fmt.Sprint("token ", i)[6:]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		redriven(12)
+		if _, err := redrive("0"); err != nil {
+			t.Error(err)
+		}
+		redriven(12)
+		if _, err := redrive("one"); err != nil {
+			t.Error(err)
+		}
+		redriven(13)
+		for _, token := range []string{"", strings.Repeat("x", 65), "a token"} {
+			if _, err := redrive(token); code(err) != "ValidationException" {
+				t.Errorf("token %q: %v", token, err)
+			}
+		}
+	})
+}
+
 func TestRedriveHasItsTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
