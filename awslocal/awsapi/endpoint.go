@@ -2,7 +2,7 @@
 // parameters and Lambda invocations, as far as this system uses them, in AWS's wire protocols and with AWS's error names,
 // so that the aws CLI and every SDK work with it unchanged.
 //
-// It refuses what it does not serve, by name: operations, states' resources and event targets. Signatures and rights are
+// It refuses what it does not serve, by name: operations, members of their requests, states' resources and event targets. Signatures and rights are
 // not checked. It is held to AWS by its tests, which call it through AWS's own SDK and state the limits, errors and events
 // that AWS documents.
 package awsapi
@@ -20,11 +20,13 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 
 	"sms-api/awslocal/asl"
 	"sms-api/awslocal/eventbus"
+	"sms-api/awslocal/rawjson"
 )
 
 // Where everything at the endpoint exists.
@@ -262,12 +264,45 @@ func handle[In any](f func(context.Context, In) (any, error)) operation {
 	return func(ctx context.Context, body []byte) (any, error) {
 		var in In
 		if len(body) > 0 {
-			if err := json.Unmarshal(body, &in); err != nil {
-				return nil, &ServiceError{Code: "SerializationException", Message: err.Error()}
+			if err := decode(body, &in); err != nil {
+				return nil, err
 			}
 		}
 		return f(ctx, in)
 	}
+}
+
+// decode reads a request. AWS passes over members that it does not know; here they are refused, because they may well be what
+// AWS knows and this endpoint does not do.
+func decode(body []byte, in any) error {
+	if !rawjson.Valid(body) {
+		return &ServiceError{Code: "SerializationException", Message: json.Unmarshal(body, new(any)).Error()}
+	}
+	dec := json.NewDecoder(bytes.NewReader(body))
+	dec.DisallowUnknownFields()
+	err := dec.Decode(in)
+	if err == nil {
+		return nil
+	}
+	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
+		return &ServiceError{Code: "ValidationException", Message: fmt.Sprintf("The local endpoint does not take %s.", strings.Trim(name, `"`))}
+	}
+	return &ServiceError{Code: "SerializationException", Message: err.Error()}
+}
+
+// length is how long a member of a request may be, in characters, as AWS's models have it.
+type length struct {
+	member, value string
+	most          int
+}
+
+func checkLengths(lengths ...length) error {
+	for _, l := range lengths {
+		if n := utf8.RuneCountInString(l.value); n > l.most {
+			return validation(fmt.Sprintf("of %d characters", n), l.member, fmt.Sprintf("have length less than or equal to %d", l.most))
+		}
+	}
+	return nil
 }
 
 // logInternal writes down what the caller, if still there, is not told.

@@ -276,3 +276,20 @@ func TestNothingIsAllocatedForAnnouncedBytes(t *testing.T) { //nolint:parallelte
 		t.Errorf("%d bytes are allocated for a request, want at most %d", each, bound)
 	}
 }
+
+// Nothing that a request says is passed over: what the endpoint does not look at, it refuses.
+func TestUnknownMembersAreRefused(t *testing.T) {
+	t.Parallel()
+	for target, body := range map[string]string{
+		"AWSStepFunctions.StartExecution": `{"stateMachineArn": "arn:aws:states:ap-northeast-2:000000000000:stateMachine:m", "priority": 1}`,
+		"AWSEvents.PutEvents":             `{"Entries": [{"Source": "a", "DetailType": "b", "Detail": "{}", "Priority": 1}]}`,
+		"AWSEvents.PutTargets":            `{"Rule": "r", "Targets": [{"Id": "t", "Arn": "a", "RetryPolicy": {"Priority": 1}}]}`,
+		"AmazonSSM.GetParameter":          `{"Name": "/a", "priority": 1}`,
+	} {
+		status, _, text := post(t, awsapi.New(awsapi.Options{}), "POST", "/", body, map[string]string{"X-Amz-Target": target})
+		if status != http.StatusBadRequest || !strings.Contains(text, "ValidationException") ||
+			!strings.Contains(strings.ToLower(text), "the local endpoint does not take priority") {
+			t.Errorf("%s: %d %s", target, status, text)
+		}
+	}
+}

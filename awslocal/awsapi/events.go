@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -13,8 +14,16 @@ import (
 	"sms-api/awslocal/eventbus"
 )
 
-// maxListed is how many rules, targets and buses are in one page.
+// maxListed is how many rules, targets and buses are in one page, and how many targets are put at once.
 const maxListed = 100
+
+// Lengths of AWS's models of rules and targets, in characters.
+const (
+	maxDescription = 512
+	maxEventARN    = 1600
+	maxTargetInput = 8192
+	maxTargetPath  = 256
+)
 
 func (e *Endpoint) eventOperations() map[string]operation {
 	return map[string]operation{
@@ -149,10 +158,35 @@ type putRuleInput struct {
 	EventBusName       string
 	State              string
 	Description        string
+	RoleARN            string `json:"RoleArn"`
 	ScheduleExpression string
 }
 
+// The states of a rule. The third is for events of CloudTrail, which are none here.
+const (
+	enabled        = "ENABLED"
+	disabled       = "DISABLED"
+	enabledWithAll = "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS"
+)
+
+// check refuses what AWS's model of PutRule refuses, but for the name and the pattern, which the bus looks at.
+// https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutRule.html
+func (in putRuleInput) check() error {
+	switch in.State {
+	case "", enabled, disabled:
+	case enabledWithAll:
+		return &ServiceError{Code: "ValidationException", Message: "The local endpoint has no events of CloudTrail."}
+	default:
+		return validation("'"+in.State+"'", "state", fmt.Sprintf("satisfy enum value set: [%s, %s, %s]", enabled, disabled, enabledWithAll))
+	}
+	return checkLengths(length{"description", in.Description, maxDescription}, length{"roleArn", in.RoleARN, maxEventARN},
+		length{"eventBusName", in.EventBusName, maxEventARN})
+}
+
 func (e *Endpoint) putRule(_ context.Context, in putRuleInput) (any, error) {
+	if err := in.check(); err != nil {
+		return nil, err
+	}
 	b, err := e.bus(in.EventBusName)
 	switch {
 	case err != nil:
@@ -162,8 +196,8 @@ func (e *Endpoint) putRule(_ context.Context, in putRuleInput) (any, error) {
 	case in.EventPattern == "":
 		return nil, &ServiceError{Code: "ValidationException", Message: "Parameter(s) EventPattern or ScheduleExpression must be specified."}
 	}
-	arn, err := b.PutRule(eventbus.Rule{Name: in.Name, Description: in.Description, Pattern: in.EventPattern,
-		Disabled: in.State == "DISABLED"})
+	arn, err := b.PutRule(eventbus.Rule{Name: in.Name, Description: in.Description, RoleARN: in.RoleARN, Pattern: in.EventPattern,
+		Disabled: in.State == disabled})
 	if err != nil {
 		return nil, err
 	}
@@ -186,6 +220,39 @@ type targetInput struct {
 		MaximumRetryAttempts     *int `json:",omitempty"`
 		MaximumEventAgeInSeconds *int `json:",omitempty"`
 	} `json:",omitempty"`
+	DeadLetterConfig *deadLetterConfig `json:",omitempty"`
+}
+
+type deadLetterConfig struct {
+	ARN string `json:"Arn"`
+}
+
+// queueARN is what a dead-letter queue is called.
+var queueARN = regexp.MustCompile(`^arn:aws[a-z-]*:sqs:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,80}(\.fifo)?$`)
+
+// check refuses what AWS's model of a target refuses, but for what the bus looks at; i counts from 0.
+// https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_Target.html
+func (t targetInput) check(i int) error {
+	at := func(member string) string { return fmt.Sprintf("targets.%d.member.%s", i+1, member) }
+	if err := checkLengths(length{at("arn"), t.ARN, maxEventARN}, length{at("roleArn"), t.RoleARN, maxEventARN},
+		length{at("input"), t.Input, maxTargetInput}, length{at("inputPath"), t.InputPath, maxTargetPath}); err != nil {
+		return err
+	}
+	if t.DeadLetterConfig != nil && !queueARN.MatchString(t.DeadLetterConfig.ARN) {
+		return &ServiceError{Code: "ValidationException", Message: fmt.Sprintf("Target %s: DeadLetterConfig needs the ARN of an SQS queue.", t.ID)}
+	}
+	return nil
+}
+
+// checkCount refuses a list of targets that is empty or too long.
+func (in putTargetsInput) checkCount() error {
+	switch n := len(in.Targets); {
+	case n == 0:
+		return validation("'[]'", "targets", "have length greater than or equal to 1")
+	case n > maxListed:
+		return validation(fmt.Sprintf("of %d targets", n), "targets", fmt.Sprintf("have length less than or equal to %d", maxListed))
+	}
+	return nil
 }
 
 type putTargetsInput struct {
@@ -195,17 +262,27 @@ type putTargetsInput struct {
 }
 
 func (e *Endpoint) putTargets(_ context.Context, in putTargetsInput) (any, error) {
+	if err := in.checkCount(); err != nil {
+		return nil, err
+	}
 	b, err := e.bus(in.EventBusName)
 	if err != nil {
 		return nil, err
 	}
 	targets := make([]eventbus.Target, len(in.Targets))
 	for i, t := range in.Targets {
+		if err := t.check(i); err != nil {
+			return nil, err
+		}
 		deliver, err := e.deliverTo(t.ARN)
 		if err != nil {
 			return nil, err
 		}
-		targets[i] = eventbus.Target{ID: t.ID, ARN: t.ARN, Input: eventbus.Input{Constant: t.Input, Path: t.InputPath}, Deliver: deliver}
+		targets[i] = eventbus.Target{ID: t.ID, ARN: t.ARN, RoleARN: t.RoleARN,
+			Input: eventbus.Input{Constant: t.Input, Path: t.InputPath}, Deliver: deliver}
+		if t.DeadLetterConfig != nil {
+			targets[i].QueueARN = t.DeadLetterConfig.ARN
+		}
 		if t.InputTransformer != nil {
 			targets[i].Input.Transformer = &eventbus.Transformer{PathsMap: t.InputTransformer.InputPathsMap,
 				Template: t.InputTransformer.InputTemplate}
@@ -285,16 +362,18 @@ type ruleOutput struct {
 	EventPattern string
 	State        string
 	Description  string `json:",omitempty"`
+	RoleARN      string `json:"RoleArn,omitempty"`
 	EventBusName string
 }
 
 func ruleOf(b *eventbus.Bus, r eventbus.Rule) ruleOutput {
 	arn, _ := b.RuleARN(r.Name)
-	state := "ENABLED"
+	state := enabled
 	if r.Disabled {
-		state = "DISABLED"
+		state = disabled
 	}
-	return ruleOutput{Name: r.Name, ARN: arn, EventPattern: r.Pattern, State: state, Description: r.Description, EventBusName: b.Name}
+	return ruleOutput{Name: r.Name, ARN: arn, EventPattern: r.Pattern, State: state, Description: r.Description, RoleARN: r.RoleARN,
+		EventBusName: b.Name}
 }
 
 func (e *Endpoint) listRules(_ context.Context, in busInput) (any, error) {
@@ -342,7 +421,10 @@ func (e *Endpoint) listTargetsByRule(_ context.Context, in busInput) (any, error
 	}
 	var all []targetInput
 	for _, t := range targets {
-		out := targetInput{ID: t.ID, ARN: t.ARN, Input: t.Input.Constant, InputPath: t.Input.Path}
+		out := targetInput{ID: t.ID, ARN: t.ARN, RoleARN: t.RoleARN, Input: t.Input.Constant, InputPath: t.Input.Path}
+		if t.QueueARN != "" {
+			out.DeadLetterConfig = &deadLetterConfig{t.QueueARN}
+		}
 		if tr := t.Input.Transformer; tr != nil {
 			out.InputTransformer = &struct {
 				InputPathsMap map[string]string `json:",omitempty"`

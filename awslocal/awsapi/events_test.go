@@ -255,6 +255,7 @@ func TestEventRequestsRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, awsapi.Options{})
 		w.Function("f", 0, raw("1"))
+		long := func(n int) *string { return aws.String(strings.Repeat("x", n)) }
 		pattern, nowhere, name := aws.String(`{"source": ["x"]}`), aws.String("nowhere"), aws.String("r")
 		if _, err := w.events.PutRule(t.Context(), &eventbridge.PutRuleInput{Name: name, EventPattern: pattern}); err != nil {
 			t.Fatal(err)
@@ -271,6 +272,17 @@ func TestEventRequestsRefused(t *testing.T) {
 			{&eventbridge.PutRuleInput{Name: name, EventPattern: aws.String(`{"source": "x"}`)},
 				`InvalidEventPatternException: Event pattern is not valid. Reason: "source" must be an object or an array at $.source`},
 			{&eventbridge.PutRuleInput{Name: aws.String("r r"), EventPattern: pattern}, "ValidationException: Value 'r r' at 'name'"},
+			{&eventbridge.PutRuleInput{Name: name, EventPattern: pattern, Tags: []types.Tag{{Key: name, Value: name}}},
+				"ValidationException: The local endpoint does not take Tags"},
+			{&eventbridge.PutRuleInput{Name: name, EventPattern: pattern, State: "PAUSED"}, "ValidationException: 1 validation error detected: " +
+				"Value 'PAUSED' at 'state' failed to satisfy constraint: Member must satisfy enum value set: [ENABLED, DISABLED, " +
+				"ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS]"},
+			{&eventbridge.PutRuleInput{Name: name, EventPattern: pattern, State: types.RuleStateEnabledWithAllCloudtrailManagementEvents},
+				"ValidationException: The local endpoint has no events of CloudTrail"},
+			{&eventbridge.PutRuleInput{Name: name, EventPattern: pattern, Description: long(513)},
+				"at 'description' failed to satisfy constraint: Member must have length less than or equal to 512"},
+			{&eventbridge.PutRuleInput{Name: name, EventPattern: pattern, RoleArn: long(1601)},
+				"at 'roleArn' failed to satisfy constraint: Member must have length less than or equal to 1600"},
 		} {
 			if _, err := w.events.PutRule(t.Context(), in.in); err == nil || !strings.Contains(err.Error(), in.want) {
 				t.Errorf("PutRule %d: %v, want %s", i, err, in.want)
@@ -299,6 +311,22 @@ func TestEventRequestsRefused(t *testing.T) {
 			{&eventbridge.PutTargetsInput{Rule: name,
 				Targets: target(func(t *types.Target) { t.RetryPolicy = &types.RetryPolicy{MaximumRetryAttempts: aws.Int32(200)} })},
 				"ValidationException: Target t: RetryPolicy"},
+			{&eventbridge.PutTargetsInput{Rule: name, Targets: []types.Target{}}, "ValidationException: 1 validation error detected: Value '[]' at " +
+				"'targets' failed to satisfy constraint: Member must have length greater than or equal to 1"},
+			{&eventbridge.PutTargetsInput{Rule: name, Targets: slices.Repeat(target(func(*types.Target) {}), 101)},
+				"at 'targets' failed to satisfy constraint: Member must have length less than or equal to 100"},
+			{&eventbridge.PutTargetsInput{Rule: name, Targets: target(func(t *types.Target) { t.RoleArn = long(1601) })},
+				"at 'targets.1.member.roleArn' failed to satisfy constraint: Member must have length less than or equal to 1600"},
+			{&eventbridge.PutTargetsInput{Rule: name, Targets: target(func(t *types.Target) { t.Input = aws.String(`"` + *long(8191) + `"`) })},
+				"at 'targets.1.member.input' failed to satisfy constraint: Member must have length less than or equal to 8192"},
+			{&eventbridge.PutTargetsInput{Rule: name, Targets: target(func(t *types.Target) { t.InputPath = aws.String("$." + *long(255)) })},
+				"at 'targets.1.member.inputPath' failed to satisfy constraint: Member must have length less than or equal to 256"},
+			{&eventbridge.PutTargetsInput{Rule: name, Targets: target(func(t *types.Target) {
+				t.DeadLetterConfig = &types.DeadLetterConfig{Arn: aws.String(awsapi.FunctionARN("f"))}
+			})}, "ValidationException: Target t: DeadLetterConfig needs the ARN of an SQS queue"},
+			{&eventbridge.PutTargetsInput{Rule: name, Targets: target(func(t *types.Target) {
+				t.SqsParameters = &types.SqsParameters{MessageGroupId: name}
+			})}, "ValidationException: The local endpoint does not take SqsParameters"},
 		} {
 			if _, err := w.events.PutTargets(t.Context(), in.in); err == nil || !strings.Contains(err.Error(), in.want) {
 				t.Errorf("PutTargets %d: %v, want %s", i, err, in.want)
@@ -325,6 +353,46 @@ func TestEventRequestsRefused(t *testing.T) {
 			if code(err) != "ValidationException" {
 				t.Errorf("%s: %v", what, err)
 			}
+		}
+	})
+}
+
+// What a rule and a target are given besides is given back, and a dead letter says which queue it would be in.
+func TestRolesAndDeadLetterQueuesAreKept(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, awsapi.Options{})
+		w.Function("f", 0, func() error { return &transient{why: "never"} })
+		role, queue := "arn:aws:iam::000000000000:role/r", "arn:aws:sqs:ap-northeast-2:000000000000:dead"
+		if _, err := w.events.PutRule(t.Context(), &eventbridge.PutRuleInput{Name: aws.String("r"), EventPattern: aws.String(`{"source": ["shop"]}`),
+			RoleArn: &role}); err != nil {
+			t.Fatal(err)
+		}
+		want := types.Target{Id: aws.String("t"), Arn: aws.String(awsapi.FunctionARN("f")), RoleArn: &role,
+			DeadLetterConfig: &types.DeadLetterConfig{Arn: &queue}, RetryPolicy: &types.RetryPolicy{MaximumRetryAttempts: aws.Int32(0),
+				MaximumEventAgeInSeconds: aws.Int32(60)}}
+		if _, err := w.events.PutTargets(t.Context(), &eventbridge.PutTargetsInput{Rule: aws.String("r"), Targets: []types.Target{want}}); err != nil {
+			t.Fatal(err)
+		}
+		rule, err := w.events.DescribeRule(t.Context(), &eventbridge.DescribeRuleInput{Name: aws.String("r")})
+		if err != nil || aws.ToString(rule.RoleArn) != role {
+			t.Errorf("DescribeRule = %+v, %v", rule, err)
+		}
+		rules, err := w.events.ListRules(t.Context(), &eventbridge.ListRulesInput{})
+		if err != nil || len(rules.Rules) != 1 || aws.ToString(rules.Rules[0].RoleArn) != role {
+			t.Errorf("ListRules = %+v, %v", rules, err)
+		}
+		targets, err := w.events.ListTargetsByRule(t.Context(), &eventbridge.ListTargetsByRuleInput{Rule: aws.String("r")})
+		if err != nil || len(targets.Targets) != 1 || !reflect.DeepEqual(targets.Targets[0], want) {
+			t.Errorf("ListTargetsByRule = %+v, %v", targets, err)
+		}
+		if _, err := w.events.PutEvents(t.Context(),
+			&eventbridge.PutEventsInput{Entries: []types.PutEventsRequestEntry{entry("default")}}); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if dead := w.Events().DeadLetters(); len(dead) != 1 || dead[0].QueueARN != queue {
+			t.Errorf("dead letters %+v", dead)
 		}
 	})
 }

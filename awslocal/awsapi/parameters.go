@@ -24,6 +24,8 @@ const (
 	maxParameterLevels = 15
 	maxParameterNames  = 10
 	maxVersions        = 100
+	maxAllowedPattern  = 1024
+	maxDataType        = 128
 )
 
 // The types of a parameter.
@@ -77,7 +79,47 @@ type putParameterInput struct {
 	AllowedPattern string
 	DataType       string
 	Tier           string
+	KeyID          string `json:"KeyId"`
 	Tags           []struct{ Key, Value string }
+}
+
+// accountKey is the key of SSM in each account, with which everything is encrypted here.
+const accountKey = "alias/aws/ssm"
+
+var keyID = regexp.MustCompile(`^[a-zA-Z0-9:/_-]{1,256}$`)
+
+// check refuses what AWS's model of PutParameter refuses, but for the name, and what would be lost here.
+// https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html
+func (in putParameterInput) check() error {
+	invalid := func(message string) error { return &ServiceError{Code: "ValidationException", Message: message} }
+	switch {
+	case in.Value == "":
+		return validation("''", "value", "have length greater than or equal to 1")
+	case len(in.Value) > maxParameterBytes:
+		return invalid(fmt.Sprintf("Standard tier parameters support a maximum parameter value of %d characters.", maxParameterBytes))
+	case in.Type != "" && !slices.Contains([]string{plainString, stringList, secureString}, in.Type):
+		return validation("'"+in.Type+"'", "type", "satisfy enum value set: [SecureString, StringList, String]")
+	case in.Tier != "" && !slices.Contains([]string{"Standard", "Advanced", "Intelligent-Tiering"}, in.Tier):
+		return validation("'"+in.Tier+"'", "tier", "satisfy enum value set: [Standard, Advanced, Intelligent-Tiering]")
+	case in.KeyID != "" && !keyID.MatchString(in.KeyID):
+		return validation("'"+in.KeyID+"'", "keyId", "satisfy regular expression pattern: ^([a-zA-Z0-9:/_-]+)$")
+	case in.Overwrite && len(in.Tags) > 0:
+		return invalid("Invalid request: tags and overwrite can't be used together.")
+	case len(in.Tags) > 0:
+		return invalid("The local endpoint keeps no tags.")
+	case in.KeyID != "" && in.Type != secureString:
+		return invalid("KeyId is for parameters of the type SecureString.")
+	case in.KeyID != "" && in.KeyID != accountKey:
+		return &ServiceError{Code: "InvalidKeyId", Message: "The local endpoint has the key " + accountKey + " only."}
+	}
+	if err := checkLengths(length{"allowedPattern", in.AllowedPattern, maxAllowedPattern},
+		length{"dataType", in.DataType, maxDataType}); err != nil {
+		return err
+	}
+	if in.Tier == "Advanced" || in.DataType != "" && in.DataType != "text" {
+		return invalid("The local endpoint has parameters of the standard tier and data type text only.")
+	}
+	return nil
 }
 
 func (p *parameters) putParameter(_ context.Context, in putParameterInput) (any, error) {
@@ -126,19 +168,8 @@ func (p *parameters) put(in putParameterInput) (version int, err error) {
 	if err := checkParameterName(in.Name); err != nil {
 		return 0, err
 	}
-	switch {
-	case in.Value == "":
-		return 0, validation("''", "value", "have length greater than or equal to 1")
-	case len(in.Value) > maxParameterBytes:
-		return 0, &ServiceError{Code: "ValidationException", Message: fmt.Sprintf(
-			"Standard tier parameters support a maximum parameter value of %d characters.", maxParameterBytes)}
-	case in.Type != "" && !slices.Contains([]string{plainString, stringList, secureString}, in.Type):
-		return 0, validation("'"+in.Type+"'", "type", "satisfy enum value set: [SecureString, StringList, String]")
-	case in.Overwrite && len(in.Tags) > 0:
-		return 0, &ServiceError{Code: "ValidationException", Message: "Invalid request: tags and overwrite can't be used together."}
-	case in.Tier == "Advanced" || in.DataType != "" && in.DataType != "text":
-		return 0, &ServiceError{Code: "ValidationException",
-			Message: "The local endpoint has parameters of the standard tier and data type text only."}
+	if err := in.check(); err != nil {
+		return 0, err
 	}
 	if in.AllowedPattern != "" {
 		pattern, err := regexp.Compile(in.AllowedPattern)

@@ -128,6 +128,19 @@ func TestParameterRefused(t *testing.T) {
 			"tags and overwrite": {in(func(i *ssm.PutParameterInput) {
 				i.Overwrite, i.Tags = aws.Bool(true), []types.Tag{{Key: aws.String("k"), Value: aws.String("v")}}
 			}), "ValidationException"},
+			"tags": {in(func(i *ssm.PutParameterInput) { i.Tags = []types.Tag{{Key: aws.String("k"), Value: aws.String("v")}} }),
+				"ValidationException"},
+			"a key of one's own": {in(func(i *ssm.PutParameterInput) { i.Type, i.KeyId = "SecureString", aws.String("alias/mine") }),
+				"InvalidKeyId"},
+			"a key for what is not encrypted": {in(func(i *ssm.PutParameterInput) { i.KeyId = aws.String("alias/aws/ssm") }),
+				"ValidationException"},
+			"a key that can be none": {in(func(i *ssm.PutParameterInput) { i.Type, i.KeyId = "SecureString", aws.String("a key") }),
+				"ValidationException"},
+			"policies":         {in(func(i *ssm.PutParameterInput) { i.Policies = aws.String(`[]`) }), "ValidationException"},
+			"a description":    {in(func(i *ssm.PutParameterInput) { i.Description = aws.String("d") }), "ValidationException"},
+			"an unknown tier":  {in(func(i *ssm.PutParameterInput) { i.Tier = "Premium" }), "ValidationException"},
+			"a long pattern":   {in(func(i *ssm.PutParameterInput) { i.AllowedPattern = aws.String(strings.Repeat("v", 1025)) }), "ValidationException"},
+			"a long data type": {in(func(i *ssm.PutParameterInput) { i.DataType = aws.String(strings.Repeat("t", 129)) }), "ValidationException"},
 			"a value that the pattern forbids": {in(func(i *ssm.PutParameterInput) { i.AllowedPattern = aws.String("^[0-9]+$") }),
 				"ParameterPatternMismatchException"},
 			"a pattern that is none": {in(func(i *ssm.PutParameterInput) { i.AllowedPattern = aws.String("[") }),
@@ -139,6 +152,11 @@ func TestParameterRefused(t *testing.T) {
 		}
 		if _, err := w.ssm.PutParameter(t.Context(), in(func(i *ssm.PutParameterInput) { i.AllowedPattern = aws.String("^v$") })); err != nil {
 			t.Error(err)
+		}
+		if _, err := w.ssm.PutParameter(t.Context(), in(func(i *ssm.PutParameterInput) {
+			i.Name, i.Type, i.KeyId = aws.String("/a/key"), "SecureString", aws.String("alias/aws/ssm")
+		})); err != nil {
+			t.Errorf("the account's own key: %v", err)
 		}
 		if err := w.PutParameter("/aws/x", "String", "v"); err == nil {
 			t.Error("PutParameter takes a name of AWS")

@@ -328,6 +328,8 @@ type DeadLetter struct {
 	RuleARN   string
 	TargetARN string
 	TargetID  string
+	// QueueARN is the target's dead-letter queue; without one AWS drops the event.
+	QueueARN string
 	// Event is the event as it was put, not as the target's input makes it.
 	Event json.RawMessage
 	// Code is NO_MORE_ATTEMPTS, EVENT_TOO_OLD, INPUT_INVALID or SHUTDOWN.
@@ -432,6 +434,8 @@ type Rule struct {
 	// Name has 1 to 64 letters, digits, dots, dashes and underscores.
 	Name        string
 	Description string
+	// RoleARN is kept; nothing here asks for rights.
+	RoleARN string
 	// Pattern is an event pattern.
 	Pattern  string
 	Disabled bool
@@ -448,9 +452,11 @@ type rule struct {
 type Target struct {
 	// ID has 1 to 64 letters, digits, dots, dashes and underscores; it is unique within a rule.
 	ID string
-	// ARN is what the target is in AWS. It is for people only.
-	ARN   string
-	Input Input
+	// ARN is what the target is in AWS, and RoleARN who calls it. They are for people only.
+	ARN, RoleARN string
+	// QueueARN is the dead-letter queue. There is no queue here: each dead letter says where it would be.
+	QueueARN string
+	Input    Input
 	// Retry is EventBridge's own policy when it is nil.
 	Retry *Retry
 	// Deliver hands an event over. An error means that it is tried again later.
@@ -628,7 +634,7 @@ func (b *Bus) dispatch(head []byte, detail *Detail, ingested time.Time) error {
 
 // deliver tries a target until it takes the event or its retry policy is exhausted.
 func (s *Service) deliver(t *target, o occasion) {
-	letter := DeadLetter{RuleARN: o.ruleARN, TargetARN: t.ARN, TargetID: t.ID, Event: o.event}
+	letter := DeadLetter{RuleARN: o.ruleARN, TargetARN: t.ARN, TargetID: t.ID, QueueARN: t.QueueARN, Event: o.event}
 	input, err := t.build(o)
 	if err != nil {
 		letter.Code, letter.Message = "INPUT_INVALID", err.Error()
