@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"sms-api/internal/aligo/aligotest"
+	"sms-api/internal/message"
 )
 
 // sources are the page's modules by name.
@@ -86,6 +87,24 @@ func TestBothLanguagesSayTheSameThings(t *testing.T) {
 		if !used[key] && !slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(key, p) }) {
 			t.Errorf("nobody asks for %s", key)
 		}
+	}
+}
+
+// The words of this system and of SMS are explained. A letter of AlimTalk's has Aligo's own Korean beside it.
+func TestCodesAreExplained(t *testing.T) {
+	t.Parallel()
+	var want []string
+	for _, c := range message.Codes() {
+		if c.Channel != message.AlimTalk {
+			want = append(want, c.Word+": "+c.Meaning)
+		}
+	}
+	var got []string
+	for _, entry := range regexp.MustCompile(`(?m)^  "code\.(\w+)": "(.*)",$`).FindAllStringSubmatch(sources(t)["strings/en.js"], -1) {
+		got = append(got, entry[1]+": "+entry[2])
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("the page explains\n%q, want\n%q", got, want)
 	}
 }
 

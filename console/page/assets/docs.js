@@ -91,8 +91,15 @@ function members(schema, look) {
   const required = s.required ?? [];
   return [
     s.description ? h("p", {}, inline(s.description)) : null,
+    words(s),
     s.properties ? h("dl", { class: "members" }, Object.entries(s.properties).map(([name, p]) => member(name, p, look, { required: required.includes(name) }))) : h("p", {}, typeOf(s, look)),
   ];
+}
+
+// words are the values of a string that are described each by itself.
+function words(s) {
+  const described = (s.anyOf ?? []).filter((x) => x.const !== undefined);
+  return described.length ? h("dl", { class: "members" }, described.map((x) => [h("dt", {}, h("code", {}, x.const)), h("dd", {}, inline(x.description))])) : null;
 }
 
 function member(name, schema, look, { required, about, where } = {}) {

@@ -101,7 +101,7 @@ function recipients(m) {
     h("th", { scope: "row", class: "number" }, r.to),
     h("td", {}, status(r.status)),
     h("td", {}, r.channel ? channel(r.channel) : "–"),
-    h("td", {}, r.reason || r.code ? [r.reason ?? "", r.code ? h("code", { class: "sub" }, r.code) : null] : "–"),
+    h("td", {}, r.reason || r.code ? [r.reason ?? "", r.code ? h("code", { class: "sub", title: has(`code.${r.code}`) ? t(`code.${r.code}`) : null }, r.code) : null] : "–"),
     h("td", {}, r.at ? h("time", { datetime: r.at, title: moment(r.at) }, clock(r.at)) : "–")));
   const body = h("tbody", {}, rows(m.recipients.slice(0, shownRecipients)));
   const left = m.recipients.length - shownRecipients;

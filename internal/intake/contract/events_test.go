@@ -64,9 +64,7 @@ func draft4(v any) any {
 					properties[member] = draft4(schema)
 				}
 				o[name] = properties
-			case "items", "not":
-				o[name] = draft4(value)
-			case "additionalProperties":
+			case "items", "not", "anyOf", "additionalProperties":
 				o[name] = draft4(value)
 			default:
 				o[name] = value

@@ -1,0 +1,71 @@
+package message_test
+
+import (
+	"cmp"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"sms-api/internal/fault"
+	"sms-api/internal/message"
+)
+
+func TestEachCodeIsDescribedOnce(t *testing.T) {
+	t.Parallel()
+	known := map[string]bool{}
+	for _, c := range message.Codes() {
+		if known[c.Word] {
+			t.Errorf("%q is there twice", c.Word)
+		}
+		known[c.Word] = true
+		if !regexp.MustCompile(`^[A-Z][^\n]*[^.]\.$`).MatchString(c.Meaning) {
+			t.Errorf("%q means %q, which is no sentence", c.Word, c.Meaning)
+		}
+		if c.Fallback && c.Status != message.Failed {
+			t.Errorf("%q is %s, and an SMS follows all the same", c.Word, c.Status)
+		}
+	}
+}
+
+// A send that ends with one of these faults gives its name to the recipients.
+func TestNamesOfFaultsAreCodes(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{fault.NameInvalid, fault.NameExpired, fault.NameRejected, fault.NameAmbiguous} {
+		if !slices.ContainsFunc(message.Codes(), func(c message.Code) bool { return c.Word == name }) {
+			t.Errorf("%s is no code", name)
+		}
+	}
+}
+
+// The README's table of codes has each of them once, with its status and whether an SMS follows, and no other.
+func TestReadmeHasTheCodes(t *testing.T) {
+	t.Parallel()
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(readme), "| code |")
+	table, _, _ = strings.Cut(table, "\n\n")
+	word := regexp.MustCompile("`([^`]+)`")
+	var told, want []string
+	for _, line := range strings.Split(table, "\n")[2:] {
+		cells := strings.Split(line, "|")
+		for _, found := range word.FindAllStringSubmatch(cells[1], -1) {
+			told = append(told, found[1]+": "+strings.TrimSpace(cells[2]))
+		}
+	}
+	for _, c := range message.Codes() {
+		status := string(cmp.Or(c.Status, "failed, unknown"))
+		if c.Fallback {
+			status += " →"
+		}
+		want = append(want, c.Word+": "+status)
+	}
+	slices.Sort(told)
+	slices.Sort(want)
+	if !slices.Equal(told, want) {
+		t.Errorf("the README tells of %q, codes are %q", told, want)
+	}
+}
