@@ -8,7 +8,6 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
 
 	"sms-api/internal/aligo"
 )
@@ -159,16 +158,10 @@ func TestEverySuccessThatIsKnown(t *testing.T) {
 			return err
 		},
 		"sms_list_remain": func(t *testing.T, c *aligo.Client) error { t.Helper(); _, err := c.Remain(t.Context()); return err },
-		"sms_cancel": func(t *testing.T, c *aligo.Client) error {
-			t.Helper()
-			_, err := c.CancelSMS(t.Context(), "1")
-			return err
-		},
 		"kakao_default":   func(t *testing.T, c *aligo.Client) error { t.Helper(); _, err := c.Templates(t.Context()); return err },
 		"kakao_heartinfo": func(t *testing.T, c *aligo.Client) error { t.Helper(); _, err := c.HeartInfo(t.Context()); return err },
-		"kakao_cancel":    func(t *testing.T, c *aligo.Client) error { t.Helper(); return c.CancelAlimTalk(t.Context(), "1") },
-		// The package does not send brand messages.
-		"brandtalk_template": nil, "brandtalk_send": nil,
+		// The package makes no reservations and does not send brand messages.
+		"sms_cancel": nil, "kakao_cancel": nil, "brandtalk_template": nil, "brandtalk_send": nil,
 	}
 	for name, marker := range readResultCodes(t).Success {
 		do, ok := call[name]
@@ -212,181 +205,5 @@ func TestEverySuccessThatIsKnown(t *testing.T) {
 		t.Parallel()
 		_, err := answering(`{"code":-99,"message":"인증오류입니다."}`).HeartInfo(t.Context())
 		wantError(t, err, aligo.ClassNotConfigured, aligo.CauseCredentials)
-		err = answering(`{"result_code":-99,"message":"발송 5분전까지만 취소가 가능합니다."}`).CancelAlimTalk(t.Context(), "1")
-		wantError(t, err, aligo.ClassRejected, aligo.CauseTooLate)
 	})
-}
-
-// detail is a row of the detailed history of AlimTalk.
-func detail(fields string) string {
-	return `{"code":0,"message":"","list":[{` + fields + `}],"currentPage":"1","totalPage":"1","totalCount":"1"}`
-}
-
-func alimTalkReceipt(t *testing.T, fields string) aligo.Receipt {
-	t.Helper()
-	rows := must[[]aligo.AlimTalkReceipt](t)(answering(detail(fields)).AlimTalkReceipts(t.Context(), "1"))
-	if len(rows) != 1 || rows[0].To != "01012345678" {
-		t.Fatalf("%d rows", len(rows))
-	}
-	return rows[0].Result
-}
-
-func TestEveryAlimTalkResult(t *testing.T) {
-	t.Parallel()
-	for _, row := range readResultCodes(t).AlimTalk.Codes {
-		t.Run(row.Rslt, func(t *testing.T) {
-			t.Parallel()
-			got := alimTalkReceipt(t, fmt.Sprintf(
-				`"msgid":"1","phone":"010-1234-5678","rslt":%q,"rslt_message":%q,"reportdate":"2026-11-23 10:00:05"`, row.Rslt, row.Meaning))
-			if string(got.State) != row.Final || got.Code != row.Rslt || got.SMSUseful != row.Fallback || got.Alert != row.Alert {
-				t.Errorf("got %+v, want %+v", got, row)
-			}
-			if row.Rslt != "0" && got.Reason != row.Meaning || !got.At.Equal(monday.Add(5e9)) {
-				t.Errorf("reason %q at %s", got.Reason, got.At)
-			}
-			// Without a text of the vendor's, the reason is the one that is known.
-			plain := alimTalkReceipt(t, fmt.Sprintf(`"msgid":"1","phone":"01012345678","rslt":%q,"reportdate":"2026-11-23 10:00:05"`, row.Rslt))
-			if row.Rslt != "0" && plain.Reason != row.Meaning {
-				t.Errorf("the reason is %q, want %q", plain.Reason, row.Meaning)
-			}
-		})
-	}
-	t.Run("as a number", func(t *testing.T) {
-		t.Parallel()
-		if got := alimTalkReceipt(t,
-			`"msgid":1,"phone":821012345678,"rslt":0,"reportdate":"2026-11-23 10:00:05"`); got.State != aligo.StateDelivered {
-			t.Errorf("got %+v", got)
-		}
-	})
-	t.Run("a letter that no list has", func(t *testing.T) {
-		t.Parallel()
-		got := alimTalkReceipt(t, `"msgid":"1","phone":"01012345678","rslt":"Z","reportdate":"2026-11-23 10:00:05"`)
-		if got.State != aligo.StateUnknown || got.SMSUseful || !got.Alert || got.Code != "Z" {
-			t.Errorf("got %+v", got)
-		}
-	})
-}
-
-// A list of recipients that cannot be read is in doubt: taken for an empty one it would mean that nobody was sent to.
-func TestListsThatCannotBeRead(t *testing.T) {
-	t.Parallel()
-	for _, list := range []string{
-		`"x"`, `1`, `true`, `{"a":1}`, `[1]`, `["x"]`, `[null]`, `[[]]`, `[{"phone":{},"receiver":{}}]`, `[{"phone":[],"receiver":[]}]`,
-		`[{"phone":"1"]`,
-		`[{"phone":"1",}]`, `[{"phone" "1"}]`, `[{}`, `[]}x{`, `[]},{`, `[] "a":1`, ``,
-	} {
-		_, err := answering(`{"code":0,"list":`+list+`}`).AlimTalkReceipts(t.Context(), "1")
-		wantError(t, err, aligo.ClassAmbiguous, "")
-		_, err = answering(`{"result_code":1,"list":`+list+`}`).SMSReceipts(t.Context(), "1")
-		wantError(t, err, aligo.ClassAmbiguous, "")
-	}
-	for _, body := range []string{``, `[]`, `"list"`, `null`, `{"code":0,"result_code":1,"list":[`, `{"code":0,"result_code":1,"list":[]`} {
-		_, err := answering(body).AlimTalkReceipts(t.Context(), "1")
-		wantError(t, err, aligo.ClassAmbiguous, "")
-		_, err = answering(body).SMSReceipts(t.Context(), "1")
-		wantError(t, err, aligo.ClassAmbiguous, "")
-	}
-	// What PHP writes although it should not can be read all the same.
-	rows := must[[]aligo.AlimTalkReceipt](t)(answering(`{"code":"0","list":[{"phone":1,"ph\u006fne":821012345678,"message":"`+"\xff"+`",`+
-		`"`+"\xff"+`\\":1}],"code":0}`).AlimTalkReceipts(t.Context(), "1"))
-	if len(rows) != 1 || rows[0].To != "01012345678" {
-		t.Errorf("the rows are %v", rows)
-	}
-}
-
-func TestEveryPendingAlimTalk(t *testing.T) {
-	t.Parallel()
-	cases := map[string]string{
-		"msgid starts with Q": `"msgid":"Q1","phone":"01012345678","rslt":"0","reportdate":"2026-11-23 10:00:05"`,
-		"rslt empty":          `"msgid":"1","phone":"01012345678","rslt":"","reportdate":"2026-11-23 10:00:05"`,
-		"reportdate empty":    `"msgid":"1","phone":"01012345678","rslt":"0","reportdate":""`,
-		"reportdate zero":     `"msgid":"1","phone":"01012345678","rslt":"0","reportdate":"0000-00-00 00:00:00"`,
-		"rslt null":           `"msgid":"1","phone":"01012345678","rslt":null,"reportdate":null`,
-	}
-	for _, sign := range readResultCodes(t).AlimTalk.Pending {
-		if _, ok := cases[sign]; !ok && sign != "row absent" {
-			t.Errorf("nothing tests %q", sign)
-		}
-	}
-	for name, fields := range cases {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			if got := alimTalkReceipt(t, fields); got.State != aligo.StatePending || !got.At.IsZero() || got.SMSUseful {
-				t.Errorf("got %+v", got)
-			}
-		})
-	}
-	t.Run("row absent", func(t *testing.T) {
-		t.Parallel()
-		for _, list := range []string{"[]", "null", `""`, "{}"} {
-			rows, err := answering(`{"code":0,"list":`+list+`}`).AlimTalkReceipts(t.Context(), "1")
-			if err != nil || len(rows) != 0 {
-				t.Errorf("list %s: %d rows, %v", list, len(rows), err)
-			}
-		}
-	})
-}
-
-func TestEverySMSState(t *testing.T) {
-	t.Parallel()
-	states := readResultCodes(t).SMSState
-	check := func(state aligo.State, texts ...string) {
-		for _, text := range texts {
-			t.Run(text, func(t *testing.T) {
-				t.Parallel()
-				body := fmt.Sprintf(`{"result_code":1,"list":[{"mdid":"1","receiver":"01012345678","sms_state":%q,"send_date":"2026-11-23 `+
-					`10:00:00"}],"next_yn":"N"}`, text)
-				rows := must[[]aligo.SMSReceipt](t)(answering(body).SMSReceipts(t.Context(), "1"))
-				got := rows[0].Result
-				if got.State != state || got.Reason != text || got.SMSUseful {
-					t.Errorf("got %+v, want %s", got, state)
-				}
-				if got.At.IsZero() != (state == aligo.StatePending) {
-					t.Errorf("at %s", got.At)
-				}
-			})
-		}
-	}
-	check(aligo.StateDelivered, append(states.Delivered, "발송 완료")...)
-	check(aligo.StatePending, append(states.Pending, "", "예약대기중")...)
-	check(aligo.StateFailed, append(states.Failed, "규격 오류", "전송경로 없음", "MMS를 미지원 단말")...)
-}
-
-// A final row counts, wherever it stands among rows of the same number that are still pending.
-func TestAFinalRowWins(t *testing.T) {
-	t.Parallel()
-	const pending = `{"msgid":"Q1","phone":"01012345678","rslt":"","reportdate":""}`
-	const final = `{"msgid":"1","phone":"010-1234-5678","rslt":"A","reportdate":"2026-11-23 10:00:05"}`
-	const other = `{"msgid":"2","phone":"01012345678","rslt":"0","reportdate":"2026-11-23 10:00:06"}`
-	for _, rows := range [][]string{{pending, final}, {final, pending}, {pending, final, pending}, {pending, pending, final}, {final, other}} {
-		body := `{"code":0,"list":[` + strings.Join(rows, ",") + `],"totalPage":"1","totalCount":"1"}`
-		got := must[[]aligo.AlimTalkReceipt](t)(answering(body).AlimTalkReceipts(t.Context(), "1"))
-		if len(got) != 1 || got[0].Result.Code != "A" {
-			t.Errorf("%s: %d rows, %+v", body, len(got), got[0].Result)
-		}
-	}
-}
-
-// Templates come in two dialects, with notes of no documented shape.
-func TestTemplatesAsTheyCome(t *testing.T) {
-	t.Parallel()
-	body := `{"code":"0","list":[{"templtCode":"TX_1","templtContent":"가\r\n나","inspStatus":"APR","status":"R","cdate":"2026-01-05 10:00:00",
-		"comments":["반려",{"content":"변수가 많음","status":"REJ"},{"other":1},7,[],null],
-		"buttons":[{"ordering":"2","name":"둘","linkType":"AL","linkI":"a://x","linkA":"b://x"},{"ordering":1,"name":"하나","linkType":"WL",
-			"linkTypeName":"웹링크","linkM":"https://m.example/","linkP":"https://p.example/"},
-			{"ordering":"3","name":"셋","linkType":"WL","linkMo":"https://m.example/","linkPc":"https://p.example/",
-				"linkM":"https://old.example/"}]}]}`
-	want := []aligo.Template{{
-		Code: "TX_1", Content: "가\r\n나", InspStatus: aligo.InspApproved, Status: aligo.StatusWaiting, Comments: []string{"반려", "변수가 많음", "7"},
-		CreatedAt: time.Date(2026, 1, 5, 10, 0, 0, 0, monday.Location()),
-		Buttons: []aligo.Button{
-			{Name: "하나", Type: "WL", TypeName: "웹링크", LinkMobile: "https://m.example/", LinkPC: "https://p.example/"},
-			{Name: "둘", Type: "AL", LinkIOS: "a://x", LinkAndroid: "b://x"},
-			{Name: "셋", Type: "WL", LinkMobile: "https://m.example/", LinkPC: "https://p.example/"},
-		},
-	}}
-	got := must[[]aligo.Template](t)(answering(body).Templates(t.Context()))
-	if !same(got, want) {
-		t.Errorf("got  %s\nwant %s", spell(got), spell(want))
-	}
 }

@@ -82,22 +82,6 @@ func (c *Client) AlimTalkHistory(ctx context.Context, page AlimTalkPage) (batche
 	return batches, answer.more(n, len(batches), n*len(batches)), nil
 }
 
-// CancelAlimTalk calls POST /akv10/cancel/: it takes back a reserved call, until five minutes before it goes out.
-// Cancelling twice does no harm.
-//
-// https://smartsms.aligo.in/alimapi.html
-func (c *Client) CancelAlimTalk(ctx context.Context, mid string) error {
-	ep := endpoint{path: "/akv10/cancel/", kakao: true, one: true}
-	if mid == "" {
-		return problems{{Field: "mid", Detail: "is missing"}}.err(ep)
-	}
-	return c.post(ctx, ep, func(creds Credentials) *form {
-		f := kakaoForm(creds)
-		f.add("mid", mid)
-		return f
-	}, nil)
-}
-
 // paging is how the Kakao API counts pages.
 type paging struct {
 	TotalPage  scalar `json:"totalPage"`

@@ -141,26 +141,6 @@ func (c *Client) smsRows(ctx context.Context, mid string, take func(SMSReceipt) 
 	})
 }
 
-// CancelSMS calls POST /cancel/: it takes back a reserved batch, until five minutes before it goes out. It returns when
-// the vendor cancelled it, or the zero time when the answer does not tell.
-//
-// https://smartsms.aligo.in/admin/api/spec.html
-func (c *Client) CancelSMS(ctx context.Context, mid string) (time.Time, error) {
-	var answer struct {
-		CancelDate scalar `json:"cancel_date"`
-	}
-	ep := endpoint{path: "/cancel/"}
-	if mid == "" {
-		return time.Time{}, problems{{Field: "mid", Detail: "is missing"}}.err(ep)
-	}
-	err := c.post(ctx, ep, func(creds Credentials) *form {
-		f := smsForm(creds)
-		f.add("mid", mid)
-		return f
-	}, &answer)
-	return answer.CancelDate.time(), err
-}
-
 // addPage adds the number and the size of a page; the two APIs have different names for the size.
 func (f *form) addPage(page int, sizeName string, size int) {
 	f.addInt("page", max(1, page))

@@ -3,10 +3,7 @@ package aligo
 import (
 	"context"
 	"encoding/json"
-	"fmt"
-	"strings"
 	"time"
-	"unicode/utf8"
 )
 
 // States of a template's review (inspStatus).
@@ -134,35 +131,10 @@ func (r templateRow) template() Template {
 //
 // https://smartsms.aligo.in/alimapi.html
 func (c *Client) Templates(ctx context.Context) ([]Template, error) {
-	return c.templates(ctx, "")
-}
-
-// TemplateByCode calls POST /akv10/template/list/ for one template, read afresh. The error is ErrNoTemplate when the
-// channel does not have it; an unapproved one is returned.
-//
-// https://smartsms.aligo.in/alimapi.html
-func (c *Client) TemplateByCode(ctx context.Context, code string) (Template, error) {
-	found, err := c.templates(ctx, code)
-	if err != nil {
-		return Template{}, err
-	}
-	for _, t := range found {
-		if t.Code == code {
-			return t, nil
-		}
-	}
-	return Template{}, fmt.Errorf("%w: %q", ErrNoTemplate, code)
-}
-
-func (c *Client) templates(ctx context.Context, code string) ([]Template, error) {
 	var answer struct {
 		List list[templateRow] `json:"list"`
 	}
-	err := c.post(ctx, endpoint{path: "/akv10/template/list/", kakao: true}, func(creds Credentials) *form {
-		f := channelForm(creds)
-		f.addSet("tpl_code", code)
-		return f
-	}, &answer)
+	err := c.post(ctx, endpoint{path: "/akv10/template/list/", kakao: true}, channelForm, &answer)
 	if err != nil {
 		return nil, err
 	}
@@ -171,168 +143,4 @@ func (c *Client) templates(ctx context.Context, code string) ([]Template, error)
 		all[i] = row.template()
 	}
 	return all, nil
-}
-
-// TemplateDraft is what AddTemplate and ModifyTemplate write.
-type TemplateDraft struct {
-	Name string
-	// Content is the text with placeholders #{…}, at most 1,000 characters.
-	Content string
-	Buttons []Button
-	// Secure marks a template with secrets, such as one-time codes, which Kakao shows on the main device only.
-	Secure bool
-	// Type is empty for TemplateBasic.
-	Type TemplateType
-	// Advert is required for TemplateAd and TemplateMixed, Extra for TemplateExtra and TemplateMixed.
-	Advert, Extra string
-	// EmphasisType is empty for EmphasisNone. EmphasisText needs Title and Subtitle, EmphasisImage an Image (JPEG or PNG).
-	EmphasisType    EmphasisType
-	Title, Subtitle string
-	Image           *Image
-}
-
-// AddTemplate calls POST /akv10/template/add/. The new template still has to be sent for review.
-//
-// https://smartsms.aligo.in/alimapi.html
-func (c *Client) AddTemplate(ctx context.Context, d TemplateDraft) (Template, error) {
-	return c.writeTemplate(ctx, "/akv10/template/add/", "", d)
-}
-
-// ModifyTemplate calls POST /akv10/template/modify/. Only a template in status R whose review is REG or REJ can be
-// modified; otherwise the cause of the refusal is CauseNotEditable.
-//
-// https://smartsms.aligo.in/alimapi.html
-func (c *Client) ModifyTemplate(ctx context.Context, code string, d TemplateDraft) (Template, error) {
-	const path = "/akv10/template/modify/"
-	if code == "" {
-		return Template{}, problems{{Field: "code", Detail: "is missing"}}.err(endpoint{path: path})
-	}
-	return c.writeTemplate(ctx, path, code, d)
-}
-
-func (c *Client) writeTemplate(ctx context.Context, path, code string, d TemplateDraft) (Template, error) {
-	ep := endpoint{path: path, kakao: true}
-	if err := d.check().err(ep); err != nil {
-		return Template{}, err
-	}
-	var answer struct {
-		Data templateRow `json:"data"`
-	}
-	err := c.post(ctx, ep, func(creds Credentials) *form {
-		f := channelForm(creds)
-		f.addSet("tpl_code", code)
-		f.add("tpl_name", d.Name)
-		f.add("tpl_content", d.Content)
-		if len(d.Buttons) > 0 {
-			f.add("tpl_button", jsonValue(map[string]any{"button": templateButtonRows(d.Buttons)}))
-		}
-		if d.Secure {
-			f.add("tpl_secure", "Y")
-		}
-		f.addSet("tpl_type", string(d.Type))
-		f.addSet("tpl_emtype", string(d.EmphasisType))
-		f.addSet("tpl_advert", d.Advert)
-		f.addSet("tpl_extra", d.Extra)
-		f.addSet("tpl_title", d.Title)
-		f.addSet("tpl_stitle", d.Subtitle)
-		if d.Image != nil {
-			f.files = append(f.files, formFile{name: "image", image: *d.Image})
-		}
-		return f
-	}, &answer)
-	if err != nil {
-		return Template{}, err
-	}
-	return answer.Data.template(), nil
-}
-
-func (d TemplateDraft) check() problems {
-	var p problems
-	if d.Name == "" {
-		p.add("Name", "is missing")
-	}
-	checkAlimTalkText(&p, "Content", d.Content)
-	if n := utf8.RuneCountInString(d.Content); d.Extra != "" && n+utf8.RuneCountInString(d.Extra) > MaxAlimTalkText {
-		p.add("Extra", "makes the text longer than %d characters", MaxAlimTalkText)
-	}
-	checkButtons(&p, "Buttons", d.Buttons)
-	switch d.Type {
-	case "", TemplateBasic, TemplateExtra, TemplateAd, TemplateMixed:
-	default:
-		p.add("Type", "must be BA, EX, AD or MI")
-	}
-	if (d.Type == TemplateAd || d.Type == TemplateMixed) && d.Advert == "" {
-		p.add("Advert", "is missing for type %s", d.Type)
-	}
-	if (d.Type == TemplateExtra || d.Type == TemplateMixed) && d.Extra == "" {
-		p.add("Extra", "is missing for type %s", d.Type)
-	}
-	switch d.EmphasisType {
-	case "", EmphasisNone:
-	case EmphasisText:
-		if d.Title == "" {
-			p.add("Title", "is missing")
-		}
-		if d.Subtitle == "" {
-			p.add("Subtitle", "is missing")
-		}
-	case EmphasisImage:
-		if d.Image == nil {
-			p.add("Image", "is missing")
-		}
-	default:
-		p.add("EmphasisType", "must be NONE, TEXT or IMAGE")
-	}
-	if d.Image != nil {
-		d.Image.check(&p, "Image", "image/jpeg", "image/png")
-	}
-	return p
-}
-
-// templateButtonRow is a button as the template calls take it, whose names of the links differ from those of a message.
-type templateButtonRow struct {
-	Name    string `json:"name"`
-	Type    string `json:"linkType"`
-	Mobile  string `json:"linkM,omitempty"`
-	PC      string `json:"linkP,omitempty"`
-	IOS     string `json:"linkI,omitempty"`
-	Android string `json:"linkA,omitempty"`
-}
-
-func templateButtonRows(buttons []Button) []templateButtonRow {
-	rows := make([]templateButtonRow, len(buttons))
-	for i, b := range buttons {
-		rows[i] = templateButtonRow{b.Name, b.Type, b.LinkMobile, b.LinkPC, b.LinkIOS, b.LinkAndroid}
-	}
-	return rows
-}
-
-// DeleteTemplate calls POST /akv10/template/del/, which takes effect at once. An approved template cannot be deleted, nor
-// one whose code begins with D or P: these are shared with other accounts.
-//
-// https://smartsms.aligo.in/alimapi.html
-func (c *Client) DeleteTemplate(ctx context.Context, code string) error {
-	ep := endpoint{path: "/akv10/template/del/", kakao: true}
-	if strings.HasPrefix(code, "D") || strings.HasPrefix(code, "P") {
-		return problems{{Field: "code", Detail: "is that of a shared template, which cannot be deleted"}}.err(ep)
-	}
-	return c.templateCommand(ctx, ep, code)
-}
-
-// RequestTemplateReview calls POST /akv10/template/request/. The review takes two to five days.
-//
-// https://smartsms.aligo.in/alimapi.html
-func (c *Client) RequestTemplateReview(ctx context.Context, code string) error {
-	return c.templateCommand(ctx, endpoint{path: "/akv10/template/request/", kakao: true}, code)
-}
-
-func (c *Client) templateCommand(ctx context.Context, ep endpoint, code string) error {
-	if code == "" {
-		return problems{{Field: "code", Detail: "is missing"}}.err(ep)
-	}
-	return c.post(ctx, ep, func(creds Credentials) *form {
-		f := channelForm(creds)
-		f.add("tpl_code", code)
-		return f
-	}, nil)
 }

@@ -148,8 +148,6 @@ func TestForbiddenRequestsAreNotSent(t *testing.T) {
 		"modifying nothing":                {command{"modify", ""}, []string{"code"}},
 		"receipts of nothing":              {command{"receipts", ""}, []string{"mid"}},
 		"SMS receipts of nothing":          {command{"sms-receipts", ""}, []string{"mid"}},
-		"cancelling nothing":               {command{"cancel", ""}, []string{"mid"}},
-		"cancelling no SMS":                {command{"sms-cancel", ""}, []string{"mid"}},
 		"a channel without @ and a number": {aligo.NewProfile{Channel: "가게", Phone: "010-1", AuthNumber: "", Category: "1"},
 			[]string{"Channel", "Phone", "AuthNumber", "Category"}},
 		"an authentication for such a channel too": {command{"auth", "가게"}, []string{"Channel"}},
@@ -182,10 +180,6 @@ func TestForbiddenRequestsAreNotSent(t *testing.T) {
 					_, err = client.AlimTalkReceipts(ctx, r.code)
 				case "sms-receipts":
 					_, err = client.SMSReceipts(ctx, r.code)
-				case "cancel":
-					err = client.CancelAlimTalk(ctx, r.code)
-				case "sms-cancel":
-					_, err = client.CancelSMS(ctx, r.code)
 				case "auth":
 					err = client.RequestProfileAuth(ctx, r.code, "01012345678")
 				}

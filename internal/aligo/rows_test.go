@@ -131,3 +131,30 @@ func TestTotalsThatContradictTheRows(t *testing.T) {
 		})
 	}
 }
+
+// A list of recipients that cannot be read is in doubt: taken for an empty one it would mean that nobody was sent to.
+func TestListsThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	for _, list := range []string{
+		`"x"`, `1`, `true`, `{"a":1}`, `[1]`, `["x"]`, `[null]`, `[[]]`, `[{"phone":{},"receiver":{}}]`, `[{"phone":[],"receiver":[]}]`,
+		`[{"phone":"1"]`,
+		`[{"phone":"1",}]`, `[{"phone" "1"}]`, `[{}`, `[]}x{`, `[]},{`, `[] "a":1`, ``,
+	} {
+		_, err := answering(`{"code":0,"list":`+list+`}`).AlimTalkReceipts(t.Context(), "1")
+		wantError(t, err, aligo.ClassAmbiguous, "")
+		_, err = answering(`{"result_code":1,"list":`+list+`}`).SMSReceipts(t.Context(), "1")
+		wantError(t, err, aligo.ClassAmbiguous, "")
+	}
+	for _, body := range []string{``, `[]`, `"list"`, `null`, `{"code":0,"result_code":1,"list":[`, `{"code":0,"result_code":1,"list":[]`} {
+		_, err := answering(body).AlimTalkReceipts(t.Context(), "1")
+		wantError(t, err, aligo.ClassAmbiguous, "")
+		_, err = answering(body).SMSReceipts(t.Context(), "1")
+		wantError(t, err, aligo.ClassAmbiguous, "")
+	}
+	// What PHP writes although it should not can be read all the same.
+	rows := must[[]aligo.AlimTalkReceipt](t)(answering(`{"code":"0","list":[{"phone":1,"ph\u006fne":821012345678,"message":"`+"\xff"+`",`+
+		`"`+"\xff"+`\\":1}],"code":0}`).AlimTalkReceipts(t.Context(), "1"))
+	if len(rows) != 1 || rows[0].To != "01012345678" {
+		t.Errorf("the rows are %v", rows)
+	}
+}
