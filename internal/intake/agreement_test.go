@@ -171,7 +171,7 @@ func FuzzPost(f *testing.F) {
 	s := newSystem(f)
 	f.Fuzz(func(t *testing.T, body, key string) {
 		before := s.store.count()
-		got := s.do(t, http.MethodPost, "/v1/messages", frontend, body, "Content-Type: ", "Content-Type: application/json",
+		got := s.do(t, http.MethodPost, "/v1/messages", untrusted, body, "Content-Type: ", "Content-Type: application/json",
 			"Idempotency-Key: "+key)
 		started := s.store.count() - before
 		if got.StatusCode >= http.StatusInternalServerError || (got.StatusCode == http.StatusAccepted) != (started == 1) {

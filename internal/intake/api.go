@@ -30,7 +30,8 @@ const (
 	ScopeSend = "messages:send"
 	// ScopeRead is for reading what became of one's own messages.
 	ScopeRead = "messages:read"
-	// ScopeText marks a trusted caller: it may write the texts itself, send to many and to any Korean number, and see the wallet.
+	// ScopeText marks a trusted caller: it may write the texts itself, send to many and to any Korean number, and see the
+	// wallet. A caller without it is untrusted.
 	ScopeText = "messages:text"
 )
 
@@ -42,6 +43,8 @@ type Caller struct {
 }
 
 func (c Caller) has(scope string) bool { return slices.Contains(c.Scopes, scope) }
+
+func (c Caller) trusted() bool { return c.has(ScopeText) }
 
 // messages is what the API calls of *execution.Executions.
 type messages interface {
@@ -55,8 +58,8 @@ type API struct {
 	Executions messages
 	// Identify says who makes a request; an error means nobody known.
 	Identify func(*http.Request) (Caller, error)
-	// MaxRecipients is how many recipients a message of a caller without the scope messages:text may have.
-	MaxRecipients int
+	// UntrustedMaxRecipients is how many recipients a message of an untrusted caller may have.
+	UntrustedMaxRecipients int
 	// Templates are checked against when they can be had.
 	Templates templates
 	Wallet    wallet
@@ -230,11 +233,11 @@ func (a *API) postMessage(w http.ResponseWriter, r *http.Request, caller Caller)
 		return problemMalformed(syntax.Detail)
 	}
 	s := submission{caller: caller.ID, key: key}
-	if !caller.has(ScopeText) {
+	if !caller.trusted() {
 		if err := templatesOnly(request); err != nil {
 			return err
 		}
-		s.frontend = &message.Frontend{MaxRecipients: a.MaxRecipients}
+		s.untrusted = &message.Untrusted{MaxRecipients: a.UntrustedMaxRecipients}
 	}
 	d := door{
 		executions: a.Executions, now: a.Now,
@@ -293,12 +296,11 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	return body.Bytes(), nil
 }
 
-// templatesOnly refuses free text: whoever has stolen a token without messages:text can send nothing but approved
-// templates.
+// templatesOnly refuses free text: whoever has stolen an untrusted caller's token can send nothing but approved templates.
 func templatesOnly(r message.Request) error {
 	p := problemScope(ScopeText)
 	refuse := func(pointer, what string) {
-		p.Errors = append(p.Errors, message.Problem{Pointer: pointer, Detail: what + " needs the scope " + ScopeText})
+		p.Errors = append(p.Errors, message.ValidationError{Pointer: pointer, Detail: what + " needs the scope " + ScopeText})
 	}
 	if r.Channel == message.SMS {
 		refuse("/channel", "sending SMS with a text of one's own")
@@ -323,8 +325,8 @@ func (a *API) getMessage(w http.ResponseWriter, r *http.Request, caller Caller) 
 	if s := wait(o.Status, m, a.Now()); s > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(s))
 	}
-	if !caller.has(ScopeText) {
-		// What an operator has to repair, and at which address, is none of a frontend's business.
+	if !caller.trusted() {
+		// What an operator has to repair, and which egress IP to register, is none of an untrusted caller's business.
 		o.Parked = nil
 	}
 	return a.writeCacheable(w, r, o)
@@ -364,7 +366,7 @@ func (a *API) own(r *http.Request, caller Caller) (message.Message, message.Outc
 	return m, o, err
 }
 
-// wait is how many seconds a caller should leave a message alone before it looks again; 0 when nothing will change. Most
+// wait is how many seconds a caller should leave a message alone before it polls again; 0 when nothing will change. Most
 // receipts come within seconds, and what is not there after a minute may take hours.
 func wait(s message.MessageStatus, m message.Message, now time.Time) int {
 	begin := m.CreatedAt

@@ -24,7 +24,7 @@ const order = `{"template":"TX_1234","recipients":[{"to":"010-1234-5678","name":
 func TestPost(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
-	got := s.do(t, http.MethodPost, "/v1/messages", frontend, order)
+	got := s.do(t, http.MethodPost, "/v1/messages", untrusted, order)
 	id := got.id(t)
 	if got.StatusCode != http.StatusAccepted || got.Header.Get("Location") != "/v1/messages/"+id || got.Header.Get("Retry-After") != "3" ||
 		string(got.body) != `{"id":"`+id+`","status":"accepted"}`+"\n" {
@@ -37,7 +37,7 @@ func TestPost(t *testing.T) {
 	if m.Caller != "frontend" || m.Template != "TX_1234" || m.Recipients[0].To != "01012345678" {
 		t.Errorf("started %+v", m)
 	}
-	if other := s.do(t, http.MethodPost, "/v1/messages", frontend, order).id(t); other == id || s.store.count() != 2 {
+	if other := s.do(t, http.MethodPost, "/v1/messages", untrusted, order).id(t); other == id || s.store.count() != 2 {
 		t.Error("without a key the same body is another message")
 	}
 }
@@ -215,7 +215,7 @@ func TestRefusals(t *testing.T) {
 			errors: []string{"/recipients/0/variables do not fit the template: the value of #{고객명} holds a placeholder itself"},
 		},
 		{
-			name: "free text without its scope", caller: frontend, status: 403, problem: "insufficient-scope",
+			name: "free text without its scope", caller: untrusted, status: 403, problem: "insufficient-scope",
 			body: `{"channel":"sms","text":"buy","fallback":{"text":"buy","title":"now"},"recipients":[{"to":"010-1234-5678"}]}`,
 			errors: []string{
 				"/channel sending SMS with a text of one's own needs the scope messages:text",
@@ -224,7 +224,7 @@ func TestRefusals(t *testing.T) {
 			},
 		},
 		{
-			name: "a frontend that sends to many and to landlines", caller: frontend, status: 422, problem: "invalid-message",
+			name: "an untrusted caller that sends to many and to landlines", caller: untrusted, status: 422, problem: "invalid-message",
 			body: `{"template":"TX_5678","fallback":{"enabled":false},"recipients":[{"to":"010-1234-5678"},{"to":"02-123-4567"}]}`,
 			errors: []string{
 				"/recipients has 2 recipients; this caller may send to at most 1 in a message",
@@ -436,14 +436,14 @@ func TestRetryAfterGrowsWithAge(t *testing.T) {
 	}
 }
 
-func TestFrontendsDoNotSeeWhatOperatorsHaveToRepair(t *testing.T) {
+func TestUntrustedCallersDoNotSeeWhatOperatorsHaveToRepair(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
-	id := s.do(t, http.MethodPost, "/v1/messages", frontend, order).id(t)
+	id := s.do(t, http.MethodPost, "/v1/messages", untrusted, order).id(t)
 	o := outcomes()[message.Parked]
 	o.ID = id
 	s.store.outcomes[id] = o
-	got := s.do(t, http.MethodGet, "/v1/messages/"+id, frontend, "")
+	got := s.do(t, http.MethodGet, "/v1/messages/"+id, untrusted, "")
 	if strings.Contains(string(got.body), "203.0.113.7") || !strings.Contains(string(got.body), `"status":"parked"`) {
 		t.Errorf("got %s", got.body)
 	}
@@ -482,14 +482,14 @@ func TestMessagesOfOthersDoNotExist(t *testing.T) {
 func TestDelete(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
-	id := s.do(t, http.MethodPost, "/v1/messages", frontend, order, "Idempotency-Key: k").id(t)
-	got := s.do(t, http.MethodDelete, "/v1/messages/"+id, frontend, "")
+	id := s.do(t, http.MethodPost, "/v1/messages", untrusted, order, "Idempotency-Key: k").id(t)
+	got := s.do(t, http.MethodDelete, "/v1/messages/"+id, untrusted, "")
 	if got.StatusCode != http.StatusOK {
 		t.Errorf("got %d", got.StatusCode)
 	}
 	golden(t, "delete", got.body)
 	s.store.refusal = &execution.NotCancellableError{Reason: "the message is being sent"}
-	got = s.do(t, http.MethodDelete, "/v1/messages/"+id, frontend, "")
+	got = s.do(t, http.MethodDelete, "/v1/messages/"+id, untrusted, "")
 	if got.StatusCode != http.StatusConflict || got.problem(t) != "not-cancellable" {
 		t.Errorf("got %d", got.StatusCode)
 	}
@@ -502,21 +502,21 @@ func TestDelete(t *testing.T) {
 func TestTemplates(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
-	got := s.do(t, http.MethodGet, "/v1/templates", frontend, "")
+	got := s.do(t, http.MethodGet, "/v1/templates", untrusted, "")
 	golden(t, "templates", got.body)
-	if again := s.do(t, http.MethodGet, "/v1/templates", frontend, "",
+	if again := s.do(t, http.MethodGet, "/v1/templates", untrusted, "",
 		"If-None-Match: "+got.Header.Get("ETag")); again.StatusCode != http.StatusNotModified {
 		t.Errorf("got %d", again.StatusCode)
 	}
-	golden(t, "template", s.do(t, http.MethodGet, "/v1/templates/TX_2345", frontend, "").body)
+	golden(t, "template", s.do(t, http.MethodGet, "/v1/templates/TX_2345", untrusted, "").body)
 	for _, code := range []string{"TX_8888", "TX_9999", "a%20b"} {
-		if got := s.do(t, http.MethodGet, "/v1/templates/"+code, frontend, ""); got.StatusCode != http.StatusNotFound ||
+		if got := s.do(t, http.MethodGet, "/v1/templates/"+code, untrusted, ""); got.StatusCode != http.StatusNotFound ||
 			got.problem(t) != "template-not-found" {
 			t.Errorf("%s: %d %s", code, got.StatusCode, got.body)
 		}
 	}
 	s.vendor.templates = nil
-	if got := s.do(t, http.MethodGet, "/v1/templates", frontend, ""); string(got.body) != `{"templates":[]}`+"\n" {
+	if got := s.do(t, http.MethodGet, "/v1/templates", untrusted, ""); string(got.body) != `{"templates":[]}`+"\n" {
 		t.Errorf("no templates: %s", got.body)
 	}
 }
@@ -530,7 +530,7 @@ func TestExamplesOfTemplatesCanBeSent(t *testing.T) {
 			Example json.RawMessage
 		}
 	}
-	if err := json.Unmarshal(s.do(t, http.MethodGet, "/v1/templates", frontend, "").body, &list); err != nil {
+	if err := json.Unmarshal(s.do(t, http.MethodGet, "/v1/templates", untrusted, "").body, &list); err != nil {
 		t.Fatal(err)
 	}
 	if len(list.Templates) != 5 {
@@ -541,7 +541,7 @@ func TestExamplesOfTemplatesCanBeSent(t *testing.T) {
 		if template.Code == "TX_5678" { // has an emoji, which no SMS can follow
 			body = strings.Replace(body, "{", `{"fallback":{"enabled":false},`, 1)
 		}
-		if got := s.do(t, http.MethodPost, "/v1/messages", frontend, body); got.StatusCode != http.StatusAccepted {
+		if got := s.do(t, http.MethodPost, "/v1/messages", untrusted, body); got.StatusCode != http.StatusAccepted {
 			t.Errorf("%s: %s: %s", template.Code, body, got.body)
 		}
 	}
@@ -555,8 +555,8 @@ func TestBalance(t *testing.T) {
 	if got := s.do(t, http.MethodGet, "/v1/balance", service, ""); strings.Contains(string(got.body), "alimtalk") {
 		t.Errorf("what is not known is told: %s", got.body)
 	}
-	if got := s.do(t, http.MethodGet, "/v1/balance", frontend, ""); got.StatusCode != http.StatusForbidden {
-		t.Errorf("a frontend sees the wallet: %d", got.StatusCode)
+	if got := s.do(t, http.MethodGet, "/v1/balance", untrusted, ""); got.StatusCode != http.StatusForbidden {
+		t.Errorf("an untrusted caller sees the wallet: %d", got.StatusCode)
 	}
 }
 
@@ -642,9 +642,9 @@ func TestAnswersSayWhatIsMissing(t *testing.T) {
 	if got := s.do(t, http.MethodGet, "/v1/balance", "", "").Header.Get("WWW-Authenticate"); got != "Bearer" {
 		t.Errorf("nobody: %q", got)
 	}
-	if got := s.do(t, http.MethodGet, "/v1/balance", frontend,
+	if got := s.do(t, http.MethodGet, "/v1/balance", untrusted,
 		"").Header.Get("WWW-Authenticate"); got != `Bearer error="insufficient_scope", scope="messages:text"` {
-		t.Errorf("a frontend: %q", got)
+		t.Errorf("an untrusted caller: %q", got)
 	}
 }
 

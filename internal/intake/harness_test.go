@@ -209,15 +209,15 @@ func identify(r *http.Request) (intake.Caller, error) {
 }
 
 const (
-	service  = "service messages:send messages:read messages:text"
-	frontend = "frontend messages:send messages:read"
+	service   = "service messages:send messages:read messages:text"
+	untrusted = "frontend messages:send messages:read"
 )
 
 func newSystem(tb testing.TB) *system {
 	tb.Helper()
 	s := &system{store: newStore(), vendor: newVendor(), log: &bytes.Buffer{}, now: now, router: newRouter(tb)}
 	api := &intake.API{
-		Executions: s.store, Identify: identify, MaxRecipients: 1, Templates: s.vendor, Wallet: s.vendor,
+		Executions: s.store, Identify: identify, UntrustedMaxRecipients: 1, Templates: s.vendor, Wallet: s.vendor,
 		Now: func() time.Time { return s.now }, Log: slog.New(slog.NewJSONHandler(s.log, nil)),
 	}
 	s.handler = api.Handler()

@@ -16,7 +16,7 @@ type Problem struct {
 	Status int    `json:"status"`
 	Detail string `json:"detail,omitempty"`
 	// Errors has everything that is wrong with the request's body.
-	Errors []message.Problem `json:"errors,omitempty"`
+	Errors []message.ValidationError `json:"errors,omitempty"`
 }
 
 // problemError is a problem as an error: it is for the caller, every other error is ours.
@@ -38,7 +38,7 @@ func problemMalformed(detail string) *problemError {
 // maxProblemBytes bounds the list of errors, so that a MessageRejected fits into an event of 256 KB.
 const maxProblemBytes = 100 << 10
 
-func problemInvalid(errors []message.Problem) *problemError {
+func problemInvalid(errors []message.ValidationError) *problemError {
 	p := problem(http.StatusUnprocessableEntity, "invalid-message", "The message cannot be accepted", "%d things are wrong", len(errors))
 	if len(errors) == 1 {
 		p.Detail = "1 thing is wrong"

@@ -41,8 +41,8 @@ type submission struct {
 	key string
 	// requestedAt is zero for a request that is made right now.
 	requestedAt time.Time
-	// frontend is nil for a trusted caller.
-	frontend *message.Frontend
+	// untrusted is nil for a trusted caller.
+	untrusted *message.Untrusted
 }
 
 // submit accepts a request and starts its execution. An error that is a *problemError is the caller's; any other is ours.
@@ -52,7 +52,7 @@ func (d *door) submit(ctx context.Context, r message.Request, s submission) (m m
 		return message.Message{}, false, err
 	}
 	m, refusal := d.accept(ctx, r, message.Acceptance{
-		ID: id, Caller: s.caller, Now: d.now(), RequestedAt: s.requestedAt, Frontend: s.frontend,
+		ID: id, Caller: s.caller, Now: d.now(), RequestedAt: s.requestedAt, Untrusted: s.untrusted,
 	})
 	if refusal == nil {
 		m, replayed, err = d.executions.Start(ctx, m)
@@ -64,7 +64,7 @@ func (d *door) submit(ctx context.Context, r message.Request, s submission) (m m
 	if s.key == "" {
 		return message.Message{}, false, refusal
 	}
-	// What was right when it was first asked for may be wrong by now: its time is over, its template is gone. A replay of
+	// What was right when it was first asked for may be wrong by now: it has expired, its template is gone. A replay of
 	// it is answered as before all the same.
 	stored, err := d.executions.Find(ctx, id)
 	switch {
@@ -99,7 +99,7 @@ func (d *door) accept(ctx context.Context, r message.Request, a message.Acceptan
 
 // alsoWrong is what the template says about a request that cannot be accepted anyway, so that its caller learns of
 // everything at once. It says nothing about what is known to be wrong.
-func (d *door) alsoWrong(ctx context.Context, r message.Request, known []message.Problem) []message.Problem {
+func (d *door) alsoWrong(ctx context.Context, r message.Request, known []message.ValidationError) []message.ValidationError {
 	if r.Template == "" || len(r.Recipients) > message.MaxRecipients {
 		return nil
 	}
@@ -109,8 +109,8 @@ func (d *door) alsoWrong(ctx context.Context, r message.Request, known []message
 	if f := r.Fallback; f != nil {
 		partial.Fallback = message.Fallback{Enabled: f.Enabled == nil || *f.Enabled, Text: f.Text}
 	}
-	return slices.DeleteFunc(d.check.message(ctx, partial), func(p message.Problem) bool {
-		return slices.ContainsFunc(known, func(k message.Problem) bool {
+	return slices.DeleteFunc(d.check.message(ctx, partial), func(p message.ValidationError) bool {
+		return slices.ContainsFunc(known, func(k message.ValidationError) bool {
 			return p.Pointer == k.Pointer || strings.HasPrefix(p.Pointer, k.Pointer+"/")
 		})
 	})

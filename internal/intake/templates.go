@@ -56,20 +56,20 @@ func (p *pause) begin(until time.Time) {
 }
 
 // message checks an AlimTalk against its template, for all recipients.
-func (c templateCheck) message(ctx context.Context, m message.Message) []message.Problem {
+func (c templateCheck) message(ctx context.Context, m message.Message) []message.ValidationError {
 	if m.Channel != message.AlimTalk {
 		return nil
 	}
 	t, err := c.template(ctx, m.Template)
 	switch {
 	case errors.Is(err, aligo.ErrNoTemplate):
-		return []message.Problem{{Pointer: "/template", Detail: "is not the code of an approved template"}}
+		return []message.ValidationError{{Pointer: "/template", Detail: "is not the code of an approved template"}}
 	case err != nil:
 		return nil
 	}
-	var problems []message.Problem
+	var problems []message.ValidationError
 	add := func(pointer, detail string) {
-		problems = append(problems, message.Problem{Pointer: pointer, Detail: detail})
+		problems = append(problems, message.ValidationError{Pointer: pointer, Detail: detail})
 	}
 	renderer, templateFits := aligo.NewRenderer(t), true
 	for i, r := range m.Recipients {

@@ -35,17 +35,17 @@ type Acceptance struct {
 	Now        time.Time
 	// RequestedAt is when the request was made, if that is before Now, as with events that had to wait: lifetimes count from it.
 	RequestedAt time.Time
-	// Frontend narrows the request down to what a caller that is not trusted may ask for; nil for one that is.
-	Frontend *Frontend
+	// Untrusted narrows the request down to what an untrusted caller may ask for; nil for a trusted one.
+	Untrusted *Untrusted
 }
 
-// Frontend is what protects against a stolen token and SMS pumping: few recipients, and mobile phones only.
-type Frontend struct {
+// Untrusted is what protects against a stolen token and SMS pumping: few recipients, and mobile phones only.
+type Untrusted struct {
 	MaxRecipients int
 }
 
 // Accept makes a message of a request and fills the defaults in, or says everything that is wrong with it.
-func Accept(r Request, a Acceptance) (Message, []Problem) {
+func Accept(r Request, a Acceptance) (Message, []ValidationError) {
 	c := checker{decoder: decoder{problems: slices.Clone(r.problems)}, request: r, acceptance: a, misshapen: map[string]bool{}}
 	for _, p := range r.problems {
 		c.misshapen[p.Pointer] = true
@@ -206,9 +206,9 @@ func (c *checker) recipients() {
 	if len(list) == 0 {
 		c.add("/recipients", "is missing")
 	}
-	frontend := c.acceptance.Frontend
-	if frontend != nil && len(list) > frontend.MaxRecipients {
-		c.add("/recipients", "has %d recipients; this caller may send to at most %d in a message", len(list), frontend.MaxRecipients)
+	untrusted := c.acceptance.Untrusted
+	if untrusted != nil && len(list) > untrusted.MaxRecipients {
+		c.add("/recipients", "has %d recipients; this caller may send to at most %d in a message", len(list), untrusted.MaxRecipients)
 	}
 	first := make(map[Phone]int, len(list))
 	for i, r := range list {
@@ -216,12 +216,12 @@ func (c *checker) recipients() {
 		if r.To == "" {
 			continue
 		}
-		if j, twice := first[r.To]; twice {
+		if j, duplicate := first[r.To]; duplicate {
 			c.add(at, "is the same number as %s", recipientPointer(j, "to"))
 			continue
 		}
 		first[r.To] = i
-		if frontend != nil && !r.To.Mobile() {
+		if untrusted != nil && !r.To.Mobile() {
 			c.add(at, "is not a mobile number; this caller may send to no others")
 		}
 	}

@@ -125,14 +125,14 @@ func TestEveryCopyOfANumberIsAnError(t *testing.T) {
 	}
 }
 
-func TestFrontendsSendToFewMobilePhones(t *testing.T) {
+func TestUntrustedCallersSendToFewMobilePhones(t *testing.T) {
 	t.Parallel()
 	body := `{"template":"T","recipients":[{"to":"01012345678"},{"to":"02-123-4567"},{"to":"0504-1234-5678"}]}`
 	if got := problems(t, body, acceptance()); len(got) > 0 {
 		t.Errorf("a trusted caller: %q", got)
 	}
 	a := acceptance()
-	a.Frontend = &message.Frontend{MaxRecipients: 2}
+	a.Untrusted = &message.Untrusted{MaxRecipients: 2}
 	want := []string{
 		"/recipients has 3 recipients; this caller may send to at most 2 in a message",
 		"/recipients/1/to is not a mobile number; this caller may send to no others",

@@ -33,7 +33,7 @@ const (
 func Codes() []Code {
 	const own = Channel("")
 	return []Code{
-		{CodeExpired, own, Failed, false, "The message's time was over before it could be sent to the recipient."},
+		{CodeExpired, own, Failed, false, "The message expired before it could be sent to the recipient."},
 		{CodeCancelled, own, Failed, false, "The message was cancelled before it was sent to the recipient."},
 		{CodeStopped, own, "", false, "An operator or the time limit ended the execution early: failed if nothing was sent, else unknown."},
 		{CodeInvalid, own, Failed, false, "The values do not fit the template, or the text cannot be an SMS."},

@@ -17,8 +17,8 @@ type reader struct {
 	at   int
 	// path leads to the value that is being read.
 	path []string
-	// twice are pointers to the members that an object has had before. Their values are left out.
-	twice []string
+	// duplicates are pointers to the members that an object has had before. Their values are left out.
+	duplicates []string
 }
 
 // object is a JSON object with its members in the order written.
@@ -91,7 +91,7 @@ func (r *reader) object() (any, error) {
 		}
 		switch same := func(other member) bool { return other.name == m.name }; {
 		case slices.ContainsFunc(o[:min(len(o), few)], same) || others[m.name]:
-			r.twice = append(r.twice, Pointer("", r.path...))
+			r.duplicates = append(r.duplicates, Pointer("", r.path...))
 		case len(o) < few:
 			o = append(o, m)
 		default:

@@ -40,11 +40,11 @@ func FuzzReader(f *testing.F) {
 			t.Fatal(err)
 		}
 		// Of members that are there twice encoding/json takes the last, which it then tells nobody.
-		if got := plain(got); len(r.twice) == 0 && !reflect.DeepEqual(got, want) {
+		if got := plain(got); len(r.duplicates) == 0 && !reflect.DeepEqual(got, want) {
 			t.Fatalf("%s is\n%#v, want\n%#v", text, got, want)
 		}
-		if n := duplicates(t, text); n != len(r.twice) {
-			t.Fatalf("%s has %d members twice, not %q", text, n, r.twice)
+		if n := duplicates(t, text); n != len(r.duplicates) {
+			t.Fatalf("%s has %d members twice, not %q", text, n, r.duplicates)
 		}
 	})
 }

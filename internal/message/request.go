@@ -28,7 +28,7 @@ type Request struct {
 	// IdempotencyKey comes with events only; over HTTP it is a header.
 	IdempotencyKey string `json:"-"`
 
-	problems []Problem
+	problems []ValidationError
 }
 
 // FallbackRequest is the request's member fallback.
@@ -109,7 +109,7 @@ func decode(body []byte, event bool) (Request, error) {
 		return Request{}, err
 	}
 	var d decoder
-	for _, pointer := range read.twice {
+	for _, pointer := range read.duplicates {
 		d.add(pointer, "is there twice")
 	}
 	r := d.request(v, event)
@@ -119,11 +119,11 @@ func decode(body []byte, event bool) (Request, error) {
 
 // decoder puts values that were read from JSON into a Request.
 type decoder struct {
-	problems []Problem
+	problems []ValidationError
 }
 
 func (d *decoder) add(pointer, format string, args ...any) {
-	d.problems = append(d.problems, Problem{Pointer: pointer, Detail: fmt.Sprintf(format, args...)})
+	d.problems = append(d.problems, ValidationError{Pointer: pointer, Detail: fmt.Sprintf(format, args...)})
 }
 
 // members calls read for each member of an object. read tells whether there is a member of that name.

@@ -28,8 +28,8 @@ func main() {
 	lambda.Start(httpadapter.NewV2(api.Handler()).ProxyWithContext)
 }
 
-// setUp reads the environment: UNTRUSTED_MAX_RECIPIENTS is how many recipients a message of a caller without the scope
-// messages:text may have.
+// setUp reads the environment: UNTRUSTED_MAX_RECIPIENTS is how many recipients a message of an untrusted
+// caller may have.
 func setUp(log *slog.Logger) (*intake.API, error) {
 	s, err := wiring.FromEnvironment()
 	if err != nil {
@@ -43,12 +43,12 @@ func setUp(log *slog.Logger) (*intake.API, error) {
 	}
 	client, templates := s.Aligo()
 	return &intake.API{
-		Executions:    &execution.Executions{Client: sfn.NewFromConfig(s.AWS), StateMachineARN: os.Getenv("STATE_MACHINE_ARN"), Now: time.Now},
-		Identify:      identify,
-		MaxRecipients: recipients,
-		Templates:     templates,
-		Wallet:        client,
-		Now:           time.Now,
-		Log:           log,
+		Executions:             &execution.Executions{Client: sfn.NewFromConfig(s.AWS), StateMachineARN: os.Getenv("STATE_MACHINE_ARN"), Now: time.Now},
+		Identify:               identify,
+		UntrustedMaxRecipients: recipients,
+		Templates:              templates,
+		Wallet:                 client,
+		Now:                    time.Now,
+		Log:                    log,
 	}, nil
 }

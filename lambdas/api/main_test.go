@@ -13,7 +13,7 @@ func TestSetUp(t *testing.T) {
 	for value, want := range map[string]int{"": 1, "1": 1, "20": 20} {
 		t.Setenv("UNTRUSTED_MAX_RECIPIENTS", value)
 		api, err := setUp(slog.New(slog.DiscardHandler))
-		if err != nil || api.MaxRecipients != want {
+		if err != nil || api.UntrustedMaxRecipients != want {
 			t.Errorf("%q: %+v, %v", value, api, err)
 		}
 	}

@@ -14,7 +14,6 @@ import (
 	"sms-api/internal/awsenv"
 	"sms-api/internal/execution"
 	"sms-api/internal/logging"
-	"sms-api/internal/settle"
 )
 
 func main() {
@@ -24,7 +23,7 @@ func main() {
 		log.Error("cannot start", slog.String("error", err.Error()))
 		os.Exit(1)
 	}
-	handler := &settle.Handler{
+	handler := &announce.Ended{
 		Executions: &execution.Executions{Client: sfn.NewFromConfig(config), StateMachineARN: os.Getenv("STATE_MACHINE_ARN"), Now: time.Now},
 		Bus:        announce.Bus{Client: eventbridge.NewFromConfig(config), Name: os.Getenv("EVENT_BUS_NAME")},
 		Log:        log,

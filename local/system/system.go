@@ -26,7 +26,6 @@ import (
 	"sms-api/internal/intake"
 	"sms-api/internal/parameters"
 	"sms-api/internal/route"
-	"sms-api/internal/settle"
 	"sms-api/internal/wiring"
 	"sms-api/statemachine"
 )
@@ -132,13 +131,13 @@ func New(o Options) (*System, error) {
 	announced := announce.Bus{Client: eventbridge.NewFromConfig(config), Name: BusName}
 	client, templates := functions().Aligo()
 	api := &intake.API{
-		Executions: executions, Identify: o.Identify, MaxRecipients: 1, Templates: templates, Wallet: client, Now: now, Log: o.Log,
+		Executions: executions, Identify: o.Identify, UntrustedMaxRecipients: 1, Templates: templates, Wallet: client, Now: now, Log: o.Log,
 	}
 	_, doorTemplates := functions().Aligo()
 	function("events", sendTimeout, (&intake.Events{
 		Executions: executions, Bus: announced, Templates: doorTemplates, Now: now, Log: o.Log,
 	}).Handle)
-	function("settle", sendTimeout, (&settle.Handler{Executions: executions, Bus: announced, Log: o.Log}).Handle)
+	function("settle", sendTimeout, (&announce.Ended{Executions: executions, Bus: announced, Log: o.Log}).Handle)
 
 	s := &System{API: api.Handler(), AWS: endpoint, Aligo: o.Aligo, StateMachineARN: machine, Definition: definition, Executions: executions}
 	if err := s.rule(bus, "message-requested", `{"detail-type":["MessageRequested"]}`, "events", eventbus.Input{}); err != nil {

@@ -119,7 +119,7 @@ export const en = {
   "message.recipient.channel": "Channel",
   "message.recipient.reason": "Reason",
   "message.recipient.at": "Known at",
-  "code.Expired": "The message's time was over before it could be sent to the recipient.",
+  "code.Expired": "The message expired before it could be sent to the recipient.",
   "code.Cancelled": "The message was cancelled before it was sent to the recipient.",
   "code.Stopped": "An operator or the time limit ended the execution early: failed if nothing was sent, else unknown.",
   "code.Invalid": "The values do not fit the template, or the text cannot be an SMS.",

@@ -2,8 +2,8 @@ package message
 
 import "strings"
 
-// Problem is one thing that is wrong with a request. It never holds a number or a text of the request.
-type Problem struct {
+// ValidationError is one thing that is wrong with a request. It never holds a number or a text of the request.
+type ValidationError struct {
 	// Pointer is the JSON Pointer (RFC 6901) to what is wrong in the request; empty for the whole of it.
 	Pointer string `json:"pointer"`
 	Detail  string `json:"detail"`

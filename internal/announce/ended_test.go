@@ -1,4 +1,4 @@
-package settle_test
+package announce_test
 
 import (
 	"bytes"
@@ -18,7 +18,6 @@ import (
 	"sms-api/internal/announce"
 	"sms-api/internal/execution"
 	"sms-api/internal/message"
-	"sms-api/internal/settle"
 )
 
 // ended is what is known of one execution.
@@ -49,7 +48,7 @@ func (b *bus) PutEvents(
 	return &eventbridge.PutEventsOutput{Entries: make([]types.PutEventsResultEntry, len(in.Entries))}, nil
 }
 
-func TestHandle(t *testing.T) {
+func TestEnded(t *testing.T) {
 	t.Parallel()
 	const change = `{"name":"m-1","status":"ABORTED"}`
 	for name, c := range map[string]struct {
@@ -66,16 +65,16 @@ func TestHandle(t *testing.T) {
 		"it has announced itself": {detail: change, log: `"msg":"nothing to announce","message":"m-1"`},
 		"it holds no message": {detail: change, ended: ended{err: execution.ErrNotFound},
 			log: `"level":"WARN","msg":"an execution that holds no message has ended","message":"m-1"`},
-		"it cannot be read": {detail: change, ended: ended{err: errors.New("throttled")}, err: "settle: throttled"},
+		"it cannot be read": {detail: change, ended: ended{err: errors.New("throttled")}, err: "announce: throttled"},
 		"the bus does not take it": {detail: change, ended: ended{ok: true}, bus: bus{err: errors.New("no route to host")},
-			err: "settle message m-1: put MessageSettled: no route to host"},
+			err: "announce message m-1: put MessageSettled: no route to host"},
 		"another event":                 {detail: `{"n":1}`, ended: ended{ok: true}, err: "event e-1 is not a status change of an execution"},
 		"an event that is not an event": {detail: `"text"`, ended: ended{ok: true}, err: "event e-1 is not a status change of an execution"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var log bytes.Buffer
-			h := settle.Handler{Executions: c.ended, Bus: announce.Bus{Client: &c.bus, Name: "b"}, Log: slog.New(slog.NewJSONHandler(&log, nil))}
+			h := announce.Ended{Executions: c.ended, Bus: announce.Bus{Client: &c.bus, Name: "b"}, Log: slog.New(slog.NewJSONHandler(&log, nil))}
 			err := h.Handle(t.Context(), events.EventBridgeEvent{ID: "e-1", Detail: []byte(c.detail)})
 			if got := fmt.Sprint(err); got != cmp.Or(c.err, "<nil>") {
 				t.Errorf("error %s, want %q", got, c.err)

@@ -1,6 +1,4 @@
-// Package settle announces messages whose execution ended without doing so itself: cancelled ones, and those that timed
-// out or failed in a way that the state machine does not handle.
-package settle
+package announce
 
 import (
 	"context"
@@ -11,27 +9,27 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
-	"sms-api/internal/announce"
 	"sms-api/internal/execution"
 	"sms-api/internal/message"
 	"sms-api/statemachine"
 )
 
-// ended is what a Handler calls of *execution.Executions.
-type ended interface {
+// executions is what Ended calls of *execution.Executions.
+type executions interface {
 	Unannounced(ctx context.Context, id string) (o message.Outcome, ok bool, err error)
 }
 
-// Handler handles the status changes of executions. All fields are needed.
-type Handler struct {
-	Executions ended
+// Ended announces messages whose execution ended without doing so itself: cancelled ones, and those that timed out or
+// failed in a way that the state machine does not handle. All fields are needed.
+type Ended struct {
+	Executions executions
 	// Bus is where MessageSettled goes.
-	Bus announce.Bus
+	Bus Bus
 	Log *slog.Logger
 }
 
 // Handle takes a "Step Functions Execution Status Change" event. An error is worth another try: Lambda makes it.
-func (h *Handler) Handle(ctx context.Context, event events.EventBridgeEvent) error {
+func (h *Ended) Handle(ctx context.Context, event events.EventBridgeEvent) error {
 	var change struct {
 		Name   string `json:"name"`
 		Status string `json:"status"`
@@ -46,13 +44,13 @@ func (h *Handler) Handle(ctx context.Context, event events.EventBridgeEvent) err
 		h.Log.LogAttrs(ctx, slog.LevelWarn, "an execution that holds no message has ended", attributes...)
 		return nil
 	case err != nil:
-		return fmt.Errorf("settle: %w", err)
+		return fmt.Errorf("announce: %w", err)
 	case !ok:
 		h.Log.LogAttrs(ctx, slog.LevelInfo, "nothing to announce", attributes...)
 		return nil
 	}
 	if err := h.Bus.Put(ctx, statemachine.DetailTypeSettled, o); err != nil {
-		return fmt.Errorf("settle message %s: %w", change.Name, err)
+		return fmt.Errorf("announce message %s: %w", change.Name, err)
 	}
 	h.Log.LogAttrs(ctx, slog.LevelInfo, "announced", append(attributes, slog.String("status", string(o.Status)))...)
 	return nil
