@@ -140,7 +140,8 @@ func (t *Transformer) compile() (builder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("input template: %w", err)
 	}
-	return func(o occasion) (json.RawMessage, error) { return render(parts, paths, o) }, nil
+	text := strings.HasPrefix(strings.TrimLeft(t.Template, " \t\r\n"), `"`)
+	return func(o occasion) (json.RawMessage, error) { return render(parts, paths, text, o) }, nil
 }
 
 func isVariable(name string) bool {
@@ -192,9 +193,10 @@ func parseTemplate(template string, paths map[string]path) ([]part, error) {
 	return append(parts, part{text: text.String()}), nil
 }
 
-// render fills a template in. As in EventBridge, a string that stands for a value gets its quotes, but nothing that is put
-// into a string is escaped; what is then no JSON any more fails.
-func render(parts []part, paths map[string]path, o occasion) (json.RawMessage, error) {
+// render fills a template in, which is one string (text) or more. As in EventBridge, a string that stands for a value gets its
+// quotes, but nothing that is put into a string is escaped; what is then no JSON any more fails. So does an object or a list
+// inside a string of a larger template, while in a template that is one string it loses its quotes.
+func render(parts []part, paths map[string]path, text bool, o occasion) (json.RawMessage, error) {
 	root, err := decode(o.event)
 	if err != nil {
 		return nil, fmt.Errorf("input transformer: %w", err)
@@ -228,6 +230,9 @@ func render(parts []part, paths map[string]path, o occasion) (json.RawMessage, e
 		default:
 			value, ok = paths[p.variable].find(root)
 		}
+		if p.quoted && !text && isComposite(value) {
+			return nil, fmt.Errorf("input transformer: variable %q: an object or a list cannot stand inside a string", p.variable)
+		}
 		if err := writeValue(&out, value, ok, p.quoted); err != nil {
 			return nil, fmt.Errorf("input transformer: variable %q: %w", p.variable, err)
 		}
@@ -236,6 +241,14 @@ func render(parts []part, paths map[string]path, o occasion) (json.RawMessage, e
 		return nil, fmt.Errorf("input transformer: the filled in template is not valid JSON")
 	}
 	return out.Bytes(), nil
+}
+
+func isComposite(value any) bool {
+	switch value.(type) {
+	case map[string]any, []any:
+		return true
+	}
+	return false
 }
 
 // writeValue writes a variable. One whose path leads nowhere is empty.
@@ -256,7 +269,7 @@ func writeValue(out *bytes.Buffer, value any, found, quoted bool) error {
 		return err
 	}
 	if quoted {
-		// EventBridge takes the quotes out of an object that stands inside a string.
+		// EventBridge takes the quotes out of an object in a template that is one string.
 		encoded = bytes.ReplaceAll(encoded, []byte(`"`), nil)
 	}
 	out.Write(encoded)

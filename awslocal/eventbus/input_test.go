@@ -74,7 +74,7 @@ func TestInputTransformer(t *testing.T) {
 		{"inside a string values are written without quotes", `{"text": "order <no> of <phone>: <gift>, <note>."}`,
 			`{"text": "order 17 of 010-1234-5678: false, null."}`},
 		{"a quoted variable is a string", `{"no": "<no>"}`, `{"no": "17"}`},
-		{"inside a string an object loses its quotes", `"Detail is <buyer>"`, `"Detail is {name:홍길동,phone:010-1234-5678}"`},
+		{"inside a template that is a string an object loses its quotes", `"Detail is <buyer>"`, `"Detail is {name:홍길동,phone:010-1234-5678}"`},
 		{"a path that leads nowhere is an empty string, in a string and as a value", `{"a": "x<gone>y", "b": <gone>}`, `{"a": "xy", "b": ""}`},
 		{"a whole template can be one string", `"Event of <type> type"`, `"Event of OrderPaid type"`},
 		{"a quote in a string of the template does not end it", `{"a": "\"<no>\" \\", "b": <no>}`, `{"a": "\"17\" \\", "b": 17}`},
@@ -118,6 +118,25 @@ func TestInputTransformerEvents(t *testing.T) {
 			t.Errorf("aws.events.event = %v, want %v", received.Bare, want)
 		}
 	})
+}
+
+// An object or a list inside a string of a template that is more than this string delivers nothing, whatever is in it.
+//
+// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-transform-target-input.html#eb-transform-input-issues
+func TestInputTransformerObjectInQuotes(t *testing.T) {
+	t.Parallel()
+	paths := map[string]string{"buyer": "$.detail.order.buyer", "lines": "$.detail.order.lines[*].sku", "none": "$.detail.order.buyer[*].none"}
+	for _, template := range []string{
+		`{"payload": "<buyer>"}`, `{"text": "order of <buyer>"}`, `{"skus": "<lines>"}`, `{"none": "<none>"}`, `["<buyer>"]`,
+		`{"a": {"b": ["of <lines>"]}}`,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			got, dead := receive(t, eventbus.Input{Transformer: &eventbus.Transformer{PathsMap: paths, Template: template}}, order(paid))
+			if got != "" || len(dead) != 1 || dead[0].Code != "INPUT_INVALID" || dead[0].Attempts != 0 {
+				t.Errorf("%s: received %s, dead letters %+v", template, got, dead)
+			}
+		})
+	}
 }
 
 // EventBridge escapes nothing that it puts into a string. What is no JSON any more is not delivered, and never would be.
