@@ -58,8 +58,6 @@ type execution struct {
 	// number counts the executions of the machine.
 	number    int
 	arn, name string
-	// startedAs is the ARN that StartExecution was given, which may name a version or alias.
-	startedAs qualifiedARN
 	input     string
 	start     time.Time
 	trace     string
@@ -137,10 +135,10 @@ func (s snapshot) redriveStatus(now time.Time) (status, reason string) {
 
 // start starts an execution under the rules of StartExecution: a name belongs to one execution for 90 days after its end,
 // and starting it again with the same input while it runs is the same start.
-func (s *states) start(machine *stateMachine, as qualifiedARN, name, input, trace string) (*execution, error) {
+func (s *states) start(machine *stateMachine, name, input, trace string) (*execution, error) {
 	now := s.endpoint.clock.Now()
 	x := &execution{
-		machine: machine, arn: executionARN(machine.name, name), name: name, startedAs: as, input: input, start: now, trace: trace,
+		machine: machine, arn: executionARN(machine.name, name), name: name, input: input, start: now, trace: trace,
 		status: running, ended: make(chan struct{}),
 	}
 	ctx, cancel := context.WithCancelCause(context.Background())
@@ -366,7 +364,7 @@ func (s *states) emit(x *execution, is snapshot) {
 		}{
 			x.arn, x.machine.arn, x.name, is.status, milliseconds(x.start), milliseconds(is.result.StopTime),
 			input, inputDetails, output, outputDetails, optional(is.result.Error), optional(is.result.Cause),
-			optional(x.startedAs.version()), optional(x.startedAs.alias()), len(is.redrives), redriveDate, redriveStatus, optional(redriveReason),
+			nil, nil, len(is.redrives), redriveDate, redriveStatus, optional(redriveReason),
 		})
 		return string(text), err
 	}

@@ -27,6 +27,9 @@ import (
 // https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 const maxFunctionTimeout = 15 * time.Minute
 
+// latest is the version of a function that is not published.
+const latest = "$LATEST"
+
 // lambdaPath is where Lambda's REST API has its functions.
 const lambdaPath = "/2015-03-31/functions/"
 
@@ -109,8 +112,8 @@ func (e *Endpoint) Invoke(ctx context.Context, nameOrARN string, payload []byte)
 
 func (f *functions) lookup(nameOrARN string) (function, error) {
 	name := strings.TrimPrefix(nameOrARN, FunctionARN(""))
-	// A qualified name ends in a version or alias; there is one version of everything here.
-	name, _, _ = strings.Cut(name, ":")
+	// A qualified name ends in a version or alias. Nobody publishes any here, so there is one version of everything.
+	name = strings.TrimSuffix(name, ":"+latest)
 	f.mu.RLock()
 	defer f.mu.RUnlock()
 	fn, ok := f.byName[name]
@@ -347,12 +350,15 @@ func (e *Endpoint) serveLambda(w http.ResponseWriter, r *http.Request) {
 		writeError(w, contentType, &ServiceError{Code: "InvalidRequestContentException", Message: "Could not parse request body into json."})
 		return
 	}
+	if qualifier := r.URL.Query().Get("Qualifier"); qualifier != "" {
+		name += ":" + qualifier
+	}
 	fn, err := e.functions.lookup(name)
 	if err != nil {
 		writeError(w, contentType, err)
 		return
 	}
-	w.Header().Set("X-Amz-Executed-Version", "$LATEST")
+	w.Header().Set("X-Amz-Executed-Version", latest)
 	switch kind := r.Header.Get("X-Amz-Invocation-Type"); kind {
 	case "", "RequestResponse":
 	case "Event":

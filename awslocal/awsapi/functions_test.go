@@ -222,6 +222,10 @@ func TestInvokeTaskRefuses(t *testing.T) {
 				"ResourceNotFoundException; "},
 		{`{"FunctionName": "arn:aws:lambda:us-east-1:000000000000:function:f"}`, "Lambda.ResourceNotFoundException",
 			"Function not found: arn:aws:lambda:us-east-1:000000000000:function:f "},
+		{`{"FunctionName": "f:live"}`, "Lambda.ResourceNotFoundException",
+			"Function not found: arn:aws:lambda:ap-northeast-2:000000000000:function:f:live "},
+		{`{"FunctionName": "arn:aws:lambda:ap-northeast-2:000000000000:function:f:7"}`, "Lambda.ResourceNotFoundException",
+			"Function not found: arn:aws:lambda:ap-northeast-2:000000000000:function:f:7 "},
 		{`"{% {'FunctionName': 'f', 'InvocationType': 'Event'} %}"`, "States.Runtime", "InvocationType"},
 		{`{"FunctionName": 1}`, "States.Runtime", "FunctionName"},
 	} {
@@ -243,10 +247,10 @@ func TestInvokeTaskRefuses(t *testing.T) {
 	}
 }
 
-// A function is found by its name, its ARN and a qualified form of either, and gets {} when nothing is passed to it.
+// A function is found by its name, its ARN and either with $LATEST, which is the one version that there is, and gets {} when nothing is passed to it.
 func TestInvokeTaskNames(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"f", "f:$LATEST", "f:live", awsapi.FunctionARN("f"), awsapi.FunctionARN("f") + ":7"} {
+	for _, name := range []string{"f", "f:$LATEST", awsapi.FunctionARN("f"), awsapi.FunctionARN("f") + ":$LATEST"} {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWorld(t, awsapi.Options{})
 			w.Function("f", 0, func(in json.RawMessage) (json.RawMessage, error) { return in, nil })
@@ -333,6 +337,9 @@ func TestInvokeOverHTTP(t *testing.T) {
 			{"POST", "slow/invocations", `{}`, kind("Event"), 202, "", ``},
 			{"POST", "echo/invocations", `{}`, kind("DryRun"), 204, "", ``},
 			{"POST", "echo/invocations", `{}`, kind("Later"), 400, "", `InvalidParameterValueException`},
+			{"POST", "echo/invocations?Qualifier=$LATEST", `1`, nil, 200, "", `1`},
+			{"POST", "echo/invocations?Qualifier=live", `1`, nil, 404, "", `ResourceNotFoundException`},
+			{"POST", "echo%3A7/invocations", `1`, nil, 404, "", `ResourceNotFoundException`},
 			{"POST", "echo/invocations", `{`, nil, 400, "", `InvalidRequestContentException`},
 			{"POST", "echo/invocations", strings.Repeat(" ", 6<<20+1), nil, 413, "", `RequestEntityTooLargeException`},
 			{"POST", "nobody/invocations", `{}`, nil, 404, "", `Function not found: arn:aws:lambda:ap-northeast-2:000000000000:function:nobody`},

@@ -90,42 +90,20 @@ func (e *Endpoint) StateMachine(name, roleARN string, definition []byte) (arn st
 	return m.arn, nil
 }
 
-// qualifiedARN is a state machine's ARN that may end in a version's number or an alias.
-type qualifiedARN struct {
-	arn, machine, qualifier string
-}
-
-var versionNumber = regexp.MustCompile(`^[0-9]+$`)
-
-func (q qualifiedARN) version() string {
-	if versionNumber.MatchString(q.qualifier) {
-		return q.arn
-	}
-	return ""
-}
-
-func (q qualifiedARN) alias() string {
-	if q.qualifier != "" && q.version() == "" {
-		return q.arn
-	}
-	return ""
-}
-
-// stateMachine finds the state machine that an ARN, perhaps of a version or alias, stands for.
-func (s *states) stateMachine(arn string) (*stateMachine, qualifiedARN, error) {
+// stateMachine finds the state machine that an ARN stands for. Nobody publishes versions here or names aliases, so an ARN
+// with either stands for nothing.
+func (s *states) stateMachine(arn string) (*stateMachine, error) {
 	name, err := resource(arn, "stateMachine", "stateMachineArn")
 	if err != nil {
-		return nil, qualifiedARN{}, err
+		return nil, err
 	}
-	name, qualifier, _ := strings.Cut(name, ":")
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	m, ok := s.machines[name]
 	if !ok || !here(arn) {
-		return nil, qualifiedARN{}, &ServiceError{Code: "StateMachineDoesNotExist",
-			Message: fmt.Sprintf("State Machine Does Not Exist: '%s'", arn)}
+		return nil, &ServiceError{Code: "StateMachineDoesNotExist", Message: fmt.Sprintf("State Machine Does Not Exist: '%s'", arn)}
 	}
-	return m, qualifiedARN{arn, name, qualifier}, nil
+	return m, nil
 }
 
 func (s *states) execution(arn string) (*execution, error) {
@@ -215,7 +193,7 @@ type startExecutionInput struct {
 }
 
 func (s *states) startExecution(_ context.Context, in startExecutionInput) (any, error) {
-	m, as, err := s.stateMachine(in.StateMachineARN)
+	m, err := s.stateMachine(in.StateMachineARN)
 	if err != nil {
 		return nil, err
 	}
@@ -241,7 +219,7 @@ func (s *states) startExecution(_ context.Context, in startExecutionInput) (any,
 		}
 		return nil, &ServiceError{Code: "InvalidExecutionInput", Message: "Invalid State Machine Execution Input: '" + reason + "'"}
 	}
-	x, err := s.start(m, as, name, input, in.TraceHeader)
+	x, err := s.start(m, name, input, in.TraceHeader)
 	if err != nil {
 		return nil, err
 	}
@@ -258,23 +236,19 @@ type executionInput struct {
 
 // executionItem is what ListExecutions and DescribeExecution have in common.
 type executionItem struct {
-	ExecutionARN           string `json:"executionArn"`
-	StateMachineARN        string `json:"stateMachineArn"`
-	StateMachineVersionARN string `json:"stateMachineVersionArn,omitempty"`
-	StateMachineAliasARN   string `json:"stateMachineAliasArn,omitempty"`
-	Name                   string `json:"name"`
-	Status                 string `json:"status"`
-	StartDate              epoch  `json:"startDate"`
-	StopDate               *epoch `json:"stopDate,omitempty"`
-	RedriveCount           int    `json:"redriveCount"`
-	RedriveDate            *epoch `json:"redriveDate,omitempty"`
+	ExecutionARN    string `json:"executionArn"`
+	StateMachineARN string `json:"stateMachineArn"`
+	Name            string `json:"name"`
+	Status          string `json:"status"`
+	StartDate       epoch  `json:"startDate"`
+	StopDate        *epoch `json:"stopDate,omitempty"`
+	RedriveCount    int    `json:"redriveCount"`
+	RedriveDate     *epoch `json:"redriveDate,omitempty"`
 }
 
 func (x *execution) item(is snapshot) executionItem {
 	item := executionItem{
-		ExecutionARN: x.arn, StateMachineARN: x.machine.arn, StateMachineVersionARN: x.startedAs.version(),
-		StateMachineAliasARN: x.startedAs.alias(),
-		Name:                 x.name, Status: is.status, StartDate: epoch(x.start), RedriveCount: len(is.redrives),
+		ExecutionARN: x.arn, StateMachineARN: x.machine.arn, Name: x.name, Status: is.status, StartDate: epoch(x.start), RedriveCount: len(is.redrives),
 	}
 	if is.status != running {
 		stop := epoch(is.result.StopTime)
@@ -365,7 +339,7 @@ func (s *states) listExecutions(_ context.Context, in listExecutionsInput) (any,
 	if in.MapRunARN != "" {
 		return nil, &ServiceError{Code: "ResourceNotFound", Message: fmt.Sprintf("Resource not found: '%s'", in.MapRunARN)}
 	}
-	m, _, err := s.stateMachine(in.StateMachineARN)
+	m, err := s.stateMachine(in.StateMachineARN)
 	if err != nil {
 		return nil, err
 	}
@@ -481,7 +455,7 @@ func (m *stateMachine) item() stateMachineItem {
 }
 
 func (s *states) describeStateMachine(_ context.Context, in stateMachineInput) (any, error) {
-	m, as, err := s.stateMachine(in.StateMachineARN)
+	m, err := s.stateMachine(in.StateMachineARN)
 	if err != nil {
 		return nil, err
 	}
@@ -492,8 +466,6 @@ func (s *states) describeStateMachine(_ context.Context, in stateMachineInput) (
 	type tracing struct {
 		Enabled bool `json:"enabled"`
 	}
-	item := m.item()
-	item.StateMachineARN = as.arn
 	return struct {
 		stateMachineItem
 		Status               string  `json:"status"`
@@ -501,7 +473,7 @@ func (s *states) describeStateMachine(_ context.Context, in stateMachineInput) (
 		RoleARN              string  `json:"roleArn"`
 		LoggingConfiguration logging `json:"loggingConfiguration"`
 		TracingConfiguration tracing `json:"tracingConfiguration"`
-	}{item, "ACTIVE", m.definition, m.roleARN, logging{Level: "OFF"}, tracing{}}, nil
+	}{m.item(), "ACTIVE", m.definition, m.roleARN, logging{Level: "OFF"}, tracing{}}, nil
 }
 
 type listStateMachinesInput struct {
