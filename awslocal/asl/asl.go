@@ -20,6 +20,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"strings"
 	"sync"
 	"time"
@@ -33,7 +34,10 @@ const (
 	maxVariablesBytes = 10_485_760 // all variables of an execution
 	maxEvents         = 25_000     // history of an execution, the event that ends it included
 	maxSeconds        = 99_999_999 // every field that is a number of seconds
-	maxInlineMap      = 40         // iterations of an inline Map at the same time, when MaxConcurrency does not say less
+	// maxWait is not documented; AWS was recorded to wait for 24,855 days and to refuse 24,856.
+	maxWait = math.MaxInt32 * time.Second
+
+	maxInlineMap = 40 // iterations of an inline Map at the same time, when MaxConcurrency does not say less
 )
 
 // The states of an execution that has ended.

@@ -37,6 +37,9 @@ func (l *line) mapItems(fr *frame) (*value, *failure) {
 	s := fr.state
 	items, fail := fr.items()
 	if fail != nil {
+		if !fail.stopped {
+			l.record(Event{Type: "MapStateFailed"})
+		}
 		return nil, fail
 	}
 	limit := int64(maxInlineMap)

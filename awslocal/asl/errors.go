@@ -39,11 +39,13 @@ var (
 type failure struct {
 	name, cause string
 	heartbeat   bool // a States.Timeout that States.HeartbeatTimeout takes as well
+	ofTask      bool // a States.DataLimitExceeded of what a task returned, which States.ALL takes
 	stopped     bool // not an error of a state: the line of states was ended by its context
 }
 
 // matches applies the wildcards of ErrorEquals as documented: States.Runtime always ends the execution, States.ALL does
-// not take States.DataLimitExceeded either, and States.TaskFailed takes every known error but these and States.Timeout.
+// not take States.DataLimitExceeded either, and States.TaskFailed takes every known error but these and States.Timeout. In
+// one case AWS was recorded to do otherwise: States.ALL takes the States.DataLimitExceeded of what a task returned.
 func (f *failure) matches(names []string) bool {
 	switch {
 	case f.name == errRuntime:
@@ -51,7 +53,7 @@ func (f *failure) matches(names []string) bool {
 	case slices.Contains(names, f.name), f.heartbeat && slices.Contains(names, errHeartbeatTimeout):
 		return true
 	case f.name == errDataLimitExceeded:
-		return false
+		return f.ofTask && slices.Contains(names, errAll)
 	case slices.Contains(names, errAll):
 		return true
 	}

@@ -15,6 +15,7 @@ import (
 type frame struct {
 	line      *line
 	state     *state
+	before    int64 // event before the state was entered
 	enteredID int64
 	entered   time.Time
 	retries   int64
@@ -62,13 +63,22 @@ func (fr *frame) failure(name, cause string) *failure {
 
 // queryFailure is an expression that cannot be evaluated, or whose value does not fit.
 func (fr *frame) queryFailure(location, format string, args ...any) *failure {
-	return fr.evaluationFailure(errQueryEvaluation, location, fmt.Sprintf(format, args...))
+	return fr.evaluationFailure(fr.predecessor(), errQueryEvaluation, location, fmt.Sprintf(format, args...))
+}
+
+// predecessor is the event that an EvaluationFailed follows: as Step Functions counts here, that is the one before the
+// state was entered, as long as nothing else has happened in the state.
+func (fr *frame) predecessor() int64 {
+	if fr.line.previous == fr.enteredID {
+		return fr.before
+	}
+	return fr.line.previous
 }
 
 // evaluationFailure is an error in a field, which the history mentions with its place.
-func (fr *frame) evaluationFailure(name, location, cause string) *failure {
+func (fr *frame) evaluationFailure(previous int64, name, location, cause string) *failure {
 	fail := fr.failure(name, cause)
-	fr.line.record(Event{Type: "EvaluationFailed", Evaluation: &EvaluationFailedDetails{
+	fr.line.previous = fr.line.run.record(previous, Event{Type: "EvaluationFailed", Evaluation: &EvaluationFailedDetails{
 		Cause: fail.cause, Error: fail.name, Location: location, State: fr.state.name,
 	}})
 	return fail
@@ -404,11 +414,11 @@ func (fr *frame) leave(output *template, assign []assignment, fallback *value) (
 			out.variables = append(out.variables, variable{name: a.name, value: v})
 		}
 		if over := total - maxDataBytes; over > 0 {
-			return fr.evaluationFailure(errDataLimitExceeded, "Assign",
+			return fr.evaluationFailure(fr.predecessor(), errDataLimitExceeded, "Assign",
 				fmt.Sprintf("The Assign field exceeds the maximum variable assignment size by %d bytes.", over))
 		}
 		if over := fr.line.variableBytes(out.variables) - maxVariablesBytes; over > 0 {
-			return fr.evaluationFailure(errDataLimitExceeded, "Assign", fmt.Sprintf("Execution total variable size limit exceeded. "+
+			return fr.evaluationFailure(fr.predecessor(), errDataLimitExceeded, "Assign", fmt.Sprintf("Execution total variable size limit exceeded. "+
 				"State '%s' assigned variables that exceed the total execution limit by %d bytes.", fr.state.name, over))
 		}
 		return nil
@@ -440,11 +450,38 @@ func (fr *frame) items() ([]*value, *failure) {
 	}
 	var parts []json.RawMessage
 	if err := json.Unmarshal([]byte(source.text), &parts); err != nil || parts == nil {
-		return nil, fr.queryFailure("Items", "The field 'Items' must be an array, but was: %s", shown(json.Number(source.text)))
+		return nil, fr.noItems(source)
 	}
 	items := make([]*value, len(parts))
 	for i, part := range parts {
 		items[i] = newValue(string(part))
 	}
 	return items, nil
+}
+
+// noItems says that what a Map is to go through is no list.
+func (fr *frame) noItems(source *value) *failure {
+	text := shown(json.Number(source.text))
+	if t := fr.state.items; t != nil && t.expr != nil {
+		return fr.queryFailure("Items", "The JSONata expression '%s' specified for the field 'Items' returned an unexpected result type. "+
+			"Expected 'array', but was '%s' for value: %s", t.expr.source, jsonType(source.text), text)
+	}
+	return fr.queryFailure("", "Map state input must be an array but was: %s", text)
+}
+
+// jsonType is the type of a JSON text without white space before it.
+func jsonType(text string) string {
+	switch text[0] {
+	case '{':
+		return "object"
+	case '[':
+		return "array"
+	case '"':
+		return "string"
+	case 't', 'f':
+		return "boolean"
+	case 'n':
+		return "null"
+	}
+	return "number"
 }

@@ -63,11 +63,15 @@ func newEvaluator() (*evaluator, error) {
 }
 
 // replacedFunctions are functions of gnata that answer otherwise than JSONata 2.0.6 does: $now reads the machine's
-// clock, and $filter keeps the list around a single value.
+// clock, $filter keeps the list around a single value, and to cut a string at undefined characters leaves it as it is.
 var replacedFunctions = []struct{ name, source string }{
 	{"now", `function($picture, $timezone) { $fromMillis($millis(), $picture, $timezone) }`},
 	{"filter", `( $all := $filter; function($array, $function) {
 		( $kept := $all($array, $function); $count($kept) = 1 ? $kept[0] : $kept ) } )`},
+	{"substringBefore", `( $before := $substringBefore; function($string, $characters)<s-x:s> {
+		$exists($characters) ? $before($string, $characters) : $string } )`},
+	{"substringAfter", `( $after := $substringAfter; function($string, $characters)<s-x:s> {
+		$exists($characters) ? $after($string, $characters) : $string } )`},
 }
 
 // refusedFunctions are refused wherever they are named.

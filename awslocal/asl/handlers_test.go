@@ -48,6 +48,8 @@ func TestErrorEquals(t *testing.T) {
 		{failure{name: "States.QueryEvaluationError"}, "States.TaskFailed", true},
 
 		{failure{name: "States.DataLimitExceeded"}, "States.ALL", false},
+		{failure{name: "States.DataLimitExceeded", ofTask: true}, "States.ALL", true},
+		{failure{name: "States.DataLimitExceeded", ofTask: true}, "States.TaskFailed", false},
 		{failure{name: "States.DataLimitExceeded"}, "States.TaskFailed", false},
 		{failure{name: "States.DataLimitExceeded"}, "States.DataLimitExceeded", true},
 

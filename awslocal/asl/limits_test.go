@@ -18,8 +18,8 @@ func padding(bytes int) string {
 
 func halfLimit() string { return `"` + strings.Repeat("x", maxDataBytes/2) + `"` }
 
-// 262,144 bytes of UTF-8 are allowed at every boundary of a state, one more is States.DataLimitExceeded, which States.ALL
-// does not take.
+// 262,144 bytes of UTF-8 are allowed at every boundary of a state, one more is States.DataLimitExceeded, which States.ALL does
+// not take, as AWS documents it, except when it is what a task returned, as AWS has been recorded to do.
 func TestDataLimit(t *testing.T) {
 	t.Parallel()
 	catch := func(name string) string {
@@ -29,16 +29,18 @@ func TestDataLimit(t *testing.T) {
 		name, states string // %s: handlers; "pad": a JSON string of the bytes to try, "pad - n": of n bytes less
 		worker       func(bytes int) *worker
 		cause        string
+		all          bool // States.ALL takes it
 	}{
 		{name: "a task's arguments",
 			states: `"A":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","Arguments":"pad","Output":"fits",%s"End":true}`,
 			cause:  "'A' returned a result"},
 		{name: "a task's result", states: `"A":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","Output":"fits",%s"End":true}`,
 			cause:  "'lambda' returned a result",
-			worker: func(bytes int) *worker { return answers(`"` + strings.Repeat("x", bytes-2) + `"`) }},
+			worker: func(bytes int) *worker { return answers(`"` + strings.Repeat("x", bytes-2) + `"`) }, all: true},
 		{name: "a task's result in letters of three bytes",
 			states: `"A":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","Output":"fits",%s"End":true}`,
 			cause:  "'lambda' returned a result",
+			all:    true,
 			worker: func(bytes int) *worker {
 				return answers(`"` + strings.Repeat("가", (bytes-2)/3) + strings.Repeat("x", (bytes-2)%3) + `"`)
 			}},
@@ -76,7 +78,7 @@ func TestDataLimit(t *testing.T) {
 					switch {
 					case over == 0:
 						wantSucceeded(t, res, `"fits"`)
-					case handler == "States.ALL":
+					case handler == "States.ALL" && !c.all:
 						wantFailed(t, res, "States.DataLimitExceeded")
 						if !strings.Contains(res.Cause, c.cause) {
 							t.Errorf("cause is %s", res.Cause)

@@ -68,6 +68,7 @@ func (l *line) follow() (*value, *failure) {
 func (l *line) step() (next *state, output *value, fail *failure) {
 	s := l.state
 	if l.enteredID == 0 {
+		l.before = l.previous
 		l.enteredID = l.record(Event{Type: s.kind + "StateEntered", StateEntered: &StateEnteredDetails{
 			Name: s.name, Input: l.input.text, InputDetails: untruncated,
 		}})
@@ -75,7 +76,7 @@ func (l *line) step() (next *state, output *value, fail *failure) {
 	} else {
 		l.previous = l.enteredID // redriven: a new attempt of the state that was entered then
 	}
-	fr := &frame{line: l, state: s, enteredID: l.enteredID, entered: l.entered, input: l.input, item: l.item}
+	fr := &frame{line: l, state: s, before: l.before, enteredID: l.enteredID, entered: l.entered, input: l.input, item: l.item}
 	switch s.kind {
 	case "Task":
 		return l.attempt(fr, l.task)
@@ -137,13 +138,18 @@ func (l *line) wait(fr *frame) *failure {
 		}
 		at, err := parseTimestamp(text)
 		if err != nil {
-			return fr.queryFailure("Timestamp", "The field 'Timestamp' holds no timestamp: %v.", err)
+			// The expression was well, so this is recorded behind the state's beginning.
+			return fr.evaluationFailure(l.previous, errQueryEvaluation, "Timestamp",
+				"The Timestamp field cannot be parsed as an ISO-8601 extended offset date-time format string: "+text)
 		}
 		pause = at.Sub(ev.now)
 		return nil
 	})
-	if fail != nil {
+	switch {
+	case fail != nil:
 		return fail
+	case pause > maxWait:
+		return fr.failure(errRuntime, "Wait state delay is too long.")
 	}
 	l.forget()
 	return l.sleep(pause)

@@ -34,6 +34,7 @@ type position struct {
 	input     *value
 	variables map[string]*value
 	previous  int64 // event
+	before    int64 // event before the state was entered
 	enteredID int64 // event of entering state; 0: not entered yet
 	entered   time.Time
 	startedID int64 // event of starting the branches or iterations

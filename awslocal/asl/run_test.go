@@ -73,7 +73,24 @@ func TestHistory(t *testing.T) {
 				"7<6 SucceedStateEntered B", "8<7 SucceedStateExited B", "9<8 ExecutionSucceeded",
 			}},
 		{name: "an expression that fails", states: `"A":{"Type":"Pass","Output":"{% $states.input.missing %}","End":true}`,
-			want: []string{"1<0 ExecutionStarted", "2<0 PassStateEntered A", "3<2 EvaluationFailed", "4<3 ExecutionFailed"}},
+			want: []string{"1<0 ExecutionStarted", "2<0 PassStateEntered A", "3<0 EvaluationFailed", "4<3 ExecutionFailed"}},
+		{name: "an expression that fails in a later state", states: `"A":{"Type":"Pass","Next":"B"},
+			"B":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","Arguments":"{% $states.input.missing %}","End":true}`,
+			want: []string{
+				"1<0 ExecutionStarted", "2<0 PassStateEntered A", "3<2 PassStateExited A", "4<3 TaskStateEntered B", "5<3 EvaluationFailed",
+				"6<5 ExecutionFailed",
+			}},
+		{name: "a timestamp that is none", states: `"A":{"Type":"Wait","Timestamp":"{% 'noon' %}","End":true}`,
+			want: []string{"1<0 ExecutionStarted", "2<0 WaitStateEntered A", "3<2 EvaluationFailed", "4<3 ExecutionFailed"}},
+		{name: "items that are no list", states: `"A":{"Type":"Map","Items":"{% 1 %}","ItemProcessor":{"StartAt":"B","States":{
+				"B":{"Type":"Succeed"}}},"End":true}`,
+			want: []string{"1<0 ExecutionStarted", "2<0 MapStateEntered A", "3<0 EvaluationFailed", "4<3 MapStateFailed", "5<4 ExecutionFailed"}},
+		{name: "items that do not exist, caught", states: `"A":{"Type":"Map","Items":"{% $states.input.missing %}","ItemProcessor":{
+				"StartAt":"B","States":{"B":{"Type":"Succeed"}}},"Catch":[{"ErrorEquals":["States.ALL"],"Next":"C"}],"End":true},"C":{"Type":"Succeed"}`,
+			want: []string{
+				"1<0 ExecutionStarted", "2<0 MapStateEntered A", "3<0 EvaluationFailed", "4<3 MapStateFailed", "5<4 MapStateExited A",
+				"6<5 SucceedStateEntered C", "7<6 SucceedStateExited C", "8<7 ExecutionSucceeded",
+			}},
 		{name: "an expression that fails after the work is done", worker: answers(`{}`),
 			states: `"A":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","Output":"{% $states.result.missing %}",
 				"Catch":[{"ErrorEquals":["States.QueryEvaluationError"],"Next":"B"}],"End":true},"B":{"Type":"Succeed"}`,
@@ -211,7 +228,7 @@ func TestHistoryOnTheWire(t *testing.T) {
 			`"output":"[\"\u003c\u0026\u003e\"]","outputDetails":{"truncated":false}}}`,
 		`{"timestamp":946684801.000,"type":"PassStateEntered","id":18,"previousEventId":17,"stateEnteredEventDetails":{"name":"D",` +
 			`"input":"[\"\u003c\u0026\u003e\"]","inputDetails":{"truncated":false}}}`,
-		`{"timestamp":946684801.000,"type":"EvaluationFailed","id":19,"previousEventId":18,"evaluationFailedEventDetails":{"cause":"An error ` +
+		`{"timestamp":946684801.000,"type":"EvaluationFailed","id":19,"previousEventId":17,"evaluationFailedEventDetails":{"cause":"An error ` +
 			`occurred while executing the state 'D' (entered at the event id #18). The JSONata expression '$states.input.x' specified for the ` +
 			`field 'Output' returned nothing (undefined).","error":"States.QueryEvaluationError","location":"Output","state":"D"}}`,
 		`{"timestamp":946684801.000,"type":"ExecutionFailed","id":20,"previousEventId":19,` +
@@ -474,6 +491,7 @@ func TestWait(t *testing.T) {
 		`"Timestamp":"1999-12-31T00:00:00Z"`:                              0,
 		`"Timestamp":"{% $fromMillis($millis() + 1500) %}"`:               1500 * time.Millisecond,
 		`"Timestamp":"{% $now() %}"`:                                      0,
+		`"Timestamp":"{% $fromMillis($millis() + 24855 * 86400000) %}"`:   24855 * 24 * time.Hour,
 		`"Seconds":"{% $states.input.s > 3 ? 2 * $states.input.s : 1 %}"`: 10 * time.Second,
 	} {
 		t.Run(fields, func(t *testing.T) {
@@ -553,11 +571,19 @@ func TestErrors(t *testing.T) {
 			wantCause: entered + "The JSONata expression '-1' specified for the field 'Seconds' returned -1, which is not from 0 to 99999999."},
 		{name: "a timestamp that is none", states: `"A":{"Type":"Wait","Timestamp":"{% $states.input.s %}","End":true}`,
 			wantError: "States.QueryEvaluationError",
-			wantCause: entered + "The field 'Timestamp' holds no timestamp: \"one\" is not an RFC 3339 timestamp with a time zone."},
+			wantCause: entered + "The Timestamp field cannot be parsed as an ISO-8601 extended offset date-time format string: one"},
+		{name: "a wait of more than 24,855 days", states: `"A":{"Type":"Wait","Timestamp":"{% $fromMillis($millis() + 24856 * 86400000) ` +
+			`%}","End":true}`,
+			wantError: "States.Runtime", wantCause: entered + "Wait state delay is too long."},
+		{name: "a wait beyond all time", states: `"A":{"Type":"Wait","Timestamp":"9999-12-31T23:59:59Z","End":true}`,
+			wantError: "States.Runtime", wantCause: entered + "Wait state delay is too long."},
 		{name: "a single item where a list is wanted",
 			states: `"A":{"Type":"Map","Items":"{% $states.input.objects[k='b'] ` +
 				`%}","ItemProcessor":{"StartAt":"B","States":{"B":{"Type":"Succeed"}}},"End":true}`,
-			wantError: "States.QueryEvaluationError", wantCause: entered + "The field 'Items' must be an array, but was: {\"k\":\"b\"}"},
+			wantError: "States.QueryEvaluationError", wantCause: entered + "The JSONata expression '$states.input.objects[k='b']' specified for " +
+				"the field 'Items' returned an unexpected result type. Expected 'array', but was 'object' for value: {\"k\":\"b\"}"},
+		{name: "an input that is no list", states: `"A":{"Type":"Map","ItemProcessor":{"StartAt":"B","States":{"B":{"Type":"Succeed"}}},"End":true}`,
+			wantError: "States.QueryEvaluationError", wantCause: entered + "Map state input must be an array but was: {\"n\":1,"},
 		{name: "a task timeout of zero",
 			states: `"A":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","TimeoutSeconds":"{% 0 %}","End":true}`, worker: answers(`1`),
 			wantError: "States.QueryEvaluationError",
@@ -601,7 +627,7 @@ func TestErrors(t *testing.T) {
 			}
 			if res.Error == "States.QueryEvaluationError" {
 				if e := h.last("EvaluationFailed"); e.Evaluation == nil || e.Evaluation.Cause != res.Cause || e.Evaluation.State != "A" ||
-					e.Evaluation.Location == "" {
+					(e.Evaluation.Location == "") != strings.Contains(res.Cause, "Map state input") {
 					t.Errorf("EvaluationFailed is %+v", e)
 				}
 			}

@@ -62,7 +62,7 @@ func (l *line) task(fr *frame) (*value, *failure) {
 		result = newValue(string(raw))
 		switch {
 		case len(raw) > maxDataBytes:
-			fail = &failure{name: errDataLimitExceeded, cause: fmt.Sprintf(
+			fail = &failure{name: errDataLimitExceeded, ofTask: true, cause: fmt.Sprintf(
 				"The state/task '%s' returned a result with a size exceeding the maximum number of bytes service limit.", s.resourceType)}
 		case !rawjson.Valid(raw):
 			fail = &failure{name: errRuntime, cause: fmt.Sprintf("The resource %s returned something that is not JSON.", s.resource)}
