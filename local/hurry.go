@@ -47,7 +47,7 @@ type arrival struct {
 
 func (a *arrival) Read(p []byte) (int, error) {
 	n, err := a.ReadCloser.Read(p)
-	if err == io.EOF { //nolint:errorlint // a Reader returns EOF itself
+	if err == io.EOF {
 		a.over()
 	}
 	return n, err

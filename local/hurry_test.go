@@ -98,7 +98,7 @@ func TestNobodyIsWaitedForLongerThanAgreed(t *testing.T) {
 					_ = resp.Body.Close()
 				}
 				_, err := answers.ReadByte()
-				if status != c.status || err != io.EOF { //nolint:errorlint // the connection's own
+				if status != c.status || err != io.EOF {
 					t.Errorf("answered %d, then %v; want %d, then the end", status, err, c.status)
 				}
 				// A server that closes a connection waits half a second for the client to have read its answer.

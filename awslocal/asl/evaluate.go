@@ -418,8 +418,9 @@ func (fr *frame) leave(output *template, assign []assignment, fallback *value) (
 				fmt.Sprintf("The Assign field exceeds the maximum variable assignment size by %d bytes.", over))
 		}
 		if over := fr.line.variableBytes(out.variables) - maxVariablesBytes; over > 0 {
-			return fr.evaluationFailure(fr.predecessor(), errDataLimitExceeded, "Assign", fmt.Sprintf("Execution total variable size limit exceeded. "+
-				"State '%s' assigned variables that exceed the total execution limit by %d bytes.", fr.state.name, over))
+			return fr.evaluationFailure(fr.predecessor(), errDataLimitExceeded, "Assign", fmt.Sprintf(
+				"Execution total variable size limit exceeded. "+
+					"State '%s' assigned variables that exceed the total execution limit by %d bytes.", fr.state.name, over))
 		}
 		return nil
 	})

@@ -86,7 +86,8 @@ func TestHistory(t *testing.T) {
 				"B":{"Type":"Succeed"}}},"End":true}`,
 			want: []string{"1<0 ExecutionStarted", "2<0 MapStateEntered A", "3<0 EvaluationFailed", "4<3 MapStateFailed", "5<4 ExecutionFailed"}},
 		{name: "items that do not exist, caught", states: `"A":{"Type":"Map","Items":"{% $states.input.missing %}","ItemProcessor":{
-				"StartAt":"B","States":{"B":{"Type":"Succeed"}}},"Catch":[{"ErrorEquals":["States.ALL"],"Next":"C"}],"End":true},"C":{"Type":"Succeed"}`,
+				"StartAt":"B","States":{"B":{"Type":"Succeed"}}},"Catch":[{"ErrorEquals":["States.ALL"],"Next":"C"}],"End":true},
+				"C":{"Type":"Succeed"}`,
 			want: []string{
 				"1<0 ExecutionStarted", "2<0 MapStateEntered A", "3<0 EvaluationFailed", "4<3 MapStateFailed", "5<4 MapStateExited A",
 				"6<5 SucceedStateEntered C", "7<6 SucceedStateExited C", "8<7 ExecutionSucceeded",
@@ -582,7 +583,8 @@ func TestErrors(t *testing.T) {
 				`%}","ItemProcessor":{"StartAt":"B","States":{"B":{"Type":"Succeed"}}},"End":true}`,
 			wantError: "States.QueryEvaluationError", wantCause: entered + "The JSONata expression '$states.input.objects[k='b']' specified for " +
 				"the field 'Items' returned an unexpected result type. Expected 'array', but was 'object' for value: {\"k\":\"b\"}"},
-		{name: "an input that is no list", states: `"A":{"Type":"Map","ItemProcessor":{"StartAt":"B","States":{"B":{"Type":"Succeed"}}},"End":true}`,
+		{name: "an input that is no list",
+			states:    `"A":{"Type":"Map","ItemProcessor":{"StartAt":"B","States":{"B":{"Type":"Succeed"}}},"End":true}`,
 			wantError: "States.QueryEvaluationError", wantCause: entered + "Map state input must be an array but was: {\"n\":1,"},
 		{name: "a task timeout of zero",
 			states: `"A":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","TimeoutSeconds":"{% 0 %}","End":true}`, worker: answers(`1`),

@@ -2,9 +2,9 @@
 // parameters and Lambda invocations, as far as this system uses them, in AWS's wire protocols and with AWS's error names,
 // so that the aws CLI and every SDK work with it unchanged.
 //
-// It refuses what it does not serve, by name: operations, members of their requests, states' resources and event targets. Signatures and rights are
-// not checked. It is held to AWS by its tests, which call it through AWS's own SDK and state the limits, errors and events
-// that AWS documents.
+// It refuses what it does not serve, by name: operations, members of their requests, states' resources and event targets.
+// Signatures and rights are not checked. It is held to AWS by its tests, which call it through AWS's own SDK and state the
+// limits, errors and events that AWS documents.
 package awsapi
 
 import (

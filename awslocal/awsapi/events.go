@@ -239,7 +239,8 @@ func (t targetInput) check(i int) error {
 		return err
 	}
 	if t.DeadLetterConfig != nil && !queueARN.MatchString(t.DeadLetterConfig.ARN) {
-		return &ServiceError{Code: "ValidationException", Message: fmt.Sprintf("Target %s: DeadLetterConfig needs the ARN of an SQS queue.", t.ID)}
+		return &ServiceError{Code: "ValidationException",
+			Message: fmt.Sprintf("Target %s: DeadLetterConfig needs the ARN of an SQS queue.", t.ID)}
 	}
 	return nil
 }

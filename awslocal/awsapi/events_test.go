@@ -311,8 +311,9 @@ func TestEventRequestsRefused(t *testing.T) {
 			{&eventbridge.PutTargetsInput{Rule: name,
 				Targets: target(func(t *types.Target) { t.RetryPolicy = &types.RetryPolicy{MaximumRetryAttempts: aws.Int32(200)} })},
 				"ValidationException: Target t: RetryPolicy"},
-			{&eventbridge.PutTargetsInput{Rule: name, Targets: []types.Target{}}, "ValidationException: 1 validation error detected: Value '[]' at " +
-				"'targets' failed to satisfy constraint: Member must have length greater than or equal to 1"},
+			{&eventbridge.PutTargetsInput{Rule: name, Targets: []types.Target{}},
+				"ValidationException: 1 validation error detected: Value '[]' at 'targets' failed to satisfy constraint: Member must have length " +
+					"greater than or equal to 1"},
 			{&eventbridge.PutTargetsInput{Rule: name, Targets: slices.Repeat(target(func(*types.Target) {}), 101)},
 				"at 'targets' failed to satisfy constraint: Member must have length less than or equal to 100"},
 			{&eventbridge.PutTargetsInput{Rule: name, Targets: target(func(t *types.Target) { t.RoleArn = long(1601) })},
@@ -364,14 +365,15 @@ func TestRolesAndDeadLetterQueuesAreKept(t *testing.T) {
 		w := newWorld(t, awsapi.Options{})
 		w.Function("f", 0, func() error { return &transient{why: "never"} })
 		role, queue := "arn:aws:iam::000000000000:role/r", "arn:aws:sqs:ap-northeast-2:000000000000:dead"
-		if _, err := w.events.PutRule(t.Context(), &eventbridge.PutRuleInput{Name: aws.String("r"), EventPattern: aws.String(`{"source": ["shop"]}`),
-			RoleArn: &role}); err != nil {
+		if _, err := w.events.PutRule(t.Context(), &eventbridge.PutRuleInput{Name: aws.String("r"), RoleArn: &role,
+			EventPattern: aws.String(`{"source": ["shop"]}`)}); err != nil {
 			t.Fatal(err)
 		}
 		want := types.Target{Id: aws.String("t"), Arn: aws.String(awsapi.FunctionARN("f")), RoleArn: &role,
 			DeadLetterConfig: &types.DeadLetterConfig{Arn: &queue}, RetryPolicy: &types.RetryPolicy{MaximumRetryAttempts: aws.Int32(0),
 				MaximumEventAgeInSeconds: aws.Int32(60)}}
-		if _, err := w.events.PutTargets(t.Context(), &eventbridge.PutTargetsInput{Rule: aws.String("r"), Targets: []types.Target{want}}); err != nil {
+		if _, err := w.events.PutTargets(t.Context(),
+			&eventbridge.PutTargetsInput{Rule: aws.String("r"), Targets: []types.Target{want}}); err != nil {
 			t.Fatal(err)
 		}
 		rule, err := w.events.DescribeRule(t.Context(), &eventbridge.DescribeRuleInput{Name: aws.String("r")})

@@ -247,7 +247,8 @@ func TestInvokeTaskRefuses(t *testing.T) {
 	}
 }
 
-// A function is found by its name, its ARN and either with $LATEST, which is the one version that there is, and gets {} when nothing is passed to it.
+// A function is found by its name, its ARN and either with $LATEST, which is the one version that there is, and gets {} when
+// nothing is passed to it.
 func TestInvokeTaskNames(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"f", "f:$LATEST", awsapi.FunctionARN("f"), awsapi.FunctionARN("f") + ":$LATEST"} {

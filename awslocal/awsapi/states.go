@@ -248,7 +248,8 @@ type executionItem struct {
 
 func (x *execution) item(is snapshot) executionItem {
 	item := executionItem{
-		ExecutionARN: x.arn, StateMachineARN: x.machine.arn, Name: x.name, Status: is.status, StartDate: epoch(x.start), RedriveCount: len(is.redrives),
+		ExecutionARN: x.arn, StateMachineARN: x.machine.arn, Name: x.name, Status: is.status, StartDate: epoch(x.start),
+		RedriveCount: len(is.redrives),
 	}
 	if is.status != running {
 		stop := epoch(is.result.StopTime)
