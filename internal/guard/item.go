@@ -1,0 +1,285 @@
+package guard
+
+import (
+	"encoding/binary"
+	"fmt"
+	"hash/fnv"
+	"regexp"
+	"strconv"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"sms-api/internal/message"
+)
+
+// The attributes of all items.
+const (
+	attrPK         = "pk"
+	attrSK         = "sk"
+	attrMessage    = "message"
+	attrSeq        = "seq"
+	attrNonce      = "nonce"
+	attrAccount    = "account"
+	attrChannel    = "channel"
+	attrState      = "state"
+	attrAt         = "at"         // milliseconds since 1970
+	attrSent       = "sent"       // there, and true, when another call of the message was accepted before
+	attrRecipients = "recipients" // indices as varints; absent when it is 0, 1, 2, …
+	attrDigests    = "digests"    // 8 bytes each
+	attrKey        = "key"
+	attrExpiry     = "expiry"    // the message's, in milliseconds since 1970
+	attrExpires    = "expires"   // when the item may go, in seconds since 1970, as TTL wants it
+	attrCancelled  = "cancelled" // milliseconds since 1970
+	attrVia        = "via"
+)
+
+// The values of attrState and attrVia.
+const (
+	stateOpen   = "open"
+	stateClosed = "closed"
+	viaAnswer   = "answer"
+	viaHistory  = "history"
+)
+
+// shards is over how many partition keys the listings of a channel are spread: each takes 1,000 writes a second, and a
+// send makes two. See https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html.
+const shards = 8
+
+// listedDigests is for how many recipients a listing has the digests itself: 32 make 256 bytes, and a listing must stay
+// below 1,024, the unit that writes are charged in. A look-up reads the guards of the others.
+const listedDigests = 32
+
+func key(pk, sk string) map[string]types.AttributeValue {
+	return map[string]types.AttributeValue{attrPK: text(pk), attrSK: text(sk)}
+}
+
+func guardKey(id string) map[string]types.AttributeValue { return key("send#"+id, "guard") }
+
+func claimKey(b Batch) map[string]types.AttributeValue {
+	return key(fmt.Sprintf("mid#%s#%s#%s", b.Account, b.Channel, b.MID), "claim")
+}
+
+// listingKey begins with the time, so that a look-up reads the young listings only, however many were left over.
+func listingKey(s Send) map[string]types.AttributeValue {
+	hash := fnv.New32a()
+	_, _ = hash.Write([]byte(s.Message)) // never fails
+	return key(shardKey(s.Account, s.Channel, int(hash.Sum32()%shards)), listedAt(s.At)+"#"+s.nonce)
+}
+
+func shardKey(account Account, channel message.Channel, shard int) string {
+	return fmt.Sprintf("open#%s#%s#%d", account, channel, shard)
+}
+
+// listedAt is the time as it sorts: the milliseconds have 13 digits until the year 2286.
+func listedAt(t time.Time) string { return fmt.Sprintf("%013d", t.UnixMilli()) }
+
+func listingItem(s Send, o Opening) map[string]types.AttributeValue {
+	item := listingKey(s)
+	item[attrMessage] = text(s.Message)
+	item[attrSeq] = number(int64(s.Seq))
+	if len(o.Digests) <= listedDigests {
+		item[attrDigests], item[attrKey] = binaryOf(pack(o.Digests)), binaryOf(o.Key[:])
+	}
+	item[attrExpires] = number(s.At.Add(listingKept).Unix())
+	return item
+}
+
+func guardItem(s Send, o Opening) map[string]types.AttributeValue {
+	item := guardKey(s.Message)
+	item[attrSeq] = number(int64(s.Seq))
+	item[attrNonce] = text(s.nonce)
+	item[attrAccount] = text(string(s.Account))
+	item[attrChannel] = text(string(s.Channel))
+	item[attrState] = text(stateOpen)
+	item[attrAt] = number(s.At.UnixMilli())
+	item[attrDigests], item[attrKey] = binaryOf(pack(o.Digests)), binaryOf(o.Key[:])
+	if o.Sent {
+		item[attrSent] = &types.AttributeValueMemberBOOL{Value: true}
+	}
+	if packed := packIndices(o.Recipients); packed != nil {
+		item[attrRecipients] = binaryOf(packed)
+	}
+	item[attrExpiry] = number(s.Expiry.UnixMilli())
+	item[attrExpires] = number(s.Expiry.Add(Kept).Unix())
+	return item
+}
+
+func claimItem(s Send, mid, via string, at time.Time) map[string]types.AttributeValue {
+	item := claimKey(Batch{s.Account, s.Channel, mid})
+	item[attrMessage] = text(s.Message)
+	item[attrSeq] = number(int64(s.Seq))
+	item[attrVia] = text(via)
+	item[attrAt] = number(at.UnixMilli())
+	item[attrExpires] = number(s.Expiry.Add(Kept).Unix())
+	return item
+}
+
+// readGuard is the reverse of guardItem. An item that this package cannot have written is an error: what was sent, and
+// from where, must not be guessed.
+func readGuard(id string, item map[string]types.AttributeValue) (Guard, error) {
+	if _, ok := item[attrCancelled]; ok {
+		return Guard{Send: Send{Message: id}, Cancelled: true}, nil
+	}
+	r := reader{item: item}
+	g := Guard{
+		Send: Send{
+			Message: id, Seq: Seq(r.number(attrSeq)), Account: Account(r.text(attrAccount)), Channel: message.Channel(r.text(attrChannel)),
+			At: r.time(attrAt), Expiry: r.time(attrExpiry), nonce: r.text(attrNonce),
+		},
+		Digests: r.digests(),
+		Key:     r.key(),
+	}
+	switch state := r.text(attrState); state {
+	case stateOpen:
+		g.Open = true
+	case stateClosed:
+	default:
+		r.fail(attrState)
+	}
+	if sent, ok := item[attrSent].(*types.AttributeValueMemberBOOL); ok {
+		g.Sent = sent.Value
+	}
+	g.Recipients = r.indices(len(g.Digests))
+	return g, r.err
+}
+
+// reader takes attributes out of an item and remembers the first that is not what it must be.
+type reader struct {
+	item map[string]types.AttributeValue
+	err  error
+}
+
+func (r *reader) fail(name string) {
+	if r.err == nil {
+		r.err = fmt.Errorf("the attribute %s of an item is not what it must be", name)
+	}
+}
+
+func (r *reader) text(name string) string {
+	s := textOf(r.item, name)
+	if s == "" {
+		r.fail(name)
+	}
+	return s
+}
+
+func (r *reader) number(name string) int64 {
+	v, ok := r.item[name].(*types.AttributeValueMemberN)
+	if !ok {
+		r.fail(name)
+		return 0
+	}
+	n, err := strconv.ParseInt(v.Value, 10, 64)
+	if err != nil {
+		r.fail(name)
+	}
+	return n
+}
+
+func (r *reader) time(name string) time.Time { return time.UnixMilli(r.number(name)).UTC() }
+
+func (r *reader) digests() []Digest {
+	digests, ok := unpack(bytesOf(r.item, attrDigests))
+	if !ok || len(digests) == 0 {
+		r.fail(attrDigests)
+	}
+	return digests
+}
+
+func (r *reader) key() KeyID {
+	b := bytesOf(r.item, attrKey)
+	if len(b) != len(KeyID{}) {
+		r.fail(attrKey)
+		return KeyID{}
+	}
+	return KeyID(b)
+}
+
+func (r *reader) indices(n int) []int {
+	packed, there := r.item[attrRecipients].(*types.AttributeValueMemberB)
+	if !there {
+		all := make([]int, n)
+		for i := range all {
+			all[i] = i
+		}
+		return all
+	}
+	indices := make([]int, 0, n)
+	for b := packed.Value; len(b) > 0; {
+		index, size := binary.Uvarint(b)
+		if size <= 0 {
+			r.fail(attrRecipients)
+			return nil
+		}
+		indices, b = append(indices, int(index)), b[size:]
+	}
+	if len(indices) != n {
+		r.fail(attrRecipients)
+	}
+	return indices
+}
+
+// packIndices is nil when the indices are 0, 1, 2, …
+func packIndices(indices []int) []byte {
+	var packed []byte
+	plain := true
+	for i, index := range indices {
+		plain = plain && index == i
+		packed = binary.AppendUvarint(packed, uint64(index))
+	}
+	if plain {
+		return nil
+	}
+	return packed
+}
+
+func text(s string) types.AttributeValue     { return &types.AttributeValueMemberS{Value: s} }
+func binaryOf(b []byte) types.AttributeValue { return &types.AttributeValueMemberB{Value: b} }
+
+func number(n int64) types.AttributeValue {
+	return &types.AttributeValueMemberN{Value: strconv.FormatInt(n, 10)}
+}
+
+// textOf is a string attribute, or empty.
+func textOf(item map[string]types.AttributeValue, name string) string {
+	if v, ok := item[name].(*types.AttributeValueMemberS); ok {
+		return v.Value
+	}
+	return ""
+}
+
+// bytesOf is a binary attribute, or empty.
+func bytesOf(item map[string]types.AttributeValue, name string) []byte {
+	if v, ok := item[name].(*types.AttributeValueMemberB); ok {
+		return v.Value
+	}
+	return nil
+}
+
+// namedValue is a value of an expression under its placeholder.
+type namedValue struct {
+	name  string
+	value types.AttributeValue
+}
+
+func value(name string, v types.AttributeValue) namedValue { return namedValue{name, v} }
+
+var namePlaceholder = regexp.MustCompile(`#[a-z]+`)
+
+// placeholders are the names and values of an expression. Attributes are only ever written as #name, because some of
+// their names are words that DynamoDB reserves (state, at, key), and nobody remembers which.
+func placeholders(expression string, values ...namedValue) (map[string]string, map[string]types.AttributeValue) {
+	names := map[string]string{}
+	for _, p := range namePlaceholder.FindAllString(expression, -1) {
+		names[p] = p[1:]
+	}
+	byName := make(map[string]types.AttributeValue, len(values))
+	for _, v := range values {
+		byName[v.name] = v.value
+	}
+	if len(byName) == 0 {
+		return names, nil
+	}
+	return names, byName
+}
