@@ -32,6 +32,7 @@ type AlimTalk struct {
 	// TestMode makes the vendor accept and list the messages without sending them. It does not compare the texts with
 	// the template and may not check the calling address.
 	TestMode bool
+	Guard    Guard
 }
 
 // AlimTalkRecipient is one recipient with what they get. Render makes Text, EmphasisTitle and Buttons from a template.
@@ -84,7 +85,7 @@ func (c *Client) SendAlimTalk(ctx context.Context, a AlimTalk) (Accepted, error)
 			Bad  scalar `json:"fcnt"`
 		} `json:"info"`
 	}
-	err := c.post(ctx, ep, func(creds Credentials) *form {
+	how, err := c.make(ctx, call{endpoint: ep, answer: &answer, guard: a.Guard, build: func(creds Credentials) *form {
 		f := channelForm(creds)
 		f.needsSender = true
 		f.add("tpl_code", a.Template)
@@ -104,11 +105,11 @@ func (c *Client) SendAlimTalk(ctx context.Context, a AlimTalk) (Accepted, error)
 			f.addRecipient("_"+strconv.Itoa(i+1), a.Template, r)
 		}
 		return f
-	}, &answer)
+	}})
 	if err != nil {
-		return Accepted{}, err
+		return Accepted{Account: how.account}, err
 	}
-	return accepted(ep, len(a.Recipients), answer.Info.MID, answer.Info.OK, answer.Info.Bad, answer.Info.Type)
+	return accepted(ep, how.account, len(a.Recipients), answer.Info.MID, answer.Info.OK, answer.Info.Bad, answer.Info.Type)
 }
 
 func (f *form) addRecipient(suffix, template string, r AlimTalkRecipient) {

@@ -52,7 +52,8 @@ type Client struct {
 	// SMSURL and KakaoURL are the base URLs of the two APIs, without a slash at the end; empty means the vendor's.
 	SMSURL, KakaoURL string
 	// HTTP makes the calls. Redirects are never followed, whatever its CheckRedirect says, because that could send a
-	// message twice. Nil means a client of the package's own: one connection kept open, 5 s to connect, 30 s a call.
+	// message twice. It must speak HTTP/1.1, in which the header of a request waits for its body; see Guard. Nil means a
+	// client of the package's own: one connection kept open, 5 s to connect, 30 s a call.
 	HTTP *http.Client
 	// Credentials are asked for before each call.
 	Credentials CredentialsSource
@@ -72,68 +73,121 @@ type endpoint struct {
 	one bool
 }
 
-// post makes one call: it builds the form with the current credentials, sends it, judges the answer, and decodes it
-// into answer. When the vendor refuses the credentials, which proves that the call was not accepted, the source is
-// asked for newer ones and the call is made once more with them.
+// call is what make makes.
+type call struct {
+	endpoint
+
+	build func(Credentials) *form
+	// answer is what a success is decoded into; nil for one that says nothing more.
+	answer any
+	// guard is a send's.
+	guard Guard
+	// account is the one that the call has to be made with; empty is any.
+	account Account
+}
+
+// made is how a call was made.
+type made struct {
+	account Account
+	// offset is how much the vendor's clock was ahead of ours by the answer's Date; known is false for one without.
+	offset time.Duration
+	known  bool
+}
+
+// post makes a call of which nothing needs to be known but its answer.
 func (c *Client) post(ctx context.Context, ep endpoint, build func(Credentials) *form, answer any) error {
+	_, err := c.make(ctx, call{endpoint: ep, build: build, answer: answer})
+	return err
+}
+
+// make makes one call: it builds the form with the current credentials, sends it, judges the answer, and decodes it
+// into the call's answer. When the vendor refuses the credentials, which proves that the call was not accepted, the source
+// is asked for newer ones and the call is made once more with them. So it is when they are those of another account than
+// the call has to be made with.
+func (c *Client) make(ctx context.Context, one call) (made, error) {
 	if c.Credentials == nil {
-		return &Error{Class: ClassNotConfigured, Cause: CauseCredentials, Endpoint: ep.path, Message: "the client has no source of credentials"}
+		return made{}, &Error{
+			Class: ClassNotConfigured, Cause: CauseCredentials, Endpoint: one.path, Message: "the client has no source of credentials",
+		}
 	}
 	creds, err := c.Credentials.Credentials(ctx)
 	if err != nil {
-		return credentialsError(ep, err)
+		return made{}, credentialsError(one.endpoint, err)
 	}
-	err = c.postOnce(ctx, ep, creds, build, answer)
+	how, err := c.makeOnce(ctx, one, creds)
+	var own *guardError
+	if errors.As(err, &own) {
+		return how, own.err
+	}
 	var refusal *Error
 	if !errors.As(err, &refusal) || refusal.Class != ClassNotConfigured || refusal.Cause != CauseCredentials {
-		return err
+		return how, err
 	}
 	fresh, refreshErr := c.Credentials.Refresh(ctx, creds)
 	if refreshErr != nil {
-		refusal.Err = fmt.Errorf("read the credentials again: %w", refreshErr)
-		return refusal
+		refusal.Err = errors.Join(refusal.Err, fmt.Errorf("read the credentials again: %w", refreshErr))
+		return how, refusal
 	}
 	if fresh == creds {
-		return refusal
+		return how, refusal
 	}
-	return c.postOnce(ctx, ep, fresh, build, answer)
+	how, err = c.makeOnce(ctx, one, fresh)
+	if errors.As(err, &own) {
+		err = own.err
+	}
+	return how, err
 }
 
-func (c *Client) postOnce(ctx context.Context, ep endpoint, creds Credentials, build func(Credentials) *form, answer any) error {
-	f := build(creds)
-	if err := creds.check(ep, f); err != nil {
-		return err
+func (c *Client) makeOnce(ctx context.Context, one call, creds Credentials) (made, error) {
+	f := one.build(creds)
+	if err := creds.check(one.endpoint, f); err != nil {
+		return made{}, err
 	}
-	status, contentType, body, err := c.roundTrip(ctx, ep, f)
+	how := made{account: creds.Account()}
+	if one.account != "" && one.account != how.account {
+		return how, &Error{Class: ClassNotConfigured, Cause: CauseCredentials, Endpoint: one.path, Err: ErrOtherAccount}
+	}
+	if one.guard.Before != nil {
+		if err := one.guard.Before(ctx, how.account); err != nil {
+			return how, &guardError{err}
+		}
+	}
+	status, header, body, err := c.roundTrip(ctx, one.endpoint, f, one.guard.Gate)
 	if err != nil {
-		return err
+		return how, err
 	}
-	return judge(ep, f, status, contentType, body, answer)
+	if date, err := http.ParseTime(header.Get("Date")); err == nil {
+		how.offset, how.known = date.Sub(c.now()), true
+	}
+	return how, judge(one.endpoint, f, status, header.Get("Content-Type"), body, one.answer)
 }
 
-// roundTrip sends a form and returns the whole body of the answer.
-func (c *Client) roundTrip(ctx context.Context, ep endpoint, f *form) (status int, contentType string, body []byte, err error) {
+// roundTrip sends a form, unless the gate refuses, and returns the whole body of the answer.
+func (c *Client) roundTrip(
+	ctx context.Context, ep endpoint, f *form, gate func() error,
+) (status int, header http.Header, body []byte, err error) {
 	if err := ctx.Err(); err != nil {
-		return 0, "", nil, &Error{Class: ClassTransient, Endpoint: ep.path, Err: err}
+		return 0, nil, nil, &Error{Class: ClassTransient, Endpoint: ep.path, Err: err}
 	}
 	payload, payloadType := f.encode()
 	base := cmp.Or(c.SMSURL, DefaultSMSURL)
 	if ep.kakao {
 		base = cmp.Or(c.KakaoURL, DefaultKakaoURL)
 	}
-	var asked, written atomic.Bool
+	var asked atomic.Bool
+	last := departure{gate: gate, body: bytes.NewReader(payload)}
 	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GetConn: func(string) { asked.Store(true) },
-		// The header is complete in the transport's buffer, and from here on it may have left this machine. The hook
+		// The header is complete in the transport's buffer, and from here on it may leave this machine. The hook
 		// WroteRequest comes too late: at the end of a body of which the vendor may have got all but the last bytes.
-		WroteHeaders: func() { written.Store(true) },
+		WroteHeaders: last.ask,
 	})
-	// The body is of a type that net/http cannot rewind: without GetBody the transport never repeats the request on
-	// another connection, not even one that it believes unsent.
-	req, err := http.NewRequestWithContext(traced, http.MethodPost, strings.TrimSuffix(base, "/")+ep.path,
-		io.NopCloser(bytes.NewReader(payload)))
+	// Without GetBody the transport never repeats the request on another connection, not even one that it believes unsent.
+	// Of a body that it knows to be in memory, as it does of this one, it keeps the header back until the body follows; of
+	// any other it sends the header first.
+	req, err := http.NewRequestWithContext(traced, http.MethodPost, strings.TrimSuffix(base, "/")+ep.path, io.NopCloser(last.body))
 	if err != nil {
-		return 0, "", nil, &Error{Class: ClassTransient, Endpoint: ep.path, Err: stripURL(err)}
+		return 0, nil, nil, &Error{Class: ClassTransient, Endpoint: ep.path, Err: stripURL(err)}
 	}
 	req.ContentLength = int64(len(payload))
 	req.Header.Set("Content-Type", payloadType)
@@ -141,25 +195,40 @@ func (c *Client) roundTrip(ctx context.Context, ep endpoint, f *form) (status in
 	req.Header.Set("User-Agent", "sms-api")
 
 	client := c.client()
+	if gate != nil && !isPlain(client.Transport) {
+		// Nobody knows whether it asks.
+		if err := gate(); err != nil {
+			return 0, nil, nil, &guardError{err}
+		}
+	}
 	resp, err := client.Do(req)
 	if err != nil {
-		e := &Error{Class: ClassTransient, Endpoint: ep.path, Err: stripURL(err)}
+		left, refused := last.callOff()
 		// A transport that reports nothing to httptrace leaves open whether it has sent something.
-		if written.Load() || !asked.Load() && !isPlain(client.Transport) {
+		left = left || !asked.Load() && !isPlain(client.Transport)
+		if refused != nil && !left {
+			return 0, nil, nil, &guardError{refused}
+		}
+		e := &Error{Class: ClassTransient, Endpoint: ep.path, Err: stripURL(err)}
+		if left {
 			e.Class = ClassAmbiguous
 		}
-		return 0, "", nil, e
+		return 0, nil, nil, e
 	}
 	defer func() { _ = resp.Body.Close() }()
+	if left, refused := last.callOff(); refused != nil && !left {
+		// Somebody answers who was not asked.
+		return 0, nil, nil, &guardError{refused}
+	}
 	body, err = readBody(resp)
 	if err != nil {
-		return 0, "", nil, &Error{Class: ClassAmbiguous, Endpoint: ep.path, Status: resp.StatusCode, Message: "the answer was cut off",
+		return 0, nil, nil, &Error{Class: ClassAmbiguous, Endpoint: ep.path, Status: resp.StatusCode, Message: "the answer was cut off",
 			Err: stripURL(err)}
 	}
 	if len(body) > maxBody {
-		return 0, "", nil, &Error{Class: ClassAmbiguous, Endpoint: ep.path, Status: resp.StatusCode, Message: "the answer is too long"}
+		return 0, nil, nil, &Error{Class: ClassAmbiguous, Endpoint: ep.path, Status: resp.StatusCode, Message: "the answer is too long"}
 	}
-	return resp.StatusCode, resp.Header.Get("Content-Type"), body, nil
+	return resp.StatusCode, resp.Header, body, nil
 }
 
 // readBody reads at most one byte more than maxBody. Where the vendor says how long the body is, nothing is copied.

@@ -2,6 +2,8 @@ package aligo
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -38,6 +40,35 @@ func (s StaticCredentials) Credentials(context.Context) (Credentials, error) {
 func (s StaticCredentials) Refresh(context.Context, Credentials) (Credentials, error) {
 	return Credentials(s), nil
 }
+
+// Account tells one account from another without telling which it is: 12 hexadecimal digits of a hash of the user id. It may
+// be stored and logged. Empty is no account.
+type Account string
+
+// Account is the account that the credentials are of.
+func (c Credentials) Account() Account {
+	if c.UserID == "" {
+		return ""
+	}
+	sum := sha256.Sum256([]byte("aligo account " + c.UserID))
+	return Account(hex.EncodeToString(sum[:6]))
+}
+
+// Account is the account of the credentials in force. It asks nobody but the source of credentials.
+func (c *Client) Account(ctx context.Context) (Account, error) {
+	if c.Credentials == nil {
+		return "", &Error{Class: ClassNotConfigured, Cause: CauseCredentials, Message: "the client has no source of credentials"}
+	}
+	creds, err := c.Credentials.Credentials(ctx)
+	if err != nil {
+		return "", credentialsError(endpoint{}, err)
+	}
+	return creds.Account(), nil
+}
+
+// ErrOtherAccount says that the credentials in force are those of another account than a call has to be made with: what one
+// account sent is not in the history of another. It comes in an *Error of ClassNotConfigured with CauseCredentials.
+var ErrOtherAccount = errors.New("the call in doubt was made with another Aligo account than that of the credentials in force")
 
 const hidden = "[credentials]"
 

@@ -39,6 +39,7 @@ func TestEndpoints(t *testing.T) {
 	t.Parallel()
 	type ctx = context.Context
 	reserved := monday.Add(time.Hour)
+	account := aligo.Credentials(aligotest.Credentials()).Account()
 	parcel := func(t *testing.T, w *world) aligo.Rendered {
 		t.Helper()
 		tpl := byCode(t, w, "TX_2345")
@@ -65,28 +66,28 @@ func TestEndpoints(t *testing.T) {
 				return w.client.SendSMS(ctx, aligo.SMS{Type: aligo.TypeSMS, To: []string{"01012345678", "01023456789"},
 					Text: "%고객명%님, 1+1 & 50% 할인\n내일까지", Names: []string{"홍길동", "김영희"}})
 			},
-			want: aligo.Accepted{MID: "583009869", Accepted: 2, Type: "SMS"},
+			want: aligo.Accepted{MID: "583009869", Accepted: 2, Type: "SMS", Account: account},
 		},
 		"send-lms-reserved-test": {
 			call: func(_ *testing.T, w *world, ctx ctx) (any, error) {
 				return w.client.SendSMS(ctx, aligo.SMS{Type: aligo.TypeLMS, To: []string{"01012345678"}, Text: "긴 글", Title: "제목",
 					ReserveAt: reserved.Add(time.Second), TestMode: true})
 			},
-			want: aligo.Accepted{MID: "583009869", Accepted: 1, Type: "LMS"},
+			want: aligo.Accepted{MID: "583009869", Accepted: 1, Type: "LMS", Account: account},
 		},
 		"send-mms": {
 			call: func(_ *testing.T, w *world, ctx ctx) (any, error) {
 				return w.client.SendSMS(ctx, aligo.SMS{Type: aligo.TypeMMS, To: []string{"01012345678"}, Text: "사진",
 					Images: []aligo.Image{{Name: "사진 1.png", Data: png}, {Data: jpeg}, {Data: gif}}})
 			},
-			want: aligo.Accepted{MID: "583009869", Accepted: 1, Type: "MMS"},
+			want: aligo.Accepted{MID: "583009869", Accepted: 1, Type: "MMS", Account: account},
 		},
 		"send_mass": {
 			call: func(_ *testing.T, w *world, ctx ctx) (any, error) {
 				return w.client.SendMassSMS(ctx, aligo.MassSMS{Type: aligo.TypeSMS,
 					Messages: []aligo.MassMessage{{To: "01012345678", Text: "하나"}, {To: "01023456789", Text: "둘"}}})
 			},
-			want: aligo.Accepted{MID: "583009869", Accepted: 2, Type: "SMS"},
+			want: aligo.Accepted{MID: "583009869", Accepted: 2, Type: "SMS", Account: account},
 		},
 		"list": {
 			before: func(t *testing.T, w *world) {
@@ -147,7 +148,7 @@ func TestEndpoints(t *testing.T) {
 					{To: "01023456789", Text: r.Text, Buttons: r.Buttons},
 				}})
 			},
-			want: aligo.Accepted{MID: "1306113822", Accepted: 2, Type: "AT"},
+			want: aligo.Accepted{MID: "1306113822", Accepted: 2, Type: "AT", Account: account},
 		},
 		"alimtalk-send-emphasis-reserved-test": {
 			call: func(t *testing.T, w *world, ctx ctx) (any, error) {
@@ -159,7 +160,7 @@ func TestEndpoints(t *testing.T) {
 						{To: "01012345678", Text: r.Text, EmphasisTitle: r.EmphasisTitle},
 					}})
 			},
-			want: aligo.Accepted{MID: "1306113822", Accepted: 1, Type: "AT"},
+			want: aligo.Accepted{MID: "1306113822", Accepted: 1, Type: "AT", Account: account},
 		},
 		"history-list": {
 			before: func(t *testing.T, w *world) {

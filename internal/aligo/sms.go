@@ -61,6 +61,7 @@ type SMS struct {
 	// ReplaceUnencodable sends a text with characters that CP949 does not have, each of which becomes "?" on the phone.
 	// Without it such a text is refused.
 	ReplaceUnencodable bool
+	Guard              Guard
 }
 
 // MassSMS are up to 500 messages of one type, each with its own text.
@@ -76,6 +77,7 @@ type MassSMS struct {
 	TestMode  bool
 	// ReplaceUnencodable is as in SMS.
 	ReplaceUnencodable bool
+	Guard              Guard
 }
 
 // MassMessage is one message of a MassSMS.
@@ -95,6 +97,9 @@ type Accepted struct {
 	Accepted, Refused int
 	// Type is what was sent: SMS, LMS, MMS or AT.
 	Type string
+	// Account is the one that the call was made with: its receipts and its history are in no other's. It is there beside an
+	// error, too, if the call got as far as having credentials.
+	Account Account
 }
 
 // SendSMS calls POST /send/: one text to up to 1,000 receivers.
@@ -110,7 +115,7 @@ func (c *Client) SendSMS(ctx context.Context, s SMS) (Accepted, error) {
 	if err := p.err(ep); err != nil {
 		return Accepted{}, err
 	}
-	return c.sendSMS(ctx, ep, len(s.To), func(creds Credentials) *form {
+	return c.sendSMS(ctx, ep, s.Guard, len(s.To), func(creds Credentials) *form {
 		f := smsForm(creds)
 		f.needsSender = true
 		f.hide("sender", creds.Sender)
@@ -149,7 +154,7 @@ func (c *Client) SendMassSMS(ctx context.Context, m MassSMS) (Accepted, error) {
 	if err := p.err(ep); err != nil {
 		return Accepted{}, err
 	}
-	return c.sendSMS(ctx, ep, len(m.Messages), func(creds Credentials) *form {
+	return c.sendSMS(ctx, ep, m.Guard, len(m.Messages), func(creds Credentials) *form {
 		f := smsForm(creds)
 		f.needsSender = true
 		f.hide("sender", creds.Sender)
@@ -166,28 +171,33 @@ func (c *Client) SendMassSMS(ctx context.Context, m MassSMS) (Accepted, error) {
 }
 
 // sendSMS makes the call and reads what both sends answer.
-func (c *Client) sendSMS(ctx context.Context, ep endpoint, receivers int, build func(Credentials) *form) (Accepted, error) {
+func (c *Client) sendSMS(
+	ctx context.Context, ep endpoint, guard Guard, receivers int, build func(Credentials) *form,
+) (Accepted, error) {
 	var answer struct {
 		MsgID        scalar `json:"msg_id"`
 		SuccessCount scalar `json:"success_cnt"`
 		ErrorCount   scalar `json:"error_cnt"`
 		MsgType      scalar `json:"msg_type"`
 	}
-	if err := c.post(ctx, ep, build, &answer); err != nil {
-		return Accepted{}, err
+	how, err := c.make(ctx, call{endpoint: ep, build: build, answer: &answer, guard: guard})
+	if err != nil {
+		return Accepted{Account: how.account}, err
 	}
-	return accepted(ep, receivers, answer.MsgID, answer.SuccessCount, answer.ErrorCount, answer.MsgType)
+	return accepted(ep, how.account, receivers, answer.MsgID, answer.SuccessCount, answer.ErrorCount, answer.MsgType)
 }
 
 // accepted reads the counts of a send. A success without an id leaves nothing to ask receipts with, except when the
 // vendor says that it accepted nobody; then the history has to tell which id it was.
-func accepted(ep endpoint, receivers int, mid, ok, bad, kind scalar) (Accepted, error) {
-	a := Accepted{MID: mid.id(), Accepted: max(0, ok.int()), Refused: max(0, bad.int()), Type: string(kind)}
+func accepted(ep endpoint, account Account, receivers int, mid, ok, bad, kind scalar) (Accepted, error) {
+	a := Accepted{MID: mid.id(), Accepted: max(0, ok.int()), Refused: max(0, bad.int()), Type: string(kind), Account: account}
 	if a.Accepted == 0 && a.Refused == 0 {
 		a.Accepted = receivers
 	}
 	if a.MID == "" && a.Accepted > 0 {
-		return Accepted{}, &Error{Class: ClassAmbiguous, Endpoint: ep.path, Status: 200, Message: "success without a message id"}
+		return Accepted{Account: account}, &Error{
+			Class: ClassAmbiguous, Endpoint: ep.path, Status: 200, Message: "success without a message id",
+		}
 	}
 	return a, nil
 }
