@@ -1,0 +1,195 @@
+package deployment
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+)
+
+// Alarm tells a person that something is wrong: a metric that has crossed a threshold in each of some periods.
+type Alarm struct {
+	// Name comes after the stack's own name; Description says what to do.
+	Name, Description string
+	Namespace, Metric string
+	// Lines is a filter pattern, where the metric is the number of log lines that match it; In are the functions that write
+	// them. https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html
+	Lines string
+	In    []string
+	// Of is whose metric it is; empty where it has no dimension. Function is the function's name, and Gateway counts the NAT
+	// gateways from 0.
+	Of       Resource
+	Function string
+	Gateway  int
+	// Statistic is CloudWatch's word for how the values of a period become one.
+	Statistic string
+	Period    time.Duration
+	// Periods is how many there must be one after the other.
+	Periods int
+	// Below turns the comparison round: what alarms is a value below the threshold and not one at or above it.
+	Below     bool
+	Threshold int
+	// Silence is CloudWatch's word for what it means that there are no values.
+	Silence string
+}
+
+// What only alarms speak of.
+const (
+	OneFunction Resource = "a function"
+	WholeStack  Resource = "the stack"
+	HTTPAPI     Resource = "the HTTP API"
+	NATGateway  Resource = "a NAT gateway"
+	NATInstance Resource = "the NAT instance"
+)
+
+// MetricNamespace is where the balance function puts its metrics, with the stack as dimension.
+const MetricNamespace = "sms-api"
+
+// BalanceMetrics are what the balance function writes: how many of each the wallet pays for.
+func BalanceMetrics() []string { return []string{"AlimTalkRemaining", "SmsRemaining", "LmsRemaining"} }
+
+// Words of CloudWatch.
+const (
+	sum, minimum, maximum, samples = "Sum", "Minimum", "Maximum", "SampleCount"
+
+	isFine, isAlarming, changesNothing = "notBreaching", "breaching", "ignore"
+)
+
+const fiveMinutes = 5 * time.Minute
+
+// Watched is what a stack decides about its alarms.
+type Watched struct {
+	// Stack is the name that begins every other name.
+	Stack string
+	// LowBalance is how many SMS the wallet must pay for, BalanceEvery how often it is read.
+	LowBalance   int
+	BalanceEvery time.Duration
+	// Gateways is how many NAT gateways there are, Instance that there is a NAT instance.
+	Gateways int
+	Instance bool
+}
+
+// Alarms are all alarms of a stack.
+func Alarms(w Watched) []Alarm {
+	tasks := []string{}
+	for _, f := range Functions() {
+		if f.Caller == StateMachineTask {
+			tasks = append(tasks, f.Name)
+		}
+	}
+	lines := MetricNamespace + "/" + w.Stack // a filter's metric cannot have the stack as a dimension: it is not in the lines
+	all := []Alarm{
+		{
+			Name: "parked", Description: "Messages wait for a repair: address, credentials, balance or sender number. The query " + w.Stack +
+				"/parked says which. They go out by themselves after it.",
+			Namespace: lines, Metric: "parked", Lines: `{ $.fault = "NotConfigured" }`, In: tasks,
+			Statistic: sum, Period: fiveMinutes, Periods: 1, Threshold: 1, Silence: isFine,
+		},
+		{
+			Name: "address-refused", Description: "Aligo refuses our address. Register egressIps (pulumi stack output) at " +
+				"smartsms.aligo.in, or find out why the calls leave from another address.",
+			Namespace: lines, Metric: "address-refused", Lines: `{ $.cause = "ip" }`, In: append(tasks, Balance),
+			Statistic: sum, Period: fiveMinutes, Periods: 1, Threshold: 1, Silence: isFine,
+		},
+		{
+			Name: "executions-failed", Description: "A message could not be announced or its execution broke. Redrive it in Step Functions.",
+			Namespace: "AWS/States", Metric: "ExecutionsFailed", Of: StateMachine,
+			Statistic: sum, Period: fiveMinutes, Periods: 1, Threshold: 1, Silence: isFine,
+		},
+		{
+			Name: "executions-timed-out", Description: "A message was not settled in 98 days.",
+			Namespace: "AWS/States", Metric: "ExecutionsTimedOut", Of: StateMachine,
+			Statistic: sum, Period: fiveMinutes, Periods: 1, Threshold: 1, Silence: isFine,
+		},
+		{
+			Name: "dead-letters", Description: "Events could not be handled. Look into the queue, repair, then replay the archive: what was " +
+				"sent is not sent again.",
+			Namespace: "AWS/SQS", Metric: "ApproximateNumberOfMessagesVisible", Of: DeadLetters,
+			Statistic: maximum, Period: fiveMinutes, Periods: 1, Threshold: 1, Silence: isFine,
+		},
+		{
+			Name: "api-5xx", Description: "The API answers with errors of its own.",
+			Namespace: "AWS/ApiGateway", Metric: "5xx", Of: HTTPAPI,
+			Statistic: sum, Period: fiveMinutes, Periods: 1, Threshold: 1, Silence: isFine,
+		},
+		{
+			Name: "low-balance", Description: fmt.Sprintf("The Aligo wallet pays for fewer than %d SMS. Charge it before messages are parked.",
+				w.LowBalance),
+			Namespace: MetricNamespace, Metric: "SmsRemaining", Of: WholeStack,
+			Statistic: minimum, Period: w.BalanceEvery, Periods: 1, Below: true, Threshold: w.LowBalance, Silence: changesNothing,
+		},
+		{
+			// The balance is read through the whole way out, so a reading that does not come means that the way is not open: the
+			// address is gone or not registered, the credentials are wrong, or Aligo is down.
+			Name: "no-balance", Description: "The balance could not be read: nothing can be sent. Invoke " + w.Stack + "-" + Balance +
+				"; its answer says what is wrong.",
+			Namespace: MetricNamespace, Metric: "SmsRemaining", Of: WholeStack,
+			Statistic: samples, Period: w.BalanceEvery, Periods: 2, Below: true, Threshold: 1, Silence: isAlarming,
+		},
+	}
+	for _, f := range Functions() {
+		all = append(all, functionAlarms(f)...)
+	}
+	return append(all, egressAlarms(w)...)
+}
+
+func functionAlarms(f Function) []Alarm {
+	// A task reports faults of Aligo as errors too, for the state machine to handle; only what lasts is news.
+	periods := 1
+	if f.Caller == StateMachineTask {
+		periods = 3
+	}
+	return []Alarm{
+		{
+			Name: f.Name + "-errors", Description: "The function fails; its log group says why.",
+			Namespace: "AWS/Lambda", Metric: "Errors", Of: OneFunction, Function: f.Name,
+			Statistic: sum, Period: fiveMinutes, Periods: periods, Threshold: 1, Silence: isFine,
+		},
+		{
+			// With reserved concurrency a short wait is what throttling is for.
+			Name: f.Name + "-throttled", Description: "The function is throttled for a quarter of an hour: raise functions:" + f.Name +
+				" reservedConcurrency, or the account's limit.",
+			Namespace: "AWS/Lambda", Metric: "Throttles", Of: OneFunction, Function: f.Name,
+			Statistic: sum, Period: fiveMinutes, Periods: 3, Threshold: 1, Silence: isFine,
+		},
+	}
+}
+
+// egressAlarms notice that what holds the address is gone. A NAT gateway keeps its first address as long as it lives, so
+// the gateway's metrics falling silent is the address being let go.
+func egressAlarms(w Watched) []Alarm {
+	var all []Alarm
+	for i := range w.Gateways {
+		name := "nat-gateway-gone"
+		if i > 0 {
+			name += "-" + strconv.Itoa(i+1)
+		}
+		all = append(all, Alarm{
+			Name:        name,
+			Description: "The NAT gateway is gone, and with it the address that Aligo knows is not in use: pulumi refresh, then pulumi up.",
+			Namespace:   "AWS/NATGateway", Metric: "ActiveConnectionCount", Of: NATGateway, Gateway: i,
+			Statistic: samples, Period: fiveMinutes, Periods: 3, Below: true, Threshold: 1, Silence: isAlarming,
+		})
+	}
+	if w.Instance {
+		all = append(all, Alarm{
+			Name: "nat-instance-down", Description: "The NAT instance fails its checks or is gone: nothing gets out.",
+			Namespace: "AWS/EC2", Metric: "StatusCheckFailed", Of: NATInstance,
+			Statistic: maximum, Period: fiveMinutes, Periods: 2, Threshold: 1, Silence: isAlarming,
+		})
+	}
+	return all
+}
+
+// CustomMetrics is how many metrics CloudWatch bills: those of log lines, and the balance function's.
+func CustomMetrics() int {
+	n := len(BalanceMetrics())
+	for _, a := range Alarms(Watched{}) {
+		if a.Lines != "" {
+			n++
+		}
+	}
+	return n
+}
+
+// Dashboards is how many there are.
+const Dashboards = 1

@@ -1,0 +1,103 @@
+package deployment
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Variable is a variable of a function's environment.
+type Variable struct {
+	Name string
+	// Holds is what its value is.
+	Holds string
+	// MayBeEmpty says that an empty value has a meaning. It must be set all the same.
+	MayBeEmpty bool
+	// Setting is where a stack says the value; nil where the deployment itself knows it.
+	Setting *Setting
+}
+
+// Setting is a key of a stack's configuration whose value a function gets as it is.
+type Setting struct {
+	// Key is the setting's name with its namespace: "api:untrustedMaxRecipients".
+	Key     string
+	Default string
+	// OneOf are the values that there are. Without any, the value is a whole number from Lowest to Highest.
+	OneOf           []string
+	Lowest, Highest int
+}
+
+// The variables. Lambda sets others by itself: https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
+const (
+	LogLevel               = "LOG_LEVEL"
+	ParameterPrefix        = "PARAMETER_PREFIX"
+	EgressIPs              = "EGRESS_IPS"
+	StateMachineARN        = "STATE_MACHINE_ARN"
+	EventBusName           = "EVENT_BUS_NAME"
+	Stack                  = "STACK"
+	UntrustedMaxRecipients = "UNTRUSTED_MAX_RECIPIENTS"
+)
+
+// What leads the functions to stand-ins for Aligo. Nothing that is deployed sets them.
+const (
+	AligoSMSURL   = "ALIGO_SMS_URL"
+	AligoKakaoURL = "ALIGO_KAKAO_URL"
+)
+
+func logLevel() Variable {
+	return Variable{
+		Name: LogLevel, Holds: "the lowest level that is logged",
+		Setting: &Setting{Key: "functions:logLevel", Default: "info", OneOf: []string{"debug", "info", "warn", "error"}},
+	}
+}
+
+func stateMachineARN() Variable {
+	return Variable{Name: StateMachineARN, Holds: "the ARN that messages are started with"}
+}
+
+func eventBusName() Variable {
+	return Variable{Name: EventBusName, Holds: "the name of the event bus"}
+}
+
+// talksToAligo is the environment of a function that calls Aligo, and more.
+func talksToAligo(more ...Variable) []Variable {
+	return append([]Variable{
+		logLevel(),
+		{Name: ParameterPrefix, Holds: "the path of the Aligo credentials in Parameter Store"},
+		{Name: EgressIPs, Holds: "the addresses to register with Aligo, separated by commas", MayBeEmpty: true},
+	}, more...)
+}
+
+// Settings are the variables that a setting decides, in the order of the functions, each once.
+func Settings() []Variable {
+	var all []Variable
+	for _, f := range Functions() {
+		for _, v := range f.Environment {
+			if v.Setting != nil && !slices.ContainsFunc(all, func(known Variable) bool { return known.Name == v.Name }) {
+				all = append(all, v)
+			}
+		}
+	}
+	return all
+}
+
+// Defaults are the values of those variables where no stack has set them, by name.
+func Defaults() map[string]string {
+	values := map[string]string{}
+	for _, v := range Settings() {
+		values[v.Name] = v.Setting.Default
+	}
+	return values
+}
+
+// Pick takes the function's variables out of the values of all. The error names one that has no value.
+func Pick[V any](f Function, values map[string]V) (map[string]V, error) {
+	picked := map[string]V{}
+	for _, v := range f.Environment {
+		value, ok := values[v.Name]
+		if !ok {
+			return nil, fmt.Errorf("function %s: nothing says what %s is", f.Name, v.Name)
+		}
+		picked[v.Name] = value
+	}
+	return picked, nil
+}

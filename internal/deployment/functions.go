@@ -1,0 +1,175 @@
+// Package deployment says what the product consists of once it is deployed, as data: the functions with their limits,
+// environment and permissions, the rules that call them, the alarms that watch them, and the quotas of AWS that all of it
+// relies on. What deploys it, what runs it on one machine, what reckons its price and the tests read it here, so that each
+// of these facts stands once.
+//
+// It imports nothing but the standard library and what knows the names of states and the form of routes, so that a function
+// can import it for nothing.
+package deployment
+
+import (
+	"slices"
+	"time"
+
+	"sms-api/statemachine"
+)
+
+// Function is one of the Lambda functions.
+type Function struct {
+	// Name is the folder below lambdas/ and, after the stack's own name, the function's name.
+	Name string
+	// Does is what it does, with the function as the subject.
+	Does string
+	// Timeout is the default of its time limit, Longest the longest one that its caller leaves time for.
+	Timeout, Longest time.Duration
+	// Memory is the default of its memory, in MB.
+	Memory int
+	// Concurrency is the default of its reserved concurrency, Unreserved for none: what sends is throttled towards Aligo by it.
+	Concurrency int
+	Caller      Caller
+	// State is the state that calls it; empty unless the caller is the state machine.
+	State string
+	// Retries is how often Lambda repeats a call that failed; 0 unless the caller is Lambda's own queue.
+	Retries int
+	// Environment are the variables that it reads. All of them must be set.
+	Environment []Variable
+	// Permissions are what it may do besides reporting logs and traces.
+	Permissions []Permission
+}
+
+// Caller is who calls a function, in words that end "… gives up after that".
+type Caller string
+
+// The callers.
+const (
+	StateMachineTask Caller = "the state machine's task"
+	APIGateway       Caller = "API Gateway"
+	// LambdaQueue is Lambda's own queue, which keeps what a rule has handed over.
+	LambdaQueue Caller = "Lambda"
+)
+
+// Unreserved is the Concurrency of a function that shares the account's.
+const Unreserved = -1
+
+// DefaultMemory is that of every function, in MB. Lambda gives processor time in proportion to it.
+const DefaultMemory = 256
+
+// What a task may take: the state waits five seconds longer, so that it never gives up on a function that still runs.
+const (
+	longestSend = 55 * time.Second
+	longestRead = 115 * time.Second
+)
+
+// The functions that are not tasks of the state machine are wired one by one, hence their names.
+const (
+	API     = "api"
+	Events  = "events"
+	Settle  = "settle"
+	Balance = "balance"
+)
+
+// Functions are all of them, the tasks of the state machine first.
+func Functions() []Function {
+	credentials := Permission{Credentials, []string{"ssm:GetParameters"}}
+	start := Permission{StateMachine, []string{"states:StartExecution"}}
+	announce := Permission{EventBus, []string{"events:PutEvents"}}
+	bury := Permission{DeadLetters, []string{"sqs:SendMessage"}}
+	return []Function{
+		{
+			Name: "alimtalk", Does: "sends a message's AlimTalk", Timeout: 30 * time.Second, Longest: longestSend, Memory: DefaultMemory,
+			Concurrency: 5, Caller: StateMachineTask, State: statemachine.StateSendAlimTalk,
+			Environment: talksToAligo(), Permissions: []Permission{credentials},
+		},
+		{
+			Name: "sms", Does: "sends SMS to those whom AlimTalk did not reach", Timeout: 30 * time.Second, Longest: longestSend,
+			Memory: DefaultMemory, Concurrency: 5, Caller: StateMachineTask, State: statemachine.StateSendSMS,
+			Environment: talksToAligo(), Permissions: []Permission{credentials},
+		},
+		{
+			Name: "receipts", Does: "reads delivery receipts", Timeout: time.Minute, Longest: longestRead, Memory: DefaultMemory,
+			Concurrency: Unreserved, Caller: StateMachineTask, State: statemachine.StateReadReceipts,
+			Environment: talksToAligo(), Permissions: []Permission{credentials},
+		},
+		{
+			Name: "reconcile", Does: "finds out what became of a send that failed", Timeout: time.Minute, Longest: longestRead,
+			Memory: DefaultMemory, Concurrency: Unreserved, Caller: StateMachineTask, State: statemachine.StateReconcile,
+			Environment: talksToAligo(), Permissions: []Permission{credentials},
+		},
+		{
+			Name: API, Does: "answers the HTTP API", Timeout: 10 * time.Second, Longest: LongestAPICall - time.Second, Memory: DefaultMemory,
+			Concurrency: Unreserved, Caller: APIGateway,
+			Environment: talksToAligo(stateMachineARN(), Variable{
+				Name: UntrustedMaxRecipients, Holds: "how many recipients a message of a caller without messages:text may have", MayBeEmpty: true,
+				Setting: &Setting{Key: "api:untrustedMaxRecipients", Default: "1", Lowest: 1, Highest: 500},
+			}),
+			Permissions: []Permission{
+				start,
+				{Executions, []string{"states:DescribeExecution", "states:GetExecutionHistory", "states:StopExecution"}},
+				credentials,
+			},
+		},
+		{
+			Name: Events, Does: "takes messages from the event bus", Timeout: 30 * time.Second, Longest: LongestFunction, Memory: DefaultMemory,
+			Concurrency: Unreserved, Caller: LambdaQueue, Retries: 2,
+			Environment: talksToAligo(stateMachineARN(), eventBusName()),
+			Permissions: []Permission{start, {Executions, []string{"states:DescribeExecution"}}, announce, bury, credentials},
+		},
+		{
+			Name: Settle, Does: "announces messages whose execution was stopped", Timeout: 30 * time.Second, Longest: LongestFunction,
+			Memory: DefaultMemory, Concurrency: Unreserved, Caller: LambdaQueue, Retries: 2,
+			Environment: []Variable{logLevel(), stateMachineARN(), eventBusName()},
+			Permissions: []Permission{{Executions, []string{"states:DescribeExecution", "states:GetExecutionHistory"}}, announce, bury},
+		},
+		{
+			Name: Balance, Does: "reads the balance and checks the way to Aligo", Timeout: 30 * time.Second, Longest: LongestFunction,
+			Memory: DefaultMemory, Concurrency: Unreserved, Caller: LambdaQueue,
+			// The next hour's reading is as good as a repetition of this one.
+			Retries:     0,
+			Environment: talksToAligo(Variable{Name: Stack, Holds: "the stack's name, a dimension of the metrics"}),
+			Permissions: []Permission{bury, credentials},
+		},
+	}
+}
+
+// FunctionNamed is the function with this name; ok is false if there is none.
+func FunctionNamed(name string) (f Function, ok bool) {
+	all := Functions()
+	i := slices.IndexFunc(all, func(f Function) bool { return f.Name == name })
+	if i < 0 {
+		return Function{}, false
+	}
+	return all[i], true
+}
+
+// Tasks are the names of the functions that the state machine calls, by state.
+func Tasks() map[string]string {
+	tasks := map[string]string{}
+	for _, f := range Functions() {
+		if f.State != "" {
+			tasks[f.State] = f.Name
+		}
+	}
+	return tasks
+}
+
+// Permission is something that a function may do.
+type Permission struct {
+	On Resource
+	// Actions are IAM's names: https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
+	Actions []string
+}
+
+// Resource is what a permission, an alarm or a variable speaks of.
+type Resource string
+
+// The resources.
+const (
+	// Credentials are the parameters with what Aligo asks for.
+	Credentials Resource = "the credentials"
+	// StateMachine is the state machine itself, Executions all its executions.
+	StateMachine Resource = "the state machine"
+	Executions   Resource = "the executions"
+	EventBus     Resource = "the event bus"
+	// DeadLetters is the queue of events that could not be handled.
+	DeadLetters Resource = "the dead letters"
+)

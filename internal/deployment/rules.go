@@ -1,0 +1,52 @@
+package deployment
+
+import (
+	"strings"
+
+	"sms-api/internal/route"
+	"sms-api/statemachine"
+)
+
+// Rule calls a function for each event that matches its pattern, or on a schedule.
+type Rule struct {
+	// Name comes after the stack's own name.
+	Name, Description string
+	// OnDefaultBus says that the events come from AWS's services, which announce to the account's default bus.
+	OnDefaultBus bool
+	// Pattern is an EventBridge event pattern with ${StateMachine} in place of the state machine's ARN; empty for a schedule.
+	Pattern string
+	// Function is the name of the function that is called.
+	Function string
+	// InputPaths and InputTemplate make another event of the one that matched; empty hands it over as it is.
+	InputPaths    map[string]string
+	InputTemplate string
+}
+
+// Rules are all of them, with those of the routes.
+func Rules(routes []route.Route) []Rule {
+	all := []Rule{{
+		Name: "requested", Description: "MessageRequested events become messages",
+		Pattern: `{"detail-type":["` + statemachine.DetailTypeRequested + `"]}`, Function: Events,
+	}}
+	for _, r := range routes {
+		all = append(all, Rule{
+			Name: "route-" + r.Name, Description: "Events of another service become messages", Pattern: string(r.Pattern), Function: Events,
+			InputPaths: r.Paths(), InputTemplate: r.Template(),
+		})
+	}
+	return append(all,
+		Rule{
+			Name: "stopped", Description: "Executions that did not come to their end are settled", OnDefaultBus: true,
+			Pattern: `{"detail":{"stateMachineArn":["${StateMachine}"],"status":["FAILED","TIMED_OUT","ABORTED"]},` +
+				`"detail-type":["` + statemachine.DetailTypeStatusChange + `"],"source":["aws.states"]}`,
+			Function: Settle,
+		},
+		// The stack says how often.
+		Rule{Name: "balance", Description: "Reads the balance and checks the way to Aligo", Function: Balance},
+	)
+}
+
+// PatternFor is the pattern with the state machine's ARN in it.
+func (r Rule) PatternFor(stateMachineARN string) string {
+	return strings.ReplaceAll(r.Pattern, "${StateMachine}", stateMachineARN)
+}
