@@ -23,6 +23,7 @@ import (
 	"sms-api/awslocal/clock"
 	"sms-api/console/page"
 	"sms-api/internal/aligo/aligotest"
+	"sms-api/internal/deployment"
 	"sms-api/internal/intake"
 	"sms-api/local/bench"
 	"sms-api/local/cost"
@@ -111,7 +112,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	clock := clock.Real(f.speed)
 	standin := aligotest.New(aligotest.Options{Now: clock.Now})
 	traffic := &page.Traffic{}
-	var run func(string, time.Duration) lambda.Handler
+	var run func(deployment.Function, map[string]string) lambda.Handler
 	if f.process {
 		functions, err := build(ctx, awsURL, aligoURL, os.Stderr)
 		if err != nil {

@@ -8,16 +8,15 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
-	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
 
 	"sms-api/awslocal/awsapi"
 	"sms-api/awslocal/runtimeapi"
 	"sms-api/internal/compile"
-	"sms-api/local/system"
-	"sms-api/statemachine"
+	"sms-api/internal/deployment"
 )
 
 // processes runs the functions as they are deployed: each a program that asks the Lambda Runtime API for work. What they
@@ -44,8 +43,7 @@ func build(ctx context.Context, awsURL, aligoURL string, out io.Writer) (*proces
 	}
 	p := &processes{ctx: ctx, folder: folder, out: out, env: []string{
 		"AWS_REGION=" + awsapi.Region, "AWS_ACCESS_KEY_ID=local", "AWS_SECRET_ACCESS_KEY=local", "AWS_ENDPOINT_URL=" + awsURL,
-		"ALIGO_SMS_URL=" + aligoURL, "ALIGO_KAKAO_URL=" + aligoURL, "EGRESS_IPS=127.0.0.1", "STACK=local",
-		"STATE_MACHINE_ARN=" + awsapi.StateMachineARN(statemachine.Name), "EVENT_BUS_NAME=" + system.BusName,
+		deployment.AligoSMSURL + "=" + aligoURL, deployment.AligoKakaoURL + "=" + aligoURL,
 	}}
 	if err := compile.Build(ctx, strings.TrimSpace(string(root)), folder, compile.Target{}, "./lambdas/..."); err != nil {
 		return nil, errors.Join(err, p.close())
@@ -54,9 +52,14 @@ func build(ctx context.Context, awsURL, aligoURL string, out io.Writer) (*proces
 }
 
 // run is the handler of a function: it hands each invocation to a process.
-func (p *processes) run(function string, timeout time.Duration) lambda.Handler {
+func (p *processes) run(f deployment.Function, variables map[string]string) lambda.Handler {
+	env := slices.Clone(p.env)
+	for name, value := range variables {
+		env = append(env, name+"="+value)
+	}
 	return runtimeapi.NewPool(p.ctx, runtimeapi.Function{
-		Name: function, ARN: awsapi.FunctionARN(function), Path: filepath.Join(p.folder, function), Env: p.env, Timeout: timeout, Log: p.out,
+		Name: f.Name, ARN: awsapi.FunctionARN(f.Name), Path: filepath.Join(p.folder, f.Name), Env: env, Memory: f.Memory, Timeout: f.Timeout,
+		Log: p.out,
 	}, environments)
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/pulumi/pulumi-aws/sdk/v7/go/aws/lambda"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"sms-api/internal/deployment"
 	"sms-api/internal/intake/contract"
 )
 
@@ -27,15 +28,14 @@ type httpAPIArgs struct {
 	function *function
 }
 
-func newHTTPAPI(ctx *pulumi.Context, args httpAPIArgs) (*httpAPI, error) {
-	prefix, config := args.config.prefix, args.config.api
+func newHTTPAPI(ctx *pulumi.Context, name string, args httpAPIArgs, opts ...pulumi.ResourceOption) (*httpAPI, error) {
+	config := args.config.api
 	h := &httpAPI{}
-	if err := ctx.RegisterComponentResource("sms-api:index:Api", prefix+"-api", h); err != nil {
+	if err := ctx.RegisterComponentResource("sms-api:index:Api", name+"-api", h, opts...); err != nil {
 		return nil, err
 	}
-	inside := pulumi.Parent(h)
 	api := &apigatewayv2.ApiArgs{
-		Name: pulumi.String(prefix), Description: pulumi.String("sms-api"), ProtocolType: pulumi.String("HTTP"),
+		Name: pulumi.String(name), Description: pulumi.String("sms-api"), ProtocolType: pulumi.String("HTTP"),
 		// With a domain of its own there is one way in.
 		DisableExecuteApiEndpoint: pulumi.Bool(config.domainName != ""),
 	}
@@ -49,41 +49,42 @@ func newHTTPAPI(ctx *pulumi.Context, args httpAPIArgs) (*httpAPI, error) {
 		}
 	}
 	var err error
-	if h.api, err = apigatewayv2.NewApi(ctx, prefix, api, inside); err != nil {
+	if h.api, err = apigatewayv2.NewApi(ctx, name, api, childOf(h)); err != nil {
 		return nil, err
 	}
-	if err := h.routes(ctx, args); err != nil {
+	if err := h.routes(ctx, name, args); err != nil {
 		return nil, err
 	}
-	if h.logGroup, err = newLogGroup(ctx, h, prefix+"-access", "/aws/vendedlogs/apigateway/"+prefix, args.config.logRetention,
-		args.key); err != nil {
+	if h.logGroup, err = newLogGroup(ctx, name+"-access", logGroupArgs{
+		path: "/aws/vendedlogs/apigateway/" + name, days: args.config.logRetention, key: args.key,
+	}, childOf(h)); err != nil {
 		return nil, err
 	}
 	format, err := accessLogFormat()
 	if err != nil {
 		return nil, err
 	}
-	stage, err := apigatewayv2.NewStage(ctx, prefix, &apigatewayv2.StageArgs{
+	stage, err := apigatewayv2.NewStage(ctx, name, &apigatewayv2.StageArgs{
 		ApiId: h.api.ID(), Name: pulumi.String("$default"), AutoDeploy: pulumi.Bool(true),
 		AccessLogSettings: apigatewayv2.StageAccessLogSettingsArgs{DestinationArn: h.logGroup.Arn, Format: pulumi.String(format)},
 		DefaultRouteSettings: apigatewayv2.StageDefaultRouteSettingsArgs{
 			ThrottlingRateLimit: pulumi.Float64(config.throttleRate), ThrottlingBurstLimit: pulumi.Int(config.throttleBurst),
 		},
-	}, inside)
+	}, childOf(h))
 	if err != nil {
 		return nil, err
 	}
-	_, err = lambda.NewPermission(ctx, prefix+"-api", &lambda.PermissionArgs{
+	_, err = lambda.NewPermission(ctx, name+"-api", &lambda.PermissionArgs{
 		Action: pulumi.String("lambda:InvokeFunction"), Function: args.function.Name, Principal: pulumi.String("apigateway.amazonaws.com"),
 		// Any method and path of this API's only stage.
 		SourceArn: pulumi.Sprintf("%s/$default/*", h.api.ExecutionArn).ToStringPtrOutput(),
-	}, inside)
+	}, childOf(h))
 	if err != nil {
 		return nil, err
 	}
 	h.url = h.api.ApiEndpoint
 	if config.domainName != "" {
-		if err := h.domain(ctx, prefix, config, stage); err != nil {
+		if err := h.domain(ctx, name, config, stage); err != nil {
 			return nil, err
 		}
 	}
@@ -92,26 +93,26 @@ func newHTTPAPI(ctx *pulumi.Context, args httpAPIArgs) (*httpAPI, error) {
 
 // routes gives each operation of the OpenAPI document a route of its own, with a JWT authorizer or else with IAM's
 // signatures. What the document does not call public is never open.
-func (h *httpAPI) routes(ctx *pulumi.Context, args httpAPIArgs) error {
-	prefix, config := args.config.prefix, args.config.api
-	integration, err := apigatewayv2.NewIntegration(ctx, prefix, &apigatewayv2.IntegrationArgs{
+func (h *httpAPI) routes(ctx *pulumi.Context, name string, args httpAPIArgs) error {
+	config := args.config.api
+	integration, err := apigatewayv2.NewIntegration(ctx, name, &apigatewayv2.IntegrationArgs{
 		ApiId: h.api.ID(), IntegrationType: pulumi.String("AWS_PROXY"), IntegrationUri: args.function.InvokeArn.ToStringPtrOutput(),
 		PayloadFormatVersion: pulumi.String("2.0"),
 		// Long enough to hear the function out when it just makes it.
-		TimeoutMilliseconds: pulumi.Int((args.config.functions["api"].Timeout + 1) * 1000),
-	}, pulumi.Parent(h))
+		TimeoutMilliseconds: pulumi.Int((args.config.functions[deployment.API].Timeout + 1) * 1000),
+	}, childOf(h))
 	if err != nil {
 		return err
 	}
 	var authorizer pulumi.StringPtrInput
 	if config.jwtIssuer != "" {
-		made, err := apigatewayv2.NewAuthorizer(ctx, prefix, &apigatewayv2.AuthorizerArgs{
-			ApiId: h.api.ID(), Name: pulumi.String(prefix), AuthorizerType: pulumi.String("JWT"),
+		made, err := apigatewayv2.NewAuthorizer(ctx, name, &apigatewayv2.AuthorizerArgs{
+			ApiId: h.api.ID(), Name: pulumi.String(name), AuthorizerType: pulumi.String("JWT"),
 			IdentitySources: pulumi.ToStringArray([]string{"$request.header.Authorization"}),
 			JwtConfiguration: apigatewayv2.AuthorizerJwtConfigurationArgs{
 				Issuer: pulumi.String(config.jwtIssuer), Audiences: pulumi.ToStringArray(config.jwtAudience),
 			},
-		}, pulumi.Parent(h))
+		}, childOf(h))
 		if err != nil {
 			return err
 		}
@@ -130,7 +131,7 @@ func (h *httpAPI) routes(ctx *pulumi.Context, args httpAPIArgs) error {
 			route.AuthorizationType, route.AuthorizerId = pulumi.String("JWT"), authorizer
 			route.AuthorizationScopes = pulumi.ToStringArray(tokenScopes(operation.Scopes))
 		}
-		if _, err := apigatewayv2.NewRoute(ctx, prefix+"-"+operation.ID, route, pulumi.Parent(h)); err != nil {
+		if _, err := apigatewayv2.NewRoute(ctx, name+"-"+operation.ID, route, childOf(h)); err != nil {
 			return err
 		}
 	}
@@ -153,13 +154,13 @@ func (h *httpAPI) domain(ctx *pulumi.Context, prefix string, config apiConfig, s
 		DomainNameConfiguration: apigatewayv2.DomainNameDomainNameConfigurationArgs{
 			CertificateArn: pulumi.String(config.certificateARN), EndpointType: pulumi.String("REGIONAL"), SecurityPolicy: pulumi.String("TLS_1_2"),
 		},
-	}, pulumi.Parent(h))
+	}, childOf(h))
 	if err != nil {
 		return err
 	}
 	_, err = apigatewayv2.NewApiMapping(ctx, prefix, &apigatewayv2.ApiMappingArgs{
 		ApiId: h.api.ID(), DomainName: name.DomainName, Stage: stage.Name,
-	}, pulumi.Parent(h))
+	}, childOf(h))
 	h.url = pulumi.Sprintf("https://%s", name.DomainName)
 	h.target = name.DomainNameConfiguration.TargetDomainName()
 	return err

@@ -11,6 +11,8 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
+
+	"sms-api/internal/deployment"
 )
 
 // cloud is an AWS account as far as the program sees it: it gives each resource an id, an ARN and an address, answers
@@ -206,12 +208,12 @@ func tryDeploy(c *cloud, settings map[string]string, secret ...string) error {
 		return err
 	}
 	built := map[string]code{}
-	for _, kind := range functionKinds() {
-		built[kind.name] = code{zip: "/dist/" + kind.name + ".zip", sha256: "hash of " + kind.name}
+	for _, kind := range deployment.Functions() {
+		built[kind.Name] = code{zip: "/dist/" + kind.Name + ".zip", sha256: "hash of " + kind.Name}
 	}
 	var known sync.WaitGroup
 	err = pulumi.RunErr(func(ctx *pulumi.Context) error {
-		err := deploy(ctx, deployment{config: config, code: built,
+		err := deploy(ctx, deployArgs{config: config, code: built,
 			schemas: []schema{{"MessageRequested", `{"title":"requested"}`}}})
 		if err != nil {
 			return err

@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 
+	"sms-api/internal/deployment"
 	"sms-api/internal/route"
 )
 
@@ -21,11 +22,12 @@ import (
 // stack file is corrected once and not once per mistake.
 type config struct {
 	// prefix begins every name: the project and the stack, so that stacks of one account do not collide.
-	prefix       string
-	tags         map[string]string
-	network      networkConfig
-	functions    map[string]functionConfig
-	logLevel     string
+	prefix    string
+	tags      map[string]string
+	network   networkConfig
+	functions map[string]functionConfig
+	// environment are the variables of functions that a setting decides, by name.
+	environment  map[string]string
 	logRetention int
 	workflowLog  string
 	encryption   encryptionConfig
@@ -92,14 +94,13 @@ type eventsConfig struct {
 }
 
 type apiConfig struct {
-	jwtIssuer       string
-	jwtAudience     []string
-	corsOrigins     []string
-	throttleRate    int
-	throttleBurst   int
-	domainName      string
-	certificateARN  string
-	recipientsLimit int
+	jwtIssuer      string
+	jwtAudience    []string
+	corsOrigins    []string
+	throttleRate   int
+	throttleBurst  int
+	domainName     string
+	certificateARN string
 }
 
 type secretsConfig struct {
@@ -157,17 +158,20 @@ func retentions() []int {
 func readConfig(project, stack string, values map[string]string, secret []string) (config, error) {
 	r := &reader{values: values, known: map[string]bool{}}
 	c := config{prefix: project + "-" + stack}
-	// The longest names are made of the prefix and "-reconcile"; an IAM role gets eight more characters, and may have 64.
-	if !nameInARN.MatchString(c.prefix) || len(c.prefix) > 40 {
-		r.fail("the stack's name", "%q must give names of at most 40 lower-case letters, digits and hyphens", c.prefix)
+	if !nameInARN.MatchString(c.prefix) || len(c.prefix) > deployment.PrefixLength {
+		r.fail("the stack's name", "%q must give names of at most %d lower-case letters, digits and hyphens", c.prefix,
+			deployment.PrefixLength)
 	}
 	r.object("sms-api:tags", &c.tags)
 	c.network = r.network()
 	c.functions = map[string]functionConfig{}
-	for _, f := range functionKinds() {
-		c.functions[f.name] = r.function(f)
+	for _, f := range deployment.Functions() {
+		c.functions[f.Name] = r.function(f)
 	}
-	c.logLevel = r.oneOf("functions:logLevel", "info", "debug", "info", "warn", "error")
+	c.environment = map[string]string{}
+	for _, v := range deployment.Settings() {
+		c.environment[v.Name] = r.setting(*v.Setting)
+	}
 	c.logRetention = r.number("functions:logRetentionDays", 30, 1, 3653)
 	if !slices.Contains(retentions(), c.logRetention) {
 		r.fail("functions:logRetentionDays", "%d is not one of %v", c.logRetention, retentions())
@@ -343,20 +347,33 @@ func (r *reader) network() networkConfig {
 	return n
 }
 
-func (r *reader) function(kind functionKind) functionConfig {
-	key := "functions:" + kind.name
-	f := functionConfig{Memory: 256, Timeout: kind.timeout, ReservedConcurrency: kind.concurrency}
+func (r *reader) function(kind deployment.Function) functionConfig {
+	key := "functions:" + kind.Name
+	f := functionConfig{Memory: kind.Memory, Timeout: seconds(kind.Timeout), ReservedConcurrency: kind.Concurrency}
 	r.object(key, &f)
-	if f.Memory < 128 || f.Memory > 10240 {
-		r.fail(key, "memory %d is not from 128 to 10240 MB", f.Memory)
+	const least, most = deployment.LeastMemory, deployment.MostMemory
+	if f.Memory < least || f.Memory > most {
+		r.fail(key, "memory %d is not from %d to %d MB", f.Memory, least, most)
 	}
-	if f.Timeout < 3 || f.Timeout > kind.longest {
-		r.fail(key, "timeout %d is not from 3 to %d seconds: %s gives up after that", f.Timeout, kind.longest, kind.caller)
+	if longest := seconds(kind.Longest); f.Timeout < 3 || f.Timeout > longest {
+		r.fail(key, "timeout %d is not from 3 to %d seconds: %s gives up after that", f.Timeout, longest, kind.Caller)
 	}
-	if f.ReservedConcurrency < -1 || f.ReservedConcurrency == 0 || f.ReservedConcurrency > 1000 {
-		r.fail(key, "reservedConcurrency %d is neither -1 (no limit) nor from 1 to 1000", f.ReservedConcurrency)
+	const unreserved, all = deployment.Unreserved, deployment.AccountConcurrency
+	if f.ReservedConcurrency < unreserved || f.ReservedConcurrency == 0 || f.ReservedConcurrency > all {
+		r.fail(key, "reservedConcurrency %d is neither %d (no limit) nor from 1 to %d", f.ReservedConcurrency, unreserved, all)
 	}
 	return f
+}
+
+// setting reads what a function gets as it is.
+func (r *reader) setting(s deployment.Setting) string {
+	switch {
+	case len(s.OneOf) > 0:
+		return r.oneOf(s.Key, s.Default, s.OneOf...)
+	case r.has(s.Key):
+		return strconv.Itoa(r.number(s.Key, s.Lowest, s.Lowest, s.Highest))
+	}
+	return s.Default
 }
 
 func (r *reader) events() eventsConfig {
@@ -379,14 +396,13 @@ func (r *reader) events() eventsConfig {
 
 func (r *reader) api() apiConfig {
 	a := apiConfig{
-		jwtIssuer:       r.text("api:jwtIssuer", ""),
-		jwtAudience:     r.list("api:jwtAudience", nil, ""),
-		corsOrigins:     r.list("api:corsOrigins", nil, ""),
-		throttleRate:    r.number("api:throttleRate", 20, 1, 10000),
-		throttleBurst:   r.number("api:throttleBurst", 40, 1, 5000),
-		domainName:      r.matching("api:domainName", hostName, "a host name"),
-		certificateARN:  r.matching("api:certificateArn", certificateARN, "the ARN of an ACM certificate"),
-		recipientsLimit: r.number("api:untrustedMaxRecipients", 1, 1, 500),
+		jwtIssuer:      r.text("api:jwtIssuer", ""),
+		jwtAudience:    r.list("api:jwtAudience", nil, ""),
+		corsOrigins:    r.list("api:corsOrigins", nil, ""),
+		throttleRate:   r.number("api:throttleRate", 20, 1, 10000),
+		throttleBurst:  r.number("api:throttleBurst", 40, 1, 5000),
+		domainName:     r.matching("api:domainName", hostName, "a host name"),
+		certificateARN: r.matching("api:certificateArn", certificateARN, "the ARN of an ACM certificate"),
 	}
 	if u, err := url.Parse(a.jwtIssuer); a.jwtIssuer != "" && (err != nil || u.Scheme != "https" || u.Host == "") {
 		r.fail("api:jwtIssuer", "%q is not an https URL", a.jwtIssuer)

@@ -2,112 +2,87 @@ package main
 
 import (
 	"reflect"
+	"strings"
 
-	"github.com/pulumi/pulumi-aws/sdk/v7/go/aws/iam"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"sms-api/internal/deployment"
 )
 
-// deployment is what is deployed.
-type deployment struct {
+type deployArgs struct {
 	config  config
 	code    map[string]code
 	schemas []schema
 }
 
 // deploy registers every resource and the stack's outputs.
-func deploy(ctx *pulumi.Context, d deployment) error {
-	prefix := d.config.prefix
-	if err := ctx.RegisterStackTransformation(tagging(ctx, d.config.tags)); err != nil {
+func deploy(ctx *pulumi.Context, args deployArgs) error {
+	config, name := args.config, args.config.prefix
+	if err := ctx.RegisterStackTransformation(tagging(ctx, config.tags)); err != nil {
 		return err
 	}
 	in, err := findAccount(ctx)
 	if err != nil {
 		return err
 	}
-	key, err := newEncryptionKey(ctx, prefix, d.config.encryption, in)
+	key, err := newEncryptionKey(ctx, name, encryptionKeyArgs{config: config.encryption, account: in})
 	if err != nil {
 		return err
 	}
-	network, err := newNetwork(ctx, prefix, d.config.network)
+	network, err := newNetwork(ctx, name, networkArgs{config: config.network})
 	if err != nil {
 		return err
 	}
-	secrets, err := newSecrets(ctx, prefix, d.config.secrets, in, key)
+	secrets, err := newSecrets(ctx, name, secretsArgs{config: config.secrets, account: in, key: key})
 	if err != nil {
 		return err
 	}
-	bus, err := newEventBus(ctx, prefix, d.config.events, in, key, d.schemas)
+	bus, err := newEventBus(ctx, name, eventBusArgs{config: config.events, account: in, key: key, schemas: args.schemas})
 	if err != nil {
 		return err
 	}
-	functions, err := newFunctions(ctx, functionsArgs{config: d.config, code: d.code, network: network, secrets: secrets, key: key})
-	if err != nil {
-		return err
+	values := map[string]pulumi.StringInput{
+		deployment.ParameterPrefix: pulumi.String(config.secrets.prefix), deployment.EgressIPs: joined(network.egressIPs),
+		deployment.EventBusName: bus.bus.Name, deployment.Stack: pulumi.String(name),
 	}
-	made := map[string]*function{}
-	for _, kind := range []string{alimtalk, sms, receipts, reconcile} {
-		if made[kind], err = functions.add(ctx, functionArgs{kind: kind, talksToAligo: true}); err != nil {
-			return err
-		}
+	for variable, value := range config.environment {
+		values[variable] = pulumi.String(value)
 	}
-	workflow, err := newWorkflow(ctx, workflowArgs{
-		config: d.config, account: in, key: key, bus: bus.bus,
-		alimtalk: made[alimtalk], sms: made[sms], receipts: made[receipts], reconcile: made[reconcile],
+	resources := map[deployment.Resource]pulumi.StringArray{
+		deployment.Credentials: secrets.arns, deployment.EventBus: {bus.bus.Arn}, deployment.DeadLetters: {bus.deadLetters.Arn},
+	}
+	functions, err := newFunctions(ctx, name, functionsArgs{
+		config: config, account: in, code: args.code, network: network, key: key, values: values, resources: resources,
 	})
 	if err != nil {
 		return err
 	}
-	announce := allow(pulumi.StringArray{bus.bus.Arn}, "events:PutEvents")
-	bury := allow(pulumi.StringArray{bus.deadLetters.Arn}, "sqs:SendMessage")
-	stateMachine := pulumi.StringMap{"STATE_MACHINE_ARN": workflow.alias.Arn}
-	for _, args := range []functionArgs{
-		{
-			kind: api, talksToAligo: true,
-			environment: merge(stateMachine, pulumi.StringMap{"UNTRUSTED_MAX_RECIPIENTS": pulumi.Sprintf("%d", d.config.api.recipientsLimit)}),
-			statements: []iam.GetPolicyDocumentStatementInput{
-				workflow.start(),
-				allow(workflow.executions(), "states:DescribeExecution", "states:GetExecutionHistory", "states:StopExecution"),
-			},
-		},
-		{
-			kind: events, talksToAligo: true,
-			environment: merge(stateMachine, pulumi.StringMap{"EVENT_BUS_NAME": bus.bus.Name}),
-			statements: []iam.GetPolicyDocumentStatementInput{
-				workflow.start(), allow(workflow.executions(), "states:DescribeExecution"), announce, bury,
-			},
-		},
-		{
-			kind: settle, usesKey: true,
-			environment: merge(stateMachine, pulumi.StringMap{"EVENT_BUS_NAME": bus.bus.Name}),
-			statements: []iam.GetPolicyDocumentStatementInput{
-				allow(workflow.executions(), "states:DescribeExecution", "states:GetExecutionHistory"), announce, bury,
-			},
-		},
-		{
-			kind: balance, talksToAligo: true,
-			environment: pulumi.StringMap{"STACK": pulumi.String(prefix)},
-			statements:  []iam.GetPolicyDocumentStatementInput{bury},
-		},
-	} {
-		if made[args.kind], err = functions.add(ctx, args); err != nil {
-			return err
-		}
+	if err := functions.make(ctx, true); err != nil {
+		return err
+	}
+	workflow, err := newWorkflow(ctx, name, workflowArgs{config: config, account: in, key: key, bus: bus.bus, functions: functions.byName})
+	if err != nil {
+		return err
+	}
+	// Messages are started by the alias.
+	values[deployment.StateMachineARN] = workflow.alias.Arn
+	resources[deployment.StateMachine] = pulumi.StringArray{workflow.machine.Arn, workflow.alias.Arn}
+	resources[deployment.Executions] = workflow.executions()
+	if err := functions.make(ctx, false); err != nil {
+		return err
 	}
 	if err := ctx.RegisterResourceOutputs(functions, pulumi.Map{}); err != nil {
 		return err
 	}
-	_, err = newTriggers(ctx, triggersArgs{
-		config: d.config, bus: bus, workflow: workflow, events: made[events], settle: made[settle], balance: made[balance],
-	})
+	if _, err := newTriggers(ctx, name, triggersArgs{config: config, bus: bus, workflow: workflow, functions: functions.byName}); err != nil {
+		return err
+	}
+	door, err := newHTTPAPI(ctx, name, httpAPIArgs{config: config, key: key, function: functions.byName[deployment.API]})
 	if err != nil {
 		return err
 	}
-	door, err := newHTTPAPI(ctx, httpAPIArgs{config: d.config, key: key, function: made[api]})
-	if err != nil {
-		return err
-	}
-	watch, err := newObservability(ctx, observabilityArgs{
-		config: d.config, account: in, network: network, bus: bus, workflow: workflow, api: door, functions: made,
+	watch, err := newObservability(ctx, name, observabilityArgs{
+		config: config, account: in, network: network, bus: bus, workflow: workflow, api: door, functions: functions.byName,
 	})
 	if err != nil {
 		return err
@@ -117,19 +92,14 @@ func deploy(ctx *pulumi.Context, d deployment) error {
 	ctx.Export("eventBusArn", bus.bus.Arn)
 	ctx.Export("stateMachineArn", workflow.machine.Arn)
 	ctx.Export("reachable", network.reachable)
-	ctx.Export("nextSteps", nextSteps(d.config, in, key, network, secrets, door))
-	ctx.Export("monthlyFixedCost", monthlyFixedCost(d.config, watch.alarms, watch.metrics))
+	ctx.Export("nextSteps", nextSteps(config, in, key, network, secrets, door))
+	ctx.Export("monthlyFixedCost", monthlyFixedCost(config, watch.alarms))
 	return nil
 }
 
-func merge(maps ...pulumi.StringMap) pulumi.StringMap {
-	merged := pulumi.StringMap{}
-	for _, m := range maps {
-		for key, value := range m {
-			merged[key] = value
-		}
-	}
-	return merged
+// joined are addresses in one text, separated by commas.
+func joined(addresses pulumi.StringArray) pulumi.StringOutput {
+	return pulumi.All(addresses).ApplyT(func(all []any) string { return strings.Join(all[0].([]string), ",") }).(pulumi.StringOutput)
 }
 
 // tagging gives every resource that takes tags its name, the project, the stack and the tags of the configuration.

@@ -29,6 +29,7 @@ import (
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"sms-api/internal/awsenv"
+	"sms-api/internal/deployment"
 	"sms-api/statemachine"
 )
 
@@ -70,7 +71,7 @@ func TestDeployment(t *testing.T) {
 			t.Errorf("steps: %v", steps)
 		}
 		s.pulumi(t, "up", "--yes", "--skip-preview")
-		same(t, "memory", aws.ToInt32(s.function(t, balance).Configuration.MemorySize), 512)
+		same(t, "memory", aws.ToInt32(s.function(t, deployment.Balance).Configuration.MemorySize), 512)
 	})
 	t.Run("a new definition is a new version behind the same alias", s.checkVersions)
 	t.Run("a new NAT gateway has the old address", func(t *testing.T) {
@@ -310,9 +311,9 @@ func (s *stack) checkWayOut(t *testing.T, address ec2types.Address) {
 	t.Helper()
 	t.Helper()
 	subnets := map[string]bool{}
-	for _, kind := range functionKinds() {
-		vpc := s.function(t, kind.name).Configuration.VpcConfig
-		same(t, kind.name+": subnets, security groups", []int{len(vpc.SubnetIds), len(vpc.SecurityGroupIds)}, []int{2, 1})
+	for _, kind := range deployment.Functions() {
+		vpc := s.function(t, kind.Name).Configuration.VpcConfig
+		same(t, kind.Name+": subnets, security groups", []int{len(vpc.SubnetIds), len(vpc.SecurityGroupIds)}, []int{2, 1})
 		for _, subnet := range vpc.SubnetIds {
 			subnets[subnet] = true
 		}
@@ -384,7 +385,7 @@ func (s *stack) checkInstance(t *testing.T, address ec2types.Address) {
 	}
 	instance := instances.Reservations[0].Instances[0]
 	same(t, "the instance forwards", instance.SourceDestCheck, false)
-	for _, subnet := range s.function(t, sms).Configuration.VpcConfig.SubnetIds {
+	for _, subnet := range s.function(t, "sms").Configuration.VpcConfig.SubnetIds {
 		same(t, "way of "+subnet, s.route(t, subnet).NetworkInterfaceId, instance.NetworkInterfaces[0].NetworkInterfaceId)
 	}
 	s.pulumi(t, "preview", "--expect-no-changes", "--diff")
@@ -404,41 +405,41 @@ func (s *stack) checkFunctions(t *testing.T, address ec2types.Address) {
 	t.Helper()
 	t.Helper()
 	var names []string
-	for _, kind := range functionKinds() {
-		names = append(names, kind.name)
+	for _, kind := range deployment.Functions() {
+		names = append(names, kind.Name)
 	}
 	built, err := buildFunctions(t.Context(), s.root, names)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, kind := range functionKinds() {
-		f := s.function(t, kind.name)
+	for _, kind := range deployment.Functions() {
+		f := s.function(t, kind.Name)
 		c := f.Configuration
-		same(t, kind.name, []any{c.Runtime, c.Architectures, aws.ToString(c.Handler), aws.ToInt32(c.Timeout), aws.ToString(c.CodeSha256)},
-			[]any{lambdatypes.RuntimeProvidedal2023, []lambdatypes.Architecture{lambdatypes.ArchitectureArm64}, "bootstrap", kind.timeout,
-				built[kind.name].sha256})
-		same(t, kind.name+" tags", []string{f.Tags["Project"], f.Tags["Stack"]}, []string{"sms-api", s.name})
+		same(t, kind.Name, []any{c.Runtime, c.Architectures, aws.ToString(c.Handler), aws.ToInt32(c.Timeout), aws.ToString(c.CodeSha256)},
+			[]any{lambdatypes.RuntimeProvidedal2023, []lambdatypes.Architecture{lambdatypes.ArchitectureArm64}, "bootstrap", seconds(kind.Timeout),
+				built[kind.Name].sha256})
+		same(t, kind.Name+" tags", []string{f.Tags["Project"], f.Tags["Stack"]}, []string{"sms-api", s.name})
 		if ip, there := c.Environment.Variables["EGRESS_IPS"]; there && ip != aws.ToString(address.PublicIp) {
-			t.Errorf("%s would tell people to register %q", kind.name, ip)
+			t.Errorf("%s would tell people to register %q", kind.Name, ip)
 		}
 	}
-	same(t, "reserved concurrency of what sends", []*int32{s.function(t, alimtalk).Concurrency.ReservedConcurrentExecutions,
-		s.function(t, sms).Concurrency.ReservedConcurrentExecutions}, []int{7, 5})
+	same(t, "reserved concurrency of what sends", []*int32{s.function(t, "alimtalk").Concurrency.ReservedConcurrentExecutions,
+		s.function(t, "sms").Concurrency.ReservedConcurrentExecutions}, []int{7, 5})
 }
 
 func (s *stack) checkPermissions(t *testing.T) {
 	client := iam.NewFromConfig(s.aws)
 	role := func(arn *string) string { return aws.ToString(arn)[strings.LastIndex(aws.ToString(arn), "/")+1:] }
-	for _, kind := range functionKinds() {
-		name := role(s.function(t, kind.name).Configuration.Role)
+	for _, kind := range deployment.Functions() {
+		name := role(s.function(t, kind.Name).Configuration.Role)
 		attached, err := client.ListAttachedRolePolicies(t.Context(), &iam.ListAttachedRolePoliciesInput{RoleName: &name})
 		if err != nil || len(attached.AttachedPolicies) != 1 ||
 			aws.ToString(attached.AttachedPolicies[0].PolicyName) != "AWSLambdaVPCAccessExecutionRole" {
-			t.Errorf("%s: policies %v %v", kind.name, attached, err)
+			t.Errorf("%s: policies %v %v", kind.Name, attached, err)
 		}
 		inline, err := client.ListRolePolicies(t.Context(), &iam.ListRolePoliciesInput{RoleName: &name})
 		if err != nil || len(inline.PolicyNames) != 1 {
-			t.Fatalf("%s: own policies %v %v", kind.name, inline, err)
+			t.Fatalf("%s: own policies %v %v", kind.Name, inline, err)
 		}
 	}
 }
@@ -466,11 +467,11 @@ func (s *stack) stateMachine(t *testing.T) *sfn.DescribeStateMachineOutput {
 // checkStateMachine: what is deployed is what runs locally, with the ARNs that AWS gave.
 func (s *stack) checkStateMachine(t *testing.T) {
 	machine := s.stateMachine(t)
-	arn := func(kind string) string { return aws.ToString(s.function(t, kind).Configuration.FunctionArn) }
-	want, err := statemachine.Definition(statemachine.Resources{
-		AlimTalkFunction: arn(alimtalk), SMSFunction: arn(sms), ReceiptsFunction: arn(receipts), ReconcileFunction: arn(reconcile),
-		EventBus: "sms-api-" + s.name,
-	})
+	functions := map[string]string{}
+	for state, name := range deployment.Tasks() {
+		functions[state] = aws.ToString(s.function(t, name).Configuration.FunctionArn)
+	}
+	want, err := statemachine.Definition(functions, "sms-api-"+s.name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -604,7 +605,7 @@ func (s *stack) checkLogs(t *testing.T) {
 			same(t, aws.ToString(group.LogGroupName), group.RetentionInDays, 30)
 		}
 	}
-	same(t, "log groups", found, len(functionKinds())+2)
+	same(t, "log groups", found, len(deployment.Functions())+2)
 }
 
 // checkOtherStacks asks the engine and the provider about the other ways to deploy, without deploying them.

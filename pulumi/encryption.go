@@ -20,7 +20,16 @@ func (k encryptionKey) use() []iam.GetPolicyDocumentStatementInput {
 	return []iam.GetPolicyDocumentStatementInput{allow(pulumi.StringArray{k.arn}, "kms:Decrypt", "kms:GenerateDataKey")}
 }
 
-func newEncryptionKey(ctx *pulumi.Context, prefix string, config encryptionConfig, in account) (encryptionKey, error) {
+type encryptionKeyArgs struct {
+	config  encryptionConfig
+	account account
+}
+
+// newEncryptionKey makes the key, or takes the one that the stack names.
+func newEncryptionKey(
+	ctx *pulumi.Context, name string, args encryptionKeyArgs, opts ...pulumi.ResourceOption,
+) (encryptionKey, error) {
+	config, in := args.config, args.account
 	if config.keyARN != "" {
 		return encryptionKey{arn: pulumi.String(config.keyARN)}, nil
 	}
@@ -34,23 +43,23 @@ func newEncryptionKey(ctx *pulumi.Context, prefix string, config encryptionConfi
 		Type: pulumi.String("AWS"), Identifiers: pulumi.ToStringArray([]string{in.root(in.id)}),
 	}}
 	logs := pulumi.ToStringArray([]string{in.arn("logs", "*")})
-	key, err := kms.NewKey(ctx, prefix, &kms.KeyArgs{
-		Description:       pulumi.String("sms-api: definition, history, logs, queue and parameters of " + prefix),
+	key, err := kms.NewKey(ctx, name, &kms.KeyArgs{
+		Description:       pulumi.String("sms-api: definition, history, logs, queue and parameters of " + name),
 		EnableKeyRotation: pulumi.Bool(true),
 		Policy: document(ctx, administration,
 			// https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html
-			when(by(allow(anything(), "kms:Encrypt*", "kms:Decrypt*", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:Describe*"),
+			withCondition(trustedBy(allow(anything(), "kms:Encrypt*", "kms:Decrypt*", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:Describe*"),
 				"logs."+in.region+".amazonaws.com"), "ArnLike", "kms:EncryptionContext:aws:logs:arn", logs),
 			// https://docs.aws.amazon.com/step-functions/latest/dg/encryption-at-rest.html
-			when(by(allow(anything(), "kms:Decrypt*"), "delivery.logs.amazonaws.com"), "ArnLike", "kms:EncryptionContext:SourceArn", logs),
+			withCondition(trustedBy(allow(anything(), "kms:Decrypt*"), "delivery.logs.amazonaws.com"), "ArnLike", "kms:EncryptionContext:SourceArn", logs),
 			// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
-			when(by(allow(anything(), "kms:GenerateDataKey", "kms:Decrypt"), "events.amazonaws.com"),
+			withCondition(trustedBy(allow(anything(), "kms:GenerateDataKey", "kms:Decrypt"), "events.amazonaws.com"),
 				"StringEquals", "aws:SourceAccount", pulumi.ToStringArray([]string{in.id})),
 		),
-	})
+	}, opts...)
 	if err != nil {
 		return encryptionKey{}, err
 	}
-	_, err = kms.NewAlias(ctx, prefix, &kms.AliasArgs{Name: pulumi.String("alias/" + prefix), TargetKeyId: key.KeyId}, pulumi.Parent(key))
+	_, err = kms.NewAlias(ctx, name, &kms.AliasArgs{Name: pulumi.String("alias/" + name), TargetKeyId: key.KeyId}, childOf(key))
 	return encryptionKey{arn: key.Arn}, err
 }

@@ -1,68 +1,35 @@
 package main
 
 import (
-	"strings"
+	"fmt"
 
 	"github.com/pulumi/pulumi-aws/sdk/v7/go/aws/cloudwatch"
 	"github.com/pulumi/pulumi-aws/sdk/v7/go/aws/iam"
 	"github.com/pulumi/pulumi-aws/sdk/v7/go/aws/lambda"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"sms-api/internal/deployment"
 )
 
-// functionKind is what is fixed about a function.
-type functionKind struct {
-	name, description string
-	// timeout and longest are seconds: the default, and what its caller leaves time for.
-	timeout, longest int
-	caller           string
-	// concurrency is the default of the reserved concurrency: what sends is throttled towards Aligo by it.
-	concurrency int
-}
-
-// The functions, each a folder of lambdas/.
-const (
-	alimtalk  = "alimtalk"
-	sms       = "sms"
-	receipts  = "receipts"
-	reconcile = "reconcile"
-	api       = "api"
-	events    = "events"
-	settle    = "settle"
-	balance   = "balance"
-)
-
-// The callers.
-const (
-	stateMachineTask = "the state machine's task"
-	apiGateway       = "API Gateway"
-	lambdaItself     = "Lambda"
-)
-
-func functionKinds() []functionKind {
-	return []functionKind{
-		{alimtalk, "sends a message's AlimTalk", 30, 55, stateMachineTask, 5},
-		{sms, "sends SMS to those whom AlimTalk did not reach", 30, 55, stateMachineTask, 5},
-		{receipts, "reads delivery receipts", 60, 115, stateMachineTask, -1},
-		{reconcile, "finds out what became of a send that failed", 60, 115, stateMachineTask, -1},
-		{api, "answers the HTTP API", 10, 29, apiGateway, -1},
-		{events, "takes messages from the event bus", 30, 900, lambdaItself, -1},
-		{settle, "announces messages whose execution was stopped", 30, 900, lambdaItself, -1},
-		{balance, "reads the balance and checks the way to Aligo", 30, 900, lambdaItself, -1},
-	}
-}
-
-// functions makes the Lambda functions. They have in common the network, the way they are built and how they log.
+// functions are the Lambda functions. They have in common the network, the way they are built and how they log.
 type functions struct {
 	pulumi.ResourceState
+	name string
 	args functionsArgs
+	// byName are those that have been made.
+	byName map[string]*function
 }
 
 type functionsArgs struct {
 	config  config
+	account account
 	code    map[string]code
 	network *network
-	secrets *secrets
 	key     encryptionKey
+	// values are what variables of functions hold, by name, and resources what functions have permissions on. A function can
+	// be made when all that it needs is there.
+	values    map[string]pulumi.StringInput
+	resources map[deployment.Resource]pulumi.StringArray
 }
 
 // function is one of them with what belongs to it.
@@ -72,80 +39,79 @@ type function struct {
 	logGroup *cloudwatch.LogGroup
 }
 
-// functionArgs is what differs.
-type functionArgs struct {
-	kind        string
-	environment pulumi.StringMap
-	statements  []iam.GetPolicyDocumentStatementInput
-	// talksToAligo gives it the credentials.
-	talksToAligo bool
-	// usesKey lets it use the customer's key, if there is one.
-	usesKey bool
-}
-
-func newFunctions(ctx *pulumi.Context, args functionsArgs) (*functions, error) {
-	f := &functions{args: args}
-	err := ctx.RegisterComponentResource("sms-api:index:Functions", args.config.prefix+"-functions", f)
+func newFunctions(ctx *pulumi.Context, name string, args functionsArgs, opts ...pulumi.ResourceOption) (*functions, error) {
+	f := &functions{name: name, args: args, byName: map[string]*function{}}
+	err := ctx.RegisterComponentResource("sms-api:index:Functions", name+"-functions", f, opts...)
 	return f, err
 }
 
-// add makes a function with its role and its log group.
-func (f *functions) add(ctx *pulumi.Context, args functionArgs) (*function, error) {
-	var kind functionKind
-	for _, k := range functionKinds() {
-		if k.name == args.kind {
-			kind = k
+// make makes those functions that the state machine calls, or the others.
+func (f *functions) make(ctx *pulumi.Context, tasks bool) error {
+	for _, one := range deployment.Functions() {
+		if (one.State != "") != tasks {
+			continue
 		}
+		made, err := f.add(ctx, one)
+		if err != nil {
+			return fmt.Errorf("function %s: %w", one.Name, err)
+		}
+		f.byName[one.Name] = made
 	}
-	config, settings := f.args.config, f.args.config.functions[args.kind]
-	name := config.prefix + "-" + args.kind
-	statements := append([]iam.GetPolicyDocumentStatementInput{tracing()}, args.statements...)
-	environment := pulumi.StringMap{"LOG_LEVEL": pulumi.String(config.logLevel)}
-	if args.talksToAligo {
-		statements = append(statements, allow(f.args.secrets.arns, "ssm:GetParameters"))
-		environment["PARAMETER_PREFIX"] = pulumi.String(config.secrets.prefix)
-		environment["EGRESS_IPS"] = pulumi.All(f.args.network.egressIPs).ApplyT(func(all []any) string {
-			return strings.Join(all[0].([]string), ",")
-		}).(pulumi.StringOutput)
+	return nil
+}
+
+// add makes a function with its role and its log group.
+func (f *functions) add(ctx *pulumi.Context, kind deployment.Function) (*function, error) {
+	config, settings := f.args.config, f.args.config.functions[kind.Name]
+	name := f.name + "-" + kind.Name
+	statements := []iam.GetPolicyDocumentStatementInput{tracing()}
+	for _, p := range kind.Permissions {
+		on, ok := f.args.resources[p.On]
+		if !ok {
+			return nil, fmt.Errorf("nothing says what %s is", p.On)
+		}
+		statements = append(statements, allow(on, p.Actions...))
 	}
-	if args.talksToAligo || args.usesKey {
-		statements = append(statements, f.args.key.use()...)
-	}
-	for key, value := range args.environment {
-		environment[key] = value
+	statements = append(statements, f.args.key.use()...)
+	environment, err := deployment.Pick(kind, f.args.values)
+	if err != nil {
+		return nil, err
 	}
 
-	role, policy, err := newRole(ctx, f, name, "The function "+name+" of sms-api",
-		by(iam.GetPolicyDocumentStatementArgs{Actions: pulumi.ToStringArray([]string{"sts:AssumeRole"})}, "lambda.amazonaws.com"),
-		statements...)
+	role, policy, err := newRole(ctx, name, roleArgs{
+		description: "The function " + name + " of sms-api",
+		trust: trustedBy(iam.GetPolicyDocumentStatementArgs{Actions: pulumi.ToStringArray([]string{"sts:AssumeRole"})},
+			"lambda.amazonaws.com"),
+		statements: statements,
+	}, childOf(f))
 	if err != nil {
 		return nil, err
 	}
 	// What a function in a VPC needs, in AWS's own words, and writing its logs: it names no resources.
 	// https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AWSLambdaVPCAccessExecutionRole.html
 	attachment, err := iam.NewRolePolicyAttachment(ctx, name, &iam.RolePolicyAttachmentArgs{
-		Role: role.Name, PolicyArn: pulumi.String(f.args.secrets.account.managedPolicy("service-role/AWSLambdaVPCAccessExecutionRole")),
-	}, pulumi.Parent(role))
+		Role: role.Name, PolicyArn: pulumi.String(f.args.account.managedPolicy("service-role/AWSLambdaVPCAccessExecutionRole")),
+	}, childOf(role))
 	if err != nil {
 		return nil, err
 	}
-	logGroup, err := newLogGroup(ctx, f, name, "/aws/lambda/"+name, config.logRetention, f.args.key)
+	logGroup, err := newLogGroup(ctx, name, logGroupArgs{path: "/aws/lambda/" + name, days: config.logRetention, key: f.args.key}, childOf(f))
 	if err != nil {
 		return nil, err
 	}
 	made, err := lambda.NewFunction(ctx, name, &lambda.FunctionArgs{
 		Name:                         pulumi.String(name),
-		Description:                  pulumi.String("sms-api: " + kind.description),
+		Description:                  pulumi.String("sms-api: " + kind.Does),
 		Runtime:                      pulumi.String("provided.al2023"),
 		Architectures:                pulumi.ToStringArray([]string{"arm64"}),
 		Handler:                      pulumi.String("bootstrap"),
-		Code:                         pulumi.NewFileArchive(f.args.code[args.kind].zip),
-		SourceCodeHash:               pulumi.String(f.args.code[args.kind].sha256),
+		Code:                         pulumi.NewFileArchive(f.args.code[kind.Name].zip),
+		SourceCodeHash:               pulumi.String(f.args.code[kind.Name].sha256),
 		Role:                         role.Arn,
 		MemorySize:                   pulumi.Int(settings.Memory),
 		Timeout:                      pulumi.Int(settings.Timeout),
 		ReservedConcurrentExecutions: pulumi.Int(settings.ReservedConcurrency),
-		Environment:                  lambda.FunctionEnvironmentArgs{Variables: environment},
+		Environment:                  lambda.FunctionEnvironmentArgs{Variables: pulumi.StringMap(environment)},
 		VpcConfig: lambda.FunctionVpcConfigArgs{
 			SubnetIds: f.args.network.subnetIDs, SecurityGroupIds: f.args.network.securityGroupIDs,
 		},
@@ -156,7 +122,7 @@ func (f *functions) add(ctx *pulumi.Context, args functionArgs) (*function, erro
 		},
 		TracingConfig: lambda.FunctionTracingConfigArgs{Mode: pulumi.String("Active")},
 	},
-		pulumi.Parent(f),
+		childOf(f),
 		// The permissions come first and go last, or the network interfaces cannot be taken down. (The log group comes first
 		// by its name above, or Lambda would make one that keeps everything for ever.)
 		pulumi.DependsOn([]pulumi.Resource{policy, attachment}),
@@ -172,13 +138,18 @@ func (f *functions) add(ctx *pulumi.Context, args functionArgs) (*function, erro
 	return &function{Function: made, role: role, logGroup: logGroup}, nil
 }
 
+// logGroupArgs is the path of a log group and for how many days it keeps what it is given.
+type logGroupArgs struct {
+	path string
+	days int
+	key  encryptionKey
+}
+
 // newLogGroup makes a log group that forgets.
-func newLogGroup(
-	ctx *pulumi.Context, parent pulumi.Resource, name, path string, days int, key encryptionKey,
-) (*cloudwatch.LogGroup, error) {
-	args := &cloudwatch.LogGroupArgs{Name: pulumi.String(path), RetentionInDays: pulumi.Int(days)}
-	if key.arn != nil {
-		args.KmsKeyId = key.arn
+func newLogGroup(ctx *pulumi.Context, name string, args logGroupArgs, opts ...pulumi.ResourceOption) (*cloudwatch.LogGroup, error) {
+	group := &cloudwatch.LogGroupArgs{Name: pulumi.String(args.path), RetentionInDays: pulumi.Int(args.days)}
+	if args.key.arn != nil {
+		group.KmsKeyId = args.key.arn
 	}
-	return cloudwatch.NewLogGroup(ctx, name, args, pulumi.Parent(parent))
+	return cloudwatch.NewLogGroup(ctx, name, group, opts...)
 }

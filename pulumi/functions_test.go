@@ -5,7 +5,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"sms-api/internal/deployment"
 	"sms-api/statemachine"
 )
 
@@ -14,17 +16,17 @@ func TestFunctions(t *testing.T) {
 	c := deployed(t, nil)
 	same(t, "functions", names(c.all("lambda:Function")), []string{"alimtalk", "api", "balance", "events", "receipts", "reconcile", "settle",
 		"sms"})
-	for _, kind := range functionKinds() {
-		f := c.one(t, "lambda:Function", kind.name)
-		same(t, kind.name+" runs", []any{f.at("name"), f.at("runtime"), f.at("architectures"), f.at("handler"), f.at("code"),
+	for _, kind := range deployment.Functions() {
+		f := c.one(t, "lambda:Function", kind.Name)
+		same(t, kind.Name+" runs", []any{f.at("name"), f.at("runtime"), f.at("architectures"), f.at("handler"), f.at("code"),
 			f.at("sourceCodeHash")},
-			[]any{"sms-api-dev-" + kind.name, "provided.al2023", []string{"arm64"}, "bootstrap", "/dist/" + kind.name + ".zip", "hash of " +
-				kind.name})
-		same(t, kind.name+" traces", f.at("tracingConfig.mode"), "Active")
-		same(t, kind.name+" logs", f.at("loggingConfig"), map[string]any{
-			"applicationLogLevel": "TRACE", "logFormat": "JSON", "logGroup": "/aws/lambda/sms-api-dev-" + kind.name, "systemLogLevel": "INFO",
+			[]any{"sms-api-dev-" + kind.Name, "provided.al2023", []string{"arm64"}, "bootstrap", "/dist/" + kind.Name + ".zip", "hash of " +
+				kind.Name})
+		same(t, kind.Name+" traces", f.at("tracingConfig.mode"), "Active")
+		same(t, kind.Name+" logs", f.at("loggingConfig"), map[string]any{
+			"applicationLogLevel": "TRACE", "logFormat": "JSON", "logGroup": "/aws/lambda/sms-api-dev-" + kind.Name, "systemLogLevel": "INFO",
 		})
-		same(t, kind.name+" has its role", f.at("role"), arnOf("iam:Role", "sms-api-dev-"+kind.name))
+		same(t, kind.Name+" has its role", f.at("role"), arnOf("iam:Role", "sms-api-dev-"+kind.Name))
 		// Before the function: the log group with its retention, and both policies, which must outlive its interfaces.
 		for _, first := range []string{"cloudwatch/logGroup:LogGroup", "iam/rolePolicy:RolePolicy",
 			"iam/rolePolicyAttachment:RolePolicyAttachment"} {
@@ -100,20 +102,18 @@ func TestLogGroups(t *testing.T) {
 		same(t, logs.name+" forgets", logs.at("retentionInDays"), 30)
 		paths[logs.text("name")] = true
 	}
-	for _, kind := range functionKinds() {
-		if !paths["/aws/lambda/sms-api-dev-"+kind.name] {
-			t.Errorf("%s has no log group", kind.name)
+	for _, kind := range deployment.Functions() {
+		if !paths["/aws/lambda/sms-api-dev-"+kind.Name] {
+			t.Errorf("%s has no log group", kind.Name)
 		}
 	}
-	same(t, "log groups", len(paths), len(functionKinds())+2)
+	same(t, "log groups", len(paths), len(deployment.Functions())+2)
 }
 
 // TestTimeoutsFit: a task that gives up before its function does would send again while the first call is still under way.
 func TestTimeoutsFit(t *testing.T) {
 	t.Parallel()
-	text, err := statemachine.Definition(statemachine.Resources{
-		AlimTalkFunction: alimtalk, SMSFunction: sms, ReceiptsFunction: receipts, ReconcileFunction: reconcile, EventBus: "bus",
-	})
+	text, err := statemachine.Definition(deployment.Tasks(), "bus")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,21 +127,22 @@ func TestTimeoutsFit(t *testing.T) {
 		t.Fatal(err)
 	}
 	checked := 0
-	for _, kind := range functionKinds() {
-		if kind.caller != stateMachineTask {
+	for _, f := range deployment.Functions() {
+		if f.Caller != deployment.StateMachineTask {
 			continue
 		}
 		for name, state := range definition.States {
-			if !strings.Contains(string(state.Arguments), `"`+kind.name+`"`) {
+			if !strings.Contains(string(state.Arguments), `"`+f.Name+`"`) {
 				continue
 			}
 			checked++
-			if kind.longest >= state.TimeoutSeconds || kind.timeout > kind.longest {
-				t.Errorf("%s may take %d of at most %d s, but %q waits %d s", kind.name, kind.timeout, kind.longest, name, state.TimeoutSeconds)
+			waits := time.Duration(state.TimeoutSeconds) * time.Second
+			if f.Longest >= waits || f.Timeout > f.Longest {
+				t.Errorf("%s may take %v of at most %v, but %q waits %v", f.Name, f.Timeout, f.Longest, name, waits)
 			}
 		}
 	}
-	same(t, "tasks", checked, 4)
+	same(t, "tasks", checked, len(deployment.Tasks()))
 }
 
 func TestTags(t *testing.T) {

@@ -5,6 +5,9 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
+// childOf makes a resource or a look-up a part of another resource.
+func childOf(parent pulumi.Resource) pulumi.ResourceOrInvokeOption { return pulumi.Parent(parent) }
+
 // allow is a statement of a policy: these actions on these resources.
 func allow(resources pulumi.StringArrayInput, actions ...string) iam.GetPolicyDocumentStatementArgs {
 	return iam.GetPolicyDocumentStatementArgs{Actions: pulumi.ToStringArray(actions), Resources: resources}
@@ -13,16 +16,16 @@ func allow(resources pulumi.StringArrayInput, actions ...string) iam.GetPolicyDo
 // anything is for actions that AWS offers no resource for. Each use says which and where that is documented.
 func anything() pulumi.StringArray { return pulumi.StringArray{pulumi.String("*")} }
 
-// by restricts a statement to services, for policies that are attached to a resource.
-func by(statement iam.GetPolicyDocumentStatementArgs, services ...string) iam.GetPolicyDocumentStatementArgs {
+// trustedBy restricts a statement to services, for policies that are attached to a resource.
+func trustedBy(statement iam.GetPolicyDocumentStatementArgs, services ...string) iam.GetPolicyDocumentStatementArgs {
 	statement.Principals = iam.GetPolicyDocumentStatementPrincipalArray{iam.GetPolicyDocumentStatementPrincipalArgs{
 		Type: pulumi.String("Service"), Identifiers: pulumi.ToStringArray(services),
 	}}
 	return statement
 }
 
-// when puts the statement under a condition.
-func when(
+// withCondition puts the statement under a condition.
+func withCondition(
 	statement iam.GetPolicyDocumentStatementArgs, test, variable string, values pulumi.StringArrayInput,
 ) iam.GetPolicyDocumentStatementArgs {
 	statement.Conditions = iam.GetPolicyDocumentStatementConditionArray{iam.GetPolicyDocumentStatementConditionArgs{
@@ -38,21 +41,28 @@ func document(ctx *pulumi.Context, statements ...iam.GetPolicyDocumentStatementI
 	}).Json()
 }
 
-// newRole makes a role that the service can take, with one policy of its own. Role names are global in an account while
-// stacks are regional, so Pulumi completes them.
-func newRole(ctx *pulumi.Context, parent pulumi.Resource, name, description string,
-	trust iam.GetPolicyDocumentStatementArgs, statements ...iam.GetPolicyDocumentStatementInput,
+// roleArgs says who can take a role and what it may do.
+type roleArgs struct {
+	description string
+	trust       iam.GetPolicyDocumentStatementArgs
+	statements  []iam.GetPolicyDocumentStatementInput
+}
+
+// newRole makes a role with one policy of its own. Role names are global in an account while stacks are regional, so Pulumi
+// completes them.
+func newRole(
+	ctx *pulumi.Context, name string, args roleArgs, opts ...pulumi.ResourceOption,
 ) (*iam.Role, *iam.RolePolicy, error) {
 	role, err := iam.NewRole(ctx, name, &iam.RoleArgs{
-		Description:      pulumi.String(description),
-		AssumeRolePolicy: document(ctx, trust),
-	}, pulumi.Parent(parent))
+		Description:      pulumi.String(args.description),
+		AssumeRolePolicy: document(ctx, args.trust),
+	}, opts...)
 	if err != nil {
 		return nil, nil, err
 	}
 	policy, err := iam.NewRolePolicy(ctx, name, &iam.RolePolicyArgs{
-		Role: role.Name, Policy: document(ctx, statements...),
-	}, pulumi.Parent(role))
+		Role: role.Name, Policy: document(ctx, args.statements...),
+	}, childOf(role))
 	return role, policy, err
 }
 

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"sms-api/internal/deployment"
 )
 
 // statements are a policy's statements, one line each: who, what, on what, when.
@@ -99,7 +101,7 @@ func TestPermissions(t *testing.T) {
 		same(t, attachment.name, attachment.at("policyArn"), "arn:aws:iam::aws:policy/service-role/AWSLambdaVPCAccessExecutionRole")
 		same(t, attachment.name+" is on its role", attachment.at("role"), attachment.name)
 	}
-	same(t, "attachments", len(c.all("iam:RolePolicyAttachment")), len(functionKinds()))
+	same(t, "attachments", len(c.all("iam:RolePolicyAttachment")), len(deployment.Functions()))
 }
 
 // TestWildcards finds every * of every policy and compares with the list of those that AWS leaves no choice about.
@@ -156,7 +158,7 @@ func TestTrust(t *testing.T) {
 	for _, f := range c.all("lambda:Function") {
 		users[f.text("role")] = f.name
 	}
-	same(t, "each function has a role of its own", len(users), len(functionKinds()))
+	same(t, "each function has a role of its own", len(users), len(deployment.Functions()))
 	same(t, "the state machine's role", c.one(t, "sfn:StateMachine", "dispatch").at("roleArn"), arnOf("iam:Role", "sms-api-dev-dispatch"))
 }
 

@@ -8,6 +8,8 @@ import (
 	"os"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"sms-api/internal/deployment"
 )
 
 func main() {
@@ -38,12 +40,12 @@ func run(ctx *pulumi.Context) error {
 		return err
 	}
 	var names []string
-	for _, kind := range functionKinds() {
-		names = append(names, kind.name)
+	for _, f := range deployment.Functions() {
+		names = append(names, f.Name)
 	}
 	code, err := buildFunctions(ctx.Context(), ctx.RootDirectory(), names)
 	if err != nil {
 		return err
 	}
-	return deploy(ctx, deployment{config: config, code: code, schemas: schemas})
+	return deploy(ctx, deployArgs{config: config, code: code, schemas: schemas})
 }

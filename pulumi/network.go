@@ -32,16 +32,20 @@ func slowly() pulumi.ResourceOption {
 	return pulumi.Timeouts(&pulumi.CustomTimeouts{Delete: "45m"})
 }
 
-func newNetwork(ctx *pulumi.Context, prefix string, config networkConfig) (*network, error) {
-	n := &network{}
-	if err := ctx.RegisterComponentResource("sms-api:index:Network", prefix+"-network", n); err != nil {
+type networkArgs struct {
+	config networkConfig
+}
+
+func newNetwork(ctx *pulumi.Context, name string, args networkArgs, opts ...pulumi.ResourceOption) (*network, error) {
+	n, config := &network{}, args.config
+	if err := ctx.RegisterComponentResource("sms-api:index:Network", name+"-network", n, opts...); err != nil {
 		return nil, err
 	}
 	if config.own() {
 		n.subnetIDs, n.securityGroupIDs = pulumi.ToStringArray(config.subnetIDs), pulumi.ToStringArray(config.securityGroupIDs)
 		return n, ctx.RegisterResourceOutputs(n, pulumi.Map{})
 	}
-	b := &networkBuilder{ctx: ctx, prefix: prefix, config: config, network: n}
+	b := &networkBuilder{ctx: ctx, prefix: name, config: config, network: n}
 	for _, step := range []func() error{b.findZones, b.vpc, b.subnets, b.addresses, b.wayOut, b.securityGroup, b.reachability} {
 		if err := step(); err != nil {
 			return nil, fmt.Errorf("network: %w", err)
@@ -73,9 +77,6 @@ type networkBuilder struct {
 // name is the name of a part of the network.
 func (b *networkBuilder) name(part string) string { return b.prefix + "-" + part }
 
-// inside makes a resource a part of the network.
-func (b *networkBuilder) inside() pulumi.ResourceOrInvokeOption { return pulumi.Parent(b.network) }
-
 // findZones picks the two availability zones, not local zones, which have no NAT gateways.
 func (b *networkBuilder) findZones() error {
 	b.zones = b.config.availabilityZones
@@ -85,7 +86,7 @@ func (b *networkBuilder) findZones() error {
 	found, err := aws.GetAvailabilityZones(b.ctx, &aws.GetAvailabilityZonesArgs{
 		State:   pulumi.StringRef("available"),
 		Filters: []aws.GetAvailabilityZonesFilter{{Name: "opt-in-status", Values: []string{"opt-in-not-required"}}},
-	}, b.inside())
+	}, childOf(b.network))
 	if err != nil {
 		return err
 	}
@@ -99,13 +100,13 @@ func (b *networkBuilder) findZones() error {
 // vpc makes the VPC with its internet gateway, or finds those of network:vpcId.
 func (b *networkBuilder) vpc() error {
 	if b.config.vpcID != "" {
-		vpc, err := ec2.LookupVpc(b.ctx, &ec2.LookupVpcArgs{Id: &b.config.vpcID}, b.inside())
+		vpc, err := ec2.LookupVpc(b.ctx, &ec2.LookupVpcArgs{Id: &b.config.vpcID}, childOf(b.network))
 		if err != nil {
 			return err
 		}
 		gateway, err := ec2.LookupInternetGateway(b.ctx, &ec2.LookupInternetGatewayArgs{
 			Filters: []ec2.GetInternetGatewayFilter{{Name: "attachment.vpc-id", Values: []string{b.config.vpcID}}},
-		}, b.inside())
+		}, childOf(b.network))
 		if err != nil {
 			return fmt.Errorf("%s needs an internet gateway: %w", b.config.vpcID, err)
 		}
@@ -115,16 +116,16 @@ func (b *networkBuilder) vpc() error {
 	b.vpcCIDR = b.config.cidr.String()
 	vpc, err := ec2.NewVpc(b.ctx, b.name("vpc"), &ec2.VpcArgs{
 		CidrBlock: pulumi.String(b.vpcCIDR), EnableDnsSupport: pulumi.Bool(true), EnableDnsHostnames: pulumi.Bool(true),
-	}, b.inside())
+	}, childOf(b.network))
 	if err != nil {
 		return err
 	}
 	// Nothing uses the default security group, and nothing can by mistake.
 	if _, err := ec2.NewDefaultSecurityGroup(b.ctx, b.name("default"), &ec2.DefaultSecurityGroupArgs{VpcId: vpc.ID()},
-		b.inside()); err != nil {
+		childOf(b.network)); err != nil {
 		return err
 	}
-	gateway, err := ec2.NewInternetGateway(b.ctx, b.name("internet"), &ec2.InternetGatewayArgs{VpcId: vpc.ID()}, b.inside())
+	gateway, err := ec2.NewInternetGateway(b.ctx, b.name("internet"), &ec2.InternetGatewayArgs{VpcId: vpc.ID()}, childOf(b.network))
 	if err != nil {
 		return err
 	}
@@ -141,7 +142,7 @@ func (b *networkBuilder) subnets() error {
 	}
 	b.publicRoute, err = ec2.NewRoute(b.ctx, b.name("public"), &ec2.RouteArgs{
 		RouteTableId: publicTable.ID(), DestinationCidrBlock: pulumi.String(anywhere), GatewayId: b.gatewayID,
-	}, b.inside())
+	}, childOf(b.network))
 	if err != nil {
 		return err
 	}
@@ -181,19 +182,19 @@ func numbered(part string, i int) string {
 }
 
 func (b *networkBuilder) table(part string) (*ec2.RouteTable, error) {
-	return ec2.NewRouteTable(b.ctx, b.name(part), &ec2.RouteTableArgs{VpcId: b.vpcID}, b.inside())
+	return ec2.NewRouteTable(b.ctx, b.name(part), &ec2.RouteTableArgs{VpcId: b.vpcID}, childOf(b.network))
 }
 
 func (b *networkBuilder) subnet(part, zone, block string, table *ec2.RouteTable) (*ec2.Subnet, error) {
 	subnet, err := ec2.NewSubnet(b.ctx, b.name(part), &ec2.SubnetArgs{
 		VpcId: b.vpcID, AvailabilityZone: pulumi.String(zone), CidrBlock: pulumi.String(block), MapPublicIpOnLaunch: pulumi.Bool(false),
-	}, b.inside(), slowly())
+	}, childOf(b.network), slowly())
 	if err != nil {
 		return nil, err
 	}
 	_, err = ec2.NewRouteTableAssociation(b.ctx, b.name(part), &ec2.RouteTableAssociationArgs{
 		SubnetId: subnet.ID(), RouteTableId: table.ID(),
-	}, pulumi.Parent(subnet))
+	}, childOf(subnet))
 	return subnet, err
 }
 
@@ -202,7 +203,7 @@ func (b *networkBuilder) subnet(part, zone, block string, table *ec2.RouteTable)
 func (b *networkBuilder) addresses() error {
 	for i := range b.config.addresses() {
 		if len(b.config.eipAllocationIDs) > 0 {
-			address, err := ec2.GetElasticIp(b.ctx, &ec2.GetElasticIpArgs{Id: &b.config.eipAllocationIDs[i]}, b.inside())
+			address, err := ec2.GetElasticIp(b.ctx, &ec2.GetElasticIpArgs{Id: &b.config.eipAllocationIDs[i]}, childOf(b.network))
 			if err != nil {
 				return err
 			}
@@ -211,7 +212,7 @@ func (b *networkBuilder) addresses() error {
 			continue
 		}
 		address, err := ec2.NewEip(b.ctx, b.name(numbered("egress", i)), &ec2.EipArgs{Domain: pulumi.String("vpc")},
-			b.inside(), pulumi.Protect(true), pulumi.RetainOnDelete(true))
+			childOf(b.network), pulumi.Protect(true), pulumi.RetainOnDelete(true))
 		if err != nil {
 			return err
 		}
@@ -236,7 +237,7 @@ func (b *networkBuilder) wayOut() error {
 			gateway, err := ec2.NewNatGateway(b.ctx, b.name(numbered("nat", i)), &ec2.NatGatewayArgs{
 				SubnetId: b.public[i].ID(), AllocationId: b.allocationIDs[i].ToStringOutput().ToStringPtrOutput(),
 			},
-				b.inside(), pulumi.DependsOn([]pulumi.Resource{b.publicRoute}),
+				childOf(b.network), pulumi.DependsOn([]pulumi.Resource{b.publicRoute}),
 				// The address can be at one gateway only, so a new one has to wait until the old one has let go of it.
 				pulumi.DeleteBeforeReplace(true))
 			if err != nil {
@@ -245,7 +246,7 @@ func (b *networkBuilder) wayOut() error {
 			to.NatGatewayId = gateway.ID()
 			b.network.natGatewayIDs = append(b.network.natGatewayIDs, gateway.ID())
 		}
-		route, err := ec2.NewRoute(b.ctx, b.name(numbered("private", i)), to, b.inside())
+		route, err := ec2.NewRoute(b.ctx, b.name(numbered("private", i)), to, childOf(b.network))
 		if err != nil {
 			return err
 		}
@@ -259,7 +260,7 @@ func (b *networkBuilder) securityGroup() error {
 	group, err := ec2.NewSecurityGroup(b.ctx, b.name("functions"), &ec2.SecurityGroupArgs{
 		VpcId: b.vpcID, Description: pulumi.String("sms-api functions: HTTPS out, nothing in"),
 		Egress: ec2.SecurityGroupEgressArray{https("Aligo and AWS"), b.nameLookups("udp"), b.nameLookups("tcp")},
-	}, b.inside(), slowly())
+	}, childOf(b.network), slowly())
 	if err != nil {
 		return err
 	}
@@ -295,14 +296,14 @@ func (b *networkBuilder) reachability() error {
 		probe, err := ec2.NewNetworkInterface(b.ctx, name, &ec2.NetworkInterfaceArgs{
 			Description: pulumi.String("where Reachability Analyzer starts; carries no traffic"),
 			SubnetId:    subnet.ID(), SecurityGroups: b.network.securityGroupIDs,
-		}, b.inside())
+		}, childOf(b.network))
 		if err != nil {
 			return err
 		}
 		path, err := ec2.NewNetworkInsightsPath(b.ctx, name, &ec2.NetworkInsightsPathArgs{
 			Source: probe.ID(), Destination: b.gatewayID.ToStringOutput().ToStringPtrOutput(),
 			Protocol: pulumi.String("tcp"), DestinationPort: pulumi.Int(443),
-		}, b.inside())
+		}, childOf(b.network))
 		if err != nil {
 			return err
 		}
@@ -311,7 +312,7 @@ func (b *networkBuilder) reachability() error {
 		}
 		analysis, err := ec2.NewNetworkInsightsAnalysis(b.ctx, name, &ec2.NetworkInsightsAnalysisArgs{
 			NetworkInsightsPathId: path.ID(), WaitForCompletion: pulumi.Bool(true),
-		}, b.inside(), pulumi.DependsOn(b.routes))
+		}, childOf(b.network), pulumi.DependsOn(b.routes))
 		if err != nil {
 			return err
 		}
@@ -331,7 +332,7 @@ var natInstanceSetup string
 func (b *networkBuilder) natInstance() (*ec2.Instance, error) {
 	image, err := ssm.LookupParameter(b.ctx, &ssm.LookupParameterArgs{
 		Name: "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64",
-	}, b.inside())
+	}, childOf(b.network))
 	if err != nil {
 		return nil, err
 	}
@@ -342,7 +343,7 @@ func (b *networkBuilder) natInstance() (*ec2.Instance, error) {
 			FromPort: pulumi.Int(443), ToPort: pulumi.Int(443), CidrBlocks: pulumi.ToStringArray(b.privateBlocks),
 		}},
 		Egress: ec2.SecurityGroupEgressArray{https("calls of the functions, package updates"), b.nameLookups("udp"), b.nameLookups("tcp")},
-	}, b.inside())
+	}, childOf(b.network))
 	if err != nil {
 		return nil, err
 	}
@@ -361,7 +362,7 @@ func (b *networkBuilder) natInstance() (*ec2.Instance, error) {
 		UserData:                pulumi.String(natInstanceSetup),
 		UserDataReplaceOnChange: pulumi.Bool(true),
 	},
-		b.inside(), pulumi.DependsOn([]pulumi.Resource{b.publicRoute}),
+		childOf(b.network), pulumi.DependsOn([]pulumi.Resource{b.publicRoute}),
 		// Amazon publishes a new image every few weeks; that alone is no reason to interrupt the way out.
 		pulumi.IgnoreChanges([]string{"ami"}))
 	if err != nil {
@@ -369,7 +370,7 @@ func (b *networkBuilder) natInstance() (*ec2.Instance, error) {
 	}
 	_, err = ec2.NewEipAssociation(b.ctx, b.name("nat"), &ec2.EipAssociationArgs{
 		AllocationId: b.allocationIDs[0].ToStringOutput().ToStringPtrOutput(), InstanceId: instance.ID(), AllowReassociation: pulumi.Bool(true),
-	}, b.inside())
+	}, childOf(b.network))
 	return instance, err
 }
 

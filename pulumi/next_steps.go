@@ -6,6 +6,9 @@ import (
 	"strings"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"sms-api/internal/deployment"
+	"sms-api/internal/deployment/price"
 )
 
 // nextSteps says what is left for a person to do, in order.
@@ -31,7 +34,7 @@ func nextSteps(config config, in account, key encryptionKey, network *network, s
 		step(format, lines...)
 	}
 	step("Check the whole way to Aligo; the answer names the address to register when that is what is missing:\n   aws lambda invoke "+
-		"--region %s --function-name %s-%s /dev/stdout", in.region, config.prefix, balance)
+		"--region %s --function-name %s-%s /dev/stdout", in.region, config.prefix, deployment.Balance)
 	if len(config.alarms.emails) > 0 {
 		step("Confirm the subscription in the mail to %s, or alarms reach nobody.", strings.Join(config.alarms.emails, ", "))
 	} else if config.alarms.topicARN == "" {
@@ -52,40 +55,31 @@ func nextSteps(config config, in account, key encryptionKey, network *network, s
 	}).(pulumi.StringOutput)
 }
 
-// List prices of ap-northeast-2 in USD without tax, as known when this was written; a month has 730 hours.
-const (
-	hoursPerMonth     = 730
-	natGatewayHour    = 0.059      // https://aws.amazon.com/vpc/pricing/
-	publicAddressHour = 0.005      // the same page
-	natInstanceHour   = 0.0052     // t4g.nano, https://aws.amazon.com/ec2/pricing/on-demand/
-	natInstanceDisk   = 8 * 0.0912 // gp3, https://aws.amazon.com/ebs/pricing/
-	alarmMonth        = 0.10       // https://aws.amazon.com/cloudwatch/pricing/
-	metricMonth       = 0.30       // the same page
-	dashboardMonth    = 3.00       // the same page
-	keyMonth          = 1.00       // https://aws.amazon.com/kms/pricing/
-)
-
 // monthlyFixedCost estimates what the stack costs when it sends nothing.
-func monthlyFixedCost(config config, alarms, metrics int) pulumi.Map {
-	total, items := 0.0, pulumi.Map{}
-	add := func(item string, cost float64) {
+func monthlyFixedCost(config config, alarms int) pulumi.Map {
+	prices, total, items := price.Seoul(), 0.0, pulumi.Map{}
+	add := func(item string, used price.Usage) {
+		cost := prices.Cost(used)
 		total += cost
 		items[item] = pulumi.Float64(math.Round(cost*100) / 100)
 	}
 	if n := config.network; !n.own() {
 		ways := n.addresses()
-		add(fmt.Sprintf("public IPv4 addresses: %d", ways), float64(ways)*publicAddressHour*hoursPerMonth)
+		add(fmt.Sprintf("public IPv4 addresses: %d", ways), price.Usage{price.AddressHours: float64(ways) * price.HoursPerMonth})
 		if n.egress == egressNATInstance {
-			add("NAT instance t4g.nano with its disk", natInstanceHour*hoursPerMonth+natInstanceDisk)
+			add("NAT instance t4g.nano with its disk", price.Usage{
+				price.InstanceHours: price.HoursPerMonth, price.Disk: price.InstanceDisk,
+			})
 		} else {
-			add(fmt.Sprintf("NAT gateways: %d", ways), float64(ways)*natGatewayHour*hoursPerMonth)
+			add(fmt.Sprintf("NAT gateways: %d", ways), price.Usage{price.GatewayHours: float64(ways) * price.HoursPerMonth})
 		}
 	}
-	add(fmt.Sprintf("alarms: %d", alarms), float64(alarms)*alarmMonth)
-	add(fmt.Sprintf("custom metrics: %d", metrics), float64(metrics)*metricMonth)
-	add("dashboard", dashboardMonth)
+	add(fmt.Sprintf("alarms: %d", alarms), price.Usage{price.Alarms: float64(alarms)})
+	metrics := deployment.CustomMetrics()
+	add(fmt.Sprintf("custom metrics: %d", metrics), price.Usage{price.Metrics: float64(metrics)})
+	add("dashboard", price.Usage{price.Dashboards: deployment.Dashboards})
 	if config.encryption.create {
-		add("KMS key", keyMonth)
+		add("KMS key", price.Usage{price.Keys: 1})
 	}
 	return pulumi.Map{
 		"usd":   pulumi.Float64(math.Round(total*100) / 100),

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"sms-api/internal/deployment"
 )
 
 // TestAlarms lists every alarm as a person would say it.
@@ -28,13 +30,13 @@ func TestAlarms(t *testing.T) {
 		"nat-gateway-gone": "AWS/NATGateway ActiveConnectionCount map[NatGatewayId:ec2-natgateway/sms-api-dev-nat] SampleCount < 1 in 3 × " +
 			"300 s, silence breaching",
 	}
-	for _, kind := range functionKinds() {
+	for _, kind := range deployment.Functions() {
 		periods := 1
-		if kind.caller == stateMachineTask {
+		if kind.Caller == deployment.StateMachineTask {
 			periods = 3
 		}
-		want[kind.name+"-errors"] = lambda("Errors", kind.name, periods)
-		want[kind.name+"-throttled"] = lambda("Throttles", kind.name, 3)
+		want[kind.Name+"-errors"] = lambda("Errors", kind.Name, periods)
+		want[kind.Name+"-throttled"] = lambda("Throttles", kind.Name, 3)
 	}
 	topic := []string{arnOf("sns:Topic", "sms-api-dev-alarms")}
 	for _, alarm := range c.all("cloudwatch:MetricAlarm") {

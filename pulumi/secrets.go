@@ -21,13 +21,20 @@ type secrets struct {
 	missing []string
 }
 
-func newSecrets(ctx *pulumi.Context, prefix string, config secretsConfig, in account, key encryptionKey) (*secrets, error) {
-	s := &secrets{account: in}
-	if err := ctx.RegisterComponentResource("sms-api:index:Secrets", prefix+"-secrets", s); err != nil {
+type secretsArgs struct {
+	config  secretsConfig
+	account account
+	key     encryptionKey
+}
+
+func newSecrets(ctx *pulumi.Context, name string, args secretsArgs, opts ...pulumi.ResourceOption) (*secrets, error) {
+	config := args.config
+	s := &secrets{account: args.account}
+	if err := ctx.RegisterComponentResource("sms-api:index:Secrets", name+"-secrets", s, opts...); err != nil {
 		return nil, err
 	}
-	for _, name := range parameterNames() {
-		s.arns = append(s.arns, pulumi.String(in.arn("ssm", "parameter"+config.prefix+"/"+name)))
+	for _, parameter := range parameterNames() {
+		s.arns = append(s.arns, pulumi.String(s.account.arn("ssm", "parameter"+config.prefix+"/"+parameter)))
 	}
 	if !config.managed {
 		if err := s.look(ctx, config.prefix); err != nil {
@@ -35,17 +42,17 @@ func newSecrets(ctx *pulumi.Context, prefix string, config secretsConfig, in acc
 		}
 		return s, ctx.RegisterResourceOutputs(s, pulumi.Map{})
 	}
-	for _, name := range parameterNames() {
-		args := &ssm.ParameterArgs{
-			Name:        pulumi.String(config.prefix + "/" + name),
-			Description: pulumi.String("Aligo: " + name),
+	for _, parameter := range parameterNames() {
+		written := &ssm.ParameterArgs{
+			Name:        pulumi.String(config.prefix + "/" + parameter),
+			Description: pulumi.String("Aligo: " + parameter),
 			Type:        pulumi.String("SecureString"),
-			Value:       pulumi.String(config.values[name]), // the SDK makes a secret of it
+			Value:       pulumi.String(config.values[parameter]), // the SDK makes a secret of it
 		}
-		if key.arn != nil {
-			args.KeyId = key.arn.ToStringOutput().ToStringPtrOutput()
+		if args.key.arn != nil {
+			written.KeyId = args.key.arn.ToStringOutput().ToStringPtrOutput()
 		}
-		if _, err := ssm.NewParameter(ctx, prefix+"-"+name, args, pulumi.Parent(s)); err != nil {
+		if _, err := ssm.NewParameter(ctx, name+"-"+parameter, written, childOf(s)); err != nil {
 			return nil, err
 		}
 	}
@@ -55,7 +62,7 @@ func newSecrets(ctx *pulumi.Context, prefix string, config secretsConfig, in acc
 // look finds out which parameters exist. Their values are asked for without decryption and are not kept.
 func (s *secrets) look(ctx *pulumi.Context, prefix string) error {
 	decrypt := false
-	found, err := ssm.GetParametersByPath(ctx, &ssm.GetParametersByPathArgs{Path: prefix, WithDecryption: &decrypt}, pulumi.Parent(s))
+	found, err := ssm.GetParametersByPath(ctx, &ssm.GetParametersByPathArgs{Path: prefix, WithDecryption: &decrypt}, childOf(s))
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/pulumi/pulumi-aws/sdk/v7/go/aws/cloudwatch"
 	"github.com/pulumi/pulumi-aws/sdk/v7/go/aws/iam"
@@ -11,6 +12,7 @@ import (
 	"github.com/pulumi/pulumi-aws/sdk/v7/go/aws/sqs"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"sms-api/internal/deployment"
 	"sms-api/statemachine"
 )
 
@@ -22,22 +24,27 @@ type eventBus struct {
 	deadLetters *sqs.Queue
 }
 
-func newEventBus(
-	ctx *pulumi.Context, prefix string, config eventsConfig, in account, key encryptionKey, contracts []schema,
-) (*eventBus, error) {
-	e := &eventBus{}
-	if err := ctx.RegisterComponentResource("sms-api:index:EventBus", prefix+"-event-bus", e); err != nil {
+type eventBusArgs struct {
+	config  eventsConfig
+	account account
+	key     encryptionKey
+	schemas []schema
+}
+
+func newEventBus(ctx *pulumi.Context, name string, args eventBusArgs, opts ...pulumi.ResourceOption) (*eventBus, error) {
+	e, config, key := &eventBus{}, args.config, args.key
+	if err := ctx.RegisterComponentResource("sms-api:index:EventBus", name+"-event-bus", e, opts...); err != nil {
 		return nil, err
 	}
 	var err error
-	e.bus, err = cloudwatch.NewEventBus(ctx, prefix, &cloudwatch.EventBusArgs{
-		Name: pulumi.String(prefix), Description: pulumi.String("sms-api: MessageRequested in, MessageSettled and MessageRejected out"),
-	}, pulumi.Parent(e))
+	e.bus, err = cloudwatch.NewEventBus(ctx, name, &cloudwatch.EventBusArgs{
+		Name: pulumi.String(name), Description: pulumi.String("sms-api: MessageRequested in, MessageSettled and MessageRejected out"),
+	}, childOf(e))
 	if err != nil {
 		return nil, err
 	}
 	if len(config.producerAccounts) > 0 {
-		if err := e.admit(ctx, prefix, config.producerAccounts, in); err != nil {
+		if err := e.admit(ctx, name, config.producerAccounts, args.account); err != nil {
 			return nil, err
 		}
 	}
@@ -47,30 +54,30 @@ func newEventBus(
 		if err != nil {
 			return nil, err
 		}
-		_, err = cloudwatch.NewEventArchive(ctx, prefix, &cloudwatch.EventArchiveArgs{
-			Name:           pulumi.String(prefix),
+		_, err = cloudwatch.NewEventArchive(ctx, name, &cloudwatch.EventArchiveArgs{
+			Name:           pulumi.String(name),
 			Description:    pulumi.String("What was asked for; a replay sends nothing twice"),
 			EventSourceArn: e.bus.Arn,
 			EventPattern:   pulumi.String(string(pattern)),
 			RetentionDays:  pulumi.Int(config.archiveDays),
-		}, pulumi.Parent(e.bus))
+		}, childOf(e.bus))
 		if err != nil {
 			return nil, err
 		}
 	}
 	queue := &sqs.QueueArgs{
-		Name:                    pulumi.String(prefix + "-dead-letters"),
-		MessageRetentionSeconds: pulumi.Int(14 * 24 * 60 * 60), // SQS's longest
+		Name:                    pulumi.String(name + "-dead-letters"),
+		MessageRetentionSeconds: pulumi.Int(seconds(deployment.LongestRetention)),
 	}
 	if key.arn != nil {
 		queue.KmsMasterKeyId = key.arn.ToStringOutput().ToStringPtrOutput()
 	} else {
 		queue.SqsManagedSseEnabled = pulumi.Bool(true)
 	}
-	if e.deadLetters, err = sqs.NewQueue(ctx, prefix+"-dead-letters", queue, pulumi.Parent(e)); err != nil {
+	if e.deadLetters, err = sqs.NewQueue(ctx, name+"-dead-letters", queue, childOf(e)); err != nil {
 		return nil, err
 	}
-	if err := e.publish(ctx, prefix, contracts); err != nil {
+	if err := e.publish(ctx, name, args.schemas); err != nil {
 		return nil, err
 	}
 	return e, ctx.RegisterResourceOutputs(e, pulumi.Map{"eventBusArn": e.bus.Arn})
@@ -89,9 +96,9 @@ func (e *eventBus) admit(ctx *pulumi.Context, prefix string, accounts []string, 
 	}}
 	_, err := cloudwatch.NewEventBusPolicy(ctx, prefix, &cloudwatch.EventBusPolicyArgs{
 		EventBusName: e.bus.Name,
-		Policy: document(ctx, when(statement, "StringNotEquals", "events:source",
+		Policy: document(ctx, withCondition(statement, "StringNotEquals", "events:source",
 			pulumi.ToStringArray([]string{statemachine.EventSource}))),
-	}, pulumi.Parent(e.bus))
+	}, childOf(e.bus))
 	return err
 }
 
@@ -99,7 +106,7 @@ func (e *eventBus) admit(ctx *pulumi.Context, prefix string, accounts []string, 
 func (e *eventBus) publish(ctx *pulumi.Context, prefix string, contracts []schema) error {
 	registry, err := schemas.NewRegistry(ctx, prefix, &schemas.RegistryArgs{
 		Name: pulumi.String(prefix), Description: pulumi.String("The events of sms-api"),
-	}, pulumi.Parent(e))
+	}, childOf(e))
 	if err != nil {
 		return err
 	}
@@ -109,7 +116,7 @@ func (e *eventBus) publish(ctx *pulumi.Context, prefix string, contracts []schem
 			RegistryName: registry.Name,
 			Type:         pulumi.String("JSONSchemaDraft4"),
 			Content:      pulumi.String(contract.content),
-		}, pulumi.Parent(registry))
+		}, childOf(registry))
 		if err != nil {
 			return err
 		}
@@ -120,88 +127,48 @@ func (e *eventBus) publish(ctx *pulumi.Context, prefix string, contracts []schem
 // triggers are the rules that call functions.
 type triggers struct {
 	pulumi.ResourceState
-	prefix string
-	bus    *eventBus
-	rules  pulumi.StringArray
+	name  string
+	args  triggersArgs
+	rules pulumi.StringArray
 }
 
 type triggersArgs struct {
-	config                  config
-	bus                     *eventBus
-	workflow                *workflow
-	events, settle, balance *function
+	config    config
+	bus       *eventBus
+	workflow  *workflow
+	functions map[string]*function
 }
 
-func newTriggers(ctx *pulumi.Context, args triggersArgs) (*triggers, error) {
-	t := &triggers{prefix: args.config.prefix, bus: args.bus}
-	if err := ctx.RegisterComponentResource("sms-api:index:Triggers", t.prefix+"-triggers", t); err != nil {
+func newTriggers(ctx *pulumi.Context, name string, args triggersArgs, opts ...pulumi.ResourceOption) (*triggers, error) {
+	t := &triggers{name: name, args: args}
+	if err := ctx.RegisterComponentResource("sms-api:index:Triggers", name+"-triggers", t, opts...); err != nil {
 		return nil, err
 	}
-	err := t.add(ctx, rule{
-		name: "requested", description: "MessageRequested events become messages", bus: args.bus.bus.Name,
-		pattern: pattern(map[string]any{"detail-type": []string{statemachine.DetailTypeRequested}}), to: args.events,
-	})
-	if err != nil {
-		return nil, err
-	}
-	for _, r := range args.config.events.routes {
-		err := t.add(ctx, rule{
-			name: "route-" + r.Name, description: "Events of another service become messages", bus: args.bus.bus.Name,
-			pattern: pulumi.String(string(r.Pattern)), to: args.events,
-			transformer: cloudwatch.EventTargetInputTransformerArgs{
-				InputPaths: pulumi.ToStringMap(r.Paths()), InputTemplate: pulumi.String(r.Template()),
-			},
-		})
-		if err != nil {
-			return nil, err
+	for _, r := range deployment.Rules(args.config.events.routes) {
+		if err := t.add(ctx, r); err != nil {
+			return nil, fmt.Errorf("rule %s: %w", r.Name, err)
 		}
 	}
-	stopped := args.workflow.machine.Arn.ApplyT(func(arn string) (string, error) {
-		text, err := json.Marshal(map[string]any{
-			"source": []string{"aws.states"}, "detail-type": []string{statemachine.DetailTypeStatusChange},
-			"detail": map[string]any{"stateMachineArn": []string{arn}, "status": []string{"FAILED", "TIMED_OUT", "ABORTED"}},
-		})
-		return string(text), err
-	}).(pulumi.StringOutput)
-	// Step Functions announces to the default bus.
-	err = t.add(ctx, rule{name: "stopped", description: "Executions that did not come to their end are settled", pattern: stopped,
-		to: args.settle})
-	if err != nil {
-		return nil, err
-	}
-	err = t.add(ctx, rule{
-		name: "balance", description: "Reads the balance and checks the way to Aligo",
-		schedule: every(args.config.alarms.balanceMinutes), to: args.balance,
-	})
-	if err != nil {
-		return nil, err
-	}
-	_, err = sqs.NewQueuePolicy(ctx, t.prefix+"-dead-letters", &sqs.QueuePolicyArgs{
+	writesToIt := trustedBy(allow(pulumi.StringArray{args.bus.deadLetters.Arn}, "sqs:SendMessage"), "events.amazonaws.com")
+	_, err := sqs.NewQueuePolicy(ctx, name+"-dead-letters", &sqs.QueuePolicyArgs{
 		QueueUrl: args.bus.deadLetters.Url,
-		Policy: document(ctx, when(by(allow(pulumi.StringArray{args.bus.deadLetters.Arn}, "sqs:SendMessage"), "events.amazonaws.com"),
-			"ArnEquals", "aws:SourceArn", t.rules)),
-	}, pulumi.Parent(args.bus.deadLetters))
+		Policy:   document(ctx, withCondition(writesToIt, "ArnEquals", "aws:SourceArn", t.rules)),
+	}, childOf(args.bus.deadLetters))
 	if err != nil {
 		return nil, err
 	}
-	for _, f := range []struct {
-		kind    string
-		to      *function
-		retries int
-	}{
-		{events, args.events, 2},
-		{settle, args.settle, 2},
-		// The next hour's reading is as good as a repetition of this one.
-		{balance, args.balance, 0},
-	} {
-		_, err := lambda.NewFunctionEventInvokeConfig(ctx, t.prefix+"-"+f.kind, &lambda.FunctionEventInvokeConfigArgs{
-			FunctionName:             f.to.Name,
-			MaximumRetryAttempts:     pulumi.Int(f.retries),
-			MaximumEventAgeInSeconds: pulumi.Int(6 * 60 * 60), // Lambda's longest
+	for _, f := range deployment.Functions() {
+		if f.Caller != deployment.LambdaQueue {
+			continue
+		}
+		_, err := lambda.NewFunctionEventInvokeConfig(ctx, name+"-"+f.Name, &lambda.FunctionEventInvokeConfigArgs{
+			FunctionName:             args.functions[f.Name].Name,
+			MaximumRetryAttempts:     pulumi.Int(f.Retries),
+			MaximumEventAgeInSeconds: pulumi.Int(seconds(deployment.LongestQueued)),
 			DestinationConfig: lambda.FunctionEventInvokeConfigDestinationConfigArgs{
 				OnFailure: lambda.FunctionEventInvokeConfigDestinationConfigOnFailureArgs{Destination: args.bus.deadLetters.Arn},
 			},
-		}, pulumi.Parent(t))
+		}, childOf(t))
 		if err != nil {
 			return nil, err
 		}
@@ -209,55 +176,51 @@ func newTriggers(ctx *pulumi.Context, args triggersArgs) (*triggers, error) {
 	return t, ctx.RegisterResourceOutputs(t, pulumi.Map{})
 }
 
-// rule calls a function for each event that matches the pattern, or on a schedule.
-type rule struct {
-	name, description string
-	// bus is nil for the default bus.
-	bus         pulumi.StringPtrInput
-	pattern     pulumi.StringPtrInput
-	schedule    string
-	transformer cloudwatch.EventTargetInputTransformerPtrInput
-	to          *function
-}
-
 // add makes the rule, its target and the permission to call it. What cannot be handed over for a day goes to the
 // dead-letter queue.
-func (t *triggers) add(ctx *pulumi.Context, r rule) error {
-	name := t.prefix + "-" + r.name
-	args := &cloudwatch.EventRuleArgs{
-		Name: pulumi.String(name), Description: pulumi.String(r.description), EventBusName: r.bus, EventPattern: r.pattern,
+func (t *triggers) add(ctx *pulumi.Context, r deployment.Rule) error {
+	name, to := t.name+"-"+r.Name, t.args.functions[r.Function]
+	rule := &cloudwatch.EventRuleArgs{Name: pulumi.String(name), Description: pulumi.String(r.Description)}
+	switch {
+	case r.Pattern == "":
+		rule.ScheduleExpression = pulumi.String(every(t.args.config.alarms.balanceMinutes))
+	case r.OnDefaultBus:
+		rule.EventPattern = t.args.workflow.machine.Arn.ApplyT(r.PatternFor).(pulumi.StringOutput)
+	default:
+		rule.EventBusName, rule.EventPattern = t.args.bus.bus.Name, pulumi.String(r.Pattern)
 	}
-	if r.schedule != "" {
-		args.ScheduleExpression = pulumi.String(r.schedule)
-	}
-	made, err := cloudwatch.NewEventRule(ctx, name, args, pulumi.Parent(t))
+	made, err := cloudwatch.NewEventRule(ctx, name, rule, childOf(t))
 	if err != nil {
-		return fmt.Errorf("rule %s: %w", r.name, err)
+		return err
 	}
 	permission, err := lambda.NewPermission(ctx, name, &lambda.PermissionArgs{
-		Action: pulumi.String("lambda:InvokeFunction"), Function: r.to.Name,
+		Action: pulumi.String("lambda:InvokeFunction"), Function: to.Name,
 		Principal: pulumi.String("events.amazonaws.com"), SourceArn: made.Arn.ToStringPtrOutput(),
-	}, pulumi.Parent(made))
+	}, childOf(made))
 	if err != nil {
-		return fmt.Errorf("rule %s: %w", r.name, err)
+		return err
 	}
-	_, err = cloudwatch.NewEventTarget(ctx, name, &cloudwatch.EventTargetArgs{
-		Rule: made.Name, EventBusName: r.bus, TargetId: pulumi.String(r.name), Arn: r.to.Arn,
-		InputTransformer: r.transformer,
-		DeadLetterConfig: cloudwatch.EventTargetDeadLetterConfigArgs{Arn: t.bus.deadLetters.Arn.ToStringPtrOutput()},
+	target := &cloudwatch.EventTargetArgs{
+		Rule: made.Name, EventBusName: rule.EventBusName, TargetId: pulumi.String(r.Name), Arn: to.Arn,
+		DeadLetterConfig: cloudwatch.EventTargetDeadLetterConfigArgs{Arn: t.args.bus.deadLetters.Arn.ToStringPtrOutput()},
 		RetryPolicy: cloudwatch.EventTargetRetryPolicyArgs{
-			MaximumEventAgeInSeconds: pulumi.Int(24 * 60 * 60), MaximumRetryAttempts: pulumi.Int(185), // EventBridge's most
+			MaximumEventAgeInSeconds: pulumi.Int(seconds(deployment.LongestDelivery)), MaximumRetryAttempts: pulumi.Int(deployment.MostDeliveries),
 		},
-	}, pulumi.Parent(made), pulumi.DependsOn([]pulumi.Resource{permission}))
-	if err != nil {
-		return fmt.Errorf("rule %s: %w", r.name, err)
+	}
+	if r.InputTemplate != "" {
+		target.InputTransformer = cloudwatch.EventTargetInputTransformerArgs{
+			InputPaths: pulumi.ToStringMap(r.InputPaths), InputTemplate: pulumi.String(r.InputTemplate),
+		}
+	}
+	if _, err = cloudwatch.NewEventTarget(ctx, name, target, childOf(made), pulumi.DependsOn([]pulumi.Resource{permission})); err != nil {
+		return err
 	}
 	t.rules = append(t.rules, made.Arn)
 	return nil
 }
 
-// pattern is an event pattern that is known before the deployment.
-func pattern(fields map[string]any) pulumi.StringInput { return pulumi.JSONMarshal(fields) }
+// seconds is a duration as AWS takes it.
+func seconds(d time.Duration) int { return int(d / time.Second) }
 
 // every is a schedule expression; EventBridge wants the unit in the singular for one.
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-scheduled-rule-pattern.html

@@ -8,6 +8,7 @@ import (
 	"github.com/pulumi/pulumi-aws/sdk/v7/go/aws/sfn"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"sms-api/internal/deployment"
 	"sms-api/statemachine"
 )
 
@@ -21,28 +22,38 @@ type workflow struct {
 }
 
 type workflowArgs struct {
-	config                             config
-	account                            account
-	key                                encryptionKey
-	bus                                *cloudwatch.EventBus
-	alimtalk, sms, receipts, reconcile *function
+	config  config
+	account account
+	key     encryptionKey
+	bus     *cloudwatch.EventBus
+	// functions are the tasks at least.
+	functions map[string]*function
 }
 
-func newWorkflow(ctx *pulumi.Context, args workflowArgs) (*workflow, error) {
-	name := args.config.prefix + "-dispatch"
+func newWorkflow(ctx *pulumi.Context, name string, args workflowArgs, opts ...pulumi.ResourceOption) (*workflow, error) {
 	w := &workflow{}
-	if err := ctx.RegisterComponentResource("sms-api:index:Workflow", args.config.prefix+"-workflow", w); err != nil {
+	if err := ctx.RegisterComponentResource("sms-api:index:Workflow", name+"-workflow", w, opts...); err != nil {
 		return nil, err
+	}
+	name += "-dispatch"
+	var states []string
+	var arns pulumi.StringArray
+	for _, f := range deployment.Functions() {
+		if f.State != "" {
+			states, arns = append(states, f.State), append(arns, args.functions[f.Name].Arn)
+		}
 	}
 	var err error
 	// Below /aws/vendedlogs/ no resource policy is needed, and those are limited to ten in a region.
 	// https://docs.aws.amazon.com/step-functions/latest/dg/bp-cwl.html
-	w.logGroup, err = newLogGroup(ctx, w, name, "/aws/vendedlogs/states/"+name, args.config.logRetention, args.key)
+	w.logGroup, err = newLogGroup(ctx, name, logGroupArgs{
+		path: "/aws/vendedlogs/states/" + name, days: args.config.logRetention, key: args.key,
+	}, childOf(w))
 	if err != nil {
 		return nil, err
 	}
 	statements := []iam.GetPolicyDocumentStatementInput{
-		allow(pulumi.StringArray{args.alimtalk.Arn, args.sms.Arn, args.receipts.Arn, args.reconcile.Arn}, "lambda:InvokeFunction"),
+		allow(arns, "lambda:InvokeFunction"),
 		allow(pulumi.StringArray{args.bus.Arn}, "events:PutEvents"),
 		// https://docs.aws.amazon.com/step-functions/latest/dg/xray-iam.html
 		allow(anything(), "xray:PutTraceSegments", "xray:PutTelemetryRecords", "xray:GetSamplingRules", "xray:GetSamplingTargets"),
@@ -51,19 +62,21 @@ func newWorkflow(ctx *pulumi.Context, args workflowArgs) (*workflow, error) {
 			"logs:ListLogDeliveries", "logs:PutResourcePolicy", "logs:DescribeResourcePolicies", "logs:DescribeLogGroups"),
 	}
 	here := pulumi.ToStringArray([]string{args.account.id})
-	role, policy, err := newRole(ctx, w, name, "The state machine "+name+" of sms-api",
-		when(by(iam.GetPolicyDocumentStatementArgs{Actions: pulumi.ToStringArray([]string{"sts:AssumeRole"})}, "states.amazonaws.com"),
-			"StringEquals", "aws:SourceAccount", here),
-		append(statements, args.key.use()...)...)
+	assume := iam.GetPolicyDocumentStatementArgs{Actions: pulumi.ToStringArray([]string{"sts:AssumeRole"})}
+	role, policy, err := newRole(ctx, name, roleArgs{
+		description: "The state machine " + name + " of sms-api",
+		trust:       withCondition(trustedBy(assume, "states.amazonaws.com"), "StringEquals", "aws:SourceAccount", here),
+		statements:  append(statements, args.key.use()...),
+	}, childOf(w))
 	if err != nil {
 		return nil, err
 	}
-	definition := pulumi.All(args.alimtalk.Arn, args.sms.Arn, args.receipts.Arn, args.reconcile.Arn,
-		args.bus.Name).ApplyT(func(all []any) (string, error) {
-		return statemachine.Definition(statemachine.Resources{
-			AlimTalkFunction: all[0].(string), SMSFunction: all[1].(string), ReceiptsFunction: all[2].(string),
-			ReconcileFunction: all[3].(string), EventBus: all[4].(string),
-		})
+	definition := pulumi.All(arns, args.bus.Name).ApplyT(func(all []any) (string, error) {
+		resources := map[string]string{}
+		for i, arn := range all[0].([]string) {
+			resources[states[i]] = arn
+		}
+		return statemachine.Definition(resources, all[1].(string))
 	}).(pulumi.StringOutput)
 	machine := &sfn.StateMachineArgs{
 		Name:       pulumi.String(name),
@@ -85,7 +98,7 @@ func newWorkflow(ctx *pulumi.Context, args workflowArgs) (*workflow, error) {
 			KmsDataKeyReusePeriodSeconds: pulumi.Int(900),
 		}
 	}
-	w.machine, err = sfn.NewStateMachine(ctx, name, machine, pulumi.Parent(w), pulumi.DependsOn([]pulumi.Resource{policy}),
+	w.machine, err = sfn.NewStateMachine(ctx, name, machine, childOf(w), pulumi.DependsOn([]pulumi.Resource{policy}),
 		// Deletion waits for the executions that are still running; a scheduled message is one for up to 90 days.
 		pulumi.Timeouts(&pulumi.CustomTimeouts{Delete: "20m"}))
 	if err != nil {
@@ -97,7 +110,7 @@ func newWorkflow(ctx *pulumi.Context, args workflowArgs) (*workflow, error) {
 		RoutingConfigurations: sfn.AliasRoutingConfigurationArray{sfn.AliasRoutingConfigurationArgs{
 			StateMachineVersionArn: w.machine.StateMachineVersionArn, Weight: pulumi.Int(100),
 		}},
-	}, pulumi.Parent(w))
+	}, childOf(w))
 	if err != nil {
 		return nil, err
 	}
@@ -110,9 +123,4 @@ func (w *workflow) executions() pulumi.StringArray {
 	return pulumi.StringArray{w.machine.Arn.ApplyT(func(arn string) string {
 		return strings.Replace(arn, ":stateMachine:", ":execution:", 1) + ":*"
 	}).(pulumi.StringOutput)}
-}
-
-// start lets a function start executions, by the alias.
-func (w *workflow) start() iam.GetPolicyDocumentStatementArgs {
-	return allow(pulumi.StringArray{w.machine.Arn, w.alias.Arn}, "states:StartExecution")
 }

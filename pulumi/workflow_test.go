@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"sms-api/internal/deployment"
 	"sms-api/statemachine"
 )
 
@@ -16,11 +17,11 @@ func TestStateMachine(t *testing.T) {
 	same(t, "kind", []any{machine.at("name"), machine.at("type"), machine.at("publish")}, []any{"sms-api-dev-dispatch", "STANDARD", true})
 
 	// What is deployed is the definition that runs locally, with these resources.
-	want, err := statemachine.Definition(statemachine.Resources{
-		AlimTalkFunction: arnOf("lambda:Function", "sms-api-dev-alimtalk"), SMSFunction: arnOf("lambda:Function", "sms-api-dev-sms"),
-		ReceiptsFunction: arnOf("lambda:Function", "sms-api-dev-receipts"), ReconcileFunction: arnOf("lambda:Function", "sms-api-dev-reconcile"),
-		EventBus: "sms-api-dev",
-	})
+	functions := map[string]string{}
+	for state, name := range deployment.Tasks() {
+		functions[state] = arnOf("lambda:Function", "sms-api-dev-"+name)
+	}
+	want, err := statemachine.Definition(functions, "sms-api-dev")
 	if err != nil {
 		t.Fatal(err)
 	}

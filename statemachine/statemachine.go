@@ -4,6 +4,7 @@ package statemachine
 
 import (
 	_ "embed" // for the definition
+	"encoding/json"
 	"fmt"
 	"strings"
 )
@@ -35,32 +36,60 @@ const (
 	DetailTypeStatusChange = "Step Functions Execution Status Change"
 )
 
-// Resources are what the definition calls. Functions are ARNs or names, EventBus is a name or an ARN.
-type Resources struct {
-	AlimTalkFunction  string
-	SMSFunction       string
-	ReceiptsFunction  string
-	ReconcileFunction string
-	EventBus          string
-}
-
 //go:embed dispatch.asl.json
 var definition string
 
-// Definition returns the state machine's JSON with the resources put in. Every resource must be given.
-func Definition(r Resources) (string, error) {
-	var pairs []string
-	for name, value := range map[string]string{
-		"AlimTalkFunction":  r.AlimTalkFunction,
-		"SMSFunction":       r.SMSFunction,
-		"ReceiptsFunction":  r.ReceiptsFunction,
-		"ReconcileFunction": r.ReconcileFunction,
-		"EventBus":          r.EventBus,
-	} {
-		if value == "" || strings.ContainsAny(value, "\"\\{}\n") {
-			return "", fmt.Errorf("state machine definition: %s is %q, not a name or an ARN", name, value)
+// Definition returns the state machine's JSON with what it calls put in: functions has the ARN or name of the function of
+// each state that calls one, by the state's name, and bus is the name or ARN of the event bus. The error names a state that
+// lacks its function, a function of a state that calls none, or what is neither a name nor an ARN.
+func Definition(functions map[string]string, bus string) (string, error) {
+	callers, err := placeholders(definition)
+	if err != nil {
+		return "", err
+	}
+	for state := range functions {
+		if callers[state] == "" {
+			return "", fmt.Errorf("state machine definition: there is no state %q that calls a function", state)
 		}
-		pairs = append(pairs, "${"+name+"}", value)
+	}
+	return Fill(definition, functions, bus)
+}
+
+// Fill puts what is called into the JSON of any version; functions may have those of other versions too.
+func Fill(definition string, functions map[string]string, bus string) (string, error) {
+	callers, err := placeholders(definition)
+	if err != nil {
+		return "", err
+	}
+	values := map[string]string{"${EventBus}": bus}
+	for state, placeholder := range callers {
+		values[placeholder] = functions[state]
+	}
+	var pairs []string
+	for placeholder, value := range values {
+		if value == "" || strings.ContainsAny(value, "\"\\{}\n") {
+			return "", fmt.Errorf("state machine definition: %s is %q, not a name or an ARN", placeholder, value)
+		}
+		pairs = append(pairs, placeholder, value)
 	}
 	return strings.NewReplacer(pairs...).Replace(definition), nil
+}
+
+// placeholders are what stands for the functions, by the states that call them.
+func placeholders(definition string) (map[string]string, error) {
+	var machine struct {
+		States map[string]struct {
+			Arguments struct{ FunctionName string }
+		}
+	}
+	if err := json.Unmarshal([]byte(definition), &machine); err != nil {
+		return nil, fmt.Errorf("state machine definition: %w", err)
+	}
+	found := map[string]string{}
+	for name, state := range machine.States {
+		if state.Arguments.FunctionName != "" {
+			found[name] = state.Arguments.FunctionName
+		}
+	}
+	return found, nil
 }

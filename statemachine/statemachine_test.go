@@ -1,55 +1,69 @@
 package statemachine_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"maps"
 	"slices"
 	"strings"
 	"testing"
 
+	"sms-api/internal/deployment"
 	"sms-api/statemachine"
 )
 
-var resources = statemachine.Resources{
-	AlimTalkFunction:  "arn:aws:lambda:ap-northeast-2:000000000000:function:alimtalk",
-	SMSFunction:       "arn:aws:lambda:ap-northeast-2:000000000000:function:sms",
-	ReceiptsFunction:  "arn:aws:lambda:ap-northeast-2:000000000000:function:receipts",
-	ReconcileFunction: "arn:aws:lambda:ap-northeast-2:000000000000:function:reconcile",
-	EventBus:          "sms-api",
+// functions are ARNs of the functions by the states that call them.
+func functions() map[string]string {
+	arns := map[string]string{}
+	for state, name := range deployment.Tasks() {
+		arns[state] = "arn:aws:lambda:ap-northeast-2:000000000000:function:" + name
+	}
+	return arns
 }
+
+const bus = "sms-api"
 
 func TestDefinitionHasEveryResourceAndNoPlaceholder(t *testing.T) {
 	t.Parallel()
-	definition, err := statemachine.Definition(resources)
+	definition, err := statemachine.Definition(functions(), bus)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if strings.Contains(definition, "${") {
 		t.Error("a placeholder is left in the definition")
 	}
-	for _, want := range []string{resources.AlimTalkFunction, resources.SMSFunction, resources.ReceiptsFunction, resources.ReconcileFunction,
-		resources.EventBus} {
-		if !strings.Contains(definition, `"`+want+`"`) {
-			t.Errorf("the definition does not name %s", want)
+	for state, arn := range functions() {
+		if got := states(t)[state].Arguments.FunctionName; got != arn {
+			t.Errorf("%s calls %q, want %q", state, got, arn)
 		}
+	}
+	if !strings.Contains(definition, `"EventBusName": "`+bus+`"`) {
+		t.Errorf("the definition does not name %s", bus)
 	}
 }
 
 func TestDefinitionRefusesAMissingOrStrangeResource(t *testing.T) {
 	t.Parallel()
 	for _, value := range []string{"", `a"b`, "{% $x %}"} {
-		r := resources
-		r.EventBus = value
-		if _, err := statemachine.Definition(r); err == nil || !strings.Contains(err.Error(), "EventBus") {
+		if _, err := statemachine.Definition(functions(), value); err == nil || !strings.Contains(err.Error(), "EventBus") {
 			t.Errorf("event bus %q: got error %v, want one that names EventBus", value, err)
 		}
+	}
+	less, more := functions(), functions()
+	delete(less, statemachine.StateReconcile)
+	if _, err := statemachine.Definition(less, bus); err == nil || !strings.Contains(err.Error(), "ReconcileFunction") {
+		t.Errorf("a state without its function: got error %v, want one that names it", err)
+	}
+	more["Dance"] = "dance"
+	if _, err := statemachine.Definition(more, bus); err == nil || !strings.Contains(err.Error(), `"Dance"`) {
+		t.Errorf("a function without its state: got error %v, want one that names it", err)
 	}
 }
 
 // states reads the definition the way a person would: names, types and the error names of every Retry and Catch.
 func states(t *testing.T) map[string]state {
 	t.Helper()
-	definition, err := statemachine.Definition(resources)
+	definition, err := statemachine.Definition(functions(), bus)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,6 +77,7 @@ func states(t *testing.T) map[string]state {
 type state struct {
 	Type           string
 	TimeoutSeconds int
+	Arguments      struct{ FunctionName string }
 	Retry, Catch   []struct {
 		ErrorEquals     []string
 		MaxDelaySeconds int
@@ -121,6 +136,27 @@ func TestASendIsRepeatedOnlyWhenItSurelyDidNotHappen(t *testing.T) {
 		last := all[name].Catch[len(all[name].Catch)-1]
 		if !slices.Equal(last.ErrorEquals, []string{"States.ALL"}) {
 			t.Errorf("%s: the last Catch matches %q, want States.ALL", name, last.ErrorEquals)
+		}
+	}
+}
+
+// TestBothSendsFailAlike: ASL has no way to say once what two states do about errors.
+func TestBothSendsFailAlike(t *testing.T) {
+	t.Parallel()
+	definition, err := statemachine.Definition(functions(), bus)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var machine struct {
+		States map[string]map[string]json.RawMessage
+	}
+	if err := json.Unmarshal([]byte(definition), &machine); err != nil {
+		t.Fatal(err)
+	}
+	alimTalk, sms := machine.States[statemachine.StateSendAlimTalk], machine.States[statemachine.StateSendSMS]
+	for _, field := range []string{"Retry", "Catch"} {
+		if len(alimTalk[field]) == 0 || !bytes.Equal(alimTalk[field], sms[field]) {
+			t.Errorf("%s of %q:\n%s\nof %q:\n%s", field, statemachine.StateSendAlimTalk, alimTalk[field], statemachine.StateSendSMS, sms[field])
 		}
 	}
 }

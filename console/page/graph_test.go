@@ -8,15 +8,14 @@ import (
 	"testing"
 
 	"sms-api/awslocal/asl"
+	"sms-api/internal/deployment"
 	"sms-api/statemachine"
 )
 
 // deployed is the state machine that is deployed.
 func deployed(t *testing.T) *asl.Machine {
 	t.Helper()
-	definition, err := statemachine.Definition(statemachine.Resources{
-		AlimTalkFunction: "alimtalk", SMSFunction: "sms", ReceiptsFunction: "receipts", ReconcileFunction: "reconcile", EventBus: "sms-api",
-	})
+	definition, err := statemachine.Definition(deployment.Tasks(), "sms-api")
 	if err != nil {
 		t.Fatal(err)
 	}

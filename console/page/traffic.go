@@ -5,7 +5,7 @@ import (
 	"sync"
 
 	"sms-api/awslocal/asl"
-	"sms-api/local/cost"
+	"sms-api/internal/deployment/price"
 )
 
 // Traffic counts the branches that executions take. Its Trace goes into awsapi.Options, and it itself into Options. The
@@ -110,25 +110,22 @@ type bill struct {
 
 func (u *usage) bill() bill {
 	return bill{
-		AWS: cost.Seoul().Cost(cost.Usage{
-			cost.Transitions: float64(u.Transitions), cost.Invocations: float64(u.Invocations), cost.Events: float64(u.Events),
+		AWS: price.Seoul().Cost(price.Usage{
+			price.Transitions: float64(u.Transitions), price.Invocations: float64(u.Invocations), price.Events: float64(u.Events),
 		}),
-		Aligo: float64(u.AlimTalk)*price("AT") + float64(u.SMS)*price("SMS") + float64(u.LMS)*price("LMS") + float64(u.MMS)*price("MMS"),
+		Aligo: float64(u.AlimTalk)*listPrice("AT") + float64(u.SMS)*listPrice("SMS") + float64(u.LMS)*listPrice("LMS") + float64(u.MMS)*listPrice("MMS"),
 	}
 }
 
-// mmsKRW is Aligo's list price of an MMS in won, without VAT.
-const mmsKRW = 60
-
-// price is Aligo's list price of a message by its type, in won, without VAT.
-func price(kind string) float64 {
+// listPrice is Aligo's list price of a message by its type, in won, without VAT.
+func listPrice(kind string) float64 {
 	switch kind {
 	case "AT":
-		return cost.AlimTalkKRW
+		return price.AlimTalkKRW
 	case "SMS":
-		return cost.SMSKRW
+		return price.SMSKRW
 	case "LMS":
-		return cost.LMSKRW
+		return price.LMSKRW
 	}
-	return mmsKRW
+	return price.MMSKRW
 }

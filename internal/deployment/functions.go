@@ -99,7 +99,7 @@ func Functions() []Function {
 			Name: API, Does: "answers the HTTP API", Timeout: 10 * time.Second, Longest: LongestAPICall - time.Second, Memory: DefaultMemory,
 			Concurrency: Unreserved, Caller: APIGateway,
 			Environment: talksToAligo(stateMachineARN(), Variable{
-				Name: UntrustedMaxRecipients, Holds: "how many recipients a message of a caller without messages:text may have", MayBeEmpty: true,
+				Name: UntrustedMaxRecipients, Holds: "how many recipients a message of an untrusted caller may have", MayBeEmpty: true,
 				Setting: &Setting{Key: "api:untrustedMaxRecipients", Default: "1", Lowest: 1, Highest: 500},
 			}),
 			Permissions: []Permission{

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambda/messages"
 
+	"sms-api/internal/deployment"
 	"sms-api/internal/fault"
 	"sms-api/statemachine"
 )
@@ -40,8 +41,7 @@ func TestLambdaReportsTheNamesThatTheStateMachineMatches(t *testing.T) {
 
 func TestTheStateMachineMatchesOnlyTheseAndAWSsErrors(t *testing.T) {
 	t.Parallel()
-	r := statemachine.Resources{AlimTalkFunction: "a", SMSFunction: "b", ReceiptsFunction: "c", ReconcileFunction: "d", EventBus: "e"}
-	definition, err := statemachine.Definition(r)
+	definition, err := statemachine.Definition(deployment.Tasks(), "bus")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,84 +1,157 @@
-// Package wiring reads what a function is configured with from its environment, and puts together from it the parts
-// that several functions share.
+// Package wiring reads what a function is configured with from its environment, and makes of it the parts that functions
+// are put together from. A function's main is three steps: FromEnvironment, its handler of these parts, Start.
 package wiring
 
 import (
+	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"os"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
+	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"sms-api/internal/aligo"
+	"sms-api/internal/announce"
 	"sms-api/internal/awsenv"
+	"sms-api/internal/deployment"
+	"sms-api/internal/execution"
 	"sms-api/internal/handlers"
 	"sms-api/internal/logging"
 	"sms-api/internal/parameters"
 )
 
-// Settings of a function.
-type Settings struct {
+// Environment is what a function is configured with. What its methods cannot make, because a variable is missing or is not
+// what it should be, they remember for Err, so that a function says everything at once.
+type Environment struct {
 	AWS aws.Config
-	// ParameterPrefix is the path of the Aligo credentials in SSM; empty means parameters.DefaultPrefix.
-	ParameterPrefix string
+	// Variables are those that internal/deployment lists for the function.
+	Variables map[string]string
 	// AligoSMSURL and AligoKakaoURL are empty for the vendor's own.
 	AligoSMSURL, AligoKakaoURL string
-	// EgressIPs are the addresses to register with Aligo.
-	EgressIPs []string
 	// HTTP is the client for Aligo; nil means the aligo package's own.
 	HTTP *http.Client
-	// Now is the clock; nil means time.Now.
+	// Now is the clock.
 	Now func() time.Time
-	// Log is where functions log to; nil means logging.New.
 	Log *slog.Logger
+
+	errs []error
 }
 
-// FromEnvironment reads AWS's variables (see package awsenv) and PARAMETER_PREFIX, ALIGO_SMS_URL, ALIGO_KAKAO_URL
-// and EGRESS_IPS (separated by commas), all of which may be empty.
-func FromEnvironment() (Settings, error) {
-	config, err := awsenv.Config()
-	if err != nil {
-		return Settings{}, err
+// FromEnvironment reads AWS's variables (see package awsenv), those of the function as internal/deployment lists them, and
+// ALIGO_SMS_URL and ALIGO_KAKAO_URL, which may be missing. Err says what is wrong with them.
+func FromEnvironment(function string) *Environment {
+	e := &Environment{
+		Variables:   map[string]string{},
+		AligoSMSURL: os.Getenv(deployment.AligoSMSURL), AligoKakaoURL: os.Getenv(deployment.AligoKakaoURL),
+		Now: time.Now, Log: logging.New(),
 	}
-	return Settings{
-		AWS:             config,
-		ParameterPrefix: os.Getenv("PARAMETER_PREFIX"),
-		AligoSMSURL:     os.Getenv("ALIGO_SMS_URL"),
-		AligoKakaoURL:   os.Getenv("ALIGO_KAKAO_URL"),
-		EgressIPs:       strings.FieldsFunc(os.Getenv("EGRESS_IPS"), func(r rune) bool { return r == ',' || r == ' ' }),
-	}, nil
+	var err error
+	if e.AWS, err = awsenv.Config(); err != nil {
+		e.errs = append(e.errs, err)
+	}
+	f, ok := deployment.FunctionNamed(function)
+	if !ok {
+		e.errs = append(e.errs, fmt.Errorf("there is no function %q", function))
+	}
+	for _, v := range f.Environment {
+		if value, ok := os.LookupEnv(v.Name); ok && (value != "" || v.MayBeEmpty) {
+			e.Variables[v.Name] = value
+		} else {
+			e.miss(v.Name)
+		}
+	}
+	return e
+}
+
+// Err is everything that was found wrong so far; nil when nothing was.
+func (e *Environment) Err() error { return errors.Join(e.errs...) }
+
+// Start hands the function's calls to its handler and does not return. When something was found wrong, it says so in the
+// log and ends the process instead.
+func (e *Environment) Start(handler any) {
+	if err := e.Err(); err != nil {
+		e.Log.Error("cannot start", slog.String("error", err.Error()))
+		os.Exit(1)
+	}
+	lambda.Start(handler)
+}
+
+// miss remembers that a variable is missing, once.
+func (e *Environment) miss(name string) {
+	err := missing(name)
+	if !slices.Contains(e.errs, error(err)) {
+		e.errs = append(e.errs, err)
+	}
+}
+
+// missing is the name of a variable that is not set.
+type missing string
+
+func (m missing) Error() string { return string(m) + " must be set" }
+
+// variable is a variable's value. A name that is not among the function's variables is missing too: what is deployed would
+// not set it.
+func (e *Environment) variable(name string) string {
+	value, ok := e.Variables[name]
+	if !ok {
+		e.miss(name)
+	}
+	return value
 }
 
 // templateTTL is how long a list of templates is used. Aligo takes days to approve a template, so minutes are early.
 const templateTTL = 10 * time.Minute
 
-// Aligo returns the vendor's client with credentials from SSM, and the cache of its templates.
-func (s Settings) Aligo() (*aligo.Client, *aligo.TemplateCache) {
+// Aligo makes the vendor's client with credentials from SSM, and the cache of its templates.
+func (e *Environment) Aligo() (*aligo.Client, *aligo.TemplateCache) {
 	client := &aligo.Client{
-		SMSURL: s.AligoSMSURL, KakaoURL: s.AligoKakaoURL, HTTP: s.HTTP, Now: s.Now,
-		Credentials: parameters.New(ssm.NewFromConfig(s.AWS), s.ParameterPrefix, 0),
+		SMSURL: e.AligoSMSURL, KakaoURL: e.AligoKakaoURL, HTTP: e.HTTP, Now: e.Now,
+		Credentials: parameters.New(ssm.NewFromConfig(e.AWS), e.variable(deployment.ParameterPrefix), 0),
 	}
 	return client, &aligo.TemplateCache{Client: client, TTL: templateTTL}
 }
 
-// Dispatch returns the handlers of the state machine's tasks.
-func (s Settings) Dispatch() *handlers.Dispatch {
-	client, templates := s.Aligo()
-	now, log := s.Now, s.Log
-	if now == nil {
-		now = time.Now
-	}
-	if log == nil {
-		log = logging.New()
-	}
-	return &handlers.Dispatch{Aligo: client, Templates: templates, Now: now, Log: log, EgressIPs: s.EgressIPs}
+// Dispatch makes the handlers of the state machine's tasks.
+func (e *Environment) Dispatch() *handlers.Dispatch {
+	client, templates := e.Aligo()
+	ips := strings.FieldsFunc(e.variable(deployment.EgressIPs), func(r rune) bool { return r == ',' || r == ' ' })
+	return &handlers.Dispatch{Aligo: client, Templates: templates, Now: e.Now, Log: e.Log, EgressIPs: ips}
 }
 
-// Balance returns the handler of the balance function, whose metrics carry the name of the stack.
-func (s Settings) Balance(stack string) *handlers.Balance {
-	client, _ := s.Aligo()
-	return &handlers.Balance{Dispatch: s.Dispatch(), Wallet: client, Stack: stack, Metrics: os.Stdout}
+// Balance makes the handler of the balance function.
+func (e *Environment) Balance() *handlers.Balance {
+	client, _ := e.Aligo()
+	return &handlers.Balance{Dispatch: e.Dispatch(), Wallet: client, Stack: e.variable(deployment.Stack), Metrics: os.Stdout}
+}
+
+// Executions makes what starts and reads messages.
+func (e *Environment) Executions() *execution.Executions {
+	return &execution.Executions{Client: sfn.NewFromConfig(e.AWS), StateMachineARN: e.variable(deployment.StateMachineARN), Now: e.Now}
+}
+
+// Bus makes what announces on the event bus.
+func (e *Environment) Bus() announce.Bus {
+	return announce.Bus{Client: eventbridge.NewFromConfig(e.AWS), Name: e.variable(deployment.EventBusName)}
+}
+
+// UntrustedMaxRecipients is how many recipients a message of an untrusted caller may have.
+func (e *Environment) UntrustedMaxRecipients() int {
+	text := e.variable(deployment.UntrustedMaxRecipients)
+	if text == "" {
+		return 1
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		e.errs = append(e.errs, fmt.Errorf("%s is %q, not a number of recipients", deployment.UntrustedMaxRecipients, text))
+	}
+	return n
 }

@@ -1,30 +1,37 @@
 package main
 
 import (
-	"log/slog"
 	"strings"
 	"testing"
+
+	"sms-api/internal/wiring"
 )
 
 func TestSetUp(t *testing.T) {
-	t.Setenv("AWS_REGION", "ap-northeast-2")
-	t.Setenv("AWS_ACCESS_KEY_ID", "test")
-	t.Setenv("AWS_SECRET_ACCESS_KEY", "test")
+	for name, value := range map[string]string{
+		"AWS_REGION": "ap-northeast-2", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
+		"LOG_LEVEL": "info", "PARAMETER_PREFIX": "/sms-api/dev/aligo", "EGRESS_IPS": "", "STATE_MACHINE_ARN": "arn",
+	} {
+		t.Setenv(name, value)
+	}
 	for value, want := range map[string]int{"": 1, "1": 1, "20": 20} {
 		t.Setenv("UNTRUSTED_MAX_RECIPIENTS", value)
-		api, err := setUp(slog.New(slog.DiscardHandler))
-		if err != nil || api.UntrustedMaxRecipients != want {
+		e := wiring.FromEnvironment("api")
+		api := newAPI(e)
+		if err := e.Err(); err != nil || api.UntrustedMaxRecipients != want {
 			t.Errorf("%q: %+v, %v", value, api, err)
 		}
 	}
 	for _, value := range []string{"0", "-1", "many"} {
 		t.Setenv("UNTRUSTED_MAX_RECIPIENTS", value)
-		if _, err := setUp(slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "UNTRUSTED_MAX_RECIPIENTS") {
+		e := wiring.FromEnvironment("api")
+		newAPI(e)
+		if err := e.Err(); err == nil || !strings.Contains(err.Error(), "UNTRUSTED_MAX_RECIPIENTS") {
 			t.Errorf("%q: %v", value, err)
 		}
 	}
 	t.Setenv("AWS_REGION", "")
-	if _, err := setUp(slog.New(slog.DiscardHandler)); err == nil {
+	if e := wiring.FromEnvironment("api"); e.Err() == nil {
 		t.Error("no environment, no error")
 	}
 }

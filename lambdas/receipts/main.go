@@ -1,20 +1,9 @@
 // Command receipts is the Lambda function that reads delivery receipts and decides who gets an SMS.
 package main
 
-import (
-	"log/slog"
-	"os"
-
-	"github.com/aws/aws-lambda-go/lambda"
-
-	"sms-api/internal/wiring"
-)
+import "sms-api/internal/wiring"
 
 func main() {
-	s, err := wiring.FromEnvironment()
-	if err != nil {
-		slog.Error("start", slog.Any("error", err))
-		os.Exit(1)
-	}
-	lambda.Start(s.Dispatch().Receipts)
+	e := wiring.FromEnvironment("receipts")
+	e.Start(e.Dispatch().Receipts)
 }

@@ -6,6 +6,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"sms-api/internal/deployment/price"
 	"sms-api/internal/message"
 	"sms-api/local/cost"
 )
@@ -62,7 +63,7 @@ func (b *bench) report(elapsed, processor time.Duration, peakRSS int64) Report {
 	transitions := float64(b.transitions.Load()+b.executions.Load()) / messages
 	invocations := float64(b.invocations.Load()+b.requests.Load()) / messages
 	calls := float64(b.calls.Load()) / messages
-	usd := price(b.recipients, transitions, invocations, calls)
+	usd := costOf(b.recipients, transitions, invocations, calls)
 	ms := func(q float64) float64 { return milliseconds(b.ledger.latency.quantile(q)) }
 	return Report{
 		Messages: b.messages, Recipients: b.recipients, Concurrency: b.concurrency, Faults: b.faults,
@@ -80,17 +81,17 @@ func (b *bench) report(elapsed, processor time.Duration, peakRSS int64) Report {
 
 func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
-// price is what a message costs, in USD. What was counted takes the place of what the cost model says of a message that
+// costOf is what a message costs, in USD. What was counted takes the place of what the cost model says of a message that
 // AlimTalk delivers, and what the model assumes about invocations and calls grows with them.
-func price(recipients int, transitions, invocations, calls float64) float64 {
+func costOf(recipients int, transitions, invocations, calls float64) float64 {
 	delivered := cost.Paths()[0]
 	usage := cost.Door(false, recipients).Plus(delivered.Usage(recipients))
-	usage[cost.Logs] *= invocations / usage[cost.Invocations]
-	for _, item := range []cost.Item{cost.Compute, cost.NAT, cost.Egress} {
+	usage[price.Logs] *= invocations / usage[price.Invocations]
+	for _, item := range []price.Item{price.Compute, price.NAT, price.Egress} {
 		usage[item] *= calls / float64(delivered.Calls(recipients))
 	}
-	usage[cost.Transitions], usage[cost.Invocations] = transitions, invocations
-	return cost.Seoul().Cost(usage)
+	usage[price.Transitions], usage[price.Invocations] = transitions, invocations
+	return price.Seoul().Cost(usage)
 }
 
 func (r Report) print(out io.Writer) error {

@@ -2,52 +2,29 @@ package cost
 
 import (
 	"math"
-	"net/url"
 	"strings"
 	"testing"
-	"time"
 
 	"pgregory.net/rapid"
-)
 
-func TestEveryPriceHasASource(t *testing.T) {
-	t.Parallel()
-	for i, p := range Seoul() {
-		if p.Name == "" || p.Unit == "" || p.USD <= 0 || p.Per < 1 {
-			t.Errorf("item %d is incomplete: %+v", i, p)
-		}
-		if u, err := url.Parse(p.Source); err != nil || u.Host != "aws.amazon.com" {
-			t.Errorf("%s: the source is %q", p.Name, p.Source)
-		}
-		if p.UsageType == "" && p.Note == "" {
-			t.Errorf("%s: neither in Seoul's price list nor a word about it", p.Name)
-		}
-		if p.Seen == "" {
-			continue
-		}
-		if _, err := time.Parse(time.DateOnly, p.Seen); err != nil {
-			if _, err := time.Parse("2006-01", p.Seen); err != nil {
-				t.Errorf("%s: seen %q", p.Name, p.Seen)
-			}
-		}
-	}
-}
+	"sms-api/internal/deployment/price"
+)
 
 func TestWhatOneOfEachCosts(t *testing.T) {
 	t.Parallel()
-	prices := Seoul()
+	prices := price.Seoul()
 	for name, c := range map[string]struct {
-		item     Item
+		item     price.Item
 		quantity float64
 		usd      float64
 	}{
-		"a million state transitions": {Transitions, 1e6, 27.10},
-		"a million requests":          {Requests, 1e6, 1.23},
-		"a NAT gateway for a month":   {GatewayHours, 730, 43.07},
-		"an address for a month":      {AddressHours, 730, 3.65},
-		"ten thousand decryptions":    {Decryptions, 10_000, 0.03},
-		"a GB through the gateway":    {NAT, 1, 0.059},
-		"128 MB for a second":         {Compute, 0.125, 0.000001666675},
+		"a million state transitions": {price.Transitions, 1e6, 27.10},
+		"a million requests":          {price.Requests, 1e6, 1.23},
+		"a NAT gateway for a month":   {price.GatewayHours, 730, 43.07},
+		"an address for a month":      {price.AddressHours, 730, 3.65},
+		"ten thousand decryptions":    {price.Decryptions, 10_000, 0.03},
+		"a GB through the gateway":    {price.NAT, 1, 0.059},
+		"128 MB for a second":         {price.Compute, 0.125, 0.000001666675},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -73,7 +50,7 @@ func anyUsage(t *rapid.T, label string) Usage {
 
 func TestCostAddsUp(t *testing.T) {
 	t.Parallel()
-	prices := Seoul()
+	prices := price.Seoul()
 	rapid.Check(t, func(t *rapid.T) {
 		a, b := anyUsage(t, "a"), anyUsage(t, "b")
 		n := rapid.Float64Range(0, 1000).Draw(t, "n")
@@ -110,14 +87,14 @@ func TestAMonthWithoutMessagesCostsWhatIsFixed(t *testing.T) {
 			t.Errorf("fee %v", fee)
 		}
 	})
-	if got := Seoul().Cost(Fixed()); !near(got, 53.72) {
+	if got := price.Seoul().Cost(Fixed()); !near(got, 53.72) {
 		t.Errorf("fixed %v USD, want 53.72", got)
 	}
 }
 
 func TestMoreOfAnythingIsNeverCheaper(t *testing.T) {
 	t.Parallel()
-	prices := Seoul()
+	prices := price.Seoul()
 	rapid.Check(t, func(t *rapid.T) {
 		less := anyMonth(t)
 		more := less
@@ -168,10 +145,10 @@ func TestTheMonthIsTheSumOfItsPaths(t *testing.T) {
 			t.Parallel()
 			got := c.month.Usage()
 			want := Door(c.month.ByEvent, c.month.Recipients).Plus(byName[c.path].Usage(c.month.Recipients)).Times(c.month.Messages)
-			got[Decryptions] = 0 // those of a month do not belong to one message
+			got[price.Decryptions] = 0 // those of a month do not belong to one message
 			for i := range got {
 				if !near(got[i], want[i]) {
-					t.Errorf("%s: %v, want %v", Seoul()[i].Name, got[i], want[i])
+					t.Errorf("%s: %v, want %v", price.Seoul()[i].Name, got[i], want[i])
 				}
 			}
 		})
@@ -181,7 +158,7 @@ func TestTheMonthIsTheSumOfItsPaths(t *testing.T) {
 // TestManyRecipientsShareTheCost: one call, one wait and one look serve 500, so each costs at most a 200th.
 func TestManyRecipientsShareTheCost(t *testing.T) {
 	t.Parallel()
-	prices, p := Seoul(), delivered()
+	prices, p := price.Seoul(), delivered()
 	each := func(recipients int) float64 {
 		return prices.Cost(Door(false, recipients).Plus(p.Usage(recipients))) / float64(recipients)
 	}
@@ -195,7 +172,7 @@ func TestEachRecipientIsPaidForOnce(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := anyMonth(t)
 		fee := m.Fee()
-		if got, want := fee.AlimTalk/AlimTalkKRW+fee.SMS/SMSKRW+fee.LMS/LMSKRW, m.Messages*float64(m.Recipients); !near(got, want) {
+		if got, want := fee.AlimTalk/price.AlimTalkKRW+fee.SMS/price.SMSKRW+fee.LMS/price.LMSKRW, m.Messages*float64(m.Recipients); !near(got, want) {
 			t.Errorf("%v recipients paid for, want %v", got, want)
 		}
 	})
@@ -218,7 +195,7 @@ func TestXRayRecordsOneASecondAndATwentiethOfTheRest(t *testing.T) {
 
 func TestAlternatives(t *testing.T) {
 	t.Parallel()
-	prices := Seoul()
+	prices := price.Seoul()
 	m := Month{Messages: 100_000, Recipients: 1, Fallback: 0.08, LMS: 1, Looks: 1}
 	base := prices.Cost(Fixed().Plus(m.Usage()))
 	differences := map[string]float64{}
@@ -228,7 +205,7 @@ func TestAlternatives(t *testing.T) {
 			t.Errorf("%s: note %q", a.Name, a.Note)
 		}
 	}
-	traffic := prices[NAT].Of(m.Usage()[NAT])
+	traffic := prices[price.NAT].Of(m.Usage()[price.NAT])
 	for name, want := range map[string]float64{
 		"NAT instance (t4g.nano)":            -43.07 - traffic + 730*0.0052 + 8*0.0912,
 		"a NAT gateway in each of two zones": 43.07 + 3.65 + 0.10,

@@ -1,19 +1,27 @@
+// Package cost says what the system costs on AWS in Seoul (ap-northeast-2): for what was used, for a way that a message
+// takes through the state machine, and for a month. The vendor's fee stands beside it.
+//
+// The prices are those of package price: list prices, without tax, free tiers and discounts.
 package cost
 
 import (
 	"math"
 	"time"
+
+	"sms-api/internal/deployment"
+	"sms-api/internal/deployment/price"
 )
 
-// hours in a month, as AWS reckons.
-const hours = 730
+// Usage is a quantity of every item that AWS bills.
+type Usage = price.Usage
 
-// What is watched in a deployment, with one way out.
-const (
-	alarms     = 25
-	metrics    = 5
-	dashboards = 1
-)
+// hours in a month.
+const hours = price.HoursPerMonth
+
+// alarms is how many a deployment has with so many NAT gateways.
+func alarms(gateways int) float64 {
+	return float64(len(deployment.Alarms(deployment.Watched{Gateways: gateways})))
+}
 
 // Month is a month's traffic.
 type Month struct {
@@ -56,7 +64,7 @@ func (m Month) fallback() Usage {
 		}
 		each := kind.recipients / kind.visits
 		leg := send(each).Plus(readSMS(each))
-		leg[Transitions] = 4 // Send SMS, Wait for receipts, Read receipts, Settled?
+		leg[price.Transitions] = 4 // Send SMS, Wait for receipts, Read receipts, Settled?
 		u = u.Plus(leg.Times(kind.visits))
 	}
 	return u
@@ -66,7 +74,7 @@ func (m Month) fallback() Usage {
 func (m Month) looks() Usage {
 	visitsSMS, visitsLMS := m.visits()
 	u := readAlimTalk(float64(m.Recipients)).Plus(readSMS(float64(m.Recipients) * m.Fallback).Times(visitsSMS + visitsLMS))
-	u[Transitions] = 3 * (1 + visitsSMS + visitsLMS) // Wait for receipts, Read receipts, Settled?
+	u[price.Transitions] = 3 * (1 + visitsSMS + visitsLMS) // Wait for receipts, Read receipts, Settled?
 	return u.Times(m.Messages)
 }
 
@@ -74,8 +82,8 @@ func (m Month) looks() Usage {
 func (m Month) Usage() Usage {
 	u := Door(m.ByEvent, m.Recipients).Plus(delivered().Usage(m.Recipients)).Times(m.Messages)
 	u = u.Plus(m.fallback()).Plus(m.looks().Times(m.Looks - 1)).Plus(visit().Times(m.Reads * m.Messages))
-	u[Traces] = sampled(u[Traces])
-	u[Decryptions] = m.decryptions()
+	u[price.Traces] = sampled(u[price.Traces])
+	u[price.Decryptions] = m.decryptions()
 	return u
 }
 
@@ -107,11 +115,11 @@ func (m Month) decryptions() float64 {
 // Fixed is what a deployment uses in a month without a message.
 func Fixed() Usage {
 	var u Usage
-	u[GatewayHours] = hours
-	u[AddressHours] = hours
-	u[Alarms] = alarms
-	u[Metrics] = metrics
-	u[Dashboards] = dashboards
+	u[price.GatewayHours] = hours
+	u[price.AddressHours] = hours
+	u[price.Alarms] = alarms(1)
+	u[price.Metrics] = float64(deployment.CustomMetrics())
+	u[price.Dashboards] = deployment.Dashboards
 	return u
 }
 
@@ -126,7 +134,7 @@ func (f Fee) Total() float64 { return f.AlimTalk + f.SMS + f.LMS }
 // Fee is the vendor's.
 func (m Month) Fee() Fee {
 	all, sms, lms := m.recipients()
-	return Fee{AlimTalk: (all - sms - lms) * AlimTalkKRW, SMS: sms * SMSKRW, LMS: lms * LMSKRW}
+	return Fee{AlimTalk: (all - sms - lms) * price.AlimTalkKRW, SMS: sms * price.SMSKRW, LMS: lms * price.LMSKRW}
 }
 
 // Alternative is another way of building it.
@@ -143,21 +151,21 @@ func (m Month) Alternatives() []Alternative {
 	base := Fixed().Plus(m.Usage())
 
 	instance := base
-	instance[GatewayHours], instance[NAT] = 0, 0
-	instance[InstanceHours], instance[Disk] = hours, 8
+	instance[price.GatewayHours], instance[price.NAT] = 0, 0
+	instance[price.InstanceHours], instance[price.Disk] = hours, price.InstanceDisk
 
 	zones := base
-	zones[GatewayHours], zones[AddressHours], zones[Alarms] = 2*hours, 2*hours, alarms+1
+	zones[price.GatewayHours], zones[price.AddressHours], zones[price.Alarms] = 2*hours, 2*hours, alarms(2)
 
 	key := base
-	key[Keys] = 1
+	key[price.Keys] = 1
 
 	express := base
 	visitsSMS, visitsLMS := m.visits()
 	const leg, chunk = 6.0, 64.0 / 1024 // seconds of a send with its wait for receipts; GB, the smallest that is billed
-	express[Transitions] = 0
-	express[ExpressRequests] = m.Messages
-	express[ExpressCompute] = m.Messages * leg * (1 + visitsSMS + visitsLMS) * m.Looks * chunk
+	express[price.Transitions] = 0
+	express[price.ExpressRequests] = m.Messages
+	express[price.ExpressCompute] = m.Messages * leg * (1 + visitsSMS + visitsLMS) * m.Looks * chunk
 
 	failover := base.Plus(m.fallback().Times(-1))
 

@@ -4,6 +4,8 @@ import (
 	"math"
 	"slices"
 
+	"sms-api/internal/deployment"
+	"sms-api/internal/deployment/price"
 	"sms-api/statemachine"
 )
 
@@ -11,7 +13,7 @@ import (
 // nearly all state transitions; those are counted.
 const (
 	// memory of a function as it is deployed, in GB.
-	memory = 0.25
+	memory = deployment.DefaultMemory / 1024.0
 	// aligoSeconds is one call of Aligo, twice what its own sample code speaks of (10 to 20 sends a second); awsSeconds
 	// one of AWS; ownSeconds what a function takes besides, with its share of cold starts.
 	aligoSeconds, awsSeconds, ownSeconds = 0.2, 0.05, 0.02
@@ -102,10 +104,9 @@ func (p Path) Transitions() int { return len(p.States) + p.Retries }
 
 // Invocations is how many functions the state machine calls.
 func (p Path) Invocations() int {
-	n := p.Retries
+	n, tasks := p.Retries, deployment.Tasks()
 	for _, s := range p.States {
-		switch s {
-		case sendAlimTalk, sendSMS, read, reconcile:
+		if tasks[s] != "" {
 			n++
 		}
 	}
@@ -132,19 +133,19 @@ func (p Path) Calls(recipients int) int {
 func (p Path) Usage(recipients int) Usage {
 	n := float64(recipients)
 	var u Usage
-	u[Transitions] = float64(p.Transitions())
-	u[Events] = chunks(n * outcomeBytes)
-	u[Traces] = 1
-	channel := readAlimTalk
+	u[price.Transitions] = float64(p.Transitions())
+	u[price.Events] = chunks(n * outcomeBytes)
+	u[price.Traces] = 1
+	channel, tasks := readAlimTalk, deployment.Tasks()
 	for _, s := range p.States {
-		switch s {
-		case sendAlimTalk:
+		switch {
+		case s == sendAlimTalk:
 			u, channel = u.Plus(send(n)), readAlimTalk
-		case sendSMS:
+		case s == sendSMS:
 			u, channel = u.Plus(send(n)), readSMS
-		case read:
+		case s == read:
 			u = u.Plus(channel(n))
-		case reconcile:
+		case tasks[s] != "":
 			u = u.Plus(function(0, 0, 0))
 		}
 	}
@@ -166,9 +167,9 @@ func readSMS(n float64) Usage { return function(float64(pages(n, smsPage)), 0, n
 // function is one invocation that calls Aligo so often, with these bytes in all.
 func function(n, out, in float64) Usage {
 	u := calls(n, out, in)
-	u[Invocations] = 1
-	u[Compute] += ownSeconds * memory
-	u[Logs] = logBytes / float64(gigabyte)
+	u[price.Invocations] = 1
+	u[price.Compute] += ownSeconds * memory
+	u[price.Logs] = logBytes / float64(gigabyte)
 	return u
 }
 
@@ -177,9 +178,9 @@ func calls(n, out, in float64) Usage {
 	var u Usage
 	out += n * callBytesOut
 	in += n * callBytesIn
-	u[Compute] = n * aligoSeconds * memory
-	u[NAT] = (out + in) / gigabyte
-	u[Egress] = out / gigabyte
+	u[price.Compute] = n * aligoSeconds * memory
+	u[price.NAT] = (out + in) / gigabyte
+	u[price.Egress] = out / gigabyte
 	return u
 }
 
@@ -192,11 +193,11 @@ func chunks(bytes float64) float64 { return max(1, math.Ceil(bytes/eventBytes)) 
 // start of the execution.
 func Door(byEvent bool, recipients int) Usage {
 	u := visit()
-	u[NAT] += float64(recipients) * startBytes / gigabyte
+	u[price.NAT] += float64(recipients) * startBytes / gigabyte
 	if byEvent {
-		u[Requests] = 0
-		u[Events] = chunks(float64(recipients) * startBytes)
-		u[Logs] -= accessLogBytes / float64(gigabyte)
+		u[price.Requests] = 0
+		u[price.Events] = chunks(float64(recipients) * startBytes)
+		u[price.Logs] -= accessLogBytes / float64(gigabyte)
 	}
 	return u
 }
@@ -204,11 +205,11 @@ func Door(byEvent bool, recipients int) Usage {
 // visit is a request to the API that makes one call of AWS.
 func visit() Usage {
 	var u Usage
-	u[Requests] = 1
-	u[Invocations] = 1
-	u[Compute] = (ownSeconds + awsSeconds) * memory
-	u[Logs] = (logBytes + accessLogBytes) / float64(gigabyte)
-	u[NAT] = (callBytesOut + callBytesIn) / float64(gigabyte)
-	u[Traces] = 1
+	u[price.Requests] = 1
+	u[price.Invocations] = 1
+	u[price.Compute] = (ownSeconds + awsSeconds) * memory
+	u[price.Logs] = (logBytes + accessLogBytes) / float64(gigabyte)
+	u[price.NAT] = (callBytesOut + callBytesIn) / float64(gigabyte)
+	u[price.Traces] = 1
 	return u
 }

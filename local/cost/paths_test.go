@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"sms-api/internal/deployment"
+	"sms-api/internal/deployment/price"
 	"sms-api/statemachine"
 )
 
@@ -22,8 +24,7 @@ type machine struct {
 
 func definition(t *testing.T) machine {
 	t.Helper()
-	text, err := statemachine.Definition(statemachine.Resources{AlimTalkFunction: "a", SMSFunction: "s", ReceiptsFunction: "r",
-		ReconcileFunction: "c", EventBus: "b"})
+	text, err := statemachine.Definition(deployment.Tasks(), "bus")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,8 +105,8 @@ func TestWhatAPathTakes(t *testing.T) {
 			t.Errorf("%s takes %+v, want %+v", p.Name, got, want[p.Name])
 		}
 		u := p.Usage(500)
-		if u[Transitions] != float64(got.transitions) || u[Invocations] != float64(got.functions) {
-			t.Errorf("%s: %v transitions and %v invocations are billed", p.Name, u[Transitions], u[Invocations])
+		if u[price.Transitions] != float64(got.transitions) || u[price.Invocations] != float64(got.functions) {
+			t.Errorf("%s: %v transitions and %v invocations are billed", p.Name, u[price.Transitions], u[price.Invocations])
 		}
 	}
 	if len(Paths()) != len(want) {

@@ -9,6 +9,8 @@ import (
 	"math"
 	"strconv"
 	"strings"
+
+	"sms-api/internal/deployment/price"
 )
 
 // defaultKRW is how many KRW a USD is taken to cost. It was 1,420 to 1,480 in the winter of 2025/26.
@@ -53,9 +55,9 @@ func Command(args []string, out io.Writer) error {
 		return fmt.Errorf("-door is %q, want api or events", door)
 	}
 	if prices {
-		return ReportPrices(out, Seoul())
+		return ReportPrices(out, price.Seoul())
 	}
-	return Report(out, Seoul(), m, krw)
+	return Report(out, price.Seoul(), m, krw)
 }
 
 // percent is a flag that takes 8% and 0.08.
@@ -91,7 +93,7 @@ func (p *printer) line(format string, values ...any) {
 }
 
 // Report prints the paths of a message, the month, and the alternatives, krw being the price of a USD.
-func Report(out io.Writer, prices Prices, m Month, krw float64) error {
+func Report(out io.Writer, prices price.List, m Month, krw float64) error {
 	p := &printer{out: out}
 	p.line("AWS at list prices of Seoul (ap-northeast-2) in USD, without tax, free tiers and discounts.")
 	p.line("")
@@ -126,7 +128,7 @@ func Report(out io.Writer, prices Prices, m Month, krw float64) error {
 	p.line("hourly check of the balance: below a dollar a month together. -prices prints the price list with its sources.")
 	if used := prices.Cost(variable); used > 0 {
 		var assumed Usage
-		for _, i := range []Item{Compute, Logs, NAT, Egress} {
+		for _, i := range []price.Item{price.Compute, price.Logs, price.NAT, price.Egress} {
 			assumed[i] = variable[i]
 		}
 		p.line("Durations, log lines and bytes are assumptions, and %.0f%% of what is by use here; the rest is counted.",
@@ -135,7 +137,7 @@ func Report(out io.Writer, prices Prices, m Month, krw float64) error {
 	return p.err
 }
 
-func reportPaths(p *printer, prices Prices) {
+func reportPaths(p *printer, prices price.List) {
 	const format = "%-52s %11v %9v %12v %14v %9s"
 	p.line(format, "", "", "", "Aligo calls,", "Aligo calls,", "USD for")
 	p.line(format, "A message's way", "transitions", "functions", "1 recipient", "500 recipients", "1,000")
@@ -146,7 +148,7 @@ func reportPaths(p *printer, prices Prices) {
 	}
 }
 
-func reportUsage(p *printer, prices Prices, title string, u Usage) {
+func reportUsage(p *printer, prices price.List, title string, u Usage) {
 	p.line("%-36s %21s %12s", "AWS, "+title, "quantity", "USD")
 	for i, quantity := range u {
 		if quantity > 0 {
@@ -171,21 +173,21 @@ func reportFee(p *printer, m Month, krw float64) {
 }
 
 // ReportPrices prints the price list.
-func ReportPrices(out io.Writer, prices Prices) error {
+func ReportPrices(out io.Writer, prices price.List) error {
 	p := &printer{out: out}
 	p.line("%-36s %12s  %-26s %-10s %s", "Item", "USD", "per", "seen", "source")
-	for _, price := range prices {
-		per := price.Unit
-		if price.Per != 1 {
-			per = count(price.Per) + " " + per
+	for _, item := range prices {
+		per := item.Unit
+		if item.Per != 1 {
+			per = count(item.Per) + " " + per
 		}
-		p.line("%-36s %12s  %-26s %-10s %s %s", price.Name, strconv.FormatFloat(price.USD, 'f', -1, 64), per, cmp.Or(price.Seen, "undated"),
-			price.Source, price.UsageType)
-		if price.Note != "" {
-			p.line("  %s", price.Note)
+		p.line("%-36s %12s  %-26s %-10s %s %s", item.Name, strconv.FormatFloat(item.USD, 'f', -1, 64), per, cmp.Or(item.Seen, "undated"),
+			item.Source, item.UsageType)
+		if item.Note != "" {
+			p.line("  %s", item.Note)
 		}
 	}
-	p.line("Aligo, KRW without tax: AlimTalk %v, SMS %v, LMS %v https://smartsms.aligo.in/", AlimTalkKRW, SMSKRW, LMSKRW)
+	p.line("Aligo, KRW without tax: AlimTalk %v, SMS %v, LMS %v https://smartsms.aligo.in/", price.AlimTalkKRW, price.SMSKRW, price.LMSKRW)
 	return p.err
 }
 

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -21,8 +22,10 @@ import (
 
 	"sms-api/awslocal/runtimeapi"
 	"sms-api/internal/compile"
+	"sms-api/internal/deployment"
 	"sms-api/internal/handlers"
 	"sms-api/internal/message"
+	"sms-api/local/system"
 	"sms-api/statemachine"
 )
 
@@ -33,27 +36,36 @@ const root = "../.."
 const empty = "./local/functions/testdata/empty"
 
 // names are the functions of the product.
-func names(tb testing.TB) []string {
+func names() []string {
+	var all []string
+	for _, f := range deployment.Functions() {
+		all = append(all, f.Name)
+	}
+	return all
+}
+
+// environment is what a function finds in its environment, with everybody at the address.
+func environment(tb testing.TB, f deployment.Function, address string) []string {
 	tb.Helper()
-	mains, err := filepath.Glob(root + "/lambdas/*/main.go")
+	variables, err := system.Variables(f, []string{"127.0.0.1"})
 	if err != nil {
 		tb.Fatal(err)
 	}
-	var all []string
-	for _, main := range mains {
-		all = append(all, filepath.Base(filepath.Dir(main)))
+	env := []string{
+		"AWS_REGION=ap-northeast-2", "AWS_ACCESS_KEY_ID=local", "AWS_SECRET_ACCESS_KEY=local", "AWS_ENDPOINT_URL=" + address,
+		deployment.AligoSMSURL + "=" + address, deployment.AligoKakaoURL + "=" + address,
 	}
-	if len(all) == 0 {
-		tb.Fatal("there are no functions in lambdas/")
+	for name, value := range variables {
+		env = append(env, name+"="+value)
 	}
-	return all
+	return env
 }
 
 // build compiles all functions, and the empty one, into a folder.
 func build(tb testing.TB, target compile.Target) string {
 	tb.Helper()
 	packages := []string{empty}
-	for _, name := range names(tb) {
+	for _, name := range names() {
 		packages = append(packages, "./lambdas/"+name)
 	}
 	out := tb.TempDir()
@@ -98,16 +110,13 @@ func BenchmarkFunctions(b *testing.B) {
 	server := httptest.NewServer(http.HandlerFunc(everybody))
 	defer server.Close()
 	function := func(name string) runtimeapi.Function {
+		f, _ := deployment.FunctionNamed(name) // the empty one is none of the product
 		return runtimeapi.Function{
 			Name: name, Path: filepath.Join(native, name), Memory: 256, Timeout: time.Minute, Log: io.Discard,
-			Env: []string{
-				"AWS_REGION=ap-northeast-2", "AWS_ACCESS_KEY_ID=local", "AWS_SECRET_ACCESS_KEY=local", "AWS_ENDPOINT_URL=" + server.URL,
-				"ALIGO_SMS_URL=" + server.URL, "ALIGO_KAKAO_URL=" + server.URL, "EVENT_BUS_NAME=sms-api", "STACK=local",
-				"STATE_MACHINE_ARN=arn:aws:states:ap-northeast-2:000000000000:stateMachine:sms-api-dispatch",
-			},
+			Env: environment(b, f, server.URL),
 		}
 	}
-	for _, name := range append([]string{"empty"}, names(b)...) {
+	for _, name := range append([]string{"empty"}, names()...) {
 		payload := eventFor(b, name)
 		b.Run(name, func(b *testing.B) {
 			b.Run("cold", func(b *testing.B) {
@@ -223,6 +232,9 @@ func eventFor(b *testing.B, name string) []byte {
 		},
 		"balance": struct{}{},
 	}[name]
+	if f, _ := deployment.FunctionNamed(name); event == nil && f.State != "" {
+		event = task(message.Progress{})
+	}
 	if event == nil {
 		b.Fatalf("there is no event for the function %s", name)
 	}
@@ -286,5 +298,17 @@ func TestBuildSaysWhatTheCompilerSays(t *testing.T) {
 	err := compile.Build(t.Context(), root, t.TempDir(), compile.Target{}, "./lambdas/none")
 	if err == nil || !strings.Contains(err.Error(), "lambdas/none") {
 		t.Errorf("error %v, want the compiler's", err)
+	}
+}
+
+// observe lists folders of the module, so that go test does not take this test's result from its cache when the sources
+// that the test compiles have changed.
+func observe(t *testing.T, folders ...string) {
+	t.Helper()
+	for _, folder := range folders {
+		err := filepath.WalkDir(filepath.Join(root, folder), func(string, fs.DirEntry, error) error { return nil })
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
 }

@@ -3,7 +3,9 @@ package system
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -11,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"sms-api/internal/aligo/aligotest"
+	"sms-api/internal/deployment"
 	"sms-api/internal/message"
 )
 
@@ -55,7 +58,7 @@ func drawSchedule(t *rapid.T) schedule {
 		}
 	}), 0, 6).Draw(t, "vendor faults")
 	names := []string{"works", "throttled", "crashedBefore", "crashedAfter", "timedOutAfter", "hungAfter", "lostAfter", "notReached"}
-	for _, f := range []string{"alimtalk", "sms", "receipts", "reconcile"} {
+	for _, f := range slices.Sorted(maps.Values(deployment.Tasks())) {
 		s.functions[f] = rapid.SliceOfN(rapid.SampledFrom(names), 0, 3).Draw(t, f)
 	}
 	return s

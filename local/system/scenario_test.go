@@ -12,6 +12,7 @@ import (
 
 	"sms-api/awslocal/asl"
 	"sms-api/internal/aligo/aligotest"
+	"sms-api/internal/deployment"
 	"sms-api/internal/message"
 	"sms-api/statemachine"
 )
@@ -460,9 +461,7 @@ func TestScenarios(t *testing.T) {
 // everyBranch fails for each branch of the state machine that no scenario took.
 func everyBranch(t *testing.T, taken map[string]bool) {
 	t.Helper()
-	definition, err := statemachine.Definition(statemachine.Resources{
-		AlimTalkFunction: "a", SMSFunction: "b", ReceiptsFunction: "c", ReconcileFunction: "d", EventBus: "e",
-	})
+	definition, err := statemachine.Definition(deployment.Tasks(), "bus")
 	if err != nil {
 		t.Fatal(err)
 	}

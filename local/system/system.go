@@ -9,21 +9,22 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
-	"time"
+	"strings"
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
-	"github.com/aws/aws-sdk-go-v2/service/sfn"
 
 	"sms-api/awslocal/awsapi"
 	"sms-api/awslocal/eventbus"
 	"sms-api/internal/aligo/aligotest"
 	"sms-api/internal/announce"
 	"sms-api/internal/awsenv"
+	"sms-api/internal/deployment"
 	"sms-api/internal/execution"
 	"sms-api/internal/intake"
+	"sms-api/internal/logging"
 	"sms-api/internal/parameters"
 	"sms-api/internal/route"
 	"sms-api/internal/wiring"
@@ -47,12 +48,12 @@ type Options struct {
 	Routes []route.Route
 	// EgressIPs are the addresses that a parked message asks to register.
 	EgressIPs []string
-	// Run replaces how a function runs: nil, or nil from it, means in this process. Such a function must have the same
-	// settings, from its environment.
-	Run func(function string, timeout time.Duration) lambda.Handler
+	// Run replaces how a function runs, which has these variables in its environment: nil, or nil from it, means in this
+	// process.
+	Run func(f deployment.Function, variables map[string]string) lambda.Handler
 	// Definition makes the state machine's JSON with the functions and the bus in it; nil means statemachine.Definition. An
 	// older definition is what messages run that were under way when the stack was upgraded.
-	Definition func(statemachine.Resources) (string, error)
+	Definition func(functions map[string]string, bus string) (string, error)
 	// Identify says who calls the API.
 	Identify func(*http.Request) (intake.Caller, error)
 	Log      *slog.Logger
@@ -72,16 +73,37 @@ type System struct {
 	Executions *execution.Executions
 }
 
-// The functions' time limits, as they are deployed.
-const (
-	sendTimeout = 30 * time.Second
-	readTimeout = 60 * time.Second
-)
+// Variables are what a function finds in its environment on this machine.
+func Variables(f deployment.Function, egressIPs []string) (map[string]string, error) {
+	values := deployment.Defaults()
+	maps.Copy(values, map[string]string{
+		deployment.ParameterPrefix: parameters.DefaultPrefix, deployment.EgressIPs: strings.Join(egressIPs, ","),
+		deployment.StateMachineARN: awsapi.StateMachineARN(statemachine.Name), deployment.EventBusName: BusName, deployment.Stack: "local",
+	})
+	return deployment.Pick(f, values)
+}
+
+// inProcess are the handlers of the functions that Lambda calls, each as its main makes it.
+func inProcess() map[string]func(*wiring.Environment) any {
+	return map[string]func(*wiring.Environment) any{
+		"alimtalk":         func(e *wiring.Environment) any { return e.Dispatch().SendAlimTalk },
+		"sms":              func(e *wiring.Environment) any { return e.Dispatch().SendSMS },
+		"receipts":         func(e *wiring.Environment) any { return e.Dispatch().Receipts },
+		"reconcile":        func(e *wiring.Environment) any { return e.Dispatch().Reconcile },
+		deployment.Balance: func(e *wiring.Environment) any { return e.Balance().Handle },
+		deployment.Events: func(e *wiring.Environment) any {
+			_, templates := e.Aligo()
+			return (&intake.Events{Executions: e.Executions(), Bus: e.Bus(), Templates: templates, Now: e.Now, Log: e.Log}).Handle
+		},
+		deployment.Settle: func(e *wiring.Environment) any {
+			return (&announce.Ended{Executions: e.Executions(), Bus: e.Bus(), Log: e.Log}).Handle
+		},
+	}
+}
 
 // New puts a system together. The parameters hold the stand-in's credentials.
 func New(o Options) (*System, error) {
 	endpoint := awsapi.New(o.AWS)
-	now := o.AWS.Clock.Now
 	for name, value := range map[string]string{
 		"api-key": aligotest.APIKey, "user-id": aligotest.UserID, "sender-key": aligotest.SenderKey, "sender": aligotest.Sender,
 	} {
@@ -89,94 +111,108 @@ func New(o Options) (*System, error) {
 			return nil, fmt.Errorf("set up the parameters: %w", err)
 		}
 	}
-	credentials := aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local", Source: "local"}
-	config := awsenv.New(awsapi.Region, credentials, o.AWSURL)
-	if o.HTTP != nil {
-		config.HTTPClient = o.HTTP
-	}
-	functions := func() wiring.Settings {
-		return wiring.Settings{
-			AWS: config, HTTP: o.HTTP, AligoSMSURL: o.AligoURL, AligoKakaoURL: o.AligoURL, EgressIPs: o.EgressIPs, Now: now, Log: o.Log,
+	s := &System{AWS: endpoint, Aligo: o.Aligo}
+	resources := map[string]string{}
+	for _, f := range deployment.Functions() {
+		arn, err := s.function(f, o)
+		if err != nil {
+			return nil, err
 		}
-	}
-	function := func(name string, timeout time.Duration, handler any) (arn string) {
-		if o.Run != nil {
-			if run := o.Run(name, timeout); run != nil {
-				handler = run
-			}
+		if f.State != "" {
+			resources[f.State] = arn
 		}
-		return endpoint.Function(name, timeout, handler)
 	}
 	define := statemachine.Definition
 	if o.Definition != nil {
 		define = o.Definition
 	}
-	definition, err := define(statemachine.Resources{
-		AlimTalkFunction:  function("alimtalk", sendTimeout, functions().Dispatch().SendAlimTalk),
-		SMSFunction:       function("sms", sendTimeout, functions().Dispatch().SendSMS),
-		ReceiptsFunction:  function("receipts", readTimeout, functions().Dispatch().Receipts),
-		ReconcileFunction: function("reconcile", readTimeout, functions().Dispatch().Reconcile),
-		EventBus:          BusName,
-	})
-	if err != nil {
+	var err error
+	if s.Definition, err = define(resources, BusName); err != nil {
 		return nil, err
 	}
-	function("balance", sendTimeout, functions().Balance("local").Handle)
-	bus := endpoint.Bus(BusName)
-	machine, err := endpoint.StateMachine(statemachine.Name, "arn:aws:iam::"+awsapi.Account+":role/"+statemachine.Name, []byte(definition))
-	if err != nil {
-		return nil, err
-	}
-	executions := &execution.Executions{Client: sfn.NewFromConfig(config), StateMachineARN: machine, Now: now}
-	announced := announce.Bus{Client: eventbridge.NewFromConfig(config), Name: BusName}
-	client, templates := functions().Aligo()
-	api := &intake.API{
-		Executions: executions, Identify: o.Identify, UntrustedMaxRecipients: 1, Templates: templates, Wallet: client, Now: now, Log: o.Log,
-	}
-	_, doorTemplates := functions().Aligo()
-	function("events", sendTimeout, (&intake.Events{
-		Executions: executions, Bus: announced, Templates: doorTemplates, Now: now, Log: o.Log,
-	}).Handle)
-	function("settle", sendTimeout, (&announce.Ended{Executions: executions, Bus: announced, Log: o.Log}).Handle)
-
-	s := &System{API: api.Handler(), AWS: endpoint, Aligo: o.Aligo, StateMachineARN: machine, Definition: definition, Executions: executions}
-	if err := s.rule(bus, "message-requested", `{"detail-type":["MessageRequested"]}`, "events", eventbus.Input{}); err != nil {
+	endpoint.Bus(BusName)
+	role := "arn:aws:iam::" + awsapi.Account + ":role/" + statemachine.Name
+	if s.StateMachineARN, err = endpoint.StateMachine(statemachine.Name, role, []byte(s.Definition)); err != nil {
 		return nil, err
 	}
 	for _, r := range o.Routes {
 		if err := errors.Join(r.Check()...); err != nil {
 			return nil, fmt.Errorf("route %s: %w", r.Name, err)
 		}
-		input := eventbus.Input{Transformer: &eventbus.Transformer{PathsMap: r.Paths(), Template: r.Template()}}
-		if err := s.rule(bus, "route-"+r.Name, string(r.Pattern), "events", input); err != nil {
-			return nil, err
-		}
 	}
-	ended := fmt.Sprintf(`{"source":["aws.states"],"detail-type":[%q],"detail":{"stateMachineArn":[%q],"status":["FAILED","TIMED_OUT",`+
-		`"ABORTED"]}}`,
-		statemachine.DetailTypeStatusChange, machine)
-	if err := s.rule(endpoint.Bus(eventbus.Default), "execution-ended", ended, "settle", eventbus.Input{}); err != nil {
-		return nil, err
+	for _, r := range deployment.Rules(o.Routes) {
+		if err := s.rule(r); err != nil {
+			return nil, fmt.Errorf("rule %s: %w", r.Name, err)
+		}
 	}
 	return s, nil
 }
 
-// rule makes a rule that calls a function.
-func (s *System) rule(bus *eventbus.Bus, name, pattern, function string, input eventbus.Input) error {
-	if _, err := bus.PutRule(eventbus.Rule{Name: name, Pattern: pattern}); err != nil {
-		return fmt.Errorf("rule %s: %w", name, err)
+// function makes a function, and the API of the function that answers it.
+func (s *System) function(f deployment.Function, o Options) (arn string, err error) {
+	variables, err := Variables(f, o.EgressIPs)
+	if err != nil {
+		return "", err
 	}
-	err := bus.PutTargets(name, eventbus.Target{
-		ID: function, ARN: awsapi.FunctionARN(function), Input: input,
+	config := awsenv.New(awsapi.Region, aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local", Source: "local"}, o.AWSURL)
+	if o.HTTP != nil {
+		config.HTTPClient = o.HTTP
+	}
+	e := &wiring.Environment{
+		AWS: config, Variables: variables, AligoSMSURL: o.AligoURL, AligoKakaoURL: o.AligoURL, HTTP: o.HTTP,
+		Now: o.AWS.Clock.Now, Log: o.Log,
+	}
+	if e.Log == nil {
+		e.Log = logging.New()
+	}
+	if f.Caller == deployment.APIGateway {
+		client, templates := e.Aligo()
+		s.Executions = e.Executions()
+		s.API = (&intake.API{
+			Executions: s.Executions, Identify: o.Identify, UntrustedMaxRecipients: e.UntrustedMaxRecipients(), Templates: templates,
+			Wallet: client, Now: e.Now, Log: e.Log,
+		}).Handler()
+		return "", e.Err()
+	}
+	handle, ok := inProcess()[f.Name]
+	if !ok {
+		return "", fmt.Errorf("function %s: there is no handler for it", f.Name)
+	}
+	handler := handle(e)
+	if err := e.Err(); err != nil {
+		return "", fmt.Errorf("function %s: %w", f.Name, err)
+	}
+	if o.Run != nil {
+		if run := o.Run(f, variables); run != nil {
+			handler = run
+		}
+	}
+	return s.AWS.Function(f.Name, f.Timeout, handler), nil
+}
+
+// rule makes a rule that calls a function. Nothing runs on a schedule here.
+func (s *System) rule(r deployment.Rule) error {
+	if r.Pattern == "" {
+		return nil
+	}
+	var input eventbus.Input
+	if r.InputTemplate != "" {
+		input.Transformer = &eventbus.Transformer{PathsMap: r.InputPaths, Template: r.InputTemplate}
+	}
+	bus := s.AWS.Bus(BusName)
+	if r.OnDefaultBus {
+		bus = s.AWS.Bus(eventbus.Default)
+	}
+	if _, err := bus.PutRule(eventbus.Rule{Name: r.Name, Pattern: r.PatternFor(s.StateMachineARN)}); err != nil {
+		return err
+	}
+	return bus.PutTargets(r.Name, eventbus.Target{
+		ID: r.Name, ARN: awsapi.FunctionARN(r.Function), Input: input,
 		// As Lambda tries a function again that EventBridge has called.
-		Retry: &eventbus.Retry{Attempts: 2, Age: 6 * time.Hour},
+		Retry: &eventbus.Retry{Attempts: 2, Age: deployment.LongestQueued},
 		Deliver: func(ctx context.Context, event json.RawMessage) error {
-			_, err := s.AWS.Invoke(ctx, function, event)
+			_, err := s.AWS.Invoke(ctx, r.Function, event)
 			return err
 		},
 	})
-	if err != nil {
-		return fmt.Errorf("rule %s: %w", name, err)
-	}
-	return nil
 }

@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -22,6 +21,7 @@ import (
 
 	"sms-api/awslocal/asl"
 	"sms-api/internal/aligo/aligotest"
+	"sms-api/internal/deployment"
 	"sms-api/internal/message"
 	"sms-api/statemachine"
 )
@@ -137,15 +137,15 @@ func read(t *testing.T, file string) []byte {
 func TestUpgrade(t *testing.T) {
 	t.Parallel()
 	for _, folder := range versions(t) {
-		old := func(r statemachine.Resources) (string, error) {
-			return fill(string(read(t, filepath.Join(folder, definitionFile))), r)
+		old := func(functions map[string]string, bus string) (string, error) {
+			return statemachine.Fill(string(read(t, filepath.Join(folder, definitionFile))), functions, bus)
 		}
 		for name, g := range goldens(t, folder) {
 			strange := g
 			strange.Message, strange.Input = withStrangeMembers(t, g.Message), withStrangeMembers(t, g.Input)
 			for way, carry := range map[string]struct {
 				golden
-				define func(statemachine.Resources) (string, error)
+				define definer
 				// skip says why this does not happen.
 				skip string
 			}{
@@ -202,9 +202,7 @@ func TestEveryStateHasAGoldenFile(t *testing.T) {
 // states are those of today's definition.
 func states(t *testing.T) []string {
 	t.Helper()
-	definition, err := statemachine.Definition(statemachine.Resources{
-		AlimTalkFunction: "a", SMSFunction: "b", ReceiptsFunction: "c", ReconcileFunction: "d", EventBus: "e",
-	})
+	definition, err := statemachine.Definition(deployment.Tasks(), "bus")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -219,18 +217,8 @@ func states(t *testing.T) []string {
 	return names
 }
 
-// fill puts the resources into a definition of an older version.
-func fill(definition string, r statemachine.Resources) (string, error) {
-	v := reflect.ValueOf(r)
-	for i := range v.NumField() {
-		definition = strings.ReplaceAll(definition, "${"+v.Type().Field(i).Name+"}", v.Field(i).String())
-	}
-	if _, rest, missing := strings.Cut(definition, "${"); missing {
-		name, _, _ := strings.Cut(rest, "}")
-		return "", fmt.Errorf("the definition needs a %s, which the system does not have any more", name)
-	}
-	return definition, nil
-}
+// definer makes a definition, as statemachine.Definition does.
+type definer func(functions map[string]string, bus string) (string, error)
 
 // carryOn is the state that an execution of a golden file begins with.
 const carryOn = "Carry on"
@@ -296,12 +284,12 @@ func withStrangeMembers(t *testing.T, text json.RawMessage) json.RawMessage {
 
 // carry makes the world as it was when the state was entered, takes the message on from there, and holds what comes of it
 // against what must.
-func (g golden) carry(t *testing.T, define func(statemachine.Resources) (string, error)) {
+func (g golden) carry(t *testing.T, define definer) {
 	t.Helper()
 	var gate gate
 	w := newWorld(t, func(o *Options, _ *aligotest.Options) {
-		o.Definition = func(r statemachine.Resources) (string, error) {
-			definition, err := define(r)
+		o.Definition = func(functions map[string]string, bus string) (string, error) {
+			definition, err := define(functions, bus)
 			if err != nil {
 				return "", err
 			}
@@ -407,7 +395,8 @@ type around func(ctx context.Context, function string, next func(context.Context
 func (g *gate) around(inner around) around {
 	return func(ctx context.Context, function string, next func(context.Context) ([]byte, error)) ([]byte, error) {
 		g.mu.Lock()
-		shut := g.shut && slices.Contains([]string{"alimtalk", "sms", "receipts", "reconcile"}, function)
+		f, _ := deployment.FunctionNamed(function)
+		shut := g.shut && f.State != ""
 		g.mu.Unlock()
 		if shut {
 			// Nobody listens any more when this ends.
