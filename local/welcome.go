@@ -16,7 +16,7 @@ func welcome(out io.Writer, api, aws, aligo string) {
 	fmt.Fprintf(out, `sms-api, on this machine only. Nothing is sent to anybody.
 
   API and inbox page       %[1]s
-  AWS-compatible endpoint  %[2]s   (Step Functions, EventBridge, SSM, Lambda; region %[4]s, account %[5]s)
+  AWS-compatible endpoint  %[2]s   (Step Functions, EventBridge, DynamoDB, SSM, Lambda; region %[4]s, account %[5]s)
   Aligo stand-in           %[3]s   (what phones received: %[3]s/_standin/messages)
 
 The credentials in %[6]s are the stand-in's: user %[7]s, sender number %[8]s.

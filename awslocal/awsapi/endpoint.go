@@ -1,4 +1,4 @@
-// Package awsapi is an AWS-compatible HTTP endpoint in one process: Step Functions, EventBridge, Systems Manager
+// Package awsapi is an AWS-compatible HTTP endpoint in one process: Step Functions, EventBridge, DynamoDB, Systems Manager
 // parameters and Lambda invocations, as far as this system uses them, in AWS's wire protocols and with AWS's error names,
 // so that the aws CLI and every SDK work with it unchanged.
 //
@@ -58,6 +58,10 @@ type Options struct {
 	// after or instead of it, or end next's context to interrupt it. An error that is a *FunctionError or an
 	// *ServiceError is what the invoker sees, as it would from Lambda.
 	Around func(ctx context.Context, functionName string, next func(context.Context) ([]byte, error)) ([]byte, error)
+	// AroundTable is the same for every operation of DynamoDB, such as PutItem, with the table that it is for; table is
+	// empty when it is for several or for none. next returns the answer's JSON, or the error of DynamoDB as a *ServiceError.
+	// An answer that never comes is to wait until ctx ends.
+	AroundTable func(ctx context.Context, operation, table string, next func(context.Context) ([]byte, error)) ([]byte, error)
 	// RefuseEvent is eventbus.Config's Refuse.
 	RefuseEvent func(eventbus.Entry) (code string)
 	// Trace is told the branches that executions take, see asl.Env.
@@ -78,6 +82,7 @@ type Endpoint struct {
 	functions *functions
 	states    *states
 	ssm       *parameters
+	tables    *tables
 	services  map[string]service
 }
 
@@ -111,6 +116,7 @@ func New(o Options) *Endpoint {
 		events:    eventbus.New(eventbus.Config{Account: Account, Region: Region, Clock: o.Clock, Log: o.Log, Refuse: o.RefuseEvent}),
 		functions: newFunctions(o.Around),
 		ssm:       &parameters{clock: o.Clock, byName: map[string]*parameter{}},
+		tables:    newTables(o.AroundTable),
 	}
 	e.env = asl.Env{Clock: o.Clock, Random: o.Random, Trace: o.Trace, Tasks: map[string]asl.Task{}}
 	e.served = map[string]asl.Arguments{}
@@ -122,6 +128,7 @@ func New(o Options) *Endpoint {
 		"AWSStepFunctions": {e.states.operations(), "application/x-amz-json-1.0"},
 		"AWSEvents":        {e.eventOperations(), "application/x-amz-json-1.1"},
 		"AmazonSSM":        {e.ssm.operations(), "application/x-amz-json-1.1"},
+		dynamoDB:           {e.tables.operations(), "application/x-amz-json-1.0"},
 	}
 	return e
 }
@@ -222,7 +229,7 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // unknownTarget says what is served here when a request is for something else.
 func unknownTarget(r *http.Request, target string) string {
-	const served = "The local endpoint serves Step Functions, EventBridge, SSM parameters and Lambda invocations"
+	const served = "The local endpoint serves Step Functions, EventBridge, DynamoDB, SSM parameters and Lambda invocations"
 	if target != "" {
 		return fmt.Sprintf("%s; it does not know %s.", served, target)
 	}

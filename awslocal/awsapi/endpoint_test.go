@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
@@ -27,6 +28,7 @@ type clients struct {
 	states *sfn.Client
 	events *eventbridge.Client
 	ssm    *ssm.Client
+	tables *dynamodb.Client
 }
 
 func newClients(url string, client aws.HTTPClient) clients {
@@ -36,7 +38,7 @@ func newClients(url string, client aws.HTTPClient) clients {
 			return aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local"}, nil
 		}),
 	}
-	return clients{sfn.NewFromConfig(config), eventbridge.NewFromConfig(config), ssm.NewFromConfig(config)}
+	return clients{sfn.NewFromConfig(config), eventbridge.NewFromConfig(config), ssm.NewFromConfig(config), dynamodb.NewFromConfig(config)}
 }
 
 // direct calls a handler without a network, so that a test may run in a synctest bubble.
@@ -160,8 +162,8 @@ func TestErrorsOnTheWire(t *testing.T) {
 			"UnknownOperationException", "AWSEvents.CreateArchive"},
 		{"an operation of Parameter Store that is not here", "POST", "/", `{}`, target("AmazonSSM.DeleteParameter"), 400, json11,
 			"UnknownOperationException", "AmazonSSM.DeleteParameter"},
-		{"another service in the same protocol", "POST", "/", `{}`, target("DynamoDB_20120810.PutItem"), 400, json10, "UnknownOperationException",
-			"DynamoDB_20120810.PutItem"},
+		{"another service in the same protocol", "POST", "/", `{}`, target("Kinesis_20131202.Put"), 400, json10, "UnknownOperationException",
+			"Kinesis_20131202.Put"},
 		{"another service in another protocol", "POST", "/", `Action=SendMessage`, signed("sqs"), 400, json10, "UnknownOperationException",
 			"sqs"},
 		{"a browser", "GET", "/", ``, nil, 400, json10, "UnknownOperationException", "X-Amz-Target"},

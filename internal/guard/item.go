@@ -13,6 +13,13 @@ import (
 	"sms-api/internal/message"
 )
 
+// What whoever makes the table has to know: its keys, both strings, and its TTL attribute.
+const (
+	PartitionKey = attrPK
+	SortKey      = attrSK
+	TTL          = attrExpires
+)
+
 // The attributes of all items.
 const (
 	attrPK         = "pk"

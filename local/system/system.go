@@ -23,6 +23,7 @@ import (
 	"sms-api/internal/awsenv"
 	"sms-api/internal/deployment"
 	"sms-api/internal/execution"
+	"sms-api/internal/guard"
 	"sms-api/internal/intake"
 	"sms-api/internal/logging"
 	"sms-api/internal/parameters"
@@ -31,8 +32,11 @@ import (
 	"sms-api/statemachine"
 )
 
-// BusName is the name of the event bus.
-const BusName = "sms-api"
+// The names of the event bus and of the table of sends.
+const (
+	BusName    = "sms-api"
+	GuardTable = "sms-api-guards"
+)
 
 // Options is what a system is made with.
 type Options struct {
@@ -110,6 +114,9 @@ func New(o Options) (*System, error) {
 		if err := endpoint.PutParameter(parameters.DefaultPrefix+"/"+name, "SecureString", value); err != nil {
 			return nil, fmt.Errorf("set up the parameters: %w", err)
 		}
+	}
+	if err := endpoint.Table(GuardTable, guard.PartitionKey, guard.SortKey); err != nil {
+		return nil, err
 	}
 	s := &System{AWS: endpoint, Aligo: o.Aligo}
 	resources := map[string]string{}

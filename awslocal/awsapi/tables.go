@@ -1,0 +1,213 @@
+package awsapi
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/sivchari/kumo/inprocess"
+)
+
+// tables is DynamoDB. The tables themselves are github.com/sivchari/kumo's; what is here refuses what kumo would pass over,
+// and DynamoDB would do or refuse. Reserved words in expressions are not among it, and items never expire.
+type tables struct {
+	kumo   http.Handler
+	around func(ctx context.Context, operation, table string, next func(context.Context) ([]byte, error)) ([]byte, error)
+}
+
+// dynamoDB is what operations of DynamoDB begin with in X-Amz-Target.
+const dynamoDB = "DynamoDB_20120810"
+
+func newTables(
+	around func(ctx context.Context, operation, table string, next func(context.Context) ([]byte, error)) ([]byte, error),
+) *tables {
+	return &tables{kumo: inprocess.DynamoDB(), around: around}
+}
+
+// Table makes a table on demand whose partition key and sort key are strings of these names; sort may be empty.
+func (e *Endpoint) Table(name, partition, sort string) error {
+	type element struct{ AttributeName, KeyType string }
+	type definition struct{ AttributeName, AttributeType string }
+	keys, definitions := []element{{partition, "HASH"}}, []definition{{partition, "S"}}
+	if sort != "" {
+		keys, definitions = append(keys, element{sort, "RANGE"}), append(definitions, definition{sort, "S"})
+	}
+	body, err := marshal(struct {
+		TableName, BillingMode string
+		KeySchema              []element
+		AttributeDefinitions   []definition
+	}{name, "PAY_PER_REQUEST", keys, definitions})
+	if err == nil {
+		_, err = e.tables.call(context.Background(), "CreateTable", body)
+	}
+	if err != nil {
+		return fmt.Errorf("make the table %s: %w", name, err)
+	}
+	return nil
+}
+
+// operations are those that are served, on tables and on items.
+func (t *tables) operations() map[string]operation {
+	operations := map[string]operation{}
+	for _, name := range []string{"CreateTable", "DeleteTable", "DescribeTable", "ListTables"} {
+		operations[name] = func(ctx context.Context, body []byte) (any, error) { return t.run(ctx, name, body, tableRequest{}) }
+	}
+	for _, name := range []string{"GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query", "Scan", "BatchGetItem", "BatchWriteItem"} {
+		operations[name] = func(ctx context.Context, body []byte) (any, error) {
+			var in tableRequest
+			if err := json.Unmarshal(body, &in); err != nil {
+				return nil, &ServiceError{Code: "SerializationException", Message: err.Error()}
+			}
+			if err := in.check(); err != nil {
+				return nil, err
+			}
+			return t.run(ctx, name, body, in)
+		}
+	}
+	return operations
+}
+
+// tableRequest is what is looked at of an operation on items.
+type tableRequest struct {
+	TableName    string
+	RequestItems map[string]json.RawMessage
+
+	ConditionExpression, UpdateExpression, KeyConditionExpression, FilterExpression, ProjectionExpression string
+
+	ExpressionAttributeNames  map[string]string
+	ExpressionAttributeValues map[string]json.RawMessage
+
+	// What kumo passes over.
+	ReturnValuesOnConditionCheckFailure, ReturnConsumedCapacity, ReturnItemCollectionMetrics, Select string
+
+	Expected, QueryFilter, ScanFilter, AttributesToGet json.RawMessage
+
+	ConditionalOperator string
+}
+
+// placeholder is a name or a value of an expression.
+var placeholder = regexp.MustCompile(`[#:][A-Za-z0-9_]+`)
+
+// check refuses members that would have no effect here, and placeholders that stand for nothing or are not used, as
+// DynamoDB does.
+func (r *tableRequest) check() error {
+	for name, there := range map[string]bool{
+		"ReturnValuesOnConditionCheckFailure": r.ReturnValuesOnConditionCheckFailure != "" && r.ReturnValuesOnConditionCheckFailure != "NONE",
+		"ReturnConsumedCapacity":              r.ReturnConsumedCapacity != "" && r.ReturnConsumedCapacity != "NONE",
+		"ReturnItemCollectionMetrics":         r.ReturnItemCollectionMetrics != "" && r.ReturnItemCollectionMetrics != "NONE",
+		"Select":                              r.Select != "",
+		"Expected":                            r.Expected != nil,
+		"QueryFilter":                         r.QueryFilter != nil,
+		"ScanFilter":                          r.ScanFilter != nil,
+		"AttributesToGet":                     r.AttributesToGet != nil,
+		"ConditionalOperator":                 r.ConditionalOperator != "",
+	} {
+		if there {
+			return &ServiceError{Code: "ValidationException", Message: fmt.Sprintf("The local endpoint does not take %s.", name)}
+		}
+	}
+	unused := map[string]string{}
+	for name := range r.ExpressionAttributeNames {
+		unused[name] = "ExpressionAttributeNames"
+	}
+	for name := range r.ExpressionAttributeValues {
+		unused[name] = "ExpressionAttributeValues"
+	}
+	defined := maps.Clone(unused)
+	// kumo replaces #s in #seq as well.
+	names := slices.Sorted(maps.Keys(r.ExpressionAttributeNames))
+	for i := 1; i < len(names); i++ {
+		if strings.HasPrefix(names[i], names[i-1]) {
+			return &ServiceError{Code: "ValidationException", Message: fmt.Sprintf(
+				"The local endpoint cannot tell %s and %s apart.", names[i-1], names[i])}
+		}
+	}
+	for _, expression := range []string{
+		r.ConditionExpression, r.UpdateExpression, r.KeyConditionExpression, r.FilterExpression, r.ProjectionExpression,
+	} {
+		for _, name := range placeholder.FindAllString(expression, -1) {
+			if _, ok := defined[name]; !ok {
+				return &ServiceError{Code: "ValidationException", Message: fmt.Sprintf(
+					"Invalid expression: An expression attribute used in expression is not defined; attribute: %s", name)}
+			}
+			delete(unused, name)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(unused)) {
+		return &ServiceError{Code: "ValidationException", Message: fmt.Sprintf(
+			"Value provided in %s unused in expressions: keys: {%s}", unused[name], name)}
+	}
+	return nil
+}
+
+// table is the table that a request is for, or empty when it is for none or for several.
+func (r *tableRequest) table() string {
+	if r.TableName == "" && len(r.RequestItems) == 1 {
+		for name := range r.RequestItems {
+			return name
+		}
+	}
+	return r.TableName
+}
+
+// run has an operation done the way the options want it.
+func (t *tables) run(ctx context.Context, operation string, body []byte, in tableRequest) (any, error) {
+	next := func(ctx context.Context) ([]byte, error) { return t.call(ctx, operation, body) }
+	answer, err := []byte(nil), error(nil)
+	if t.around == nil {
+		answer, err = next(ctx)
+	} else {
+		answer, err = t.around(ctx, operation, in.table(), next)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return json.RawMessage(answer), nil
+}
+
+// arnOfTable begins the ARN of a table in the region that kumo takes from the environment of the process.
+var arnOfTable = regexp.MustCompile(`arn:aws:dynamodb:[a-z0-9-]*:`)
+
+// call asks kumo. Its errors are *ServiceErrors.
+func (t *tables) call(ctx context.Context, operation string, body []byte) ([]byte, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "/", bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	r.Header.Set("X-Amz-Target", dynamoDB+"."+operation)
+	w := &buffered{header: http.Header{}, status: http.StatusOK}
+	t.kumo.ServeHTTP(w, r)
+	answer := bytes.TrimSpace(w.body.Bytes())
+	if w.status != http.StatusOK {
+		var failed struct {
+			Type    string `json:"__type"`
+			Message string `json:"message"`
+		}
+		if err := json.Unmarshal(answer, &failed); err != nil {
+			return nil, fmt.Errorf("%s: status %d: %w", operation, w.status, err)
+		}
+		return nil, &ServiceError{Code: failed.Type, Message: failed.Message, Status: w.status}
+	}
+	switch operation {
+	case "CreateTable", "DeleteTable", "DescribeTable":
+		answer = arnOfTable.ReplaceAll(answer, []byte("arn:aws:dynamodb:"+Region+":"))
+	}
+	return answer, nil
+}
+
+// buffered is an http.ResponseWriter that keeps the answer.
+type buffered struct {
+	header http.Header
+	status int
+	body   bytes.Buffer
+}
+
+func (b *buffered) Header() http.Header         { return b.header }
+func (b *buffered) WriteHeader(status int)      { b.status = status }
+func (b *buffered) Write(p []byte) (int, error) { return b.body.Write(p) }
