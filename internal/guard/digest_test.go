@@ -4,38 +4,8 @@ import (
 	"fmt"
 	"testing"
 
-	"pgregory.net/rapid"
-
 	"sms-api/internal/guard"
 )
-
-// Attempts are ordered by redrives, then by the progress's counter, then by the state's repetitions.
-func TestSeq(t *testing.T) {
-	t.Parallel()
-	if got := seq(t, 1, 2, 3).String(); got != "1.2.3" {
-		t.Errorf("String = %s", got)
-	}
-	if greatest := seq(t, 1<<14-1, 1<<22-1, 1<<16-1); int64(float64(greatest)) != int64(greatest) || greatest != 1<<52-1 {
-		t.Errorf("the greatest is %d", greatest)
-	}
-	for _, c := range [][3]int{{-1, 0, 0}, {0, -1, 0}, {0, 0, -1}, {1 << 14, 0, 0}, {0, 1 << 22, 0}, {0, 0, 1 << 16}} {
-		if s, err := guard.NewSeq(c[0], c[1], c[2]); err == nil {
-			t.Errorf("NewSeq(%v) = %v", c, s)
-		}
-	}
-	rapid.Check(t, func(r *rapid.T) {
-		parts := rapid.Custom(func(r *rapid.T) [3]int {
-			below := func(bits int, part string) int { return rapid.IntRange(0, 1<<bits-1).Draw(r, part) }
-			return [3]int{below(14, "redrives"), below(22, "attempt"), below(16, "retry")}
-		})
-		a, b := parts.Draw(r, "a"), parts.Draw(r, "b")
-		less := a[0] < b[0] || a[0] == b[0] && (a[1] < b[1] || a[1] == b[1] && a[2] < b[2])
-		x, y := seq(t, a[0], a[1], a[2]), seq(t, b[0], b[1], b[2])
-		if (x < y) != less || x.String() != fmt.Sprintf("%d.%d.%d", a[0], a[1], a[2]) {
-			r.Fatalf("%v and %v are %d and %d", a, b, x, y)
-		}
-	})
-}
 
 func TestDigest(t *testing.T) {
 	t.Parallel()

@@ -16,6 +16,7 @@
 package guard
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -74,7 +75,7 @@ type Guards struct {
 // Opening describes a call that is about to be made.
 type Opening struct {
 	Message string
-	Seq     Seq
+	Sends   int
 	Account Account
 	Channel message.Channel
 	// Sent says that another call of this message was accepted before.
@@ -91,7 +92,7 @@ type Opening struct {
 // Send is an attempt that was opened. It comes from Open or Opened.
 type Send struct {
 	Message string
-	Seq     Seq
+	Sends   int
 	Account Account
 	Channel message.Channel
 	// At is when it was opened, by the clock of whoever opened it, in milliseconds: no byte was sent before.
@@ -107,12 +108,12 @@ type Send struct {
 // one may have sent and the history has to be asked, ErrCancelled that nobody may. After any other error nothing may be
 // sent either, and the attempt may be repeated.
 //
-// A later attempt opens over an earlier one that is closed, or whose end the progress must have known for the attempt to
-// have its Seq. It does not open over one that was left open with the same progress: a repetition of the state by the
-// state machine does not know what a second invocation of the same task may be doing.
+// An attempt opens over one with a smaller count, whose end the progress knows, and over one with the same count that is
+// closed. It does not open over one that was left open with the same count: whoever repeats a task does not know what a
+// second invocation of it may be doing.
 func (g *Guards) Open(ctx context.Context, o Opening) (Send, error) {
 	s := Send{
-		Message: o.Message, Seq: o.Seq, Account: o.Account, Channel: o.Channel,
+		Message: o.Message, Sends: o.Sends, Account: o.Account, Channel: o.Channel,
 		At: g.now().UTC().Truncate(time.Millisecond), Expiry: o.Expiry, nonce: rand.Text(),
 	}
 	if err := g.open(ctx, s, o); err != nil {
@@ -133,9 +134,9 @@ func (g *Guards) open(ctx context.Context, s Send, o Opening) error {
 	err := g.put(ctx, guardItem(s, o),
 		// The nonce is found by the SDK's repetition of a write that was made and whose answer was lost.
 		"attribute_not_exists(#pk) OR #nonce = :nonce AND #state = :open OR "+
-			"#seq < :seq AND attribute_not_exists(#cancelled) AND (#state = :closed OR #seq < :base)",
-		value(":nonce", text(s.nonce)), value(":seq", number(int64(s.Seq))), value(":base", number(int64(s.Seq.base()))),
-		value(":open", text(stateOpen)), value(":closed", text(stateClosed)))
+			"attribute_not_exists(#cancelled) AND (#sends < :sends OR #sends = :sends AND #state = :closed)",
+		value(":nonce", text(s.nonce)), value(":sends", number(int64(s.Sends))), value(":open", text(stateOpen)),
+		value(":closed", text(stateClosed)))
 	switch {
 	case err == nil:
 		return nil
@@ -162,12 +163,47 @@ func (g *Guards) Close(ctx context.Context, s Send) error {
 	return nil
 }
 
-// Resolved ends a doubt: the send was looked up and had not been accepted.
-func (g *Guards) Resolved(ctx context.Context, s Send) error {
-	if err := g.close(ctx, s); err != nil {
-		return fmt.Errorf("resolve the send of message %s: %w", s.Message, err)
+// Raise ends all attempts with the count of s: what has not been opened by now never is, and the next attempt has a count
+// of one more. It is for an attempt that surely sent nothing, and for one that was looked up and had not been accepted,
+// which is the only one that may be open: s comes from Opened then. ErrOpened says that another is, ErrCancelled that the
+// message is cancelled. To raise what has been raised is no error.
+func (g *Guards) Raise(ctx context.Context, s Send) error {
+	const (
+		update    = "SET #sends = :next, #state = :closed, #expires = :expires"
+		condition = "attribute_not_exists(#pk) OR attribute_not_exists(#cancelled) AND " +
+			"(#sends < :sends OR #sends = :sends AND (#state = :closed OR #nonce = :nonce))"
+	)
+	names, values := placeholders(update+condition, value(":sends", number(int64(s.Sends))), value(":next", number(int64(s.Sends+1))),
+		value(":closed", text(stateClosed)), value(":nonce", text(cmp.Or(s.nonce, "none"))),
+		value(":expires", number(s.Expiry.Add(Kept).Unix())))
+	_, err := g.Client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName: &g.Table, Key: guardKey(s.Message), UpdateExpression: aws.String(update), ConditionExpression: aws.String(condition),
+		ExpressionAttributeNames: names, ExpressionAttributeValues: values,
+	})
+	if refused(err) {
+		err = g.raised(ctx, s)
+	}
+	if err != nil {
+		return fmt.Errorf("raise the sends of message %s: %w", s.Message, err)
+	}
+	if s.nonce != "" {
+		g.unlist(ctx, s)
 	}
 	return nil
+}
+
+// raised tells why a message's count could not be raised; nil when it is higher already.
+func (g *Guards) raised(ctx context.Context, s Send) error {
+	found, _, err := g.Opened(ctx, s.Message)
+	switch {
+	case err != nil:
+		return err
+	case found.Cancelled:
+		return ErrCancelled
+	case found.Sends > s.Sends:
+		return nil
+	}
+	return ErrOpened
 }
 
 func (g *Guards) close(ctx context.Context, s Send) error {

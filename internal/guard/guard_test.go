@@ -29,21 +29,18 @@ func TestOpen(t *testing.T) {
 	for _, c := range []struct {
 		about string
 		// there is the attempt that has the guard, and what became of it.
-		there, mine guard.Seq
+		there, mine int
 		state       string
 		want        error
 	}{
-		{"the first", 0, seq(t, 0, 0, 0), "", nil},
-		{"a second invocation of the same attempt", seq(t, 0, 0, 0), seq(t, 0, 0, 0), open, guard.ErrOpened},
-		{"a second invocation of an attempt that was closed", seq(t, 0, 0, 0), seq(t, 0, 0, 0), closed, guard.ErrOpened},
-		{"a repetition after a closed attempt", seq(t, 0, 0, 0), seq(t, 0, 0, 1), closed, nil},
-		{"a repetition while an earlier one may be sending", seq(t, 0, 0, 0), seq(t, 0, 0, 1), open, guard.ErrOpened},
-		{"a repetition that comes late", seq(t, 0, 0, 2), seq(t, 0, 0, 1), closed, guard.ErrOpened},
-		{"the next call of the message", seq(t, 0, 0, 3), seq(t, 0, 1, 0), open, nil},
-		{"a call of which the progress knows the end", seq(t, 0, 1, 0), seq(t, 0, 0, 3), closed, guard.ErrOpened},
-		{"after a redrive", seq(t, 0, 9, 3), seq(t, 1, 2, 0), open, nil},
-		{"from before a redrive", seq(t, 1, 2, 0), seq(t, 0, 9, 3), closed, guard.ErrOpened},
-		{"cancelled", 0, seq(t, 5, 5, 5), "cancelled", guard.ErrCancelled},
+		{"the first", 0, 0, "", nil},
+		{"a second invocation of the same attempt", 0, 0, open, guard.ErrOpened},
+		{"a repetition after a closed attempt", 0, 0, closed, nil},
+		{"the next call of the message", 0, 1, open, nil},
+		{"the next call after one that was closed", 0, 1, closed, nil},
+		{"a call of which the progress knows the end", 1, 0, closed, guard.ErrOpened},
+		{"a call that comes late", 3, 1, open, guard.ErrOpened},
+		{"cancelled", 0, 5, "cancelled", guard.ErrCancelled},
 	} {
 		t.Run(c.about, func(t *testing.T) {
 			t.Parallel()
@@ -83,7 +80,7 @@ func TestOpen(t *testing.T) {
 				}
 				return
 			}
-			if !after.Open || after.Send != s || after.Seq != c.mine {
+			if !after.Open || after.Send != s || after.Sends != c.mine {
 				t.Errorf("the guard is %+v, want the send that was opened, %+v", after, s)
 			}
 			if l := w.listed(t); len(l) != len(listed)+1 {
@@ -147,7 +144,7 @@ func TestOpened(t *testing.T) {
 		}
 		w.clock = began.Add(1234567 * time.Microsecond)
 		o := many("a", recipients...)
-		o.Sent, o.Seq, o.Channel = true, seq(t, 1, 2, 3), message.AlimTalk
+		o.Sent, o.Sends, o.Channel = true, 3, message.AlimTalk
 		s := w.mustOpen(t, o)
 		g, ok, err := w.Opened(t.Context(), "a")
 		want := guard.Guard{Send: s, Open: true, Sent: true, Recipients: recipients, Digests: o.Digests, Key: digests.KeyID()}
@@ -164,7 +161,7 @@ func TestOpened(t *testing.T) {
 func TestOpenedBroken(t *testing.T) {
 	t.Parallel()
 	broken := map[string]types.AttributeValue{
-		"seq": &types.AttributeValueMemberN{Value: "1.5"}, "state": &types.AttributeValueMemberS{Value: "secret"},
+		"sends": &types.AttributeValueMemberN{Value: "1.5"}, "state": &types.AttributeValueMemberS{Value: "secret"},
 		"digests": &types.AttributeValueMemberB{Value: []byte("secret")}, "key": &types.AttributeValueMemberB{Value: []byte("secret")},
 		"recipients": &types.AttributeValueMemberB{Value: []byte{0xff}}, "account": &types.AttributeValueMemberN{Value: "1"},
 		"at": &types.AttributeValueMemberS{Value: "secret"}, "nonce": nil,
@@ -191,35 +188,87 @@ func TestOpenedBroken(t *testing.T) {
 	}
 }
 
-func TestCloseAndResolved(t *testing.T) {
+func TestClose(t *testing.T) {
 	t.Parallel()
-	for name, closes := range map[string]func(*world, guard.Send) error{
-		"Close":    func(w *world, s guard.Send) error { return w.Close(t.Context(), s) },
-		"Resolved": func(w *world, s guard.Send) error { return w.Resolved(t.Context(), s) },
+	w := newWorld(t)
+	first := w.mustOpen(t, opening("a", 0))
+	for range 2 { // repeating it is no error
+		if err := w.Close(t.Context(), first); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if g, _, err := w.Opened(t.Context(), "a"); err != nil || g.Open || g.Send != first || len(w.listed(t)) > 0 {
+		t.Errorf("%+v, %v, listed %q", g, err, w.listed(t))
+	}
+	second := w.mustOpen(t, opening("a", 1))
+	if err := w.Close(t.Context(), first); err != nil {
+		t.Errorf("a send that another has followed: %v", err)
+	}
+	if g, _, err := w.Opened(t.Context(), "a"); err != nil || !g.Open || g.Send != second || len(w.listed(t)) != 1 {
+		t.Errorf("a later send was touched: %+v, %v, listed %q", g, err, w.listed(t))
+	}
+	if err := errors.Join(w.Close(t.Context(), second), w.Cancel(t.Context(), "a", expiry), w.Close(t.Context(), second)); err != nil {
+		t.Error(err)
+	}
+	if g, _, err := w.Opened(t.Context(), "a"); err != nil || !g.Cancelled {
+		t.Errorf("a cancelled message was touched: %+v, %v", g, err)
+	}
+}
+
+// After Raise, what comes late under the old count opens nothing, and the next attempt does.
+func TestRaise(t *testing.T) {
+	t.Parallel()
+	unopened := guard.Send{Message: "a", Sends: 2, Expiry: expiry}
+	for _, c := range []struct {
+		about  string
+		before func(*world) (guard.Send, error)
+		want   error
+	}{
+		{"nothing was ever opened", func(*world) (guard.Send, error) { return unopened, nil }, nil},
+		{"an earlier call was answered", func(w *world) (guard.Send, error) {
+			s := w.mustOpen(t, opening("a", 1))
+			_, err := w.Answered(t.Context(), s, "1")
+			return unopened, err
+		}, nil},
+		{"it was closed", func(w *world) (guard.Send, error) {
+			return unopened, w.Close(t.Context(), w.mustOpen(t, opening("a", 2)))
+		}, nil},
+		{"it was looked up", func(w *world) (guard.Send, error) {
+			w.mustOpen(t, opening("a", 2))
+			g, _, err := w.Opened(t.Context(), "a")
+			return g.Send, err
+		}, nil},
+		{"it is open, and was not looked up", func(w *world) (guard.Send, error) {
+			w.mustOpen(t, opening("a", 2))
+			return unopened, nil
+		}, guard.ErrOpened},
+		{"it was raised", func(w *world) (guard.Send, error) { return unopened, w.Raise(t.Context(), unopened) }, nil},
+		{"a later attempt is open", func(w *world) (guard.Send, error) {
+			w.mustOpen(t, opening("a", 3))
+			return unopened, nil
+		}, nil},
+		{"it is cancelled", func(w *world) (guard.Send, error) { return unopened, w.Cancel(t.Context(), "a", expiry) }, guard.ErrCancelled},
 	} {
-		w := newWorld(t)
-		first := w.mustOpen(t, opening("a", 0))
-		for range 2 { // repeating it is no error
-			if err := closes(w, first); err != nil {
-				t.Fatal(name, err)
+		t.Run(c.about, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			s, err := c.before(w)
+			if err != nil {
+				t.Fatal(err)
 			}
-		}
-		if g, _, err := w.Opened(t.Context(), "a"); err != nil || g.Open || g.Send != first || len(w.listed(t)) > 0 {
-			t.Errorf("%s: %+v, %v, listed %q", name, g, err, w.listed(t))
-		}
-		second := w.mustOpen(t, opening("a", 1))
-		if err := closes(w, first); err != nil {
-			t.Errorf("%s of a send that another has followed: %v", name, err)
-		}
-		if g, _, err := w.Opened(t.Context(), "a"); err != nil || !g.Open || g.Send != second || len(w.listed(t)) != 1 {
-			t.Errorf("%s touched a later send: %+v, %v, listed %q", name, g, err, w.listed(t))
-		}
-		if err := errors.Join(closes(w, second), w.Cancel(t.Context(), "a", expiry), closes(w, second)); err != nil {
-			t.Error(name, err)
-		}
-		if g, _, err := w.Opened(t.Context(), "a"); err != nil || !g.Cancelled {
-			t.Errorf("%s touched a cancelled message: %+v, %v", name, g, err)
-		}
+			if err := w.Raise(t.Context(), s); !errors.Is(err, c.want) {
+				t.Fatalf("Raise = %v, want %v", err, c.want)
+			}
+			if c.want != nil {
+				return
+			}
+			if _, err := w.Open(t.Context(), opening("a", 2)); !errors.Is(err, guard.ErrOpened) {
+				t.Errorf("a late invocation opens: %v", err)
+			}
+			if g, ok, err := w.Opened(t.Context(), "a"); err != nil || !ok || g.Sends != 3 {
+				t.Errorf("Opened = %+v, %v, %v", g, ok, err)
+			}
+		})
 	}
 }
 
@@ -234,7 +283,7 @@ func TestCancel(t *testing.T) {
 		{"again", func(w *world) error { return w.Cancel(t.Context(), "a", expiry) }, nil},
 		{"a send is open", func(w *world) error { return w.openAnd(t, false, nil) }, guard.ErrNotCancellable},
 		{"a send was closed", func(w *world) error { return w.openAnd(t, false, w.Close) }, nil},
-		{"a doubt was resolved", func(w *world) error { return w.openAnd(t, false, w.Resolved) }, nil},
+		{"a doubt was resolved", func(w *world) error { return w.openAnd(t, false, w.Raise) }, nil},
 		{"a call before it was accepted", func(w *world) error { return w.openAnd(t, true, w.Close) }, guard.ErrNotCancellable},
 		{"a call was answered", func(w *world) error {
 			return w.openAnd(t, false, func(ctx ctx, s guard.Send) error { _, err := w.Answered(ctx, s, "1"); return err })
@@ -256,7 +305,7 @@ func TestCancel(t *testing.T) {
 			if err != nil || g.Cancelled != (c.want == nil) {
 				t.Errorf("the guard is %+v, %v", g, err)
 			}
-			if _, err := w.Open(t.Context(), opening("a", seq(t, 9, 9, 9))); errors.Is(err, guard.ErrCancelled) != (c.want == nil) {
+			if _, err := w.Open(t.Context(), opening("a", 9)); errors.Is(err, guard.ErrCancelled) != (c.want == nil) {
 				t.Errorf("a redrive opens: %v", err)
 			}
 		})
@@ -309,8 +358,8 @@ func (w *world) owns(tb testing.TB, id, mid string, want bool) {
 func TestClaim(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	old := w.mustOpen(t, opening("a", seq(t, 0, 0, 0)))
-	a, b := w.mustOpen(t, opening("a", seq(t, 0, 1, 0))), w.mustOpen(t, opening("b", 0))
+	old := w.mustOpen(t, opening("a", 0))
+	a, b := w.mustOpen(t, opening("a", 1)), w.mustOpen(t, opening("b", 0))
 	claim := func(about string, s guard.Send, mid string, want error) {
 		t.Helper()
 		if err := w.Claim(t.Context(), s, mid); !errors.Is(err, want) {
@@ -472,7 +521,7 @@ func TestOpenSends(t *testing.T) {
 		got[s.Message] = s
 	}
 	entry := func(s guard.Send, digest []guard.Digest) guard.OpenSend {
-		return guard.OpenSend{Message: s.Message, Seq: s.Seq, At: s.At, Digests: digest, Key: digests.KeyID()}
+		return guard.OpenSend{Message: s.Message, Sends: s.Sends, At: s.At, Digests: digest, Key: digests.KeyID()}
 	}
 	want := map[string]guard.OpenSend{
 		"old":   entry(old, []guard.Digest{hello}),
@@ -536,7 +585,7 @@ func TestListingWithoutGuard(t *testing.T) {
 			}
 			w.fail(func(r *request) bool { return r.operation != "PutItem" || r.fields.ConditionExpression != "" })
 			o := many("a", upTo(40)...)
-			o.Seq = seq(t, 0, 1, 0)
+			o.Sends = 1
 			_, err := w.Open(t.Context(), o)
 			return failed(err)
 		}, 1, true},
@@ -749,7 +798,7 @@ func TestFaults(t *testing.T) {
 			_, _, openedErr := w.Opened(ctx, "there")
 			for name, err := range map[string]error{
 				"Open": openErr, "Answered": answeredErr, "Owner": ownerErr, "Owns": ownsErr, "OpenSends": sendsErr, "Opened": openedErr,
-				"Close": w.Close(ctx, s), "Resolved": w.Resolved(ctx, s), "Claim": w.Claim(ctx, s, "2"), "Cancel": w.Cancel(ctx, "c", expiry),
+				"Close": w.Close(ctx, s), "Raise": w.Raise(ctx, s), "Claim": w.Claim(ctx, s, "2"), "Cancel": w.Cancel(ctx, "c", expiry),
 			} {
 				if err == nil {
 					t.Errorf("%s: no error", name)
@@ -829,7 +878,7 @@ func TestOneOfAThousandOpens(t *testing.T) {
 func TestCost(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	o := opening("01936f0e-1d5c-7d3b-8f0a-0123456789ab", seq(t, 1<<14-1, 1<<22-1, 1<<16-1))
+	o := opening("01936f0e-1d5c-7d3b-8f0a-0123456789ab", 1<<31)
 	o.Sent, o.Recipients = true, []int{499}
 	if _, err := w.Answered(t.Context(), w.mustOpen(t, o), strings.Repeat("9", 20)); err != nil {
 		t.Fatal(err)

@@ -217,20 +217,10 @@ func size(item map[string]map[string]any) int {
 	return total
 }
 
-// seq is an attempt's place in the order.
-func seq(tb testing.TB, redrives, attempt, retry int) guard.Seq {
-	tb.Helper()
-	s, err := guard.NewSeq(redrives, attempt, retry)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return s
-}
-
 // opening is a call to one recipient.
-func opening(id string, s guard.Seq) guard.Opening {
+func opening(id string, sends int) guard.Opening {
 	return guard.Opening{
-		Message: id, Seq: s, Account: account, Channel: message.SMS, Recipients: []int{0}, Digests: []guard.Digest{hello},
+		Message: id, Sends: sends, Account: account, Channel: message.SMS, Recipients: []int{0}, Digests: []guard.Digest{hello},
 		Key: digests.KeyID(), Expiry: expiry,
 	}
 }

@@ -25,7 +25,7 @@ const (
 	attrPK         = "pk"
 	attrSK         = "sk"
 	attrMessage    = "message"
-	attrSeq        = "seq"
+	attrSends      = "sends"
 	attrNonce      = "nonce"
 	attrAccount    = "account"
 	attrChannel    = "channel"
@@ -84,7 +84,7 @@ func listedAt(t time.Time) string { return fmt.Sprintf("%013d", t.UnixMilli()) }
 func listingItem(s Send, o Opening) map[string]types.AttributeValue {
 	item := listingKey(s)
 	item[attrMessage] = text(s.Message)
-	item[attrSeq] = number(int64(s.Seq))
+	item[attrSends] = number(int64(s.Sends))
 	if len(o.Digests) <= listedDigests {
 		item[attrDigests], item[attrKey] = binaryOf(pack(o.Digests)), binaryOf(o.Key[:])
 	}
@@ -94,7 +94,7 @@ func listingItem(s Send, o Opening) map[string]types.AttributeValue {
 
 func guardItem(s Send, o Opening) map[string]types.AttributeValue {
 	item := guardKey(s.Message)
-	item[attrSeq] = number(int64(s.Seq))
+	item[attrSends] = number(int64(s.Sends))
 	item[attrNonce] = text(s.nonce)
 	item[attrAccount] = text(string(s.Account))
 	item[attrChannel] = text(string(s.Channel))
@@ -115,7 +115,7 @@ func guardItem(s Send, o Opening) map[string]types.AttributeValue {
 func claimItem(s Send, mid, via string, at time.Time) map[string]types.AttributeValue {
 	item := claimKey(Batch{s.Account, s.Channel, mid})
 	item[attrMessage] = text(s.Message)
-	item[attrSeq] = number(int64(s.Seq))
+	item[attrSends] = number(int64(s.Sends))
 	item[attrVia] = text(via)
 	item[attrAt] = number(at.UnixMilli())
 	item[attrExpires] = number(s.Expiry.Add(Kept).Unix())
@@ -129,9 +129,13 @@ func readGuard(id string, item map[string]types.AttributeValue) (Guard, error) {
 		return Guard{Send: Send{Message: id}, Cancelled: true}, nil
 	}
 	r := reader{item: item}
+	if _, ok := item[attrNonce]; !ok && r.text(attrState) == stateClosed {
+		// Raised before anything was opened.
+		return Guard{Send: Send{Message: id, Sends: int(r.number(attrSends))}}, r.err
+	}
 	g := Guard{
 		Send: Send{
-			Message: id, Seq: Seq(r.number(attrSeq)), Account: Account(r.text(attrAccount)), Channel: message.Channel(r.text(attrChannel)),
+			Message: id, Sends: int(r.number(attrSends)), Account: Account(r.text(attrAccount)), Channel: message.Channel(r.text(attrChannel)),
 			At: r.time(attrAt), Expiry: r.time(attrExpiry), nonce: r.text(attrNonce),
 		},
 		Digests: r.digests(),

@@ -49,8 +49,8 @@ func (g *Guards) Opened(ctx context.Context, id string) (guard Guard, ok bool, e
 // later call of this message.
 func (g *Guards) Claim(ctx context.Context, s Send, mid string) error {
 	_, err := g.claim(ctx, s, mid, viaHistory,
-		"attribute_not_exists(#pk) OR #message = :message AND #seq <= :seq AND #via = :history",
-		value(":message", text(s.Message)), value(":seq", number(int64(s.Seq))), value(":history", text(viaHistory)))
+		"attribute_not_exists(#pk) OR #message = :message AND #sends <= :sends AND #via = :history",
+		value(":message", text(s.Message)), value(":sends", number(int64(s.Sends))), value(":history", text(viaHistory)))
 	if errors.Is(err, ErrClaimed) {
 		err = g.claimed(ctx, s, mid)
 	}
@@ -68,7 +68,7 @@ func (g *Guards) claimed(ctx context.Context, s Send, mid string) error {
 		return err
 	}
 	r := reader{item: item}
-	if owner, seq := r.text(attrMessage), Seq(r.number(attrSeq)); r.err == nil && owner == s.Message && seq <= s.Seq {
+	if owner, sends := r.text(attrMessage), int(r.number(attrSends)); r.err == nil && owner == s.Message && sends <= s.Sends {
 		return nil
 	}
 	return ErrClaimed
@@ -121,7 +121,7 @@ func (g *Guards) Owner(ctx context.Context, account Account, channel message.Cha
 // OpenSend is another message's send whose end is not known.
 type OpenSend struct {
 	Message string
-	Seq     Seq
+	Sends   int
 	At      time.Time
 	// Digests are what its recipients are sent, made with Key; nil when nobody knows.
 	Digests []Digest
@@ -172,7 +172,7 @@ func (g *Guards) listed(ctx context.Context, id, pk string, since time.Time) ([]
 		}
 		for _, item := range page.Items {
 			r := reader{item: item}
-			s := OpenSend{Message: r.text(attrMessage), Seq: Seq(r.number(attrSeq))}
+			s := OpenSend{Message: r.text(attrMessage), Sends: int(r.number(attrSends))}
 			at, nonce, err := readListedAt(textOf(item, attrSK))
 			if err = errors.Join(r.err, err); err != nil {
 				return nil, err
@@ -226,7 +226,7 @@ func (g *Guards) complete(ctx context.Context, sends []OpenSend, unknown []int, 
 			return nil, err
 		case guard.nonce == nonces[n] && guard.Open:
 			s.Digests, s.Key = guard.Digests, guard.Key
-		case guard.Cancelled, guard.nonce == nonces[n], guard.Seq >= s.Seq:
+		case guard.Cancelled, guard.nonce == nonces[n], guard.Sends >= s.Sends:
 			ended[i] = true // it was closed, or another attempt has the guard and this one never gets it
 		}
 	}

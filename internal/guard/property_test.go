@@ -316,7 +316,7 @@ func (p *play) doubt(s *script) { s.doubted = p.w.clock }
 
 func (p *play) send(s *script, listen bool) {
 	// A redriven execution begins anew with what it knew, and its first send only says that it has to be looked up.
-	o := opening(s.id, seq(p.t, s.redrives, s.attempt, s.retry))
+	o := opening(s.id, s.attempt)
 	p.start(s, "send", listen, func(ctx context.Context, run *invocation) func() {
 		opened, err := p.w.Open(ctx, o)
 		switch {
@@ -367,11 +367,17 @@ func (p *play) lookUp(s *script, listen bool) {
 			return func() { s.cancelled = true }
 		}
 		early := began.Before(since.Add(bound))
-		if !ok {
-			if early {
+		moved := func(attempt int) func() {
+			return func() { s.doubted, s.retry, s.attempt = time.Time{}, 0, attempt }
+		}
+		switch {
+		case ok && g.Sends > s.attempt:
+			return moved(g.Sends)
+		case !ok || !g.Open || g.Sends < s.attempt:
+			if p.w.Raise(ctx, guard.Send{Message: s.id, Sends: s.attempt, Expiry: expiry}) != nil {
 				return nothing
 			}
-			return func() { s.doubted, s.retry, s.attempt = time.Time{}, 0, s.attempt+1 }
+			return moved(s.attempt + 1)
 		}
 		var mids []string
 		for i, c := range p.calls {
@@ -388,10 +394,10 @@ func (p *play) lookUp(s *script, listen bool) {
 		}
 		mids = slices.DeleteFunc(mids, func(mid string) bool { return owners[mid] != "" })
 		if len(mids) == 0 {
-			if early || p.w.Resolved(ctx, g.Send) != nil {
+			if early || p.w.Raise(ctx, g.Send) != nil {
 				return nothing
 			}
-			return func() { s.doubted, s.retry, s.attempt = time.Time{}, 0, s.attempt+1 }
+			return moved(s.attempt + 1)
 		}
 		sends, err := p.w.OpenSends(ctx, s.id, account, message.SMS, p.w.clock.Add(-24*time.Hour))
 		young := func(at time.Time) bool { return p.w.clock.Before(at.Add(bound)) }
