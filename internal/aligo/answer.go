@@ -41,6 +41,8 @@ func refusalRules() []refusalRule {
 		// 509 is at least two different things.
 		{class: ClassRejected, cause: CauseNotEditable, text: re(`수정\s*가능\s*상태가\s*아닙니다`)},
 		{class: ClassRejected, cause: CauseChannelAdmin, text: re(`관리자\s*알림\s*설정`)},
+		// No such refusal of a send was captured; its text is what the vendor's relatives write.
+		{class: ClassRejected, cause: CauseTemplate, text: re(`템플릿`)},
 	}
 }
 
@@ -61,7 +63,7 @@ func refusal(ep endpoint, code int, text string) (Class, Cause) {
 			}
 		}
 	}
-	return ClassRejected, CauseUnknown
+	return ClassUnrecognised, CauseUnknown
 }
 
 // envelope is what every answer has.

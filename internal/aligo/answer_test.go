@@ -140,11 +140,11 @@ func TestUnknownRefusalsAreNotGuessed(t *testing.T) {
 	t.Parallel()
 	for _, code := range append(readResultCodes(t).NotAligo.Codes, -99, -104, -999) {
 		_, err := answering(fmt.Sprintf(`{"result_code":%d,"message":"처음 보는 문구"}`, code)).SendSMS(t.Context(), sms("안녕하세요", "01012345678"))
-		wantError(t, err, aligo.ClassRejected, aligo.CauseUnknown)
+		wantError(t, err, aligo.ClassUnrecognised, aligo.CauseUnknown)
 	}
 	for _, code := range []int{-99, -98, 1, 2, 509, -103, -201} {
 		_, err := answering(fmt.Sprintf(`{"code":%d,"message":"처음 보는 문구"}`, code)).SendAlimTalk(t.Context(), order("01012345678"))
-		wantError(t, err, aligo.ClassRejected, aligo.CauseUnknown)
+		wantError(t, err, aligo.ClassUnrecognised, aligo.CauseUnknown)
 	}
 }
 
@@ -199,7 +199,7 @@ func TestEverySuccessThatIsKnown(t *testing.T) {
 	t.Run("1 is no success elsewhere on the Kakao API", func(t *testing.T) {
 		t.Parallel()
 		_, err := answering(`{"code":1,"message":""}`).Templates(t.Context())
-		wantError(t, err, aligo.ClassRejected, aligo.CauseUnknown)
+		wantError(t, err, aligo.ClassUnrecognised, aligo.CauseUnknown)
 	})
 	t.Run("a refused balance is a refusal", func(t *testing.T) {
 		t.Parallel()

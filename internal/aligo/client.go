@@ -94,6 +94,20 @@ type made struct {
 	known  bool
 }
 
+// credentials are those in force.
+func (c *Client) credentials(ctx context.Context, ep endpoint) (Credentials, error) {
+	if c.Credentials == nil {
+		return Credentials{}, &Error{
+			Class: ClassNotConfigured, Cause: CauseCredentials, Endpoint: ep.path, Message: "the client has no source of credentials",
+		}
+	}
+	creds, err := c.Credentials.Credentials(ctx)
+	if err != nil {
+		return Credentials{}, credentialsError(ep, err)
+	}
+	return creds, nil
+}
+
 // post makes a call of which nothing needs to be known but its answer.
 func (c *Client) post(ctx context.Context, ep endpoint, build func(Credentials) *form, answer any) error {
 	_, err := c.make(ctx, call{endpoint: ep, build: build, answer: answer})
@@ -105,14 +119,9 @@ func (c *Client) post(ctx context.Context, ep endpoint, build func(Credentials) 
 // is asked for newer ones and the call is made once more with them. So it is when they are those of another account than
 // the call has to be made with.
 func (c *Client) make(ctx context.Context, one call) (made, error) {
-	if c.Credentials == nil {
-		return made{}, &Error{
-			Class: ClassNotConfigured, Cause: CauseCredentials, Endpoint: one.path, Message: "the client has no source of credentials",
-		}
-	}
-	creds, err := c.Credentials.Credentials(ctx)
+	creds, err := c.credentials(ctx, one.endpoint)
 	if err != nil {
-		return made{}, credentialsError(one.endpoint, err)
+		return made{}, err
 	}
 	how, err := c.makeOnce(ctx, one, creds)
 	var own *guardError

@@ -56,14 +56,21 @@ func (c Credentials) Account() Account {
 
 // Account is the account of the credentials in force. It asks nobody but the source of credentials.
 func (c *Client) Account(ctx context.Context) (Account, error) {
-	if c.Credentials == nil {
-		return "", &Error{Class: ClassNotConfigured, Cause: CauseCredentials, Message: "the client has no source of credentials"}
-	}
-	creds, err := c.Credentials.Credentials(ctx)
+	creds, err := c.credentials(ctx, endpoint{})
 	if err != nil {
-		return "", credentialsError(endpoint{}, err)
+		return "", err
 	}
 	return creds.Account(), nil
+}
+
+// DigestKey is a secret for keyed hashes of what is sent. It follows from the sender key, which outlives the API key.
+func (c *Client) DigestKey(ctx context.Context) ([]byte, error) {
+	creds, err := c.credentials(ctx, endpoint{})
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256([]byte("aligo digests " + creds.SenderKey))
+	return sum[:], nil
 }
 
 // ErrOtherAccount says that the credentials in force are those of another account than a call has to be made with: what one

@@ -99,7 +99,7 @@ func FuzzAnswers(f *testing.F) {
 			}
 			switch e.Class {
 			case aligo.ClassAmbiguous:
-			case aligo.ClassRejected, aligo.ClassNotConfigured:
+			case aligo.ClassRejected, aligo.ClassNotConfigured, aligo.ClassUnrecognised:
 				if status >= 500 || e.Code == "" || e.Cause == "" {
 					t.Errorf("%s: status %d and code %q are no refusal: %v", name, status, e.Code, err)
 				}

@@ -22,6 +22,9 @@ const (
 	ClassRejected Class = "Rejected"
 	// ClassNotConfigured: surely not accepted; the account has to be repaired, whatever the request.
 	ClassNotConfigured Class = "NotConfigured"
+	// ClassUnrecognised: surely not accepted, in words that nobody has described; whether it will be refused again is not
+	// known.
+	ClassUnrecognised Class = "Unrecognised"
 	// ClassInvalid: not sent, because it breaks a rule that the vendor is known to have.
 	ClassInvalid Class = "Invalid"
 )
@@ -29,7 +32,8 @@ const (
 // Cause says why the vendor refused, as far as its text tells.
 type Cause string
 
-// The causes of refusals. The first four come with ClassNotConfigured, the others with ClassRejected.
+// The causes of refusals. The first four come with ClassNotConfigured, CauseUnknown with ClassUnrecognised, the others with
+// ClassRejected. They also say what of a receipt is an operator's to repair.
 const (
 	// CauseIP: the calling address is not registered (문자API > 신청/인증 > 발송 서버 IP).
 	CauseIP Cause = "ip"
@@ -41,6 +45,8 @@ const (
 	CauseSender Cause = "sender"
 	// CauseParameter: a parameter is missing or wrong.
 	CauseParameter Cause = "parameter"
+	// CauseTemplate: the template is not there, or the message is not like it.
+	CauseTemplate Cause = "template"
 	// CauseTooLate: a reservation cannot be cancelled in the last five minutes before it goes out.
 	CauseTooLate Cause = "too-late"
 	// CauseNotEditable: the template is under review or in use.
@@ -110,6 +116,28 @@ func (e *Error) Error() string {
 		fmt.Fprintf(&b, ": %v", e.Err)
 	}
 	return b.String()
+}
+
+// Public says what happened in this package's own words. Unlike Error it repeats nothing that the vendor or the network has
+// written, so that it may be shown to whoever asked for the call.
+func (e *Error) Public() string {
+	switch {
+	case e.Class == ClassInvalid:
+		return (&Error{Class: ClassInvalid, Endpoint: e.Endpoint, Problems: e.Problems}).Error()
+	case e.Class == ClassAmbiguous || e.Class == ClassTransient:
+		return "Aligo could not be asked"
+	}
+	words := map[Cause]string{
+		CauseIP: "the calling address is not registered", CauseCredentials: "the credentials are not accepted",
+		CauseBalance: "the wallet is too low", CauseSender: "the sender number is not registered",
+		CauseParameter: "a parameter is missing or wrong", CauseTemplate: "the template is not accepted",
+		CauseTooLate: "it is too late", CauseNotEditable: "the template is under review or in use",
+		CauseChannelAdmin: "the number is no administrator's of the channel",
+	}[e.Cause]
+	if words == "" {
+		words = "for a reason that is not known"
+	}
+	return "Aligo refused it: " + words
 }
 
 // Unwrap returns the error underneath.

@@ -38,6 +38,14 @@ type AlimTalkPage struct {
 //
 // https://smartsms.aligo.in/alimapi.html
 func (c *Client) AlimTalkHistory(ctx context.Context, page AlimTalkPage) (batches []AlimTalkBatch, more bool, err error) {
+	batches, more, _, err = c.alimTalkHistory(ctx, page, "")
+	return batches, more, err
+}
+
+// alimTalkHistory reads the history of an account, or of any, and also says how it was read.
+func (c *Client) alimTalkHistory(
+	ctx context.Context, page AlimTalkPage, account Account,
+) (batches []AlimTalkBatch, more bool, how made, err error) {
 	var answer struct {
 		paging
 		List list[struct {
@@ -53,19 +61,20 @@ func (c *Client) AlimTalkHistory(ctx context.Context, page AlimTalkPage) (batche
 			RegDateAlt scalar `json:"reg_date"`
 		}] `json:"list"`
 	}
-	err = c.post(ctx, endpoint{path: "/akv10/history/list/", kakao: true}, func(creds Credentials) *form {
-		f := kakaoForm(creds)
-		f.addPage(page.Page, "limit", page.Size)
-		if !page.From.IsZero() {
-			f.add("startdate", page.From.In(kst).Format("20060102"))
-		}
-		if !page.To.IsZero() {
-			f.add("enddate", page.To.In(kst).Format("20060102"))
-		}
-		return f
-	}, &answer)
+	how, err = c.make(ctx, call{endpoint: endpoint{path: "/akv10/history/list/", kakao: true}, account: account, answer: &answer,
+		build: func(creds Credentials) *form {
+			f := kakaoForm(creds)
+			f.addPage(page.Page, "limit", page.Size)
+			if !page.From.IsZero() {
+				f.add("startdate", page.From.In(kst).Format("20060102"))
+			}
+			if !page.To.IsZero() {
+				f.add("enddate", page.To.In(kst).Format("20060102"))
+			}
+			return f
+		}})
 	if err != nil {
-		return nil, false, err
+		return nil, false, how, err
 	}
 	for _, row := range answer.List {
 		at := row.RegDate.time()
@@ -79,7 +88,7 @@ func (c *Client) AlimTalkHistory(ctx context.Context, page AlimTalkPage) (batche
 	}
 	// How many rows the pages before had is not known; if this is the last and a short one, the next is empty.
 	n := max(1, page.Page)
-	return batches, answer.more(n, len(batches), n*len(batches)), nil
+	return batches, answer.more(n, len(batches), n*len(batches)), how, nil
 }
 
 // paging is how the Kakao API counts pages.

@@ -25,12 +25,13 @@ type Receipt struct {
 	// Code is the letter of an AlimTalk receipt (rslt). The SMS API has texts only; its Code is "delivered", "pending",
 	// "number" for a wrong number, or "other".
 	Code string
-	// Reason is the vendor's text, for people.
+	// Reason is for people, in this package's words and not the vendor's.
 	Reason string
 	// SMSUseful says that an AlimTalk surely did not arrive and an SMS might.
 	SMSUseful bool
-	// Alert says that a person must look: the template, the profile, the wallet or a code that nobody has described.
-	Alert bool
+	// Alert says at what a person must look: the template, the credentials, the sender number, the wallet, the message's own
+	// parameters, or a code that nobody has described (unknown). Empty means at nothing.
+	Alert Cause
 	// At is when the vendor came to know it; zero while pending.
 	At time.Time
 }
@@ -39,7 +40,7 @@ type Receipt struct {
 type letter struct {
 	state     State
 	smsUseful bool
-	alert     bool
+	alert     Cause
 	reason    string
 }
 
@@ -48,73 +49,73 @@ type letter struct {
 func letters() map[string]letter {
 	const failed, unknown = StateFailed, StateUnknown
 	return map[string]letter{
-		"0": {StateDelivered, false, false, "성공"},
-		"A": {failed, true, false, "카카오톡 미사용자"},
-		"9": {failed, true, false, "최근 카카오톡 미사용자"},
-		"2": {failed, true, false, "서버와 연결되어있지않은 사용자"},
-		"8": {failed, true, false, "메시지를 전송할 수 없는 상태"},
-		"B": {failed, true, false, "알림톡 차단을 선택한 사용자"},
-		"E": {failed, true, false, "미지원 클라이언트 버전"},
-		"J": {failed, true, false, "050 안심번호 발송불가"},
-		"H": {failed, true, false, "카카오 시스템 오류"},
-		"G": {failed, true, false, "카카오 측 서비스 장애"},
-		"F": {failed, true, false, "기타 오류"},
-		"e": {failed, true, false, "서버 내부 에러"},
-		"U": {failed, true, true, "메시지가 템플릿과 일치하지않음"},
-		"V": {failed, true, true, "메시지가 템플릿과 비교 실패"},
-		"M": {failed, true, true, "템플릿을 찾을 수 없음"},
-		"1": {failed, true, true, "발신 프로필 키가 유효하지않음"},
-		"L": {failed, true, true, "메시지 길이 제한 오류"},
+		"0": {StateDelivered, false, "", "성공"},
+		"A": {failed, true, "", "카카오톡 미사용자"},
+		"9": {failed, true, "", "최근 카카오톡 미사용자"},
+		"2": {failed, true, "", "서버와 연결되어있지않은 사용자"},
+		"8": {failed, true, "", "메시지를 전송할 수 없는 상태"},
+		"B": {failed, true, "", "알림톡 차단을 선택한 사용자"},
+		"E": {failed, true, "", "미지원 클라이언트 버전"},
+		"J": {failed, true, "", "050 안심번호 발송불가"},
+		"H": {failed, true, "", "카카오 시스템 오류"},
+		"G": {failed, true, "", "카카오 측 서비스 장애"},
+		"F": {failed, true, "", "기타 오류"},
+		"e": {failed, true, "", "서버 내부 에러"},
+		"U": {failed, true, CauseTemplate, "메시지가 템플릿과 일치하지않음"},
+		"V": {failed, true, CauseTemplate, "메시지가 템플릿과 비교 실패"},
+		"M": {failed, true, CauseTemplate, "템플릿을 찾을 수 없음"},
+		"1": {failed, true, CauseCredentials, "발신 프로필 키가 유효하지않음"},
+		"L": {failed, true, CauseTemplate, "메시지 길이 제한 오류"},
 		// An SMS would fail for the same reason, or the message was sent already.
-		"I": {failed, false, false, "전화번호 오류"},
-		"C": {failed, false, false, "메시지 일련번호 중복"},
-		"D": {failed, false, false, "5초 이내 메시지 중복 발송"},
-		"c": {failed, false, false, "중복된 키 접수 차단"},
-		"d": {failed, false, false, "중복된 수신번호 접수 차단"},
-		"p": {failed, false, false, "메시지본문 중복 차단(Agent 내부)"},
-		"q": {failed, false, false, "메시지 중복키 체크(Agent 내부)"},
-		"S": {failed, false, true, "발신번호 검증 오류"},
-		"a": {failed, false, true, "건수 부족"},
-		"b": {failed, false, true, "전송 권한 없음"},
-		"k": {failed, false, true, "메시지가 존재하지않음"},
-		"t": {failed, false, true, "메시지가 비어있음"},
-		"f": {failed, false, true, "메시지 포맷 오류"},
+		"I": {failed, false, "", "전화번호 오류"},
+		"C": {failed, false, "", "메시지 일련번호 중복"},
+		"D": {failed, false, "", "5초 이내 메시지 중복 발송"},
+		"c": {failed, false, "", "중복된 키 접수 차단"},
+		"d": {failed, false, "", "중복된 수신번호 접수 차단"},
+		"p": {failed, false, "", "메시지본문 중복 차단(Agent 내부)"},
+		"q": {failed, false, "", "메시지 중복키 체크(Agent 내부)"},
+		"S": {failed, false, CauseSender, "발신번호 검증 오류"},
+		"a": {failed, false, CauseBalance, "건수 부족"},
+		"b": {failed, false, CauseCredentials, "전송 권한 없음"},
+		"k": {failed, false, CauseParameter, "메시지가 존재하지않음"},
+		"t": {failed, false, CauseParameter, "메시지가 비어있음"},
+		"f": {failed, false, CauseParameter, "메시지 포맷 오류"},
 		// It may have arrived, or may yet.
-		"5": {unknown, false, false, "메시지 발송 후 수신여부 불투명"},
-		"6": {unknown, false, false, "메시지 전송결과를 찾을 수 없음"},
-		"o": {unknown, false, false, "TIME OUT 처리(Agent 내부)"},
+		"5": {unknown, false, "", "메시지 발송 후 수신여부 불투명"},
+		"6": {unknown, false, "", "메시지 전송결과를 찾을 수 없음"},
+		"o": {unknown, false, "", "TIME OUT 처리(Agent 내부)"},
 	}
 }
 
 // alimTalkResult reads one row of /akv10/history/detail/. The row's status says only whether Kakao can read the number.
-func alimTalkResult(known map[string]letter, msgid, rslt, reason string, reported time.Time) Receipt {
+func alimTalkResult(known map[string]letter, msgid, rslt string, reported time.Time) Receipt {
 	if strings.HasPrefix(msgid, "Q") || rslt == "" || reported.IsZero() {
-		return Receipt{State: StatePending, Reason: reason}
+		return Receipt{State: StatePending}
 	}
 	l, ok := known[rslt]
 	if !ok {
 		// A letter that no list has is not taken for a failure: an SMS could then be a second message.
-		l = letter{state: StateUnknown, alert: true, reason: "알 수 없는 결과 코드"}
+		l = letter{state: StateUnknown, alert: CauseUnknown, reason: "알 수 없는 결과 코드"}
+		rslt = clip(rslt, longestLetter)
 	}
-	if reason == "" {
-		reason = l.reason
-	}
-	return Receipt{State: l.state, Code: rslt, Reason: reason, SMSUseful: l.smsUseful, Alert: l.alert, At: reported}
+	return Receipt{State: l.state, Code: rslt, Reason: l.reason, SMSUseful: l.smsUseful, Alert: l.alert, At: reported}
 }
+
+// longestLetter is how much of a result that is none of the letters is given on: a number or a text would not fit.
+const longestLetter = 2
 
 // smsResult reads the free text of sms_state.
 func smsResult(state string, at time.Time) Receipt {
-	text := strings.TrimSpace(state)
-	switch strings.Join(strings.Fields(text), "") {
+	switch strings.Join(strings.Fields(state), "") {
 	case "발송완료":
-		return Receipt{State: StateDelivered, Code: "delivered", Reason: text, At: at}
+		return Receipt{State: StateDelivered, Code: "delivered", Reason: "발송완료", At: at}
 	// An empty text was seen to mean "not sent yet"; the one for a reservation is known from the Kakao API only.
 	case "전송중", "", "예약대기중":
-		return Receipt{State: StatePending, Code: "pending", Reason: text}
+		return Receipt{State: StatePending, Code: "pending"}
 	case "발/착신번호에러":
-		return Receipt{State: StateFailed, Code: "number", Reason: text, At: at}
+		return Receipt{State: StateFailed, Code: "number", Reason: "발/착신 번호 에러", At: at}
 	}
-	return Receipt{State: StateFailed, Code: "other", Reason: text, At: at}
+	return Receipt{State: StateFailed, Code: "other", Reason: "통신사 발송 실패", At: at}
 }
 
 // AlimTalkReceipt is what became of one recipient of a call of SendAlimTalk.
@@ -144,15 +145,15 @@ func (c *Client) AlimTalkReceipts(ctx context.Context, mid string) ([]AlimTalkRe
 		receipt := AlimTalkReceipt{
 			ID: key.id, To: key.to, Template: string(r.tplCode), FallbackMID: r.smID.id(),
 			Result: alimTalkResult(known, strings.TrimSpace(string(r.msgID)), strings.TrimSpace(string(r.rslt)),
-				strings.TrimSpace(string(r.rsltText)), r.reportDate.time()),
+				r.reportDate.time()),
 		}
-		rows.add(receipt.To, receipt, receipt.Result.State)
+		rows.add(key, receipt, receipt.Result.State)
 		return key, true
 	})
 	if err != nil {
 		return nil, err
 	}
-	return rows.rows, nil
+	return rows.rows(), nil
 }
 
 // alimTalkTexts reads what the recipients of a call were sent, until take returns false. A row may come twice.
@@ -175,7 +176,7 @@ func alimTalkKey(msgID, phone scalar) rowKey {
 
 // alimTalkRow is a row of that list without its text, which is most of it.
 type alimTalkRow struct {
-	msgID, phone, reportDate, rslt, rsltText, tplCode, smID scalar
+	msgID, phone, reportDate, rslt, tplCode, smID scalar
 }
 
 func (r *alimTalkRow) field(name []byte) *scalar {
@@ -188,8 +189,6 @@ func (r *alimTalkRow) field(name []byte) *scalar {
 		return &r.reportDate
 	case "rslt":
 		return &r.rslt
-	case "rslt_message":
-		return &r.rsltText
 	case "tpl_code":
 		return &r.tplCode
 	case "smid":
@@ -215,25 +214,48 @@ func (r *alimTalkText) field(name []byte) *scalar {
 	return nil
 }
 
-// byNumber gathers rows that may come twice and in any order into one a number, in the order of their first appearance.
+// byNumber gathers rows that may come twice and in any order into one a number.
 type byNumber[T any] struct {
-	rows   []T
-	states []State
-	index  map[string]int
+	all   []numbered[T]
+	index map[rowKey]int
 }
 
-func newByNumber[T any]() *byNumber[T] { return &byNumber[T]{index: map[string]int{}} }
+type numbered[T any] struct {
+	to    string
+	row   T
+	state State
+}
 
-// add takes a row in; a final one replaces a pending one of the same number.
-func (b *byNumber[T]) add(number string, row T, state State) {
-	i, have := b.index[number]
+func newByNumber[T any]() *byNumber[T] { return &byNumber[T]{index: map[rowKey]int{}} }
+
+// add takes a row in; its final state replaces its pending one.
+func (b *byNumber[T]) add(key rowKey, row T, state State) {
+	i, have := b.index[key]
 	switch {
 	case !have:
-		b.index[number] = len(b.rows)
-		b.rows, b.states = append(b.rows, row), append(b.states, state)
-	case b.states[i] == StatePending:
-		b.rows[i], b.states[i] = row, state
+		b.index[key] = len(b.all)
+		b.all = append(b.all, numbered[T]{key.to, row, state})
+	case b.all[i].state == StatePending:
+		b.all[i] = numbered[T]{key.to, row, state}
 	}
+}
+
+// rows has one row a number, in the order of their first appearance. Of several the most hopeful counts: delivered, then
+// pending, of which something may yet come, then unknown, then failed.
+func (b *byNumber[T]) rows() []T {
+	hope := map[State]int{StateFailed: 0, StateUnknown: 1, StatePending: 2, StateDelivered: 3}
+	rows, states, index := make([]T, 0, len(b.all)), make([]State, 0, len(b.all)), make(map[string]int, len(b.all))
+	for _, n := range b.all {
+		i, have := index[n.to]
+		switch {
+		case !have:
+			index[n.to] = len(rows)
+			rows, states = append(rows, n.row), append(states, n.state)
+		case hope[n.state] > hope[states[i]]:
+			rows[i], states[i] = n.row, n.state
+		}
+	}
+	return rows
 }
 
 // number is a phone number in digits as it is dialled in Korea, however the vendor writes it.

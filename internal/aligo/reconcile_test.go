@@ -1,9 +1,11 @@
 package aligo_test
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +13,20 @@ import (
 	"sms-api/internal/aligo"
 	"sms-api/internal/aligo/aligotest"
 )
+
+// attempt fills in what the recipients were sent: one text for each, or one for all.
+func attempt(a aligo.Attempt, texts ...string) aligo.Attempt {
+	a.Digest = func(to, canonical string) [8]byte {
+		sum := sha256.Sum256([]byte(to + " " + canonical))
+		return [8]byte(sum[:8])
+	}
+	a.Texts = nil
+	for i, to := range a.To {
+		text := texts[min(i, len(texts)-1)]
+		a.Texts, a.Digests = append(a.Texts, text), append(a.Digests, a.Digest(to, aligo.Canonical(text)))
+	}
+	return a
+}
 
 // A lost send: it is made with a fault, and a minute later the history is asked what became of it.
 func TestFindAfterALostAnswer(t *testing.T) {
@@ -36,14 +52,15 @@ func TestFindAfterALostAnswer(t *testing.T) {
 		t.Helper()
 		switch fmt.Sprintf("%p", send) {
 		case fmt.Sprintf("%p", alimTalk):
-			a.Texts = []string{orderText()}
-			return w.client.FindAlimTalk(t.Context(), a)
+			return w.client.FindAlimTalk(t.Context(), attempt(a, orderText()))
 		case fmt.Sprintf("%p", one):
-			a.Texts = []string{orderText()[:60]}
+			a = attempt(a, orderText()[:60])
 		default:
+			var texts []string
 			for _, n := range a.To {
-				a.Texts = append(a.Texts, n[7:]+"님, 안녕하세요")
+				texts = append(texts, n[7:]+"님, 안녕하세요")
 			}
+			a = attempt(a, texts...)
 		}
 		return w.client.FindSMS(t.Context(), a)
 	}
@@ -110,7 +127,7 @@ func TestFindAfterALostAnswer(t *testing.T) {
 				must[aligo.Accepted](t)(send(t, w, people...))
 				lose(t, w, send, people)
 				return nil
-			}, want: aligo.CannotTell},
+			}, want: aligo.WasAccepted},
 			"the same to others": {play: func(t *testing.T, w *world) []string {
 				t.Helper()
 				must[aligo.Accepted](t)(send(t, w, "01012345678", "01023456789", "01099998888"))
@@ -137,7 +154,7 @@ func TestFindAfterALostAnswer(t *testing.T) {
 				must[aligo.Accepted](t)(w.client.SendAlimTalk(t.Context(), other))
 				must[aligo.Accepted](t)(w.client.SendSMS(t.Context(), sms("다른 글", people...)))
 				return nil
-			}, want: aligo.NotAccepted},
+			}, want: aligo.CannotTell},
 			"many others meanwhile, pages of them": {play: func(t *testing.T, w *world) []string {
 				t.Helper()
 				crowd(t, w, 130, time.Second/4)
@@ -233,8 +250,8 @@ func TestFindAfterALostAnswer(t *testing.T) {
 				if want == 0 {
 					want = len(people)
 				}
-				if mid := lost(t, w, c.mid, len(people)); got.MID != mid || got.Accepted != want {
-					t.Errorf("found %s with %d recipients, want %s with %d", got.MID, got.Accepted, mid, want)
+				if mid := lost(t, w, c.mid, len(people)); got.Candidates[0].MID != mid || got.Candidates[0].Accepted != want {
+					t.Errorf("found %+v, want %s with %d", got.Candidates, mid, want)
 				}
 			})
 		}
@@ -281,7 +298,7 @@ func lost(t *testing.T, w *world, n, people int) string {
 
 func TestFindWhenTheHistoryCannotBeRead(t *testing.T) {
 	t.Parallel()
-	attempt := aligo.Attempt{Since: monday, Until: monday, To: []string{"01012345678"}, Texts: []string{orderText()}}
+	lostCall := attempt(aligo.Attempt{Since: monday, Until: monday, To: []string{"01012345678"}}, orderText())
 	for name, c := range map[string]struct {
 		fault aligotest.Fault
 		class aligo.Class
@@ -296,7 +313,7 @@ func TestFindWhenTheHistoryCannotBeRead(t *testing.T) {
 			w := newWorld(t)
 			must[aligo.Accepted](t)(w.client.SendAlimTalk(t.Context(), order("01012345678")))
 			setFault(t, w, c.fault)
-			got, err := w.client.FindAlimTalk(t.Context(), attempt)
+			got, err := w.client.FindAlimTalk(t.Context(), lostCall)
 			if got.Verdict != aligo.CannotTell {
 				t.Errorf("the verdict is %q", got.Verdict)
 			}
@@ -337,7 +354,7 @@ func TestFindInStrangeHistories(t *testing.T) {
 		"reg_date instead of regdate": {list(`{"mid":"7","type":"AT",`+body+`,"reg_date":"2026-11-23 10:00:00"}`, onePage),
 			row("01012345678", ours), aligo.WasAccepted},
 		"a text that the list cuts": {list(`{"mid":"7","msg_count":1,"mbody":"[마실상점] 주문이 접수되었습니다. \n\n홍길동님...",`+at+`}`, onePage),
-			row("01012345678", ours), aligo.NotAccepted},
+			row("01012345678", ours), aligo.WasAccepted},
 		"a text cut where ours goes on": {list(`{"mid":"7","msg_count":1,"mbody":"[마실상점] 주문이 접수되었습니다.\n\n홍길동님...",`+at+`}`, onePage),
 			row("01012345678", ours), aligo.WasAccepted},
 		"other line breaks": {list(`{"mid":"7","msg_count":1,`+strings.ReplaceAll(body, `\r\n`, `\n`)+`,`+at+`}`, onePage),
@@ -364,12 +381,12 @@ func TestFindInStrangeHistories(t *testing.T) {
 				}
 				return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(answer))}, nil
 			}))
-			got, err := client.FindAlimTalk(t.Context(), aligo.Attempt{Since: monday, Until: monday, To: []string{"01012345678"},
-				Texts: []string{orderText()}})
+			got, err := client.FindAlimTalk(t.Context(), attempt(aligo.Attempt{Since: monday, Until: monday,
+				To: []string{"01012345678"}}, orderText()))
 			if err != nil || got.Verdict != c.want {
 				t.Errorf("got %q, %v, want %q", got.Verdict, err, c.want)
 			}
-			if got.Verdict == aligo.WasAccepted && (got.MID != "7" || got.Accepted != 1) {
+			if got.Verdict == aligo.WasAccepted && (got.Candidates[0] != aligo.Candidate{MID: "7", Accepted: 1}) {
 				t.Errorf("found %+v", got)
 			}
 		})
@@ -386,8 +403,8 @@ func TestFindWhenHalfWasAccepted(t *testing.T) {
 	if sent.Accepted != 1 || sent.Refused != 1 {
 		t.Fatalf("%+v", sent)
 	}
-	got, err := w.client.FindAlimTalk(t.Context(), aligo.Attempt{Since: monday, Until: monday, To: people, Texts: []string{orderText()}})
-	if err != nil || got != (aligo.Finding{Verdict: aligo.WasAccepted, MID: sent.MID, Accepted: 1}) {
+	got, err := w.client.FindAlimTalk(t.Context(), attempt(aligo.Attempt{Since: monday, Until: monday, To: people}, orderText()))
+	if err != nil || got.Verdict != aligo.WasAccepted || !slices.Equal(got.Candidates, []aligo.Candidate{{MID: sent.MID, Accepted: 1}}) {
 		t.Errorf("got %+v, %v", got, err)
 	}
 }

@@ -45,6 +45,12 @@ type SMSPage struct {
 //
 // https://smartsms.aligo.in/admin/api/spec.html
 func (c *Client) SMSHistory(ctx context.Context, page SMSPage) (batches []SMSBatch, more bool, err error) {
+	batches, more, _, err = c.smsHistory(ctx, page, "")
+	return batches, more, err
+}
+
+// smsHistory reads the history of an account, or of any, and also says how it was read.
+func (c *Client) smsHistory(ctx context.Context, page SMSPage, account Account) (batches []SMSBatch, more bool, how made, err error) {
 	var answer struct {
 		List list[struct {
 			MID          scalar `json:"mid"`
@@ -59,7 +65,7 @@ func (c *Client) SMSHistory(ctx context.Context, page SMSPage) (batches []SMSBat
 		}] `json:"list"`
 		Next scalar `json:"next_yn"`
 	}
-	err = c.post(ctx, endpoint{path: "/list/"}, func(creds Credentials) *form {
+	how, err = c.make(ctx, call{endpoint: endpoint{path: "/list/"}, account: account, answer: &answer, build: func(creds Credentials) *form {
 		f := smsForm(creds)
 		f.addPage(page.Page, "page_size", page.Size)
 		if !page.Day.IsZero() {
@@ -69,9 +75,9 @@ func (c *Client) SMSHistory(ctx context.Context, page SMSPage) (batches []SMSBat
 			f.addInt("limit_day", page.Days)
 		}
 		return f
-	}, &answer)
+	}})
 	if err != nil {
-		return nil, false, err
+		return nil, false, how, err
 	}
 	for _, row := range answer.List {
 		batches = append(batches, SMSBatch{
@@ -79,7 +85,7 @@ func (c *Client) SMSHistory(ctx context.Context, page SMSPage) (batches []SMSBat
 			Text: string(row.Msg), ReserveState: string(row.ReserveState), At: row.RegDate.time(), ReservedFor: row.Reserve.time(),
 		})
 	}
-	return batches, answer.Next == "Y", nil
+	return batches, answer.Next == "Y", how, nil
 }
 
 // SMSReceipt is what became of one receiver of a batch.
@@ -101,13 +107,13 @@ type SMSReceipt struct {
 func (c *Client) SMSReceipts(ctx context.Context, mid string) ([]SMSReceipt, error) {
 	rows := newByNumber[SMSReceipt]()
 	err := c.smsRows(ctx, mid, func(r SMSReceipt) bool {
-		rows.add(r.To, r, r.Result.State)
+		rows.add(rowKey{r.To, r.ID}, r, r.Result.State)
 		return true
 	})
 	if err != nil {
 		return nil, err
 	}
-	return rows.rows, nil
+	return rows.rows(), nil
 }
 
 // smsRow is a row of /sms_list/.

@@ -41,7 +41,7 @@ type TemplateCache struct {
 }
 
 // Template returns an approved template by its code. The error is ErrNoTemplate when there is none, or an *Error when
-// the list cannot be read. While the vendor cannot be reached, an old list serves on.
+// the list cannot be read or has no template at all: then nothing is known about this one. While the vendor cannot be reached, an old list serves on.
 func (t *TemplateCache) Template(ctx context.Context, code string) (Template, error) {
 	found, ok, err := t.lookUp(ctx, code, orDefault(t.TTL, DefaultTemplateTTL), true)
 	if err != nil {
@@ -54,6 +54,12 @@ func (t *TemplateCache) Template(ctx context.Context, code string) (Template, er
 		}
 	}
 	switch {
+	case !ok && t.empty():
+		// Aligo answers so for a sender key that is not the account's. Nothing follows from it for one template.
+		return Template{}, &Error{
+			Class: ClassNotConfigured, Cause: CauseCredentials, Endpoint: "/akv10/template/list/",
+			Message: "the list of templates is empty; is it the right sender key?",
+		}
 	case !ok:
 		return Template{}, fmt.Errorf("%w: %q", ErrNoTemplate, code)
 	case found.InspStatus != InspApproved:
@@ -62,6 +68,12 @@ func (t *TemplateCache) Template(ctx context.Context, code string) (Template, er
 		return Template{}, fmt.Errorf("%w: %q is stopped", ErrNoTemplate, code)
 	}
 	return found, nil
+}
+
+func (t *TemplateCache) empty() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.list) == 0
 }
 
 // List returns all templates of the channel, approved or not. The slice is the caller's, what it points to is shared.

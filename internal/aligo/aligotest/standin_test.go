@@ -756,7 +756,7 @@ func TestFaults(t *testing.T) {
 		aligotest.FaultNoBalance:          {"NotConfigured balance", false},
 		aligotest.FaultBadCredentials:     {"NotConfigured credentials", false},
 		aligotest.FaultUnregisteredSender: {"NotConfigured sender", false},
-		aligotest.FaultUnknownRefusal:     {"Rejected unknown", false},
+		aligotest.FaultUnknownRefusal:     {"Unrecognised unknown", false},
 		aligotest.FaultPartial:            {"ok", true},
 		aligotest.FaultCutOff:             {"Ambiguous ", true},
 		aligotest.FaultSlowBody:           {"Ambiguous ", true},
