@@ -170,6 +170,7 @@ type RetrierInfo struct {
 	Index       int
 	Path        string
 	ErrorEquals []string
+	MaxAttempts int64
 }
 
 // TransitionKind says what leads from one state to another.
@@ -202,7 +203,7 @@ func (m *Machine) States() []StateInfo {
 		}
 		for i := range s.retry {
 			r := &s.retry[i]
-			info.Retriers = append(info.Retriers, RetrierInfo{Index: i, Path: r.path, ErrorEquals: r.errorEquals})
+			info.Retriers = append(info.Retriers, RetrierInfo{Index: i, Path: r.path, ErrorEquals: r.errorEquals, MaxAttempts: r.maxAttempts})
 		}
 		for i := range s.choices {
 			c := &s.choices[i]

@@ -35,6 +35,7 @@ const (
 	EventBusName           = "EVENT_BUS_NAME"
 	Stack                  = "STACK"
 	UntrustedMaxRecipients = "UNTRUSTED_MAX_RECIPIENTS"
+	GuardTable             = "GUARD_TABLE"
 )
 
 // What leads the functions to stand-ins for Aligo. Nothing that is deployed sets them.
@@ -56,6 +57,10 @@ func stateMachineARN() Variable {
 
 func eventBusName() Variable {
 	return Variable{Name: EventBusName, Holds: "the name of the event bus"}
+}
+
+func guardTable() Variable {
+	return Variable{Name: GuardTable, Holds: "the name of the table in which sends are opened"}
 }
 
 // talksToAligo is the environment of a function that calls Aligo, and more.

@@ -73,39 +73,43 @@ func Functions() []Function {
 	credentials := Permission{Credentials, []string{"ssm:GetParameters"}}
 	start := Permission{StateMachine, []string{"states:StartExecution"}}
 	announce := Permission{EventBus, []string{"events:PutEvents"}}
+	opens := Permission{Guards, []string{"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"}}
+	cancels := Permission{Guards, []string{"dynamodb:GetItem", "dynamodb:PutItem"}}
 	bury := Permission{DeadLetters, []string{"sqs:SendMessage"}}
 	return []Function{
 		{
 			Name: "alimtalk", Does: "sends a message's AlimTalk", Timeout: 30 * time.Second, Longest: longestSend, Memory: DefaultMemory,
 			Concurrency: 5, Caller: StateMachineTask, State: statemachine.StateSendAlimTalk,
-			Environment: talksToAligo(), Permissions: []Permission{credentials},
+			Environment: talksToAligo(guardTable()), Permissions: []Permission{credentials, opens},
 		},
 		{
 			Name: "sms", Does: "sends SMS to those whom AlimTalk did not reach", Timeout: 30 * time.Second, Longest: longestSend,
 			Memory: DefaultMemory, Concurrency: 5, Caller: StateMachineTask, State: statemachine.StateSendSMS,
-			Environment: talksToAligo(), Permissions: []Permission{credentials},
+			Environment: talksToAligo(guardTable()), Permissions: []Permission{credentials, opens},
 		},
 		{
 			Name: "receipts", Does: "reads delivery receipts", Timeout: time.Minute, Longest: longestRead, Memory: DefaultMemory,
 			Concurrency: Unreserved, Caller: StateMachineTask, State: statemachine.StateReadReceipts,
-			Environment: talksToAligo(), Permissions: []Permission{credentials},
+			Environment: talksToAligo(guardTable()), Permissions: []Permission{credentials, {Guards, []string{"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem"}}},
 		},
 		{
 			Name: "reconcile", Does: "finds out what became of a send that failed", Timeout: time.Minute, Longest: longestRead,
 			Memory: DefaultMemory, Concurrency: Unreserved, Caller: StateMachineTask, State: statemachine.StateReconcile,
-			Environment: talksToAligo(), Permissions: []Permission{credentials},
+			Environment: talksToAligo(guardTable()), Permissions: []Permission{credentials, {Guards, []string{
+				"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:Query", "dynamodb:BatchGetItem",
+			}}},
 		},
 		{
 			Name: API, Does: "answers the HTTP API", Timeout: 10 * time.Second, Longest: LongestAPICall - time.Second, Memory: DefaultMemory,
 			Concurrency: Unreserved, Caller: APIGateway,
-			Environment: talksToAligo(stateMachineARN(), Variable{
+			Environment: talksToAligo(stateMachineARN(), guardTable(), Variable{
 				Name: UntrustedMaxRecipients, Holds: "how many recipients a message of an untrusted caller may have", MayBeEmpty: true,
 				Setting: &Setting{Key: "api:untrustedMaxRecipients", Default: "1", Lowest: 1, Highest: 500},
 			}),
 			Permissions: []Permission{
 				start,
 				{Executions, []string{"states:DescribeExecution", "states:GetExecutionHistory", "states:StopExecution"}},
-				credentials,
+				cancels, credentials,
 			},
 		},
 		{
@@ -117,8 +121,10 @@ func Functions() []Function {
 		{
 			Name: Settle, Does: "announces messages whose execution was stopped", Timeout: 30 * time.Second, Longest: LongestFunction,
 			Memory: DefaultMemory, Concurrency: Unreserved, Caller: LambdaQueue, Retries: 2,
-			Environment: []Variable{logLevel(), stateMachineARN(), eventBusName()},
-			Permissions: []Permission{{Executions, []string{"states:DescribeExecution", "states:GetExecutionHistory"}}, announce, bury},
+			Environment: []Variable{logLevel(), stateMachineARN(), eventBusName(), guardTable()},
+			Permissions: []Permission{
+				{Executions, []string{"states:DescribeExecution", "states:GetExecutionHistory"}}, announce, cancels, bury,
+			},
 		},
 		{
 			Name: Balance, Does: "reads the balance and checks the way to Aligo", Timeout: 30 * time.Second, Longest: LongestFunction,
@@ -170,6 +176,8 @@ const (
 	StateMachine Resource = "the state machine"
 	Executions   Resource = "the executions"
 	EventBus     Resource = "the event bus"
+	// Guards is the table in which sends are opened.
+	Guards Resource = "the table of sends"
 	// DeadLetters is the queue of events that could not be handled.
 	DeadLetters Resource = "the dead letters"
 )

@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
 
+	"sms-api/internal/guard"
 	"sms-api/internal/message"
 	"sms-api/statemachine"
 )
@@ -41,9 +42,18 @@ type client interface {
 		error)
 }
 
-// Executions are the executions of one state machine. All fields are needed.
+// guards is what this package calls of *guard.Guards.
+type guards interface {
+	Opened(ctx context.Context, id string) (g guard.Guard, ok bool, err error)
+	Cancel(ctx context.Context, id string, expiry time.Time) error
+}
+
+// Executions are the executions of one state machine. All fields are needed, but Guards only to cancel and to tell what
+// became of a message.
 type Executions struct {
 	Client client
+	// Guards knows which messages are cancelled.
+	Guards guards
 	// StateMachineARN is arn:aws:states:REGION:ACCOUNT:stateMachine:NAME, or that of a version or an alias of it, which has
 	// its name behind a further colon.
 	StateMachineARN string
@@ -117,7 +127,12 @@ func (e *Executions) outcome(ctx context.Context, d *sfn.DescribeExecutionOutput
 	case err != nil:
 		return message.Outcome{}, err
 	case d.Status == types.ExecutionStatusAborted || d.Status == types.ExecutionStatusFailed || d.Status == types.ExecutionStatusTimedOut:
-		return stopped(m, p, progress, d.Status, aws.ToTime(d.StopDate)), nil
+		g, _, err := e.Guards.Opened(ctx, m.ID)
+		if err != nil {
+			return message.Outcome{}, err
+		}
+		cancelled := g.Cancelled || d.Status == types.ExecutionStatusAborted && !p.sent(progress) && !g.Open
+		return stopped(m, p, progress, cancelled, aws.ToTime(d.StopDate)), nil
 	}
 	return e.running(m, p, progress), nil
 }
@@ -129,10 +144,6 @@ func decodeOutcome(s string) (message.Outcome, error) {
 	}
 	return o, nil
 }
-
-// cancelMargin is how long a message must go on waiting for it to be cancelled. One that wakes up while it is being
-// stopped would have its send cut off, and nobody would learn what became of it.
-const cancelMargin = 10 * time.Second
 
 // Cancel stops a message of which nothing has been sent, and returns its outcome. To cancel it once more is no error.
 // Other errors are ErrNotFound and *NotCancellableError.
@@ -151,8 +162,17 @@ func (e *Executions) Cancel(ctx context.Context, id string) (message.Outcome, er
 		}
 		return o, nil
 	}
-	if err := e.cancellable(ctx, m, aws.ToString(d.ExecutionArn)); err != nil {
-		return message.Outcome{}, err
+	if !m.Guarded {
+		if err := e.unsent(ctx, m, aws.ToString(d.ExecutionArn)); err != nil {
+			return message.Outcome{}, err
+		}
+	}
+	// From here on nothing of the message is sent, whatever the machine is doing.
+	switch err := e.Guards.Cancel(ctx, m.ID, m.ExpiresAt); {
+	case errors.Is(err, guard.ErrNotCancellable):
+		return message.Outcome{}, &NotCancellableError{Reason: "the message has been sent, or is being sent"}
+	case err != nil:
+		return message.Outcome{}, fmt.Errorf("cancel message %s: %w", id, err)
 	}
 	stop, err := e.Client.StopExecution(ctx, &sfn.StopExecutionInput{
 		ExecutionArn: d.ExecutionArn, Error: aws.String(message.CodeCancelled), Cause: aws.String("its caller cancelled the message"),
@@ -160,23 +180,27 @@ func (e *Executions) Cancel(ctx context.Context, id string) (message.Outcome, er
 	if err != nil {
 		return message.Outcome{}, fmt.Errorf("cancel message %s: %w", id, err)
 	}
-	// The history knows, and sooner than the description, whether the machine was still where it was seen.
 	p, err := e.position(ctx, aws.ToString(d.ExecutionArn))
 	if err != nil {
 		return message.Outcome{}, fmt.Errorf("cancel message %s: %w", id, err)
+	}
+	if p.state == statemachine.StateAnnounce {
+		// The machine has come to know it by itself.
+		return decodeOutcome(p.input)
 	}
 	progress, err := p.progress()
 	if err != nil {
 		return message.Outcome{}, fmt.Errorf("cancel message %s: %w", id, err)
 	}
-	if p.sent(progress) {
-		return message.Outcome{}, &NotCancellableError{Reason: "the message was stopped, but its sending had begun in that moment"}
-	}
-	return stopped(m, p, progress, types.ExecutionStatusAborted, aws.ToTime(stop.StopDate)), nil
+	return stopped(m, p, progress, true, aws.ToTime(stop.StopDate)), nil
 }
 
-// cancellable says whether nothing was sent and nothing is about to be.
-func (e *Executions) cancellable(ctx context.Context, m message.Message, arn string) error {
+// cancelMargin is how long a message must go on waiting for it to be cancelled. One that wakes up while it is being
+// stopped would have its send cut off, and nobody would learn what became of it.
+const cancelMargin = 10 * time.Second
+
+// unsent says of a message that no table guards whether nothing was sent and nothing is about to be.
+func (e *Executions) unsent(ctx context.Context, m message.Message, arn string) error {
 	p, err := e.position(ctx, arn)
 	if err != nil {
 		return fmt.Errorf("cancel message %s: %w", m.ID, err)

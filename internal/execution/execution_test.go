@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
 
 	"sms-api/internal/execution"
+	"sms-api/internal/guard"
 	"sms-api/internal/message"
 	"sms-api/statemachine"
 )
@@ -41,6 +42,7 @@ type fake struct {
 	// start, describe, history and stop are errors to answer with.
 	start, describe, history, stop error
 	pages                          int
+	table                          table
 	// onStop happens to the history between the look and the stop.
 	onStop func(*run)
 }
@@ -199,7 +201,29 @@ func executions(r *run, at time.Time) (*execution.Executions, *fake) {
 	if r != nil {
 		f.executions[executionARN+"0193"] = r
 	}
-	return &execution.Executions{Client: f, StateMachineARN: machineARN, Now: func() time.Time { return at }}, f
+	return &execution.Executions{Client: f, Guards: &f.table, StateMachineARN: machineARN, Now: func() time.Time { return at }}, f
+}
+
+// table is the table of sends for one message.
+type table struct {
+	guard.Guard
+
+	err error
+}
+
+func (t *table) Opened(context.Context, string) (guard.Guard, bool, error) {
+	return t.Guard, true, t.err
+}
+
+func (t *table) Cancel(context.Context, string, time.Time) error {
+	switch {
+	case t.err != nil:
+		return t.err
+	case t.Open || t.Sent:
+		return guard.ErrNotCancellable
+	}
+	t.Cancelled = true
+	return nil
 }
 
 func TestStart(t *testing.T) {
@@ -482,6 +506,11 @@ func TestCancel(t *testing.T) {
 	scheduled := newMessage()
 	scheduled.SendAt = created.Add(time.Hour)
 	waiting := func() *run { return begin(t, scheduled).entered(statemachine.StateWaitUntilSendTime, scheduled) }
+	guarded := func() *run {
+		m := scheduled
+		m.Guarded = true
+		return begin(t, m).entered(statemachine.StateWaitUntilSendTime, m)
+	}
 	isParked := func() *run { return begin(t, newMessage()).entered(statemachine.StateWaitForRepair, parkedFirst) } // since second 2, for 60 s
 	delivered := begin(t, newMessage())
 	delivered.status, delivered.output = types.ExecutionStatusSucceeded,
@@ -511,15 +540,14 @@ func TestCancel(t *testing.T) {
 		{name: "stopped in the middle", run: begin(t, newMessage()).entered(statemachine.StateWaitForReceipts,
 			accepted).end(types.ExecutionStatusAborted), reason: "the message is settled: partial"},
 		{
-			name: "sending begins in that moment", run: waiting(), reason: "the message was stopped, but its sending had begun in that moment",
-			damage: func(f *fake) {
-				f.onStop = func(r *run) { r.entered(statemachine.StateSendAlimTalk, queuedAlimTalk).scheduled() }
-			},
-		},
-		{
 			name: "it wakes up in that moment, but sends nothing", run: waiting(),
 			damage: func(f *fake) { f.onStop = func(r *run) { r.entered(statemachine.StateSendAlimTalk, queuedAlimTalk) } },
 		},
+		{name: "nothing of a guarded message is open", run: guarded(), at: time.Hour - time.Second},
+		{name: "a send of a guarded message is open", run: guarded(), damage: func(f *fake) { f.table.Open = true },
+			reason: "the message has been sent, or is being sent"},
+		{name: "the table cannot be asked", run: guarded(), damage: func(f *fake) { f.table.err = errors.New("no table") },
+			err: "cancel message 0193: no table"},
 		{name: "Step Functions does not stop it", run: waiting(), damage: func(f *fake) { f.stop = errors.New("throttled") },
 			err: "cancel message 0193: throttled"},
 		{name: "the history cannot be read", run: waiting(), damage: func(f *fake) { f.history = errors.New("throttled") }, err: "throttled"},

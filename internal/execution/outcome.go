@@ -4,8 +4,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
-
 	"sms-api/internal/message"
 	"sms-api/statemachine"
 )
@@ -34,10 +32,9 @@ func (e *Executions) running(m message.Message, p position, v progress) message.
 
 // stopped is the outcome of an execution that ended before its last state. Whoever was still to be sent to has got
 // nothing; of the others that are open nobody will learn any more.
-func stopped(m message.Message, p position, v progress, how types.ExecutionStatus, at time.Time) message.Outcome {
+func stopped(m message.Message, p position, v progress, cancelled bool, at time.Time) message.Outcome {
 	at = at.UTC().Truncate(time.Second)
 	settled := results(m, v)
-	cancelled := how == types.ExecutionStatusAborted && !p.sent(v)
 	doubtful := p.doubtful(v)
 	for i := range settled {
 		r := &settled[i]

@@ -34,5 +34,11 @@ func (e *Executions) Unannounced(ctx context.Context, id string) (o message.Outc
 	if err != nil {
 		return message.Outcome{}, false, fmt.Errorf("message %s: %w", id, err)
 	}
+	if o.Status == message.MessageCancelled {
+		// It is final once it is announced, also when an operator has stopped it and redrives it later.
+		if err := e.Guards.Cancel(ctx, id, m.ExpiresAt); err != nil {
+			return message.Outcome{}, false, err
+		}
+	}
 	return o, true, nil
 }

@@ -18,10 +18,17 @@ type Ambiguous struct{ Reason string }
 // Rejected says that the vendor refused this message.
 type Rejected struct{ Reason string }
 
-// NotConfigured says that an operator has to repair something before any message can go out. Its message is its JSON,
-// which the state machine takes over as the progress's "parked".
-type NotConfigured struct {
-	// Cause is one word: ip, credentials, balance or sender.
+// NotConfigured says that an operator has to repair something before any message can go out.
+type NotConfigured struct{ Repair }
+
+// Unrecognised says that the vendor refused the message in words that nobody has described: it has surely not got it, but
+// nobody knows whether it will refuse it again.
+type Unrecognised struct{ Repair }
+
+// Repair is what parks a message. The error's message is its JSON, which the state machine takes over as the progress's
+// "parked".
+type Repair struct {
+	// Cause is one word: ip, credentials, balance, sender or unknown.
 	Cause string `json:"cause"`
 	// Reason says what to repair.
 	Reason string `json:"reason"`
@@ -37,15 +44,19 @@ type Invalid struct{ Reason string }
 // Expired says that the time of the message is over.
 type Expired struct{ Reason string }
 
+// Cancelled says that the message was cancelled before anything of it was sent, which is final.
+type Cancelled struct{ Reason string }
+
 func (e *Transient) Error() string { return e.Reason }
 func (e *Ambiguous) Error() string { return e.Reason }
 func (e *Rejected) Error() string  { return e.Reason }
 func (e *Invalid) Error() string   { return e.Reason }
 func (e *Expired) Error() string   { return e.Reason }
+func (e *Cancelled) Error() string { return e.Reason }
 
 // Error is JSON without ": ". Executions of version 0.1.0 of the state machine cut the message there; like this they keep
 // it whole, and message.Parking reads that.
-func (e *NotConfigured) Error() string {
+func (e *Repair) Error() string {
 	text, err := json.Marshal(e)
 	if err != nil {
 		return e.Cause // strings and a time: there is nothing that cannot be encoded
@@ -60,7 +71,9 @@ const (
 	NameRejected      = "Rejected"
 	NameNotConfigured = "NotConfigured"
 	NameInvalid       = "Invalid"
+	NameUnrecognised  = "Unrecognised"
 	NameExpired       = "Expired"
+	NameCancelled     = "Cancelled"
 )
 
 // NotSent says of an error's name that the vendor surely has not accepted anything: the function said so itself, or
@@ -68,7 +81,7 @@ const (
 // https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html#API_Invoke_Errors
 func NotSent(name string) bool {
 	switch name {
-	case NameTransient, NameRejected, NameNotConfigured, NameInvalid, NameExpired,
+	case NameTransient, NameRejected, NameNotConfigured, NameUnrecognised, NameInvalid, NameExpired, NameCancelled,
 		"Lambda.TooManyRequestsException", "Lambda.EC2ThrottledException", "Lambda.EC2UnexpectedException",
 		"Lambda.ENILimitReachedException", "Lambda.SubnetIPAddressLimitReachedException", "Lambda.ResourceNotReadyException":
 		return true

@@ -19,7 +19,9 @@ var faults = map[string]error{
 	fault.NameTransient:     &fault.Transient{Reason: "r"},
 	fault.NameAmbiguous:     &fault.Ambiguous{Reason: "r"},
 	fault.NameRejected:      &fault.Rejected{Reason: "r"},
-	fault.NameNotConfigured: &fault.NotConfigured{Cause: "ip", Reason: "r"},
+	fault.NameNotConfigured: &fault.NotConfigured{Repair: fault.Repair{Cause: "ip", Reason: "r"}},
+	fault.NameUnrecognised:  &fault.Unrecognised{Repair: fault.Repair{Cause: "unknown", Reason: "r"}},
+	fault.NameCancelled:     &fault.Cancelled{Reason: "r"},
 	fault.NameInvalid:       &fault.Invalid{Reason: "r"},
 	fault.NameExpired:       &fault.Expired{Reason: "r"},
 }

@@ -3,7 +3,6 @@ package guard
 import (
 	"crypto/hmac"
 	"crypto/sha256"
-	"encoding/hex"
 	"slices"
 
 	"sms-api/internal/message"
@@ -50,14 +49,8 @@ func (d Digester) Digest(number, text string) Digest {
 	return digest
 }
 
-// Account is an account at Aligo, by a hash of its user id: 16 hexadecimal digits.
+// Account is an account at Aligo, by whatever tells it from others without naming it.
 type Account string
-
-// AccountOf is the account with this user id.
-func AccountOf(userID string) Account {
-	sum := sha256.Sum256([]byte("sms-api account: " + userID))
-	return Account(hex.EncodeToString(sum[:8]))
-}
 
 // Batch is a call that Aligo has accepted. Its ids are unique within an account and a channel.
 type Batch struct {

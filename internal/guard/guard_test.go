@@ -425,7 +425,7 @@ func TestOwner(t *testing.T) {
 			return w.Owner(t.Context(), account, message.AlimTalk, mids...)
 		},
 		"another account": func() (map[string]string, error) {
-			return w.Owner(t.Context(), guard.AccountOf("other"), message.SMS, mids...)
+			return w.Owner(t.Context(), guard.Account("other"), message.SMS, mids...)
 		},
 	} {
 		if got, err := ask(); err != nil || len(got) > 0 {
@@ -508,7 +508,7 @@ func TestOpenSends(t *testing.T) {
 	other.Channel = message.AlimTalk
 	open(other)
 	other = opening("other account", 0)
-	other.Account = guard.AccountOf("other")
+	other.Account = guard.Account("other")
 	open(other)
 	open(opening("me", 0))
 

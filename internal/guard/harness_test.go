@@ -34,7 +34,7 @@ const tableName = "guards"
 var (
 	began   = time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)
 	expiry  = began.Add(24 * time.Hour)
-	account = guard.AccountOf("shop")
+	account = guard.Account("shop")
 	digests = guard.NewDigester([]byte("secret"))
 	hello   = digests.Digest("01012345678", "hello")
 )

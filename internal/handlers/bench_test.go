@@ -1,6 +1,7 @@
 package handlers_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -11,6 +12,7 @@ import (
 
 	"sms-api/internal/aligo"
 	"sms-api/internal/aligo/aligotest"
+	"sms-api/internal/guard"
 	"sms-api/internal/handlers"
 	"sms-api/internal/message"
 )
@@ -24,7 +26,7 @@ func BenchmarkTasks(b *testing.B) {
 		})
 		client := server.Client()
 		d := &handlers.Dispatch{
-			Aligo: client, Templates: &aligo.TemplateCache{Client: client}, Now: func() time.Time { return now }, Log: slog.New(slog.DiscardHandler),
+			Aligo: client, Guards: open{}, Templates: &aligo.TemplateCache{Client: client}, Now: func() time.Time { return now }, Log: slog.New(slog.DiscardHandler),
 		}
 		m := message.Message{
 			ID: "m", Channel: message.AlimTalk, Template: "TX_1234", ExpiresAt: now.Add(time.Hour), CreatedAt: now,
@@ -82,3 +84,12 @@ func invoke(b *testing.B, task any, payload []byte) message.Progress {
 	}
 	return p
 }
+
+// open is a table of sends that lets everybody send.
+type open struct{ *guard.Guards }
+
+func (open) Open(context.Context, guard.Opening) (guard.Send, error) {
+	return guard.Send{Message: "m"}, nil
+}
+
+func (open) Answered(context.Context, guard.Send, string) (bool, error) { return false, nil }

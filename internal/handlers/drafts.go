@@ -18,6 +18,14 @@ type draft struct {
 	err       error
 }
 
+// text is what the recipient is going to get through the channel.
+func (d draft) text(c message.Channel) string {
+	if c == message.AlimTalk {
+		return d.alimTalk.Text
+	}
+	return d.sms
+}
+
 // alimTalkDrafts renders the template for the recipients. The error is the template's own: not there, not approved, or
 // the list cannot be read.
 func (d *Dispatch) alimTalkDrafts(ctx context.Context, m message.Message, who []int) ([]draft, error) {

@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"time"
 
 	"sms-api/internal/aligo"
 	"sms-api/internal/fault"
+	"sms-api/internal/message"
 )
 
 // checkRedrive stops a send that a redrive has begun anew: the execution may have been ended in the middle of the same
@@ -25,8 +27,9 @@ func (d *Dispatch) checkExpiry(in Input) error {
 		return nil
 	}
 	reason := "the message's time was over before it could be sent"
-	if p := in.Progress.Parked; p != nil {
-		reason += "; it waited for an operator: " + p.Cause + ": " + p.Reason
+	if in.Progress.Parked != nil {
+		// What has to be repaired is not everybody's to know: callers read this reason.
+		reason += "; something had to be repaired first"
 	}
 	return &fault.Expired{Reason: reason}
 }
@@ -41,11 +44,18 @@ func (d *Dispatch) fault(err error, reads bool) error {
 	}
 	switch e.Class {
 	case aligo.ClassNotConfigured:
-		return &fault.NotConfigured{Cause: string(e.Cause), Reason: d.repair(e)}
+		return &fault.NotConfigured{Repair: fault.Repair{Cause: string(e.Cause), Reason: d.repair(e)}}
+	case aligo.ClassUnrecognised:
+		return &fault.Unrecognised{Repair: fault.Repair{
+			Cause: string(aligo.CauseUnknown), Reason: "find out what Aligo refuses; the log has its words",
+		}}
 	case aligo.ClassRejected:
-		return &fault.Rejected{Reason: e.Error()}
+		if !reads {
+			return &fault.Rejected{Reason: e.Public()}
+		}
+		// A read that is refused is no refusal of what was to be sent.
 	case aligo.ClassInvalid:
-		return &fault.Invalid{Reason: e.Error()}
+		return &fault.Invalid{Reason: e.Public()}
 	case aligo.ClassAmbiguous:
 		if !reads {
 			return &fault.Ambiguous{Reason: e.Error()}
@@ -54,6 +64,47 @@ func (d *Dispatch) fault(err error, reads bool) error {
 	}
 	return &fault.Transient{Reason: e.Error()}
 }
+
+// sendFault is the fault of a call that sends. Words that nobody has described may be a rule that an AlimTalk breaks for
+// ever: after fallback.after it counts as refused, and the SMS goes out.
+func (d *Dispatch) sendFault(in Input, err error) error {
+	f := d.fault(err, false)
+	var u *fault.Unrecognised
+	if errors.As(f, &u) && fallsBack(in) {
+		if parked := in.Progress.Parked; parked != nil && parked.Cause == string(aligo.CauseUnknown) &&
+			!d.Now().Before(parked.Since.Add(time.Duration(in.Message.Fallback.After))) {
+			return &fault.Rejected{Reason: "Aligo refuses the AlimTalk in words that are not known"}
+		}
+	}
+	return f
+}
+
+// fallsBack says that an SMS follows if the call in the queue is refused.
+func fallsBack(in Input) bool {
+	return in.Progress.Queue != nil && in.Progress.Queue.Channel == message.AlimTalk && in.Message.Fallback.Enabled
+}
+
+// park says since when a message is parked and how long it waits before the next attempt.
+func (d *Dispatch) park(in Input, err error) {
+	r := repairOf(err)
+	if r == nil {
+		return
+	}
+	now := d.Now().UTC().Truncate(time.Second)
+	r.Since, r.Wait = now, seconds(firstParking)
+	if before := in.Progress.Parked; before != nil && before.Cause == r.Cause {
+		r.Since, r.Wait = before.Since, min(2*before.Wait, seconds(longestParking))
+	}
+	if left := r.Since.Add(time.Duration(in.Message.Fallback.After)).Sub(now); r.Cause == string(aligo.CauseUnknown) && fallsBack(in) && left > 0 {
+		r.Wait = min(r.Wait, seconds(left))
+	}
+}
+
+// The waits of a parked message double from the first to the longest.
+const (
+	firstParking   = time.Minute
+	longestParking = 15 * time.Minute
+)
 
 // repair tells an operator what to do about a fault of the account.
 func (d *Dispatch) repair(e *aligo.Error) string {
@@ -65,6 +116,10 @@ func (d *Dispatch) repair(e *aligo.Error) string {
 		}
 		return fmt.Sprintf("register %s with Aligo (문자API > 신청/인증 > 발송 서버 IP): %s", address, e)
 	case aligo.CauseCredentials:
+		if errors.Is(e, aligo.ErrOtherAccount) {
+			return "a call in doubt was made with another Aligo account, whose history alone can tell what became of it: " +
+				"put its credentials back until this message has gone on"
+		}
 		return fmt.Sprintf("put the right Aligo credentials into the parameter store: %s", e)
 	case aligo.CauseBalance:
 		return fmt.Sprintf("top up the Aligo wallet: %s", e)
@@ -78,9 +133,8 @@ func (d *Dispatch) repair(e *aligo.Error) string {
 // warn logs a fault with the attributes that alarms count.
 func (d *Dispatch) warn(ctx context.Context, what string, err error, attributes ...slog.Attr) {
 	attributes = append(attributes, slog.String("fault", faultName(err)), slog.String("error", words(err)))
-	var n *fault.NotConfigured
-	if errors.As(err, &n) {
-		attributes = append(attributes, slog.String("cause", n.Cause))
+	if r := repairOf(err); r != nil {
+		attributes = append(attributes, slog.String("cause", r.Cause))
 	}
 	d.Log.LogAttrs(ctx, slog.LevelWarn, what, attributes...)
 }
@@ -90,9 +144,21 @@ func faultName(err error) string { return strings.TrimPrefix(fmt.Sprintf("%T", e
 
 // words are an error's for people.
 func words(err error) string {
-	var n *fault.NotConfigured
-	if errors.As(err, &n) {
-		return n.Cause + ": " + n.Reason
+	if r := repairOf(err); r != nil {
+		return r.Cause + ": " + r.Reason
 	}
 	return err.Error()
+}
+
+// repairOf is what an error asks an operator to do; nil when it is none of that kind.
+func repairOf(err error) *fault.Repair {
+	var n *fault.NotConfigured
+	var u *fault.Unrecognised
+	switch {
+	case errors.As(err, &n):
+		return &n.Repair
+	case errors.As(err, &u):
+		return &u.Repair
+	}
+	return nil
 }

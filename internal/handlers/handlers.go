@@ -6,12 +6,10 @@ package handlers
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"log/slog"
 	"time"
 
 	"sms-api/internal/aligo"
-	"sms-api/internal/fault"
 	"sms-api/internal/message"
 )
 
@@ -45,6 +43,8 @@ type vendor interface {
 	SendMassSMS(ctx context.Context, s aligo.MassSMS) (aligo.Accepted, error)
 	AlimTalkReceipts(ctx context.Context, mid string) ([]aligo.AlimTalkReceipt, error)
 	SMSReceipts(ctx context.Context, mid string) ([]aligo.SMSReceipt, error)
+	Account(ctx context.Context) (aligo.Account, error)
+	DigestKey(ctx context.Context) ([]byte, error)
 	FindAlimTalk(ctx context.Context, a aligo.Attempt) (aligo.Finding, error)
 	FindSMS(ctx context.Context, a aligo.Attempt) (aligo.Finding, error)
 }
@@ -56,7 +56,9 @@ type templates interface {
 
 // Dispatch has the handlers of the state machine's tasks. All fields but EgressIPs are needed.
 type Dispatch struct {
-	Aligo     vendor
+	Aligo vendor
+	// Guards is the table in which every send is opened.
+	Guards    guards
 	Templates templates
 	Now       func() time.Time
 	Log       *slog.Logger
@@ -77,10 +79,7 @@ func (d *Dispatch) run(
 	p, err := step(ctx, in)
 	attributes := []slog.Attr{slog.String("message", in.Message.ID), slog.Int("recipients", len(in.Message.Recipients))}
 	if err != nil {
-		var n *fault.NotConfigured
-		if errors.As(err, &n) {
-			n.Since, n.Wait = d.parking(in.Progress.Parked)
-		}
+		d.park(in, err)
 		d.warn(ctx, what, err, attributes...)
 		return Output{}, err
 	}
@@ -92,20 +91,6 @@ func (d *Dispatch) run(
 		return Output{Outcome: &o}, nil
 	}
 	return Output{Progress: p}, nil
-}
-
-// The waits of a parked message double from the first to the longest.
-const (
-	firstParking   = time.Minute
-	longestParking = 15 * time.Minute
-)
-
-// parking says since when a message is parked and how many seconds it waits before the next attempt.
-func (d *Dispatch) parking(before *message.Parking) (since time.Time, wait int) {
-	if before == nil {
-		return d.Now().UTC().Truncate(time.Second), seconds(firstParking)
-	}
-	return before.Since, min(2*before.Wait, seconds(longestParking))
 }
 
 // reserve is the part of a function's time that is kept for reporting.

@@ -5,14 +5,13 @@ import (
 	"strings"
 	"time"
 
-	"sms-api/internal/aligo"
 	"sms-api/internal/message"
 )
 
 // firstWait is how long after acceptance receipts are first looked for: most are there after 4 to 6 seconds.
 const firstWait = 5 * time.Second
 
-// longestWait is the longest time between two looks at receipts or at the history.
+// longestWait is the longest time between two looks at receipts in the first day, or at the history.
 const longestWait = 15 * time.Minute
 
 // backoff is the wait after the given number of looks: 5 s, 10 s, 20 s, … 15 min.
@@ -54,8 +53,7 @@ func everybody(m message.Message) []int {
 }
 
 // accepted writes down an accepted call to the recipients with the given indices.
-func accepted(m message.Message, p message.Progress, channel message.Channel, to []int, a aligo.Accepted, at time.Time) message.Progress {
-	b := message.Batch{Channel: channel, MID: a.MID, At: at.UTC().Truncate(time.Second), Refused: a.Refused}
+func accepted(m message.Message, p message.Progress, to []int, b message.Batch) message.Progress {
 	if len(to) < len(m.Recipients) {
 		b.Recipients = to
 	}
@@ -63,10 +61,11 @@ func accepted(m message.Message, p message.Progress, channel message.Channel, to
 	for _, i := range to {
 		r := &p.Recipients[i]
 		r.Reason = alimTalkReason(*r)
-		r.Channel, r.Code, r.Status = channel, "", message.Pending
+		r.Channel, r.Code, r.Status = b.Channel, "", message.Pending
 	}
 	p = dequeue(p, to)
 	p.Failure, p.Doubt, p.Parked, p.Reads = nil, nil, nil, 0
+	p.Sends++
 	p.Wait = seconds(firstWait)
 	return p
 }
@@ -117,11 +116,27 @@ func alimTalkReason(r message.Result) string {
 // waitFor sets when the receipts are read next; nothing open means never.
 func (d *Dispatch) waitFor(m message.Message, p message.Progress) message.Progress {
 	p.Wait = 0
-	if !slices.ContainsFunc(p.Recipients, open) {
+	var until, newest time.Time
+	for _, b := range p.Batches {
+		if len(openIn(m, p, b)) == 0 {
+			continue
+		}
+		if end := readUntil(m, b); end.After(until) {
+			until = end
+		}
+		if b.At.After(newest) {
+			newest = b.At
+		}
+	}
+	if until.IsZero() {
 		return p
 	}
 	now := d.Now()
-	wait := min(backoff(p.Reads), readUntil(m, p).Sub(now))
+	wait := backoff(p.Reads)
+	if now.Sub(newest) >= firstDay {
+		wait = lateWait
+	}
+	wait = min(wait, until.Sub(now))
 	alimTalk := func(r message.Result) bool { return open(r) && r.Channel == message.AlimTalk }
 	if left := fallbackAt(m, p).Sub(now); left > 0 && slices.ContainsFunc(p.Recipients, alimTalk) {
 		wait = min(wait, left)
@@ -151,16 +166,31 @@ func fallbackAt(m message.Message, p message.Progress) time.Time {
 	return at
 }
 
-// readUntil is when nothing more is expected of open receipts. Whatever was accepted shortly before the expiry still
-// gets the time that receipts usually need.
-func readUntil(m message.Message, p message.Progress) time.Time {
-	until := m.ExpiresAt
-	for _, b := range p.Batches {
-		if t := b.At.Add(time.Duration(m.Fallback.After)); t.After(until) {
-			until = t
-		}
+// How long receipts may take. Aligo's are final after 24 hours; carriers report an SMS up to 25 and an LMS up to 80 hours
+// after it was accepted, as another relay documents its own, when a phone is switched off.
+// https://docs.nhncloud.com/en/Notification/SMS/en/api-guide/
+const (
+	alimTalkReceipt = 25 * time.Hour
+	smsReceipt      = 26 * time.Hour
+	lmsReceipt      = 81 * time.Hour
+)
+
+// After the first day receipts are rare, and each look costs three state transitions.
+const (
+	firstDay = 24 * time.Hour
+	lateWait = time.Hour
+)
+
+// readUntil is when no receipt of a batch is expected any more. The message's expiry bounds sending, not knowing.
+func readUntil(m message.Message, b message.Batch) time.Time {
+	receipt := alimTalkReceipt
+	switch {
+	case b.Channel == message.SMS && b.LMS:
+		receipt = lmsReceipt
+	case b.Channel == message.SMS:
+		receipt = smsReceipt
 	}
-	return until
+	return b.At.Add(max(receipt, time.Duration(m.Fallback.After)))
 }
 
 // reasonBytes is what all reasons of a message may take together. The largest message and this progress must fit into

@@ -2,14 +2,23 @@ package handlers
 
 import (
 	"context"
+	"log/slog"
+	"maps"
+	"slices"
 	"time"
 
 	"sms-api/internal/aligo"
+	"sms-api/internal/fault"
+	"sms-api/internal/guard"
 	"sms-api/internal/message"
 )
 
-// codeNotAccepted is the code of a recipient whom Aligo left out of an accepted call.
-const codeNotAccepted = "NotAccepted"
+const (
+	// codeNotAccepted is the code of a recipient whom Aligo left out of an accepted call.
+	codeNotAccepted = "NotAccepted"
+	// codeNoReceipt is the code of a recipient whose receipt did not come in time.
+	codeNoReceipt = "NoReceipt"
+)
 
 // Receipts reads the receipts of every batch that has open recipients, settles those whose receipt is final, queues for
 // SMS those whom AlimTalk did not reach, and says how long to wait before the next look.
@@ -19,38 +28,94 @@ func (d *Dispatch) Receipts(ctx context.Context, in Input) (Output, error) {
 
 func (d *Dispatch) receipts(ctx context.Context, in Input) (message.Progress, error) {
 	m, p := in.Message, start(in.Message, in.Progress)
-	over := !d.Now().Before(readUntil(m, p))
-	for _, b := range p.Batches {
-		waiting := openIn(m, p, b)
+	p.Batches = slices.Clone(p.Batches)
+	alerts := map[string]int{}
+	for n := range p.Batches {
+		b := &p.Batches[n]
+		waiting := openIn(m, p, *b)
 		if len(waiting) == 0 {
 			continue
 		}
-		found, err := d.read(ctx, b)
-		if err != nil && !over {
+		owned, err := d.owned(ctx, m, b)
+		if err != nil {
+			return message.Progress{}, err
+		}
+		if !owned {
+			return d.doubtAgain(m, p, n, waiting), nil
+		}
+		found, err := d.read(ctx, *b)
+		if err != nil && d.Now().Before(readUntil(m, *b)) {
 			return message.Progress{}, d.fault(err, true)
 		}
 		for _, i := range waiting {
-			if receipt, ok := found[string(m.Recipients[i].To)]; ok {
+			receipt, ok := found[string(m.Recipients[i].To)]
+			if !ok && err == nil && d.leftOut(m, *b, found) {
+				receipt, ok = aligo.Receipt{
+					State: aligo.StateFailed, Code: codeNotAccepted, Reason: "Aligo left the number out", SMSUseful: true, At: d.Now(),
+				}, true
+			}
+			if ok {
 				d.receive(m, &p.Recipients[i], receipt)
-			} else if err == nil && d.leftOut(m, b, found) {
-				d.receive(m, &p.Recipients[i], aligo.Receipt{State: aligo.StateFailed, Code: codeNotAccepted, Reason: "Aligo left the number out",
-					SMSUseful: true, At: d.Now()})
+				if receipt.Alert != "" {
+					alerts[string(receipt.Alert)]++
+				}
 			}
 		}
 	}
+	for _, cause := range slices.Sorted(maps.Keys(alerts)) {
+		d.Log.LogAttrs(ctx, slog.LevelWarn, "receipts that a person must look at", slog.String("message", m.ID),
+			slog.String("alert", cause), slog.Int("recipients", alerts[cause]))
+	}
 	p.Reads++
-	return d.decide(m, p, over), nil
+	p.Parked = nil
+	return d.decide(m, p), nil
+}
+
+// owned says that a batch is this message's. One that a look-up found is not any more when another message has got an
+// answer with its MID. One that could not be claimed when it was answered is claimed now.
+func (d *Dispatch) owned(ctx context.Context, m message.Message, b *message.Batch) (bool, error) {
+	batch := guard.Batch{Account: guard.Account(b.Account), Channel: b.Channel, MID: b.MID}
+	if b.Unclaimed {
+		s := guard.Send{Message: m.ID, Account: batch.Account, Channel: b.Channel, Expiry: m.ExpiresAt, At: b.At}
+		b.Unclaimed = !d.claim(ctx, s, b.MID)
+	}
+	if !b.Found {
+		return true, nil
+	}
+	owns, err := d.Guards.Owns(ctx, m.ID, batch)
+	if err != nil {
+		return false, tableFault(err)
+	}
+	return owns, nil
+}
+
+// doubtAgain takes out a batch that turned out to be another message's: what was sent to its recipients is looked up once
+// more.
+func (d *Dispatch) doubtAgain(m message.Message, p message.Progress, batch int, waiting []int) message.Progress {
+	b := p.Batches[batch]
+	p.Batches = slices.Delete(p.Batches, batch, batch+1)
+	now := d.Now().UTC()
+	if p.Queue != nil || p.Sends != b.Sends+1 {
+		// Another call was made since, and the table knows the latest only.
+		p = settle(p, waiting, message.Unknown, fault.NameAmbiguous, "Aligo could not tell whether it accepted the call", now)
+		return d.waitFor(m, p)
+	}
+	p.Sends, p.Queue = b.Sends, &message.Queue{Channel: b.Channel, Recipients: waiting}
+	p.Doubt = &message.Doubt{Error: fault.NameAmbiguous, Since: b.At, At: now, Wait: seconds(firstWait)}
+	return p
 }
 
 // receive applies one receipt to a recipient. A failed AlimTalk for which an SMS makes sense stays pending, with the
 // receipt's code, until the SMS has been sent.
 func (d *Dispatch) receive(m message.Message, r *message.Result, receipt aligo.Receipt) {
 	fallback := r.Channel == message.AlimTalk && m.Fallback.Enabled
+	// Wallet and sender number are the operator's to repair. The SMS is parked until they are, if they are not by then.
+	repairable := receipt.Alert == aligo.CauseBalance || receipt.Alert == aligo.CauseSender
 	switch receipt.State {
 	case aligo.StateDelivered:
 		finish(r, message.Delivered, receipt.Code, "", receipt.At)
 	case aligo.StateFailed:
-		if fallback && receipt.SMSUseful {
+		if fallback && (receipt.SMSUseful || repairable) {
 			r.Code, r.Reason = receipt.Code, receipt.Reason
 			return
 		}
@@ -66,8 +131,16 @@ func (d *Dispatch) receive(m message.Message, r *message.Result, receipt aligo.R
 }
 
 // decide says what comes next: the fallback once every AlimTalk receipt is there or their time is over, else a wait.
-func (d *Dispatch) decide(m message.Message, p message.Progress, over bool) message.Progress {
+func (d *Dispatch) decide(m message.Message, p message.Progress) message.Progress {
 	now := d.Now()
+	for _, b := range p.Batches {
+		if now.Before(readUntil(m, b)) {
+			continue
+		}
+		for _, i := range openIn(m, p, b) {
+			finish(&p.Recipients[i], message.Unknown, codeNoReceipt, "no receipt came in time", now)
+		}
+	}
 	late := !now.Before(fallbackAt(m, p))
 	var due, still []int
 	for i := range p.Recipients {
@@ -75,16 +148,14 @@ func (d *Dispatch) decide(m message.Message, p message.Progress, over bool) mess
 		switch {
 		case undelivered(*r):
 			due = append(due, i)
-		case open(*r) && over:
-			finish(r, message.Unknown, "NoReceipt", "no receipt came in time", now)
 		case open(*r) && r.Channel == message.AlimTalk && late && m.Fallback.Enabled && m.Fallback.OnUnknown == message.SMSUnknown:
-			r.Code, r.Reason = "NoReceipt", "no receipt after "+time.Duration(m.Fallback.After).String()
+			r.Code, r.Reason = codeNoReceipt, "no receipt after "+time.Duration(m.Fallback.After).String()
 			due = append(due, i)
 		case open(*r) && r.Channel == message.AlimTalk:
 			still = append(still, i)
 		}
 	}
-	if len(due) > 0 && (len(still) == 0 || late || over) {
+	if len(due) > 0 && (len(still) == 0 || late) {
 		p.Queue = &message.Queue{Channel: message.SMS, Recipients: due}
 	}
 	return d.waitFor(m, p)

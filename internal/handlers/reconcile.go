@@ -8,43 +8,74 @@ import (
 
 	"sms-api/internal/aligo"
 	"sms-api/internal/fault"
+	"sms-api/internal/guard"
 	"sms-api/internal/message"
 )
 
-// grace is how long after the end of an attempt the history must stay without it before it counts as not accepted. A
-// function that was cut off has its last request on the way for less than its own time limit of 30 s, and Aligo takes a
-// moment to list what it accepted.
-const grace = time.Minute
+// grace is how long after the end of an attempt the history must stay without it before it counts as not accepted: what is
+// accepted, and listed, within five minutes is never sent again. It doubles with each such attempt of a message.
+const grace = 5 * time.Minute
 
 // Reconcile deals with a send that failed. What was refused becomes a fallback or a failure. Of what is in doubt it asks
-// Aligo's history: accepted, and the message goes on with that batch; not accepted, and it stays queued; cannot tell,
-// and it says how long to wait before the next look, until nothing but unknown is left to say.
+// the table whether anything was sent at all, and then Aligo's history: accepted, and the message goes on with that batch;
+// not accepted, and it stays queued; cannot tell, and it says how long to wait before the next look, until nothing but
+// unknown is left to say.
 func (d *Dispatch) Reconcile(ctx context.Context, in Input) (Output, error) {
 	return d.run(ctx, "reconcile", in, d.reconcile)
 }
 
 func (d *Dispatch) reconcile(ctx context.Context, in Input) (message.Progress, error) {
 	m, p := in.Message, start(in.Message, in.Progress)
-	if p.Doubt == nil {
-		f := p.Failure
-		p.Failure = nil
+	p.Parked = nil
+	if p.Doubt != nil {
+		return d.lookUp(ctx, m, p)
+	}
+	f := p.Failure
+	p.Failure = nil
+	if f == nil || p.Queue == nil {
+		return message.Progress{}, &fault.Invalid{Reason: "there is no failed send to reconcile"}
+	}
+	if fault.NotSent(f.Error) {
+		err := d.Guards.Raise(ctx, guard.Send{Message: m.ID, Sends: p.Sends, Expiry: m.ExpiresAt})
 		switch {
-		case f == nil || p.Queue == nil:
-			return message.Progress{}, &fault.Invalid{Reason: "there is no failed send to reconcile"}
-		case f.Error == fault.NameInvalid, f.Error == fault.NameExpired:
-			return d.waitFor(m, settle(p, p.Queue.Recipients, message.Failed, f.Error, reason(f), d.Now())), nil
-		case f.Error == fault.NameRejected:
-			return d.rejected(ctx, m, p, reason(f))
-		case fault.NotSent(f.Error):
-			return p, nil
+		case err == nil:
+			p.Sends++
+			return d.notSent(ctx, m, p, f)
+		case errors.Is(err, guard.ErrCancelled):
+			return d.cancelled(p), nil
+		case !errors.Is(err, guard.ErrOpened):
+			return message.Progress{}, tableFault(err)
 		}
-		p.Doubt = &message.Doubt{Error: f.Error, Since: f.Since, At: d.Now().UTC()}
-		if in.Redrives > p.Redrives {
-			// What is in doubt is whatever the execution did before it was redriven.
-			p.Doubt.Since, p.Redrives = m.CreatedAt, in.Redrives
-		}
+		// Another invocation of the same task has opened it, or it could not be closed.
+	}
+	p.Doubt = &message.Doubt{Error: f.Error, Since: f.Since, At: d.Now().UTC()}
+	if in.Redrives > p.Redrives {
+		// What is in doubt is whatever the execution did before it was redriven.
+		p.Doubt.Since, p.Redrives = m.CreatedAt, in.Redrives
 	}
 	return d.lookUp(ctx, m, p)
+}
+
+// notSent goes on after a send that Aligo has surely not got.
+func (d *Dispatch) notSent(ctx context.Context, m message.Message, p message.Progress, f *message.Failure) (message.Progress, error) {
+	switch f.Error {
+	case fault.NameInvalid, fault.NameExpired:
+		return d.waitFor(m, settle(p, p.Queue.Recipients, message.Failed, f.Error, reason(f), d.Now())), nil
+	case fault.NameRejected:
+		return d.rejected(ctx, m, p, reason(f))
+	case fault.NameCancelled:
+		return d.cancelled(p), nil
+	}
+	return p, nil
+}
+
+// reasonCancelled is what callers read of a cancelled message.
+const reasonCancelled = "the message was cancelled before it was sent"
+
+// cancelled ends a message of which nothing was sent.
+func (d *Dispatch) cancelled(p message.Progress) message.Progress {
+	p.Doubt = nil
+	return settle(p, p.Queue.Recipients, message.Failed, message.CodeCancelled, reasonCancelled, d.Now())
 }
 
 // rejected falls back from an AlimTalk that Aligo refused as a whole, or fails the recipients of the SMS it refused.
@@ -59,66 +90,218 @@ func (d *Dispatch) rejected(ctx context.Context, m message.Message, p message.Pr
 	}
 	who := p.Queue.Recipients
 	if p.Queue.Channel == message.SMS {
-		call, err := d.smsCall(ctx, m, p)
+		call, err := d.callInDoubt(ctx, m, p)
 		switch {
 		case err == nil:
 			who = recipients(call)
 		case !errors.Is(err, aligo.ErrNoTemplate):
-			return message.Progress{}, d.fault(err, true)
+			return message.Progress{}, d.templateFault(err)
 		}
 		// Without the template there is no text for anybody in the queue.
 	}
 	return d.waitFor(m, settle(p, who, message.Failed, fault.NameRejected, why, d.Now())), nil
 }
 
-// lookUp asks the history about the call in doubt.
+// lookUp finds out what became of the call in doubt.
 func (d *Dispatch) lookUp(ctx context.Context, m message.Message, p message.Progress) (message.Progress, error) {
-	channel, now := p.Queue.Channel, d.Now()
-	var call []draft
-	var err error
-	find := d.Aligo.FindSMS
-	if channel == message.AlimTalk {
-		find = d.Aligo.FindAlimTalk
-		call, err = d.alimTalkCall(ctx, m, p)
-	} else {
-		call, err = d.smsCall(ctx, m, p)
+	g, ok, err := d.Guards.Opened(ctx, m.ID)
+	switch {
+	case err != nil && d.hopeless(m, p):
+		return d.giveUp(m, p, p.Queue.Recipients), nil
+	case err != nil:
+		return message.Progress{}, tableFault(err)
+	case g.Cancelled:
+		return d.cancelled(p), nil
+	case ok && g.Sends > p.Sends:
+		// This function has found out already, and could not say so.
+		p.Sends, p.Doubt = g.Sends, nil
+		return p, nil
+	case ok && g.Open && g.Sends == p.Sends:
+		return d.ask(ctx, m, p, g)
+	case !m.Guarded:
+		return d.askByText(ctx, m, p)
 	}
-	if err != nil && !d.hopeless(m, p) {
+	return d.neverOpened(ctx, m, p)
+}
+
+// neverOpened deals with a send that ended before it was opened. It is tried again, after a wait that grows: what kept it
+// from being opened may be there still.
+func (d *Dispatch) neverOpened(ctx context.Context, m message.Message, p message.Progress) (message.Progress, error) {
+	if left := p.Doubt.At.Add(backoff(p.Doubts)).Sub(d.Now()); left > 0 {
+		return lookAgain(p, left), nil
+	}
+	err := d.Guards.Raise(ctx, guard.Send{Message: m.ID, Sends: p.Sends, Expiry: m.ExpiresAt})
+	switch {
+	case errors.Is(err, guard.ErrCancelled):
+		return d.cancelled(p), nil
+	case errors.Is(err, guard.ErrOpened):
+		// A late invocation has opened it in this moment.
+		return lookAgain(p, firstWait), nil
+	case err != nil:
+		return message.Progress{}, tableFault(err)
+	}
+	p.Sends, p.Doubt, p.Doubts = p.Sends+1, nil, p.Doubts+1
+	return p, nil
+}
+
+// ask asks Aligo's history about a send that was opened.
+func (d *Dispatch) ask(ctx context.Context, m message.Message, p message.Progress, g guard.Guard) (message.Progress, error) {
+	key, err := d.Aligo.DigestKey(ctx)
+	a := aligo.Attempt{Account: aligo.Account(g.Account), Since: g.At, Until: d.Now(), Taken: d.taken(m, g)}
+	digester := guard.NewDigester(key)
+	for n, i := range g.Recipients {
+		a.To = append(a.To, string(m.Recipients[i].To))
+		a.Digests = append(a.Digests, [8]byte(g.Digests[n]))
+	}
+	a.Digest = func(to, canonical string) [8]byte { return [8]byte(digester.Digest(to, canonical)) }
+	for _, b := range p.Batches {
+		a.Known = append(a.Known, b.MID)
+	}
+	var f aligo.Finding
+	if err == nil {
+		f, err = d.find(ctx, g.Channel, a)
+	}
+	switch {
+	case err != nil && d.hopeless(m, p):
+		return d.giveUp(m, p, g.Recipients), nil
+	case err != nil:
 		return message.Progress{}, d.fault(err, true)
 	}
-	who := p.Queue.Recipients
-	var found aligo.Finding
-	if err == nil && len(call) == 0 {
-		// Nobody's text can be written, so no call was made.
-		return d.waitFor(m, settle(p, who, message.Failed, fault.NameInvalid, "the text cannot be written", d.Now())), nil
+	return d.judge(ctx, m, p, g, f)
+}
+
+func (d *Dispatch) find(ctx context.Context, c message.Channel, a aligo.Attempt) (aligo.Finding, error) {
+	if c == message.AlimTalk {
+		return d.Aligo.FindAlimTalk(ctx, a)
 	}
-	if err == nil {
-		who = recipients(call)
-		found, err = find(ctx, d.attempt(m, p, call))
-		if err != nil && !d.hopeless(m, p) {
-			return message.Progress{}, d.fault(err, true)
+	return d.Aligo.FindSMS(ctx, a)
+}
+
+// taken leaves out of a look-up what is other messages'.
+func (d *Dispatch) taken(m message.Message, g guard.Guard) func(context.Context, []string) (map[string]bool, error) {
+	return func(ctx context.Context, mids []string) (map[string]bool, error) {
+		owners, err := d.Guards.Owner(ctx, g.Account, g.Channel, mids...)
+		if err != nil {
+			return nil, err
 		}
+		taken := make(map[string]bool, len(owners))
+		own := false
+		for _, owner := range owners {
+			own = own || owner == m.ID
+		}
+		for _, mid := range mids {
+			// A batch that is this message's already is the call that is looked for: its answer came, and nobody got to hear
+			// of it. To claim another one beside it would take that from the message whose it is.
+			owner, claimed := owners[mid]
+			taken[mid] = claimed && owner != m.ID || own && owner != m.ID
+		}
+		return taken, nil
 	}
+}
+
+// judge draws the conclusion from what the history says about a send that was opened.
+func (d *Dispatch) judge(
+	ctx context.Context, m message.Message, p message.Progress, g guard.Guard, f aligo.Finding,
+) (message.Progress, error) {
+	now := d.Now()
 	earliest := p.Doubt.At.Add(grace << min(p.Doubts, 4))
+	wait := lookWait(p)
 	switch {
-	case err == nil && found.Verdict == aligo.WasAccepted:
-		at := p.Doubt.Since
-		p = accepted(m, p, channel, who, aligo.Accepted{MID: found.MID, Refused: max(0, len(who)-found.Accepted)}, at)
-		return p, nil
-	case err == nil && found.Verdict == aligo.NotAccepted && !now.Before(earliest):
-		p.Doubt, p.Doubts = nil, p.Doubts+1
-		return p, nil
-	case !d.hopeless(m, p):
-		wait := backoff(p.Doubt.Looks)
-		if left := earliest.Sub(now); left > 0 {
-			wait = min(wait, left)
+	case f.Verdict == aligo.WasAccepted:
+		until, err := d.notBefore(ctx, m, g)
+		if err != nil {
+			return message.Progress{}, err
 		}
-		doubt := *p.Doubt
-		doubt.Looks, doubt.Wait = doubt.Looks+1, seconds(wait)
-		p.Doubt = &doubt
+		if left := until.Sub(now); left > 0 {
+			return lookAgain(p, min(wait, left)), nil
+		}
+		for _, c := range f.Candidates {
+			err := d.Guards.Claim(ctx, g.Send, c.MID)
+			switch {
+			case errors.Is(err, guard.ErrClaimed):
+				continue
+			case err != nil:
+				return message.Progress{}, tableFault(err)
+			}
+			return accepted(m, p, g.Recipients, message.Batch{
+				Channel: g.Channel, MID: c.MID, At: g.At.Truncate(time.Second), Refused: max(0, len(g.Recipients)-c.Accepted),
+				Account: string(g.Account), Found: true, Sends: p.Sends, LMS: c.LMS,
+			}), nil
+		}
+	case f.Verdict == aligo.NotAccepted && !now.Before(earliest):
+		err := d.Guards.Raise(ctx, g.Send)
+		switch {
+		case errors.Is(err, guard.ErrOpened):
+			return lookAgain(p, firstWait), nil
+		case err != nil:
+			return message.Progress{}, tableFault(err)
+		}
+		p.Sends, p.Doubt, p.Doubts = p.Sends+1, nil, p.Doubts+1
 		return p, nil
 	}
-	return d.giveUp(m, p, who), nil
+	if d.hopeless(m, p) {
+		return d.giveUp(m, p, g.Recipients), nil
+	}
+	if left := earliest.Sub(now); left > 0 {
+		wait = min(wait, left)
+	}
+	return lookAgain(p, wait), nil
+}
+
+// notBefore is when a call in the history may be taken for this send, as far as other open sends are concerned that it could
+// be as well. While one of them is young, its answer may be on the way. While this one is young, its own call may not be
+// listed yet, and what is listed be the other's.
+func (d *Dispatch) notBefore(ctx context.Context, m message.Message, g guard.Guard) (time.Time, error) {
+	const day = 24 * time.Hour // for so long they are listed
+	others, err := d.Guards.OpenSends(ctx, m.ID, g.Account, g.Channel, d.Now().Add(-day))
+	if err != nil {
+		return time.Time{}, tableFault(err)
+	}
+	var until time.Time
+	for _, o := range others {
+		if !o.MayShare(g.Key, g.Digests) {
+			continue
+		}
+		for _, opened := range []time.Time{o.At, g.At} {
+			if t := opened.Add(grace); t.After(until) {
+				until = t
+			}
+		}
+	}
+	return until, nil
+}
+
+// lookAgain keeps the doubt for a while.
+func lookAgain(p message.Progress, wait time.Duration) message.Progress {
+	doubt := *p.Doubt
+	doubt.Looks, doubt.Wait = doubt.Looks+1, seconds(wait)
+	p.Doubt = &doubt
+	return p
+}
+
+// lookWait is the wait before the next look: 5 s, 20 s, 80 s, … 15 min; what was accepted is listed soon, and each look costs
+// three state transitions. After some doubts the looks of the next one are further apart from the beginning.
+func lookWait(p message.Progress) time.Duration { return backoff(2*p.Doubt.Looks + p.Doubts) }
+
+// askByText asks the history about a send of a message that no table guards, by today's texts.
+func (d *Dispatch) askByText(ctx context.Context, m message.Message, p message.Progress) (message.Progress, error) {
+	call, err := d.callInDoubt(ctx, m, p)
+	account, accountErr := d.Aligo.Account(ctx)
+	key, keyErr := d.Aligo.DigestKey(ctx)
+	switch err = errors.Join(err, accountErr, keyErr); {
+	case err != nil && d.hopeless(m, p):
+		return d.giveUp(m, p, p.Queue.Recipients), nil
+	case err != nil:
+		return message.Progress{}, d.templateFault(err)
+	case len(call) == 0:
+		// Nobody's text can be written, so no call was made.
+		return d.waitFor(m, settle(p, p.Queue.Recipients, message.Failed, fault.NameInvalid, "the text cannot be written", d.Now())), nil
+	}
+	g := guard.Guard{Send: guard.Send{
+		Message: m.ID, Sends: p.Sends, Account: guard.Account(account), Channel: p.Queue.Channel, At: p.Doubt.Since, Expiry: m.ExpiresAt,
+	}}
+	g.Recipients, g.Digests, g.Key = digests(m, call, p.Queue.Channel, key)
+	return d.ask(ctx, m, p, g)
 }
 
 // hopeless says that the time in which an answer is worth waiting for is over.
@@ -143,7 +326,7 @@ func wantsSMS(m message.Message, p message.Progress) bool {
 func (d *Dispatch) giveUp(m message.Message, p message.Progress, who []int) message.Progress {
 	channel, why := p.Queue.Channel, p.Doubt.Error+": Aligo could not tell whether it accepted the call"
 	sms := wantsSMS(m, p)
-	p.Doubt = nil
+	p.Doubt, p.Sends = nil, p.Sends+1
 	if sms {
 		for _, i := range who {
 			r := &p.Recipients[i]
@@ -160,41 +343,16 @@ func (d *Dispatch) giveUp(m message.Message, p message.Progress, who []int) mess
 	return d.waitFor(m, settle(p, who, message.Unknown, fault.NameAmbiguous, why, d.Now()))
 }
 
-func (d *Dispatch) alimTalkCall(ctx context.Context, m message.Message, p message.Progress) ([]draft, error) {
-	drafts, err := d.alimTalkDrafts(ctx, m, p.Queue.Recipients)
-	if err != nil {
-		return nil, err
+// callInDoubt is whom the next call would be for.
+func (d *Dispatch) callInDoubt(ctx context.Context, m message.Message, p message.Progress) ([]draft, error) {
+	if p.Queue.Channel == message.AlimTalk {
+		drafts, err := d.alimTalkDrafts(ctx, m, p.Queue.Recipients)
+		good, _ := split(drafts)
+		return good, err
 	}
-	good, _ := split(drafts)
-	return good, nil
-}
-
-func (d *Dispatch) smsCall(ctx context.Context, m message.Message, p message.Progress) ([]draft, error) {
 	drafts, err := d.smsDrafts(ctx, m, p.Queue.Recipients)
-	if err != nil {
-		return nil, err
-	}
 	_, call := nextSMS(drafts)
-	return call, nil
-}
-
-// attempt describes the call in doubt to the look-up.
-func (d *Dispatch) attempt(m message.Message, p message.Progress, call []draft) aligo.Attempt {
-	a := aligo.Attempt{Since: p.Doubt.Since, Until: p.Doubt.At.Add(grace)}
-	for _, one := range call {
-		text := one.sms
-		if p.Queue.Channel == message.AlimTalk {
-			text = one.alimTalk.Text
-		}
-		a.To = append(a.To, string(m.Recipients[one.recipient].To))
-		a.Texts = append(a.Texts, text)
-	}
-	for _, b := range p.Batches {
-		if b.Channel == p.Queue.Channel {
-			a.Known = append(a.Known, b.MID)
-		}
-	}
-	return a
+	return call, err
 }
 
 // reason takes the error message out of the cause that Lambda reports.

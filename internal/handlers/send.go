@@ -41,18 +41,14 @@ func (d *Dispatch) sendAlimTalk(ctx context.Context, in Input) (message.Progress
 			EmphasisTitle: one.alimTalk.EmphasisTitle, Buttons: one.alimTalk.Buttons,
 		}
 	}
-	// Reading the template may have taken its time.
-	if err := d.checkExpiry(in); err != nil {
+	a, err := d.guarded(ctx, in, message.AlimTalk, good, func(h aligo.Guard) (aligo.Accepted, error) {
+		call.Guard = h
+		return d.Aligo.SendAlimTalk(ctx, call)
+	})
+	if err != nil {
 		return message.Progress{}, err
 	}
-	a, err := d.Aligo.SendAlimTalk(ctx, call)
-	if err != nil {
-		return message.Progress{}, d.fault(err, false)
-	}
-	if a.MID == "" {
-		return message.Progress{}, &fault.Rejected{Reason: "Aligo accepted none of the recipients"}
-	}
-	p = accepted(m, p, message.AlimTalk, recipients(good), a, d.Now())
+	p = accepted(m, p, recipients(good), a.batch(message.AlimTalk, false, d.Now()))
 	return d.fail(p, bad), nil
 }
 
@@ -78,22 +74,20 @@ func (d *Dispatch) sendSMS(ctx context.Context, in Input) (message.Progress, err
 		return message.Progress{}, &fault.Invalid{Reason: bad[0].err.Error()}
 	}
 	kind, call := nextSMS(good)
-	if err := d.checkExpiry(in); err != nil {
+	a, err := d.guarded(ctx, in, message.SMS, call, func(h aligo.Guard) (aligo.Accepted, error) {
+		return d.callSMS(ctx, m, kind, call, h)
+	})
+	if err != nil {
 		return message.Progress{}, err
 	}
-	a, err := d.callSMS(ctx, m, kind, call)
-	if err != nil {
-		return message.Progress{}, d.fault(err, false)
-	}
-	if a.MID == "" {
-		return message.Progress{}, &fault.Rejected{Reason: "Aligo accepted none of the recipients"}
-	}
-	p = accepted(m, p, message.SMS, recipients(call), a, d.Now())
+	p = accepted(m, p, recipients(call), a.batch(message.SMS, kind == aligo.TypeLMS, d.Now()))
 	return d.fail(p, bad), nil
 }
 
 // callSMS uses the call for one text when there is only one, which Aligo handles as one message with many receivers.
-func (d *Dispatch) callSMS(ctx context.Context, m message.Message, kind aligo.SMSType, call []draft) (aligo.Accepted, error) {
+func (d *Dispatch) callSMS(
+	ctx context.Context, m message.Message, kind aligo.SMSType, call []draft, guard aligo.Guard,
+) (aligo.Accepted, error) {
 	var subject string
 	if kind != aligo.TypeSMS {
 		subject = title(m)
@@ -103,9 +97,9 @@ func (d *Dispatch) callSMS(ctx context.Context, m message.Message, kind aligo.SM
 		for n, one := range call {
 			to[n] = string(m.Recipients[one.recipient].To)
 		}
-		return d.Aligo.SendSMS(ctx, aligo.SMS{Type: kind, To: to, Text: call[0].sms, Title: subject})
+		return d.Aligo.SendSMS(ctx, aligo.SMS{Type: kind, To: to, Text: call[0].sms, Title: subject, Guard: guard})
 	}
-	mass := aligo.MassSMS{Type: kind, Title: subject, Messages: make([]aligo.MassMessage, len(call))}
+	mass := aligo.MassSMS{Type: kind, Title: subject, Guard: guard, Messages: make([]aligo.MassMessage, len(call))}
 	for n, one := range call {
 		mass.Messages[n] = aligo.MassMessage{To: string(m.Recipients[one.recipient].To), Text: one.sms}
 	}
@@ -120,7 +114,8 @@ func (d *Dispatch) fail(p message.Progress, bad []draft) message.Progress {
 	return p
 }
 
-// templateFault is for errors of the template list. Nothing has been sent then.
+// templateFault is for errors of the template list. Nothing has been sent then. That a template is not in the list is final;
+// that the list cannot be had says nothing about the template.
 func (d *Dispatch) templateFault(err error) error {
 	if errors.Is(err, aligo.ErrNoTemplate) {
 		return &fault.Rejected{Reason: err.Error()}

@@ -50,6 +50,9 @@ type Message struct {
 	ExpiresAt time.Time `json:"expiresAt"`
 	Reference string    `json:"reference,omitempty"`
 	CreatedAt time.Time `json:"createdAt"`
+	// Guarded says that every send of the message is opened in the table of sends, so that what is not there was not sent.
+	// Messages of version 0.1.0 were sent without.
+	Guarded bool `json:"guarded,omitempty"`
 }
 
 // Recipient is one phone that a message goes to.

@@ -48,6 +48,9 @@ type Progress struct {
 	Doubt *Doubt `json:"doubt,omitempty"`
 	// Doubts counts the sends that turned out not to have been accepted.
 	Doubts int `json:"doubts,omitempty"`
+	// Sends counts the attempts to send of which it is known what became of them. It only rises, and whoever sends with a
+	// smaller count than another is too late.
+	Sends int `json:"sends,omitempty"`
 	// Redrives is the count of redrives after which the history was looked through.
 	Redrives int `json:"redrives,omitempty"`
 	// Parked is there while an operator has to repair something.
@@ -80,6 +83,16 @@ type Batch struct {
 	Refused int `json:"refused,omitempty"`
 	// Recipients are the indices of the batch; empty means everybody.
 	Recipients []int `json:"recipients,omitempty"`
+	// LMS says that its texts are too long for an SMS; carriers report those later.
+	LMS bool `json:"lms,omitempty"`
+	// Account is the Aligo account that accepted it, as a hash.
+	Account string `json:"account,omitempty"`
+	// Found says that no answer told the MID but Aligo's history. Sends is the progress's count when it was sent. An answer to
+	// another message outranks that, see package guard.
+	Found bool `json:"found,omitempty"`
+	Sends int  `json:"sends,omitempty"`
+	// Unclaimed says that the MID could not be written down as this message's yet.
+	Unclaimed bool `json:"unclaimed,omitempty"`
 }
 
 // Failure is an error of a send as Step Functions reports it.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
@@ -24,6 +25,7 @@ import (
 	"sms-api/internal/awsenv"
 	"sms-api/internal/deployment"
 	"sms-api/internal/execution"
+	"sms-api/internal/guard"
 	"sms-api/internal/handlers"
 	"sms-api/internal/logging"
 	"sms-api/internal/parameters"
@@ -120,8 +122,20 @@ func (e *Environment) Aligo() (*aligo.Client, *aligo.TemplateCache) {
 	return client, &aligo.TemplateCache{Client: client, TTL: templateTTL}
 }
 
+// Guards makes the table in which sends are opened.
+func (e *Environment) Guards() *guard.Guards {
+	return &guard.Guards{Client: dynamodb.NewFromConfig(e.AWS), Table: e.variable(deployment.GuardTable), Now: e.Now, Log: e.Log}
+}
+
 // Dispatch makes the handlers of the state machine's tasks.
 func (e *Environment) Dispatch() *handlers.Dispatch {
+	d := e.reader()
+	d.Guards = e.Guards()
+	return d
+}
+
+// reader is a Dispatch that sends nothing.
+func (e *Environment) reader() *handlers.Dispatch {
 	client, templates := e.Aligo()
 	ips := strings.FieldsFunc(e.variable(deployment.EgressIPs), func(r rune) bool { return r == ',' || r == ' ' })
 	return &handlers.Dispatch{Aligo: client, Templates: templates, Now: e.Now, Log: e.Log, EgressIPs: ips}
@@ -130,12 +144,19 @@ func (e *Environment) Dispatch() *handlers.Dispatch {
 // Balance makes the handler of the balance function.
 func (e *Environment) Balance() *handlers.Balance {
 	client, _ := e.Aligo()
-	return &handlers.Balance{Dispatch: e.Dispatch(), Wallet: client, Stack: e.variable(deployment.Stack), Metrics: os.Stdout}
+	return &handlers.Balance{Dispatch: e.reader(), Wallet: client, Stack: e.variable(deployment.Stack), Metrics: os.Stdout}
 }
 
-// Executions makes what starts and reads messages.
+// Executions makes what starts messages.
 func (e *Environment) Executions() *execution.Executions {
 	return &execution.Executions{Client: sfn.NewFromConfig(e.AWS), StateMachineARN: e.variable(deployment.StateMachineARN), Now: e.Now}
+}
+
+// Outcomes makes what also cancels messages and tells what became of them.
+func (e *Environment) Outcomes() *execution.Executions {
+	x := e.Executions()
+	x.Guards = e.Guards()
+	return x
 }
 
 // Bus makes what announces on the event bus.

@@ -16,7 +16,7 @@ func main() {
 func newAPI(e *wiring.Environment) *intake.API {
 	client, templates := e.Aligo()
 	return &intake.API{
-		Executions: e.Executions(), Identify: identify, UntrustedMaxRecipients: e.UntrustedMaxRecipients(), Templates: templates,
+		Executions: e.Outcomes(), Identify: identify, UntrustedMaxRecipients: e.UntrustedMaxRecipients(), Templates: templates,
 		Wallet: client, Now: e.Now, Log: e.Log,
 	}
 }

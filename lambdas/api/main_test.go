@@ -11,6 +11,7 @@ func TestSetUp(t *testing.T) {
 	for name, value := range map[string]string{
 		"AWS_REGION": "ap-northeast-2", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
 		"LOG_LEVEL": "info", "PARAMETER_PREFIX": "/sms-api/dev/aligo", "EGRESS_IPS": "", "STATE_MACHINE_ARN": "arn",
+		"GUARD_TABLE": "guards",
 	} {
 		t.Setenv(name, value)
 	}

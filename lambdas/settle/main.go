@@ -8,6 +8,6 @@ import (
 
 func main() {
 	e := wiring.FromEnvironment("settle")
-	handler := &announce.Ended{Executions: e.Executions(), Bus: e.Bus(), Log: e.Log}
+	handler := &announce.Ended{Executions: e.Outcomes(), Bus: e.Bus(), Log: e.Log}
 	e.Start(handler.Handle)
 }

@@ -264,6 +264,8 @@ func everybody(w http.ResponseWriter, r *http.Request) {
 			`"startDate":1800000000}`,
 		"AWSStepFunctions.DescribeExecution": `{"__type":"ExecutionDoesNotExist","message":"Execution Does Not Exist"}`,
 		"AWSEvents.PutEvents":                `{"FailedEntryCount":0,"Entries":[{"EventId":"1"}]}`,
+		"DynamoDB_20120810.PutItem":          `{}`, "DynamoDB_20120810.DeleteItem": `{}`, "DynamoDB_20120810.GetItem": `{}`,
+		"DynamoDB_20120810.UpdateItem": `{}`, "DynamoDB_20120810.Query": `{"Items":[],"Count":0}`,
 		"/akv10/template/list/": `{"code":0,"message":"","list":[{"senderKey":"0123456789012345678901234567890123456789",` +
 			`"templtCode":"TX_1234","templtName":"x",` +
 			`"templtContent":"#{고객명}님, 주문 #{주문번호}","templateType":"BA","templateEmType":"NONE","status":"A","inspStatus":"APR","buttons":[]}]}`,

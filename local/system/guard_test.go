@@ -25,7 +25,7 @@ func TestGuardTable(t *testing.T) {
 			return &guard.Guards{Client: dynamodb.NewFromConfig(config), Table: GuardTable}
 		}
 		opening := guard.Opening{
-			Message: "m", Account: guard.AccountOf("shop"), Channel: message.SMS, Recipients: []int{0}, Digests: make([]guard.Digest, 1),
+			Message: "m", Account: guard.Account("shop"), Channel: message.SMS, Recipients: []int{0}, Digests: make([]guard.Digest, 1),
 			Expiry: time.Now().Add(time.Hour),
 		}
 		g := guards(newWorld(t))

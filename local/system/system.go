@@ -83,6 +83,7 @@ func Variables(f deployment.Function, egressIPs []string) (map[string]string, er
 	maps.Copy(values, map[string]string{
 		deployment.ParameterPrefix: parameters.DefaultPrefix, deployment.EgressIPs: strings.Join(egressIPs, ","),
 		deployment.StateMachineARN: awsapi.StateMachineARN(statemachine.Name), deployment.EventBusName: BusName, deployment.Stack: "local",
+		deployment.GuardTable: GuardTable,
 	})
 	return deployment.Pick(f, values)
 }
@@ -100,7 +101,7 @@ func inProcess() map[string]func(*wiring.Environment) any {
 			return (&intake.Events{Executions: e.Executions(), Bus: e.Bus(), Templates: templates, Now: e.Now, Log: e.Log}).Handle
 		},
 		deployment.Settle: func(e *wiring.Environment) any {
-			return (&announce.Ended{Executions: e.Executions(), Bus: e.Bus(), Log: e.Log}).Handle
+			return (&announce.Ended{Executions: e.Outcomes(), Bus: e.Bus(), Log: e.Log}).Handle
 		},
 	}
 }
@@ -174,7 +175,7 @@ func (s *System) function(f deployment.Function, o Options) (arn string, err err
 	}
 	if f.Caller == deployment.APIGateway {
 		client, templates := e.Aligo()
-		s.Executions = e.Executions()
+		s.Executions = e.Outcomes()
 		s.API = (&intake.API{
 			Executions: s.Executions, Identify: o.Identify, UntrustedMaxRecipients: e.UntrustedMaxRecipients(), Templates: templates,
 			Wallet: client, Now: e.Now, Log: e.Log,

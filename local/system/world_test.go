@@ -271,8 +271,8 @@ func (w *world) get(id string) message.Outcome {
 	return o
 }
 
-// longest is more than any message can take: 90 days of schedule, 7 of life, and what is left open.
-const longest = 100 * 24 * time.Hour
+// longest is more than any message can take: 90 days of schedule, 7 of life, 3 of late receipts, and what is left open.
+const longest = 110 * 24 * time.Hour
 
 // settle waits for the message's MessageSettled.
 func (w *world) settle(id string) message.Outcome {
