@@ -85,6 +85,8 @@ func TestCountedLines(t *testing.T) {
 	for _, line := range []struct{ metric, pattern, functions string }{
 		{"address-refused", `{ $.cause = "ip" }`, "alimtalk balance receipts reconcile sms"},
 		{"parked", `{ $.fault = "NotConfigured" }`, "alimtalk receipts reconcile sms"},
+		{"receipts", `{ $.alert = "*" }`, "receipts"},
+		{"unrecognised", `{ $.fault = "Unrecognised" }`, "alimtalk receipts reconcile sms"},
 	} {
 		for function := range strings.FieldsSeq(line.functions) {
 			want = append(want, "/aws/lambda/sms-api-dev-"+function+" "+line.pattern+" → sms-api/sms-api-dev "+line.metric+" 1")

@@ -85,6 +85,18 @@ func Alarms(w Watched) []Alarm {
 			Statistic: sum, Period: fiveMinutes, Periods: 1, Threshold: 1, Silence: isFine,
 		},
 		{
+			Name: "unrecognised", Description: "Aligo refuses calls in words that nobody has described: maintenance, or a new rule. The logs " +
+				"have its words. Messages wait, AlimTalk with a fallback no longer than fallback.after.",
+			Namespace: lines, Metric: "unrecognised", Lines: `{ $.fault = "Unrecognised" }`, In: tasks,
+			Statistic: sum, Period: fiveMinutes, Periods: 1, Threshold: 1, Silence: isFine,
+		},
+		{
+			Name: "receipts", Description: "Receipts say that something is yours to repair: template, wallet, sender number, or a result that " +
+				"nobody has described. The query " + w.Stack + "/receipts says which.",
+			Namespace: lines, Metric: "receipts", Lines: `{ $.alert = "*" }`, In: []string{"receipts"},
+			Statistic: sum, Period: fiveMinutes, Periods: 1, Threshold: 1, Silence: isFine,
+		},
+		{
 			Name: "address-refused", Description: "Aligo refuses our address. Register egressIps (pulumi stack output) at " +
 				"smartsms.aligo.in, or find out why the calls leave from another address.",
 			Namespace: lines, Metric: "address-refused", Lines: `{ $.cause = "ip" }`, In: append(tasks, Balance),
@@ -96,7 +108,7 @@ func Alarms(w Watched) []Alarm {
 			Statistic: sum, Period: fiveMinutes, Periods: 1, Threshold: 1, Silence: isFine,
 		},
 		{
-			Name: "executions-timed-out", Description: "A message was not settled in 98 days.",
+			Name: "executions-timed-out", Description: "A message was not settled in 103 days.",
 			Namespace: "AWS/States", Metric: "ExecutionsTimedOut", Of: StateMachine,
 			Statistic: sum, Period: fiveMinutes, Periods: 1, Threshold: 1, Silence: isFine,
 		},

@@ -18,6 +18,8 @@ import (
 // the bus's policy to see to.
 type Events struct {
 	Executions starter
+	// Account is the account that the bus is in.
+	Account string
 	// Bus is where MessageRejected goes.
 	Bus announce.Bus
 	// Templates are checked against when they can be had.
@@ -35,6 +37,14 @@ type Rejection struct {
 	// IdempotencyKey is the request's, or the id of its event.
 	IdempotencyKey string `json:"idempotencyKey"`
 	Reference      string `json:"reference,omitempty"`
+}
+
+// caller is who asks with an event: its source, and where that is another account, which may claim any source, the account.
+func (e *Events) caller(event events.EventBridgeEvent) string {
+	if event.AccountID != "" && event.AccountID != e.Account {
+		return "event:" + event.AccountID + ":" + event.Source
+	}
+	return "event:" + event.Source
 }
 
 // Handle starts the message that an event asks for. What cannot be accepted becomes one MessageRejected, and that is no
@@ -60,7 +70,7 @@ func (e *Events) Handle(ctx context.Context, event events.EventBridgeEvent) erro
 	if errors.As(err, &syntax) {
 		err = problemMalformed(syntax.Detail)
 	} else {
-		m, replayed, err = d.submit(ctx, r, submission{caller: "event:" + event.Source, key: key, requestedAt: event.Time})
+		m, replayed, err = d.submit(ctx, r, submission{caller: e.caller(event), key: key, requestedAt: event.Time})
 	}
 	attributes := []slog.Attr{slog.String("event", event.ID), slog.String("source", event.Source)}
 	var refusal *problemError

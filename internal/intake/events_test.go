@@ -59,7 +59,7 @@ type door struct {
 func newDoor() *door {
 	d := &door{store: newStore(), vendor: newVendor(), bus: &bus{}, log: &bytes.Buffer{}, now: now}
 	d.lambda = lambda.NewHandler((&intake.Events{
-		Executions: d.store, Bus: announce.Bus{Client: d.bus, Name: "sms-api"}, Templates: d.vendor,
+		Executions: d.store, Account: "000000000000", Bus: announce.Bus{Client: d.bus, Name: "sms-api"}, Templates: d.vendor,
 		Now: func() time.Time { return d.now }, Log: slog.New(slog.NewJSONHandler(d.log, nil)),
 	}).Handle)
 	return d
@@ -328,5 +328,27 @@ func TestOutcomesAreWhatTheSchemaOfMessageSettledSays(t *testing.T) {
 		if !o.SettledAt.IsZero() {
 			conforms(t, "MessageSettled", "sms-api", string(detail))
 		}
+	}
+}
+
+// Two accounts may claim the same source, so a foreign one is a part of who asks: its keys are its own.
+func TestAForeignAccountHasKeysOfItsOwn(t *testing.T) {
+	t.Parallel()
+	d := newDoor()
+	const detail = `{"template":"TX_1234","idempotencyKey":"order-1","recipients":[{"to":"01012345678","name":"홍길동",` +
+		`"variables":{"주문번호":"A-1"}}]}`
+	own := event("e-1", detail)
+	for _, e := range []string{own, strings.Replace(own, `"account":"000000000000"`, `"account":"111122223333"`, 1), own} {
+		if err := d.handle(t, e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var callers []string
+	for _, m := range d.store.messages {
+		callers = append(callers, m.Caller)
+	}
+	slices.Sort(callers)
+	if want := []string{"event:111122223333:shop.orders", "event:shop.orders"}; !slices.Equal(callers, want) {
+		t.Errorf("the callers are %q, want %q", callers, want)
 	}
 }

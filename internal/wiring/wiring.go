@@ -152,6 +152,17 @@ func (e *Environment) Executions() *execution.Executions {
 	return &execution.Executions{Client: sfn.NewFromConfig(e.AWS), StateMachineARN: e.variable(deployment.StateMachineARN), Now: e.Now}
 }
 
+// Account is the account that the stack is in: the fifth part of the state machine's ARN.
+func (e *Environment) Account() string {
+	const account = 4
+	parts := strings.Split(e.variable(deployment.StateMachineARN), ":")
+	if len(parts) <= account {
+		e.errs = append(e.errs, fmt.Errorf("%s is no ARN", deployment.StateMachineARN))
+		return ""
+	}
+	return parts[account]
+}
+
 // Outcomes makes what also cancels messages and tells what became of them.
 func (e *Environment) Outcomes() *execution.Executions {
 	x := e.Executions()

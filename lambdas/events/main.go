@@ -9,6 +9,6 @@ import (
 func main() {
 	e := wiring.FromEnvironment("events")
 	_, templates := e.Aligo()
-	handler := &intake.Events{Executions: e.Executions(), Bus: e.Bus(), Templates: templates, Now: e.Now, Log: e.Log}
+	handler := &intake.Events{Executions: e.Executions(), Account: e.Account(), Bus: e.Bus(), Templates: templates, Now: e.Now, Log: e.Log}
 	e.Start(handler.Handle)
 }

@@ -98,7 +98,8 @@ func inProcess() map[string]func(*wiring.Environment) any {
 		deployment.Balance: func(e *wiring.Environment) any { return e.Balance().Handle },
 		deployment.Events: func(e *wiring.Environment) any {
 			_, templates := e.Aligo()
-			return (&intake.Events{Executions: e.Executions(), Bus: e.Bus(), Templates: templates, Now: e.Now, Log: e.Log}).Handle
+			return (&intake.Events{Executions: e.Executions(), Account: e.Account(), Bus: e.Bus(), Templates: templates, Now: e.Now,
+				Log: e.Log}).Handle
 		},
 		deployment.Settle: func(e *wiring.Environment) any {
 			return (&announce.Ended{Executions: e.Outcomes(), Bus: e.Bus(), Log: e.Log}).Handle
