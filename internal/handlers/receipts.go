@@ -77,7 +77,11 @@ func (d *Dispatch) owned(ctx context.Context, m message.Message, b *message.Batc
 	batch := guard.Batch{Account: guard.Account(b.Account), Channel: b.Channel, MID: b.MID}
 	if b.Unclaimed {
 		s := guard.Send{Message: m.ID, Account: batch.Account, Channel: b.Channel, Expiry: m.ExpiresAt, At: b.At}
-		b.Unclaimed = !d.claim(ctx, s, b.MID)
+		if !d.claim(ctx, s, b.MID) {
+			// Unclaimed it could be taken for the call of another message, which would then never be sent.
+			return false, &fault.Transient{Reason: "the table of sends has to be told of a batch first"}
+		}
+		b.Unclaimed = false
 	}
 	if !b.Found {
 		return true, nil

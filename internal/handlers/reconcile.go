@@ -208,7 +208,7 @@ func (d *Dispatch) judge(
 	wait := lookWait(p)
 	switch {
 	case f.Verdict == aligo.WasAccepted:
-		until, err := d.notBefore(ctx, m, g)
+		until, shared, err := d.notBefore(ctx, m, g)
 		if err != nil {
 			return message.Progress{}, err
 		}
@@ -216,6 +216,10 @@ func (d *Dispatch) judge(
 			return lookAgain(p, min(wait, left)), nil
 		}
 		for _, c := range f.Candidates {
+			if shared && c.Accepted < len(g.Recipients) {
+				// It has a part of the recipients only: it is rather the other send, which will claim it.
+				continue
+			}
 			err := d.Guards.Claim(ctx, g.Send, c.MID)
 			switch {
 			case errors.Is(err, guard.ErrClaimed):
@@ -250,25 +254,25 @@ func (d *Dispatch) judge(
 
 // notBefore is when a call in the history may be taken for this send, as far as other open sends are concerned that it could
 // be as well. While one of them is young, its answer may be on the way. While this one is young, its own call may not be
-// listed yet, and what is listed be the other's.
-func (d *Dispatch) notBefore(ctx context.Context, m message.Message, g guard.Guard) (time.Time, error) {
+// listed yet, and what is listed be the other's. shared says that there are others.
+func (d *Dispatch) notBefore(ctx context.Context, m message.Message, g guard.Guard) (until time.Time, shared bool, err error) {
 	const day = 24 * time.Hour // for so long they are listed
 	others, err := d.Guards.OpenSends(ctx, m.ID, g.Account, g.Channel, d.Now().Add(-day))
 	if err != nil {
-		return time.Time{}, tableFault(err)
+		return time.Time{}, false, tableFault(err)
 	}
-	var until time.Time
 	for _, o := range others {
 		if !o.MayShare(g.Key, g.Digests) {
 			continue
 		}
+		shared = true
 		for _, opened := range []time.Time{o.At, g.At} {
 			if t := opened.Add(grace); t.After(until) {
 				until = t
 			}
 		}
 	}
-	return until, nil
+	return until, shared, nil
 }
 
 // lookAgain keeps the doubt for a while.

@@ -457,9 +457,8 @@ func TestScenarios(t *testing.T) {
 	for _, s := range scenarios() {
 		plays[s.name] = s.play
 	}
-	for name, play := range stories() {
-		plays[name] = play
-	}
+	maps.Copy(plays, stories())
+	maps.Copy(plays, breaks())
 	t.Run("all", func(t *testing.T) {
 		for name, play := range plays {
 			t.Run(name, func(t *testing.T) {

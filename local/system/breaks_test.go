@@ -1,0 +1,274 @@
+package system
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
+
+	"sms-api/awslocal/awsapi"
+	"sms-api/internal/aligo/aligotest"
+	"sms-api/internal/message"
+)
+
+// breaks are stories in which a promise was broken once: somebody got two messages, or none, or was told what is not so.
+func breaks() map[string]func(*testing.T) *world {
+	return map[string]func(*testing.T) *world{
+		"a cancelled message that an operator redrives is announced again, and not sent":  redriveCancelled,
+		"a message is cancelled in the moment in which its send begins":                   cancelWhileItBegins,
+		"of two equal SMS to one number, one is accepted and the other sent again":        equalMessages,
+		"the same text to two and to one of them: everybody gets what was meant for them": overlappingMessages,
+		"a task that Lambda is invoked for twice sends once":                              invokedTwice,
+		"an invocation that comes minutes late sends nothing":                             ghost,
+		"without the table nothing is sent, and with it everything":                       withoutTable,
+		"a call whose answer is claimed by nobody, because the table is away, is its own": unclaimed,
+		"a list of templates that cannot be read for hours is no refusal of the message":  unreadableTemplates,
+		"a message that has expired while it was parked does not say what was to be done": expiredParked,
+	}
+}
+
+func redriveCancelled(t *testing.T) *world {
+	t.Helper()
+	w := newWorld(t)
+	id := w.post(to(`"sendAt":"2000-01-02T00:00:00Z",`, "5678"))
+	time.Sleep(time.Hour)
+	if status, body := w.cancel(id); status != http.StatusOK {
+		t.Fatalf("cancel: %d %s", status, body)
+	}
+	w.settle(id)
+	if _, err := w.sfn.RedriveExecution(t.Context(), &sfn.RedriveExecutionInput{ExecutionArn: w.arn(id)}); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(72 * time.Hour)
+	if got := w.phones(); len(got) > 0 {
+		t.Errorf("phones received %q after the message was cancelled", got)
+	}
+	if got, want := compact(w.get(id)), "cancelled: failed Cancelled"; got != want {
+		t.Errorf("the outcome is %q, want %q", got, want)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, o := range w.settled[id] {
+		if o.Status != message.MessageCancelled {
+			t.Errorf("announced as %s", o.Status)
+		}
+	}
+	return w
+}
+
+// The cancellation and the send are as close as can be: whichever wins, the outcome and the phone agree.
+func cancelWhileItBegins(t *testing.T) *world {
+	t.Helper()
+	w := newWorld(t)
+	for _, early := range []time.Duration{0, time.Millisecond, time.Second, 9 * time.Second} {
+		before := len(w.phones())
+		at := time.Now().Add(time.Hour).UTC()
+		id := w.post(to(`"sendAt":"`+at.Format(time.RFC3339)+`",`, "5678"))
+		time.Sleep(time.Until(at) - early)
+		status, body := w.cancel(id)
+		o := w.settle(id)
+		time.Sleep(time.Hour)
+		received := len(w.phones()) - before
+		switch {
+		case status == http.StatusOK && o.Status == message.MessageCancelled && received == 0:
+		case status == http.StatusConflict && o.Status == message.AllDelivered && received == 1:
+		default:
+			t.Errorf("%v before: %d %s, outcome %s, %d messages on the phone", early, status, body, o.Status, received)
+		}
+	}
+	return w
+}
+
+const plainSMS = `{"channel":"sms","text":"점검 안내입니다","recipients":[{"to":"01010005678"}]}`
+
+func equalMessages(t *testing.T) *world {
+	t.Helper()
+	w := newWorld(t)
+	// The first is accepted and its answer lost; the second never arrives.
+	w.fault(aligotest.Fault{Endpoint: sms, Kind: aligotest.FaultResetAfter})
+	first := w.post(plainSMS)
+	time.Sleep(time.Second)
+	w.fault(aligotest.Fault{Endpoint: sms, Kind: aligotest.FaultResetBefore})
+	second := w.post(plainSMS)
+	for _, id := range []string{first, second} {
+		if got, want := compact(w.settle(id)), "delivered: delivered sms delivered"; got != want {
+			t.Errorf("outcome %q, want %q", got, want)
+		}
+	}
+	if got, want := w.phones(), []string{"01010005678 sms", "01010005678 sms"}; !slices.Equal(got, want) {
+		t.Errorf("phones received %q, want %q: one for each message", got, want)
+	}
+	return w
+}
+
+func overlappingMessages(t *testing.T) *world {
+	t.Helper()
+	w := newWorld(t)
+	w.fault(aligotest.Fault{Endpoint: sms, Kind: aligotest.FaultResetBefore})
+	both := w.post(`{"channel":"sms","text":"점검 안내입니다","recipients":[{"to":"01010005678"},{"to":"01010005679"}]}`)
+	time.Sleep(time.Second)
+	w.fault(aligotest.Fault{Endpoint: sms, Kind: aligotest.FaultResetAfter})
+	one := w.post(plainSMS)
+	for _, id := range []string{both, one} {
+		if o := w.settle(id); o.Status != message.AllDelivered {
+			t.Errorf("outcome %s", compact(o))
+		}
+	}
+	want := []string{"01010005678 sms", "01010005678 sms", "01010005679 sms"}
+	if got := w.phones(); !slices.Equal(got, want) {
+		t.Errorf("phones received %q, want %q", got, want)
+	}
+	return w
+}
+
+func invokedTwice(t *testing.T) *world {
+	t.Helper()
+	w := newWorld(t)
+	w.faults.add("alimtalk", func(ctx context.Context, next func(context.Context) ([]byte, error)) ([]byte, error) {
+		var group sync.WaitGroup
+		group.Go(func() { _, _ = next(ctx) })
+		answer, err := next(ctx)
+		group.Wait()
+		return answer, err
+	})
+	id := w.post(to("", "5678"))
+	o := w.settle(id)
+	if got, want := compact(o), "delivered: delivered alimtalk 0"; got != want {
+		t.Errorf("outcome %q, want %q", got, want)
+	}
+	if got, want := w.phones(), []string{"01010005678 alimtalk"}; !slices.Equal(got, want) {
+		t.Errorf("phones received %q, want %q", got, want)
+	}
+	w.check(id, o)
+	return w
+}
+
+func ghost(t *testing.T) *world {
+	t.Helper()
+	w := newWorld(t)
+	for _, late := range []time.Duration{time.Second, 4 * time.Second, time.Minute, 10 * time.Minute} {
+		before := len(w.phones())
+		var group sync.WaitGroup
+		w.faults.add("alimtalk", func(ctx context.Context, next func(context.Context) ([]byte, error)) ([]byte, error) {
+			group.Go(func() {
+				time.Sleep(late)
+				_, _ = next(context.WithoutCancel(ctx))
+			})
+			return crashedBefore(ctx, next)
+		})
+		o := w.settle(w.post(to("", "5678")))
+		group.Wait()
+		time.Sleep(time.Hour)
+		if received := len(w.phones()) - before; received != 1 || o.Status != message.AllDelivered {
+			t.Errorf("%v late: %d messages on the phone, outcome %s", late, received, compact(o))
+		}
+	}
+	return w
+}
+
+func withoutTable(t *testing.T) *world {
+	t.Helper()
+	away := true
+	var mu sync.Mutex
+	w := newWorld(t, func(o *Options, _ *aligotest.Options) {
+		o.AWS.AroundTable = func(
+			ctx context.Context, _, _ string, next func(context.Context) ([]byte, error),
+		) ([]byte, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			if away {
+				return nil, &awsapi.ServiceError{Code: "InternalServerError", Message: "away", Status: http.StatusInternalServerError}
+			}
+			return next(ctx)
+		}
+	})
+	id := w.post(to("", "5678"))
+	time.Sleep(2 * time.Hour)
+	if got := w.phones(); len(got) > 0 {
+		t.Errorf("phones received %q while the table was away", got)
+	}
+	mu.Lock()
+	away = false
+	mu.Unlock()
+	o := w.settle(id)
+	if got, want := compact(o), "delivered: delivered alimtalk 0"; got != want {
+		t.Errorf("outcome %q, want %q", got, want)
+	}
+	w.check(id, o)
+	return w
+}
+
+func unclaimed(t *testing.T) *world {
+	t.Helper()
+	var mu sync.Mutex
+	puts, back := 0, time.Now().Add(8*time.Second)
+	w := newWorld(t, func(o *Options, _ *aligotest.Options) {
+		o.AWS.AroundTable = func(
+			ctx context.Context, operation, _ string, next func(context.Context) ([]byte, error),
+		) ([]byte, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			if operation == "PutItem" {
+				puts++
+			}
+			// The listing and the guard are written, and then nothing.
+			if puts > 2 && time.Now().Before(back) {
+				return nil, &awsapi.ServiceError{Code: "InternalServerError", Message: "away", Status: http.StatusInternalServerError}
+			}
+			return next(ctx)
+		}
+	})
+	first := w.post(plainSMS)
+	time.Sleep(4 * time.Second)
+	w.fault(aligotest.Fault{Endpoint: sms, Kind: aligotest.FaultResetBefore})
+	time.Sleep(4 * time.Second)
+	second := w.post(plainSMS)
+	for _, id := range []string{first, second} {
+		if got, want := compact(w.settle(id)), "delivered: delivered sms delivered"; got != want {
+			t.Errorf("outcome %q, want %q", got, want)
+		}
+	}
+	if got, want := w.phones(), []string{"01010005678 sms", "01010005678 sms"}; !slices.Equal(got, want) {
+		t.Errorf("phones received %q, want %q: one for each message", got, want)
+	}
+	return w
+}
+
+func unreadableTemplates(t *testing.T) *world {
+	t.Helper()
+	w := newWorld(t)
+	for _, kind := range []aligotest.FaultKind{aligotest.FaultHTTP500, aligotest.FaultUnknownRefusal, aligotest.FaultUnregisteredIP} {
+		before := len(w.phones())
+		w.fault(aligotest.Fault{Endpoint: list, Kind: kind, Times: -1})
+		// What the door or a function has read before does not help for longer than ten minutes.
+		time.Sleep(time.Hour)
+		id := w.post(to("", "5678"))
+		time.Sleep(3 * time.Hour)
+		if received := len(w.phones()) - before; received != 0 && kind != aligotest.FaultHTTP500 {
+			t.Errorf("%s: %d messages on the phone", kind, received)
+		}
+		w.Aligo.RemoveFaults(kind, list)
+		if got, want := compact(w.settle(id)), "delivered: delivered alimtalk 0"; got != want {
+			t.Errorf("%s: outcome %q, want %q", kind, got, want)
+		}
+	}
+	return w
+}
+
+func expiredParked(t *testing.T) *world {
+	t.Helper()
+	w := newWorld(t)
+	w.fault(aligotest.Fault{Endpoint: send, Kind: aligotest.FaultUnregisteredIP, Times: -1})
+	id := w.post(to(`"expiresAt":"2000-01-01T01:00:00Z",`, "5678"))
+	o := w.settle(id)
+	if reason := o.Recipients[0].Reason; strings.Contains(reason, "203.0.113.7") || strings.Contains(reason, "ip") {
+		t.Errorf("the reason says %q", reason)
+	}
+	w.check(id, o)
+	return w
+}
