@@ -2,7 +2,10 @@ package main
 
 import (
 	"encoding/json"
+	"flag"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -60,6 +63,8 @@ func arnOf(kind, name string) string {
 		service, format = "sns", "%s"
 	case "kms:Key":
 		service, format = "kms", "key/%s"
+	case "dynamodb:Table":
+		service, format = "dynamodb", "table/%s"
 	case "iam:Role":
 		service, format = "iam", "role/%s"
 	}
@@ -345,4 +350,36 @@ func parsed(t *testing.T, text string) map[string]any {
 		t.Fatalf("%v in %s", err, text)
 	}
 	return value
+}
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// golden compares lines with those of a file, which go test ./pulumi -update writes.
+func golden(t *testing.T, file string, lines []string) {
+	t.Helper()
+	path, text := filepath.Join("testdata", file), strings.Join(lines, "\n")+"\n"
+	if *update {
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text == string(want) {
+		return
+	}
+	known := strings.Split(strings.TrimSuffix(string(want), "\n"), "\n")
+	for _, line := range lines {
+		if !slices.Contains(known, line) {
+			t.Errorf("%s lacks\n%s", path, line)
+		}
+	}
+	for _, line := range known {
+		if !slices.Contains(lines, line) {
+			t.Errorf("%s has\n%s", path, line)
+		}
+	}
+	t.Errorf("go test ./pulumi -update writes %s anew", path)
 }

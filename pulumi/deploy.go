@@ -29,7 +29,7 @@ func deploy(ctx *pulumi.Context, args deployArgs) error {
 	if err != nil {
 		return err
 	}
-	network, err := newNetwork(ctx, name, networkArgs{config: config.network})
+	network, err := newNetwork(ctx, name, networkArgs{config: config.network, account: in})
 	if err != nil {
 		return err
 	}
@@ -41,15 +41,20 @@ func deploy(ctx *pulumi.Context, args deployArgs) error {
 	if err != nil {
 		return err
 	}
+	guards, err := newTable(ctx, name, tableArgs{table: deployment.GuardsTable(), key: key})
+	if err != nil {
+		return err
+	}
 	values := map[string]pulumi.StringInput{
 		deployment.ParameterPrefix: pulumi.String(config.secrets.prefix), deployment.EgressIPs: joined(network.egressIPs),
-		deployment.EventBusName: bus.bus.Name, deployment.Stack: pulumi.String(name),
+		deployment.EventBusName: bus.bus.Name, deployment.Stack: pulumi.String(name), deployment.GuardTable: guards.Name,
 	}
 	for variable, value := range config.environment {
 		values[variable] = pulumi.String(value)
 	}
 	resources := map[deployment.Resource]pulumi.StringArray{
 		deployment.Credentials: secrets.arns, deployment.EventBus: {bus.bus.Arn}, deployment.DeadLetters: {bus.deadLetters.Arn},
+		deployment.Guards: {guards.Arn},
 	}
 	functions, err := newFunctions(ctx, name, functionsArgs{
 		config: config, account: in, code: args.code, network: network, key: key, values: values, resources: resources,

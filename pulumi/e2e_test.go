@@ -18,6 +18,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/apigatewayv2"
 	apitypes "github.com/aws/aws-sdk-go-v2/service/apigatewayv2/types"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	dynamotypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
@@ -91,17 +93,26 @@ func TestDeployment(t *testing.T) {
 	})
 	t.Run("other stacks", s.checkOtherStacks)
 	t.Run("another way out has the old address", func(t *testing.T) { s.checkInstance(t, address) })
-	t.Run("only the address outlives the stack", func(t *testing.T) {
-		if out, err := s.try(t, "destroy", "--yes", "--skip-preview", "--target", s.urn(t, "aws:ec2/eip:Eip", "egress"),
-			"--target-dependents"); err == nil || !strings.Contains(out, "protected") {
-			t.Fatalf("the address can be destroyed: %v\n%s", err, out)
+	t.Run("only the address and the table outlive the stack", func(t *testing.T) {
+		for _, urn := range []string{s.urn(t, "aws:ec2/eip:Eip", "egress"), s.urn(t, "aws:dynamodb/table:Table", "guards")} {
+			if out, err := s.try(t, "destroy", "--yes", "--skip-preview", "--target", urn, "--target-dependents"); err == nil ||
+				!strings.Contains(out, "protected") {
+				t.Fatalf("%s can be destroyed: %v\n%s", urn, err, out)
+			}
 		}
 		s.pulumi(t, "destroy", "--yes", "--skip-preview", "--exclude-protected")
 		s.checkGone(t)
 		same(t, "address", s.address(t), address)
+		same(t, "table", s.guards(t).DeletionProtectionEnabled, aws.Bool(true))
 	})
 	t.Run("released on purpose, brought in again", func(t *testing.T) {
 		s.pulumi(t, "state", "unprotect", "--yes", s.urn(t, "aws:ec2/eip:Eip", "egress"))
+		s.pulumi(t, "state", "unprotect", "--yes", s.urn(t, "aws:dynamodb/table:Table", "guards"))
+		if _, err := dynamodb.NewFromConfig(s.aws).UpdateTable(t.Context(), &dynamodb.UpdateTableInput{
+			TableName: s.guards(t).TableName, DeletionProtectionEnabled: aws.Bool(false),
+		}); err != nil {
+			t.Fatal(err)
+		}
 		s.pulumi(t, "destroy", "--yes", "--skip-preview")
 		same(t, "address", s.address(t), address)
 		s.set(t, map[string]string{"network:egress": egressNATGateway, "network:eipAllocationId": aws.ToString(address.AllocationId)})
@@ -255,6 +266,18 @@ func (s *stack) urn(t *testing.T, kind, part string) string {
 	}
 	t.Fatalf("there is no %s %s", kind, part)
 	return ""
+}
+
+// guards is the table that makes sends at-most-once.
+func (s *stack) guards(t *testing.T) *dynamotypes.TableDescription {
+	t.Helper()
+	out, err := dynamodb.NewFromConfig(s.aws).DescribeTable(t.Context(), &dynamodb.DescribeTableInput{
+		TableName: aws.String("sms-api-" + s.name + "-guards"),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out.Table
 }
 
 func (s *stack) ec2() *ec2.Client { return ec2.NewFromConfig(s.aws) }

@@ -2,6 +2,8 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -14,8 +16,7 @@ import (
 func TestFunctions(t *testing.T) {
 	t.Parallel()
 	c := deployed(t, nil)
-	same(t, "functions", names(c.all("lambda:Function")), []string{"alimtalk", "api", "balance", "events", "receipts", "reconcile", "settle",
-		"sms"})
+	same(t, "functions", names(c.all("lambda:Function")), functionNames())
 	for _, kind := range deployment.Functions() {
 		f := c.one(t, "lambda:Function", kind.Name)
 		same(t, kind.Name+" runs", []any{f.at("name"), f.at("runtime"), f.at("architectures"), f.at("handler"), f.at("code"),
@@ -40,32 +41,43 @@ func TestFunctions(t *testing.T) {
 	}
 }
 
-func TestEnvironment(t *testing.T) {
+// functionNames are the functions' names in order.
+func functionNames() []string {
+	var all []string
+	for _, f := range deployment.Functions() {
+		all = append(all, f.Name)
+	}
+	slices.Sort(all)
+	return all
+}
+
+// TestWhatFunctionsAreGiven lists for each function its limits, the variables that it finds, and all that its role may do,
+// and at last what the state machine's role may do.
+func TestWhatFunctionsAreGiven(t *testing.T) {
 	t.Parallel()
-	aligo := map[string]string{"EGRESS_IPS": "203.0.113.1", "LOG_LEVEL": "info", "PARAMETER_PREFIX": "/sms-api/dev/aligo"}
-	with := func(more map[string]string) map[string]string {
-		all := map[string]string{}
-		for _, m := range []map[string]string{aligo, more} {
-			for key, value := range m {
-				all[key] = value
-			}
-		}
-		return all
-	}
-	machine := arnOf("sfn:StateMachine", "sms-api-dev-dispatch") + ":live"
 	c := deployed(t, map[string]string{"api:untrustedMaxRecipients": "3"})
-	for name, want := range map[string]map[string]string{
-		"alimtalk":  aligo,
-		"sms":       aligo,
-		"receipts":  aligo,
-		"reconcile": aligo,
-		"balance":   with(map[string]string{"STACK": "sms-api-dev"}),
-		"api":       with(map[string]string{"STATE_MACHINE_ARN": machine, "UNTRUSTED_MAX_RECIPIENTS": "3"}),
-		"events":    with(map[string]string{"STATE_MACHINE_ARN": machine, "EVENT_BUS_NAME": "sms-api-dev"}),
-		"settle":    {"LOG_LEVEL": "info", "STATE_MACHINE_ARN": machine, "EVENT_BUS_NAME": "sms-api-dev"},
-	} {
-		same(t, name, c.one(t, "lambda:Function", name).at("environment.variables"), want)
+	var lines []string
+	may := func(name string) {
+		policy := c.one(t, "iam:RolePolicy", name)
+		same(t, name+" is on its role", policy.at("role"), "sms-api-dev-"+name)
+		for _, line := range statements(t, policy.text("policy")) {
+			lines = append(lines, "  may "+line)
+		}
 	}
+	for _, name := range functionNames() {
+		f := c.one(t, "lambda:Function", name)
+		lines = append(lines, fmt.Sprintf("%s: %v MB, %v s, concurrency %v", name, f.at("memorySize"), f.at("timeout"),
+			f.at("reservedConcurrentExecutions")))
+		variables, _ := f.at("environment.variables").(map[string]any)
+		for _, variable := range slices.Sorted(maps.Keys(variables)) {
+			lines = append(lines, fmt.Sprintf("  finds %s=%v", variable, variables[variable]))
+		}
+		may(name)
+	}
+	lines = append(lines, "dispatch")
+	may("dispatch")
+	golden(t, "functions.txt", lines)
+	same(t, "roles with a policy", len(c.all("iam:RolePolicy")), len(functionNames())+1)
 }
 
 func TestFunctionSettings(t *testing.T) {
@@ -73,13 +85,6 @@ func TestFunctionSettings(t *testing.T) {
 	limits := func(c *cloud, name string) []any {
 		f := c.one(t, "lambda:Function", name)
 		return []any{f.at("memorySize"), f.at("timeout"), f.at("reservedConcurrentExecutions")}
-	}
-	byDefault := deployed(t, nil)
-	for name, want := range map[string][]any{
-		"alimtalk": {256, 30, 5}, "sms": {256, 30, 5}, "receipts": {256, 60, -1}, "reconcile": {256, 60, -1},
-		"api": {256, 10, -1}, "events": {256, 30, -1}, "settle": {256, 30, -1}, "balance": {256, 30, -1},
-	} {
-		same(t, name, limits(byDefault, name), want)
 	}
 	c := deployed(t, map[string]string{
 		"functions:sms": `{"memory":512,"timeout":20,"reservedConcurrency":-1}`, "functions:api": `{"memory":1024}`,

@@ -47,54 +47,15 @@ func flat(value any) string {
 	return strings.ReplaceAll(fmt.Sprint(value), testRegion+":"+testAccount+":", "")
 }
 
-const (
-	machineARN  = "arn:aws:states:stateMachine:sms-api-dev-dispatch"
-	aliasARN    = machineARN + ":live"
-	executions  = "arn:aws:states:execution:sms-api-dev-dispatch:*"
-	busARN      = "arn:aws:events:event-bus/sms-api-dev"
-	deadLetters = "arn:aws:sqs:sms-api-dev-dead-letters"
+const busARN = "arn:aws:events:event-bus/sms-api-dev"
 
-	readsCredentials = "ssm:GetParameters | arn:aws:ssm:parameter/sms-api/dev/aligo/api-key arn:aws:ssm:parameter/sms-api/dev/aligo/user-id" +
-		" arn:aws:ssm:parameter/sms-api/dev/aligo/sender-key arn:aws:ssm:parameter/sms-api/dev/aligo/sender"
-	traces     = "xray:PutTraceSegments xray:PutTelemetryRecords | *"
-	announces  = "events:PutEvents | " + busARN
-	buries     = "sqs:SendMessage | " + deadLetters
-	startsByIt = "states:StartExecution | " + machineARN + " " + aliasARN
-)
-
-// TestPermissions lists what each role may do: all of it, and nothing else.
-func TestPermissions(t *testing.T) {
+// TestRoles: each function has one, and so has the state machine. What they may do is in testdata/functions.txt.
+func TestRoles(t *testing.T) {
 	t.Parallel()
 	c := deployed(t, nil)
-	want := map[string][]string{
-		"alimtalk":  {readsCredentials, traces},
-		"sms":       {readsCredentials, traces},
-		"receipts":  {readsCredentials, traces},
-		"reconcile": {readsCredentials, traces},
-		"balance":   {buries, readsCredentials, traces},
-		"api": {
-			readsCredentials, "states:DescribeExecution states:GetExecutionHistory states:StopExecution | " + executions, startsByIt, traces,
-		},
-		"events": {announces, buries, readsCredentials, "states:DescribeExecution | " + executions, startsByIt, traces},
-		"settle": {announces, buries, "states:DescribeExecution states:GetExecutionHistory | " + executions, traces},
-		"dispatch": {
-			announces,
-			"lambda:InvokeFunction | arn:aws:lambda:function:sms-api-dev-alimtalk arn:aws:lambda:function:sms-api-dev-sms" +
-				" arn:aws:lambda:function:sms-api-dev-receipts arn:aws:lambda:function:sms-api-dev-reconcile",
-			"logs:CreateLogDelivery logs:GetLogDelivery logs:UpdateLogDelivery logs:DeleteLogDelivery logs:ListLogDeliveries" +
-				" logs:PutResourcePolicy logs:DescribeResourcePolicies logs:DescribeLogGroups | *",
-			"xray:PutTraceSegments xray:PutTelemetryRecords xray:GetSamplingRules xray:GetSamplingTargets | *",
-		},
-	}
-	policies := c.all("iam:RolePolicy")
-	same(t, "roles with a policy", len(policies), len(want))
-	for name, lines := range want {
-		policy := c.one(t, "iam:RolePolicy", name)
-		same(t, name, statements(t, policy.text("policy")), lines)
-		same(t, name+" is on its role", policy.at("role"), "sms-api-dev-"+name)
-	}
-	same(t, "roles", names(c.all("iam:Role")), []string{"alimtalk", "api", "balance", "dispatch", "events", "receipts", "reconcile", "settle",
-		"sms"})
+	want := append(functionNames(), "dispatch")
+	slices.Sort(want)
+	same(t, "roles", names(c.all("iam:Role")), want)
 
 	// The one policy of AWS's that is used: a function in a VPC needs it.
 	for _, attachment := range c.all("iam:RolePolicyAttachment") {
@@ -176,6 +137,7 @@ func TestKeyOfTheirOwn(t *testing.T) {
 			}
 			queue := c.one(t, "sqs:Queue", "dead-letters")
 			same(t, "queue", []any{queue.at("kmsMasterKeyId"), queue.at("sqsManagedSseEnabled")}, []any{key, nil})
+			same(t, "table", c.one(t, "dynamodb:Table", "guards").at("serverSideEncryption"), map[string]any{"enabled": true, "kmsKeyArn": key})
 			for _, policy := range c.all("iam:RolePolicy") {
 				if !slices.ContainsFunc(statements(t, policy.text("policy")), func(line string) bool {
 					return strings.HasPrefix(line, "kms:Decrypt kms:GenerateDataKey | arn:aws:kms:key/")

@@ -33,7 +33,8 @@ func slowly() pulumi.ResourceOption {
 }
 
 type networkArgs struct {
-	config networkConfig
+	config  networkConfig
+	account account
 }
 
 func newNetwork(ctx *pulumi.Context, name string, args networkArgs, opts ...pulumi.ResourceOption) (*network, error) {
@@ -45,8 +46,8 @@ func newNetwork(ctx *pulumi.Context, name string, args networkArgs, opts ...pulu
 		n.subnetIDs, n.securityGroupIDs = pulumi.ToStringArray(config.subnetIDs), pulumi.ToStringArray(config.securityGroupIDs)
 		return n, ctx.RegisterResourceOutputs(n, pulumi.Map{})
 	}
-	b := &networkBuilder{ctx: ctx, prefix: name, config: config, network: n}
-	for _, step := range []func() error{b.findZones, b.vpc, b.subnets, b.addresses, b.wayOut, b.securityGroup, b.reachability} {
+	b := &networkBuilder{ctx: ctx, prefix: name, config: config, account: args.account, network: n}
+	for _, step := range []func() error{b.findZones, b.vpc, b.subnets, b.addresses, b.wayOut, b.tables, b.securityGroup, b.reachability} {
 		if err := step(); err != nil {
 			return nil, fmt.Errorf("network: %w", err)
 		}
@@ -59,6 +60,7 @@ type networkBuilder struct {
 	ctx     *pulumi.Context
 	prefix  string
 	config  networkConfig
+	account account
 	network *network
 
 	zones           []string
@@ -253,6 +255,20 @@ func (b *networkBuilder) wayOut() error {
 		b.routes = append(b.routes, route)
 	}
 	return nil
+}
+
+// tables leads what goes to DynamoDB past the NAT, where every gigabyte costs money. This way is free:
+// https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-endpoints-ddb.html
+func (b *networkBuilder) tables() error {
+	var routeTables pulumi.StringArray
+	for _, table := range b.privateTables {
+		routeTables = append(routeTables, table.ID())
+	}
+	_, err := ec2.NewVpcEndpoint(b.ctx, b.name("dynamodb"), &ec2.VpcEndpointArgs{
+		VpcId: b.vpcID, VpcEndpointType: pulumi.String("Gateway"), ServiceName: pulumi.String("com.amazonaws." + b.account.region + ".dynamodb"),
+		RouteTableIds: routeTables,
+	}, childOf(b.network))
+	return err
 }
 
 // securityGroup lets the functions call HTTPS servers and look up names, and lets nobody in.

@@ -8,54 +8,34 @@ import (
 	"sms-api/internal/deployment"
 )
 
-// TestAlarms lists every alarm as a person would say it.
+// TestAlarms lists every alarm as a person would say it, and holds their number, which is paid for.
 func TestAlarms(t *testing.T) {
 	t.Parallel()
 	c := deployed(t, map[string]string{"alarms:lowBalance": "500", "alarms:balanceMinutes": "30"})
-	lambda := func(metric, function string, periods int) string {
-		return fmt.Sprintf("AWS/Lambda %s map[FunctionName:sms-api-dev-%s] Sum >= 1 in %d × 300 s, silence notBreaching", metric, function,
-			periods)
-	}
-	machine := "map[StateMachineArn:" + arnOf("sfn:StateMachine", "sms-api-dev-dispatch") + "]"
-	want := map[string]string{
-		"parked":               "sms-api/sms-api-dev parked map[] Sum >= 1 in 1 × 300 s, silence notBreaching",
-		"address-refused":      "sms-api/sms-api-dev address-refused map[] Sum >= 1 in 1 × 300 s, silence notBreaching",
-		"executions-failed":    "AWS/States ExecutionsFailed " + machine + " Sum >= 1 in 1 × 300 s, silence notBreaching",
-		"executions-timed-out": "AWS/States ExecutionsTimedOut " + machine + " Sum >= 1 in 1 × 300 s, silence notBreaching",
-		"dead-letters": "AWS/SQS ApproximateNumberOfMessagesVisible map[QueueName:sms-api-dev-dead-letters] Maximum >= 1 in 1 × 300 s, " +
-			"silence notBreaching",
-		"api-5xx":     "AWS/ApiGateway 5xx map[ApiId:apigatewayv2-api/sms-api-dev] Sum >= 1 in 1 × 300 s, silence notBreaching",
-		"low-balance": "sms-api SmsRemaining map[Stack:sms-api-dev] Minimum < 500 in 1 × 1800 s, silence ignore",
-		"no-balance":  "sms-api SmsRemaining map[Stack:sms-api-dev] SampleCount < 1 in 2 × 1800 s, silence breaching",
-		"nat-gateway-gone": "AWS/NATGateway ActiveConnectionCount map[NatGatewayId:ec2-natgateway/sms-api-dev-nat] SampleCount < 1 in 3 × " +
-			"300 s, silence breaching",
-	}
-	for _, kind := range deployment.Functions() {
-		periods := 1
-		if kind.Caller == deployment.StateMachineTask {
-			periods = 3
-		}
-		want[kind.Name+"-errors"] = lambda("Errors", kind.Name, periods)
-		want[kind.Name+"-throttled"] = lambda("Throttles", kind.Name, 3)
-	}
 	topic := []string{arnOf("sns:Topic", "sms-api-dev-alarms")}
+	var lines []string
 	for _, alarm := range c.all("cloudwatch:MetricAlarm") {
 		name := strings.TrimPrefix(alarm.name, "sms-api-dev-")
 		comparison := map[string]string{"GreaterThanOrEqualToThreshold": ">=", "LessThanThreshold": "<"}[alarm.text("comparisonOperator")]
 		dimensions, _ := alarm.at("dimensions").(map[string]any)
-		got := fmt.Sprintf("%v %v %v %v %s %v in %v × %v s, silence %v", alarm.at("namespace"), alarm.at("metricName"), dimensions,
-			alarm.at("statistic"),
-			comparison, alarm.at("threshold"), alarm.at("evaluationPeriods"), alarm.at("period"), alarm.at("treatMissingData"))
-		same(t, name, got, want[name])
+		lines = append(lines, fmt.Sprintf("%s: %v %v %v %v %s %v in %v × %v s, silence %v", name, alarm.at("namespace"), alarm.at("metricName"),
+			dimensions, alarm.at("statistic"), comparison, alarm.at("threshold"), alarm.at("evaluationPeriods"), alarm.at("period"),
+			alarm.at("treatMissingData")))
 		same(t, name+" tells somebody", []any{alarm.at("alarmActions"), alarm.at("okActions")}, []any{topic, topic})
 		if alarm.text("alarmDescription") == "" {
 			t.Errorf("%s does not say what to do", name)
 		}
-		delete(want, name)
 	}
-	if len(want) > 0 {
-		t.Errorf("there are no alarms %v", want)
+	lines = append(lines, countedLines(c)...)
+	golden(t, "alarms.txt", lines)
+	same(t, "alarms that the cost model counts", len(c.all("cloudwatch:MetricAlarm")),
+		len(deployment.Alarms(deployment.Watched{Gateways: 1})))
+	metrics := map[string]bool{}
+	for _, filter := range c.all("cloudwatch:LogMetricFilter") {
+		metrics[filter.text("metricTransformation.namespace")+" "+filter.text("metricTransformation.name")] = true
 	}
+	same(t, "metrics that the cost model counts", len(metrics)+len(deployment.BalanceMetrics()), deployment.CustomMetrics())
+	same(t, "dashboards that the cost model counts", len(c.all("cloudwatch:Dashboard")), deployment.Dashboards)
 }
 
 // TestEgressAlarms: whatever holds the address is watched.
@@ -71,28 +51,15 @@ func TestEgressAlarms(t *testing.T) {
 		[]any{"AWS/EC2", "StatusCheckFailed", instance.one(t, "ec2:Instance", "nat").id, "breaching"})
 }
 
-// TestCountedLines: the alarms on log lines count the attributes that the functions write, where they write them.
-func TestCountedLines(t *testing.T) {
-	t.Parallel()
-	c := deployed(t, nil)
-	var filters []string
+// countedLines are the filters behind the alarms on log lines: which attributes of the lines of which functions they count.
+func countedLines(c *cloud) []string {
+	var lines []string
 	for _, filter := range c.all("cloudwatch:LogMetricFilter") {
-		filters = append(filters, fmt.Sprint(filter.at("logGroupName"), " ", filter.at("pattern"), " → ",
-			filter.at("metricTransformation.namespace"), " ",
-			filter.at("metricTransformation.name"), " ", filter.at("metricTransformation.value")))
+		lines = append(lines, fmt.Sprint(filter.at("logGroupName"), " ", filter.at("pattern"), " → ",
+			filter.at("metricTransformation.namespace"), " ", filter.at("metricTransformation.name"), " ",
+			filter.at("metricTransformation.value")))
 	}
-	var want []string
-	for _, line := range []struct{ metric, pattern, functions string }{
-		{"address-refused", `{ $.cause = "ip" }`, "alimtalk balance receipts reconcile sms"},
-		{"parked", `{ $.fault = "NotConfigured" }`, "alimtalk receipts reconcile sms"},
-		{"receipts", `{ $.alert = "*" }`, "receipts"},
-		{"unrecognised", `{ $.fault = "Unrecognised" }`, "alimtalk receipts reconcile sms"},
-	} {
-		for function := range strings.FieldsSeq(line.functions) {
-			want = append(want, "/aws/lambda/sms-api-dev-"+function+" "+line.pattern+" → sms-api/sms-api-dev "+line.metric+" 1")
-		}
-	}
-	same(t, "filters", filters, want)
+	return lines
 }
 
 func TestWhoIsTold(t *testing.T) {
@@ -136,7 +103,7 @@ func TestDashboardAndQueries(t *testing.T) {
 	for _, logs := range c.all("cloudwatch:LogGroup") {
 		groups[logs.text("name")] = true
 	}
-	same(t, "queries", names(c.all("cloudwatch:QueryDefinition")), []string{"faults", "one-message", "parked", "slow-calls"})
+	same(t, "queries", names(c.all("cloudwatch:QueryDefinition")), []string{"faults", "one-message", "parked", "receipts", "slow-calls"})
 	for _, query := range c.all("cloudwatch:QueryDefinition") {
 		if len(query.texts("logGroupNames")) == 0 {
 			t.Errorf("%s looks nowhere", query.name)

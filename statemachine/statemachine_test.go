@@ -93,9 +93,11 @@ func TestConstantsNameTheStates(t *testing.T) {
 		statemachine.StateWaitForRepair, statemachine.StateReconcile, statemachine.StateWaitToLookAgain, statemachine.StateSettled,
 		statemachine.StateWaitForReceipts, statemachine.StateReadReceipts, statemachine.StateAnnounce,
 	}
-	slices.Sort(constants)
-	if got := slices.Sorted(maps.Keys(states(t))); !slices.Equal(got, constants) {
-		t.Errorf("states in the JSON: %q\nconstants:          %q", got, constants)
+	names := slices.Sorted(maps.Keys(states(t)))
+	for _, name := range slices.Concat(constants, slices.Collect(maps.Keys(deployment.Tasks()))) {
+		if !slices.Contains(names, name) {
+			t.Errorf("Go code speaks of a state %q, the JSON has %q", name, names)
+		}
 	}
 }
 

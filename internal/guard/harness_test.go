@@ -24,6 +24,7 @@ import (
 	"github.com/sivchari/kumo/inprocess"
 
 	"sms-api/internal/awsenv"
+	"sms-api/internal/deployment"
 	"sms-api/internal/guard"
 	"sms-api/internal/message"
 )
@@ -134,14 +135,15 @@ func newWorld(tb testing.TB) *world {
 	}
 	w.raw = client(&wire{table: w.table})
 	w.Guards = &guard.Guards{Client: client(w.wire), Table: tableName, Now: func() time.Time { return w.clock }}
+	table := deployment.GuardsTable()
 	_, err := w.raw.CreateTable(tb.Context(), &dynamodb.CreateTableInput{
 		TableName: aws.String(tableName), BillingMode: types.BillingModePayPerRequest,
 		KeySchema: []types.KeySchemaElement{
-			{AttributeName: aws.String("pk"), KeyType: types.KeyTypeHash}, {AttributeName: aws.String("sk"), KeyType: types.KeyTypeRange},
+			{AttributeName: &table.PartitionKey, KeyType: types.KeyTypeHash}, {AttributeName: &table.SortKey, KeyType: types.KeyTypeRange},
 		},
 		AttributeDefinitions: []types.AttributeDefinition{
-			{AttributeName: aws.String("pk"), AttributeType: types.ScalarAttributeTypeS},
-			{AttributeName: aws.String("sk"), AttributeType: types.ScalarAttributeTypeS},
+			{AttributeName: &table.PartitionKey, AttributeType: types.ScalarAttributeTypeS},
+			{AttributeName: &table.SortKey, AttributeType: types.ScalarAttributeTypeS},
 		},
 	})
 	if err != nil {
@@ -194,7 +196,7 @@ func mistakes(r *request) (wrong []string) {
 	if bytes := size(f.Item); strings.HasPrefix(fmt.Sprint(f.Item["pk"]["S"]), "open#") && bytes > 1024 {
 		wrong = append(wrong, fmt.Sprintf("a listing has %d bytes", bytes))
 	}
-	if _, ok := f.Item["expires"]; r.operation == "PutItem" && !ok {
+	if _, ok := f.Item[deployment.GuardsTable().TTL]; r.operation == "PutItem" && !ok {
 		wrong = append(wrong, "the item never expires")
 	}
 	return wrong

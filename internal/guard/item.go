@@ -13,14 +13,7 @@ import (
 	"sms-api/internal/message"
 )
 
-// What whoever makes the table has to know: its keys, both strings, and its TTL attribute.
-const (
-	PartitionKey = attrPK
-	SortKey      = attrSK
-	TTL          = attrExpires
-)
-
-// The attributes of all items.
+// The attributes of all items. Those that make the table stand in internal/deployment as well, which tests compare.
 const (
 	attrPK         = "pk"
 	attrSK         = "sk"

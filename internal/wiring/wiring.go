@@ -3,6 +3,7 @@
 package wiring
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -27,6 +28,7 @@ import (
 	"sms-api/internal/execution"
 	"sms-api/internal/guard"
 	"sms-api/internal/handlers"
+	"sms-api/internal/intake"
 	"sms-api/internal/logging"
 	"sms-api/internal/parameters"
 )
@@ -175,15 +177,39 @@ func (e *Environment) Bus() announce.Bus {
 	return announce.Bus{Client: eventbridge.NewFromConfig(e.AWS), Name: e.variable(deployment.EventBusName)}
 }
 
-// UntrustedMaxRecipients is how many recipients a message of an untrusted caller may have.
-func (e *Environment) UntrustedMaxRecipients() int {
-	text := e.variable(deployment.UntrustedMaxRecipients)
-	if text == "" {
-		return 1
+// API makes the HTTP API; identify says who makes a request.
+func (e *Environment) API(identify func(*http.Request) (intake.Caller, error)) *intake.API {
+	client, templates := e.Aligo()
+	return &intake.API{
+		Executions: e.Outcomes(), Identify: identify, UntrustedMaxRecipients: e.number(deployment.UntrustedMaxRecipients),
+		Templates: templates, Wallet: client, Now: e.Now, Log: e.Log,
 	}
+}
+
+// Events makes the handler of the events function.
+func (e *Environment) Events() *intake.Events {
+	_, templates := e.Aligo()
+	return &intake.Events{Executions: e.Executions(), Account: e.Account(), Bus: e.Bus(), Templates: templates, Now: e.Now, Log: e.Log}
+}
+
+// Ended makes the handler of the settle function.
+func (e *Environment) Ended() *announce.Ended {
+	return &announce.Ended{Executions: e.Outcomes(), Bus: e.Bus(), Log: e.Log}
+}
+
+// number is the value of a variable that a setting decides; empty means the setting's default.
+func (e *Environment) number(name string) int {
+	settings := deployment.Settings()
+	i := slices.IndexFunc(settings, func(v deployment.Variable) bool { return v.Name == name })
+	if i < 0 {
+		e.errs = append(e.errs, fmt.Errorf("no setting decides %s", name))
+		return 0
+	}
+	s := settings[i].Setting
+	text := cmp.Or(e.variable(name), s.Default)
 	n, err := strconv.Atoi(text)
-	if err != nil || n < 1 {
-		e.errs = append(e.errs, fmt.Errorf("%s is %q, not a number of recipients", deployment.UntrustedMaxRecipients, text))
+	if err != nil || n < s.Lowest || n > s.Highest {
+		e.errs = append(e.errs, fmt.Errorf("%s is %q, not a number from %d to %d", name, text, s.Lowest, s.Highest))
 	}
 	return n
 }

@@ -7,6 +7,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"sms-api/internal/deployment"
 	"sms-api/internal/deployment/price"
 )
 
@@ -87,8 +88,10 @@ func TestAMonthWithoutMessagesCostsWhatIsFixed(t *testing.T) {
 			t.Errorf("fee %v", fee)
 		}
 	})
-	if got := price.Seoul().Cost(Fixed()); !near(got, 53.72) {
-		t.Errorf("fixed %v USD, want 53.72", got)
+	// A gateway and an address, alarms, metrics, and the dashboard.
+	alarms, metrics := float64(len(deployment.Alarms(deployment.Watched{Gateways: 1}))), float64(deployment.CustomMetrics())
+	if got, want := price.Seoul().Cost(Fixed()), 43.07+3.65+0.10*alarms+0.30*metrics+3; !near(got, want) {
+		t.Errorf("fixed %v USD, want %v", got, want)
 	}
 }
 

@@ -19,11 +19,9 @@ import (
 	"sms-api/awslocal/awsapi"
 	"sms-api/awslocal/eventbus"
 	"sms-api/internal/aligo/aligotest"
-	"sms-api/internal/announce"
 	"sms-api/internal/awsenv"
 	"sms-api/internal/deployment"
 	"sms-api/internal/execution"
-	"sms-api/internal/guard"
 	"sms-api/internal/intake"
 	"sms-api/internal/logging"
 	"sms-api/internal/parameters"
@@ -96,14 +94,8 @@ func inProcess() map[string]func(*wiring.Environment) any {
 		"receipts":         func(e *wiring.Environment) any { return e.Dispatch().Receipts },
 		"reconcile":        func(e *wiring.Environment) any { return e.Dispatch().Reconcile },
 		deployment.Balance: func(e *wiring.Environment) any { return e.Balance().Handle },
-		deployment.Events: func(e *wiring.Environment) any {
-			_, templates := e.Aligo()
-			return (&intake.Events{Executions: e.Executions(), Account: e.Account(), Bus: e.Bus(), Templates: templates, Now: e.Now,
-				Log: e.Log}).Handle
-		},
-		deployment.Settle: func(e *wiring.Environment) any {
-			return (&announce.Ended{Executions: e.Outcomes(), Bus: e.Bus(), Log: e.Log}).Handle
-		},
+		deployment.Events:  func(e *wiring.Environment) any { return e.Events().Handle },
+		deployment.Settle:  func(e *wiring.Environment) any { return e.Ended().Handle },
 	}
 }
 
@@ -117,7 +109,8 @@ func New(o Options) (*System, error) {
 			return nil, fmt.Errorf("set up the parameters: %w", err)
 		}
 	}
-	if err := endpoint.Table(GuardTable, guard.PartitionKey, guard.SortKey); err != nil {
+	guards := deployment.GuardsTable()
+	if err := endpoint.Table(GuardTable, guards.PartitionKey, guards.SortKey); err != nil {
 		return nil, err
 	}
 	s := &System{AWS: endpoint, Aligo: o.Aligo}
@@ -175,12 +168,7 @@ func (s *System) function(f deployment.Function, o Options) (arn string, err err
 		e.Log = logging.New()
 	}
 	if f.Caller == deployment.APIGateway {
-		client, templates := e.Aligo()
-		s.Executions = e.Outcomes()
-		s.API = (&intake.API{
-			Executions: s.Executions, Identify: o.Identify, UntrustedMaxRecipients: e.UntrustedMaxRecipients(), Templates: templates,
-			Wallet: client, Now: e.Now, Log: e.Log,
-		}).Handler()
+		s.Executions, s.API = e.Outcomes(), e.API(o.Identify).Handler()
 		return "", e.Err()
 	}
 	handle, ok := inProcess()[f.Name]

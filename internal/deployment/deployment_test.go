@@ -1,0 +1,135 @@
+package deployment_test
+
+import (
+	"encoding/json"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"sms-api/internal/deployment"
+	"sms-api/internal/route"
+)
+
+// longRoute has the longest name that a route may have.
+var longRoute = route.Route{Name: "r" + strings.Repeat("x", 29), Pattern: json.RawMessage(`{"source":["shop"]}`), InputTemplate: "{}"}
+
+// TestFunctionsAreWithinTheQuotas of AWS, whatever the stack is called.
+func TestFunctionsAreWithinTheQuotas(t *testing.T) {
+	t.Parallel()
+	prefix := strings.Repeat("x", deployment.PrefixLength)
+	names, states := map[string]bool{}, map[string]bool{}
+	for _, f := range deployment.Functions() {
+		if names[f.Name] || f.State != "" && states[f.State] {
+			t.Errorf("%s is there twice, or calls the function of %q", f.Name, f.State)
+		}
+		names[f.Name], states[f.State] = true, true
+		if f.Does == "" || strings.HasSuffix(f.Does, ".") {
+			t.Errorf("%s: it %q", f.Name, f.Does)
+		}
+		if f.Timeout <= 0 || f.Timeout > f.Longest || f.Longest > deployment.LongestFunction || f.Longest%time.Second != 0 {
+			t.Errorf("%s may take %v, at most %v", f.Name, f.Timeout, f.Longest)
+		}
+		if f.Memory < deployment.LeastMemory || f.Memory > deployment.MostMemory {
+			t.Errorf("%s has %d MB", f.Name, f.Memory)
+		}
+		if f.Concurrency != deployment.Unreserved && (f.Concurrency < 1 || f.Concurrency > deployment.AccountConcurrency) {
+			t.Errorf("%s has a concurrency of %d", f.Name, f.Concurrency)
+		}
+		if (f.Caller == deployment.StateMachineTask) != (f.State != "") {
+			t.Errorf("%s is called by %s and by the state %q", f.Name, f.Caller, f.State)
+		}
+		// The role gets a hyphen and seven digits from Pulumi.
+		if n := len(prefix + "-" + f.Name); n > deployment.FunctionNameLength || n+8 > deployment.RoleNameLength {
+			t.Errorf("%s: names of %d characters", f.Name, n)
+		}
+	}
+	for _, r := range deployment.Rules([]route.Route{longRoute}) {
+		// A route's name and a stack's together may be too long; EventBridge then says so.
+		if n := len(prefix + "-" + r.Name); n > deployment.RuleNameLength && !strings.HasPrefix(r.Name, "route-") {
+			t.Errorf("rule %s: a name of %d characters", r.Name, n)
+		}
+	}
+}
+
+// TestVariables: each is said once what it holds, and what a stack may say fits.
+func TestVariables(t *testing.T) {
+	t.Parallel()
+	form := regexp.MustCompile(`^[A-Z][A-Z0-9_]*$`)
+	holds := map[string]string{}
+	for _, f := range deployment.Functions() {
+		size, seen := 0, map[string]bool{}
+		for _, v := range f.Environment {
+			if !form.MatchString(v.Name) || strings.HasPrefix(v.Name, "AWS_") || v.Holds == "" || seen[v.Name] {
+				t.Errorf("%s: variable %+v", f.Name, v)
+			}
+			if known, ok := holds[v.Name]; ok && known != v.Holds {
+				t.Errorf("%s holds %q, and %q in %s", v.Name, known, v.Holds, f.Name)
+			}
+			seen[v.Name], holds[v.Name] = true, v.Holds
+			size += len(v.Name) + 256 // no value is longer: ARNs are the longest ones
+		}
+		if size > deployment.EnvironmentSize {
+			t.Errorf("%s: the environment may have %d bytes", f.Name, size)
+		}
+	}
+	for _, v := range deployment.Settings() {
+		s := v.Setting
+		n, err := strconv.Atoi(s.Default)
+		number := err == nil && n >= s.Lowest && n <= s.Highest && s.Lowest < s.Highest
+		if !strings.Contains(s.Key, ":") || !slices.Contains(s.OneOf, s.Default) && !number {
+			t.Errorf("setting %+v", s)
+		}
+	}
+	if _, err := deployment.Pick(deployment.Functions()[0], deployment.Defaults()); err == nil ||
+		!strings.Contains(err.Error(), deployment.ParameterPrefix) {
+		t.Errorf("got %v, want an error that names what nobody knows", err)
+	}
+}
+
+// TestEveryFunctionIsCalled by a state, a rule or API Gateway.
+func TestEveryFunctionIsCalled(t *testing.T) {
+	t.Parallel()
+	called := map[string]bool{}
+	for _, r := range deployment.Rules([]route.Route{longRoute}) {
+		f, ok := deployment.FunctionNamed(r.Function)
+		if !ok || f.Caller != deployment.LambdaQueue {
+			t.Errorf("rule %s calls %q, whose caller is %q", r.Name, r.Function, f.Caller)
+		}
+		if r.Pattern != "" && !json.Valid([]byte(r.Pattern)) {
+			t.Errorf("rule %s: pattern %s", r.Name, r.Pattern)
+		}
+		called[r.Function] = true
+	}
+	for _, f := range deployment.Functions() {
+		if f.Caller == deployment.LambdaQueue && !called[f.Name] {
+			t.Errorf("no rule calls %s", f.Name)
+		}
+	}
+	if got := len(deployment.Tasks()); got == 0 {
+		t.Error("the state machine calls nothing")
+	}
+}
+
+// TestAlarmsSayWhatToDo, have names of their own, and watch functions that there are.
+func TestAlarmsSayWhatToDo(t *testing.T) {
+	t.Parallel()
+	names := map[string]bool{}
+	for _, a := range deployment.Alarms(deployment.Watched{Stack: "s", LowBalance: 1, BalanceEvery: time.Hour, Gateways: 2, Instance: true}) {
+		if names[a.Name] || !strings.HasSuffix(a.Description, ".") || a.Namespace == "" || a.Metric == "" || a.Statistic == "" ||
+			a.Period < time.Minute || a.Periods < 1 || a.Threshold < 1 || a.Silence == "" {
+			t.Errorf("alarm %+v", a)
+		}
+		names[a.Name] = true
+		if (a.Lines == "") != (len(a.In) == 0) || (a.Of == deployment.OneFunction) != (a.Function != "") {
+			t.Errorf("%s: whose metric is it? %+v", a.Name, a)
+		}
+		for _, name := range append(a.In, a.Function) {
+			if _, ok := deployment.FunctionNamed(name); !ok && name != "" {
+				t.Errorf("%s watches %q, which there is not", a.Name, name)
+			}
+		}
+	}
+}

@@ -1,0 +1,66 @@
+package guard_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"sms-api/internal/deployment"
+	"sms-api/internal/guard"
+	"sms-api/internal/message"
+)
+
+// Each function may do on the table what its part of this package does there, and nothing else.
+func TestPermissions(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	// A batch that could not be claimed when it was answered is claimed later.
+	claims := func(w *world, s guard.Send) { _, _ = w.Answered(ctx, s, "1") }
+	send := func(w *world) {
+		s := w.mustOpen(t, opening("a", 0))
+		_, _ = w.Open(ctx, opening("a", 0))
+		_ = w.Close(ctx, s)
+		claims(w, s)
+	}
+	cancels := func(w *world) {
+		_ = w.Cancel(ctx, "a", expiry)
+		_, _, _ = w.Opened(ctx, "a")
+	}
+	for function, uses := range map[string]func(*world){
+		"alimtalk": send,
+		"sms":      send,
+		"receipts": func(w *world) {
+			claims(w, guard.Send{Message: "a", Account: account, Channel: message.SMS, Expiry: expiry, At: began})
+			_, _ = w.Owns(ctx, "a", guard.Batch{Account: account, Channel: message.SMS, MID: "1"})
+		},
+		"reconcile": func(w *world) {
+			s := w.mustOpen(t, opening("a", 0))
+			w.requests = nil
+			_, _, _ = w.Opened(ctx, "a")
+			_, _ = w.Owner(ctx, account, message.SMS, "1")
+			_, _ = w.OpenSends(ctx, "a", account, message.SMS, time.Time{})
+			_ = w.Claim(ctx, s, "1")
+			_ = w.Raise(ctx, s)
+		},
+		deployment.API:    cancels,
+		deployment.Settle: cancels,
+	} {
+		w := newWorld(t)
+		uses(w)
+		var want, got []string
+		for _, operation := range w.operations() {
+			want = append(want, "dynamodb:"+operation)
+		}
+		f, _ := deployment.FunctionNamed(function)
+		for _, p := range f.Permissions {
+			if p.On == deployment.Guards {
+				got = append(got, p.Actions...)
+			}
+		}
+		slices.Sort(want)
+		slices.Sort(got)
+		if want = slices.Compact(want); !slices.Equal(got, want) {
+			t.Errorf("%s may %q, and does %q", function, got, want)
+		}
+	}
+}

@@ -1,0 +1,202 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"math"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"sms-api/internal/deployment"
+	"sms-api/internal/deployment/price"
+	"sms-api/local/cost"
+)
+
+var update = flag.Bool("update", false, "write what the README says of the deployment and of its price anew")
+
+// passage is a part of the README that follows from what is known elsewhere.
+type passage struct {
+	// find matches it as it was.
+	find string
+	want string
+}
+
+// TestREADME holds the README's tables and figures to internal/deployment and to the cost model.
+func TestREADME(t *testing.T) {
+	t.Parallel()
+	const file = "../README.md"
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(data)
+	passages := []passage{{`(?m)^\| function \| called by .*\n(\|.*\n)+`, functionTable()}}
+	passages = append(passages, pathRows(t)...)
+	passages = append(passages, bill()...)
+	for _, v := range deployment.Settings() {
+		find := "(?m)^\\| `" + regexp.QuoteMeta(v.Setting.Key) + "` \\|.*\n"
+		if *update && !regexp.MustCompile(find).MatchString(text) {
+			// A new setting comes after the last one of its namespace.
+			namespace, _, _ := strings.Cut(v.Setting.Key, ":")
+			if all := regexp.MustCompile("(?m)^\\| `"+namespace+":.*\n").FindAllStringIndex(text, -1); len(all) > 0 {
+				end := all[len(all)-1][1]
+				text = text[:end] + settingRow(v) + text[end:]
+			}
+		}
+		passages = append(passages, passage{find, settingRow(v)})
+	}
+	for _, p := range passages {
+		found := regexp.MustCompile(p.find).FindAllStringIndex(text, -1)
+		switch {
+		case len(found) != 1:
+			t.Errorf("the README says %d times what matches %s, want once:\n%s", len(found), p.find, p.want)
+		case *update:
+			text = text[:found[0][0]] + p.want + text[found[0][1]:]
+		case text[found[0][0]:found[0][1]] != p.want:
+			t.Errorf("the README says\n%swant\n%s(go test ./local -run README -update writes it)", text[found[0][0]:found[0][1]], p.want)
+		}
+	}
+	if *update {
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func functionTable() string {
+	var b strings.Builder
+	b.WriteString("| function | called by | what it does | time limit, at most | reserved concurrency |\n| --- | --- | --- | --- | --- |\n")
+	for _, f := range deployment.Functions() {
+		caller, concurrency := string(f.Caller), "none"
+		if f.State != "" {
+			caller = "the state " + f.State
+		}
+		if f.Caller == deployment.LambdaQueue {
+			var rules []string
+			for _, r := range deployment.Rules(nil) {
+				if r.Function == f.Name {
+					rules = append(rules, "`"+r.Name+"`")
+				}
+			}
+			caller = "the rule " + strings.Join(rules, ", ")
+		}
+		if f.Name == deployment.Events {
+			caller += ", routes"
+		}
+		if f.Concurrency != deployment.Unreserved {
+			concurrency = fmt.Sprint(f.Concurrency)
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s, %s | %s |\n", f.Name, caller, f.Does, seconds(f.Timeout), seconds(f.Longest), concurrency)
+	}
+	return b.String()
+}
+
+func seconds(d time.Duration) string { return fmt.Sprintf("%.0f s", d.Seconds()) }
+
+func settingRow(v deployment.Variable) string {
+	may := strings.Join(v.Setting.OneOf, ", ")
+	if may == "" {
+		may = fmt.Sprintf("%d to %d", v.Setting.Lowest, v.Setting.Highest)
+	}
+	value := v.Setting.Default
+	if len(v.Setting.OneOf) > 0 {
+		value = "`" + value + "`"
+	}
+	return fmt.Sprintf("| `%s` | %s | %s: %s |\n", v.Setting.Key, value, v.Holds, may)
+}
+
+// pathRows are the rows of what a path costs.
+func pathRows(t *testing.T) []passage {
+	t.Helper()
+	path := func(name string) cost.Path {
+		for _, p := range cost.Paths() {
+			if p.Name == name {
+				return p
+			}
+		}
+		t.Fatalf("there is no path %q", name)
+		return cost.Path{}
+	}
+	var rows []passage
+	row := func(name string, transitions, invocations, calls int, note string) {
+		rows = append(rows, passage{
+			`(?m)^\| ` + regexp.QuoteMeta(name) + ` \|.*\n`,
+			fmt.Sprintf("| %s | %d | %d | %d%s |\n", name, transitions, invocations, calls, note),
+		})
+	}
+	const ofList = " (the receipts come in pages of 50)"
+	for _, r := range []struct {
+		says, path string
+		recipients int
+		note       string
+	}{
+		{"AlimTalk delivered, 1 recipient", "AlimTalk delivered", 1, ""},
+		{"AlimTalk delivered, 500 recipients", "AlimTalk delivered", 500, ofList},
+		{"not reached, SMS delivered", "AlimTalk not delivered, SMS instead", 1, ""},
+		{"channel `sms`", "SMS only", 1, ""},
+		{"the answer to a send was lost, and it had been accepted", "answer lost, found in Aligo's history", 1, ""},
+		{"… and it had not been accepted", "request lost, not found for a minute, sent again", 1, ""},
+	} {
+		p := path(r.path)
+		row(r.says, p.Transitions(), p.Invocations()+1, p.Calls(r.recipients), r.note)
+	}
+	// Each hour of being parked is an eleventh of what twelve hours take more than one. Each attempt lists the templates again.
+	one, twelve := path("parked for an hour"), path("parked for twelve hours")
+	attempts := (twelve.Invocations() - one.Invocations()) / 11
+	row("each hour of being parked, after the first", (twelve.Transitions()-one.Transitions())/11, attempts,
+		(twelve.Calls(1)-one.Calls(1))/11+attempts, " (the list of templates is read again after 10 min)")
+	return rows
+}
+
+// bill is the table of a month, and what the fixed part is otherwise.
+func bill() []passage {
+	prices := price.Seoul()
+	m := cost.Month{Messages: 100_000, Recipients: 1, Fallback: 0.08, LMS: 1, Looks: 1}
+	fixed, used := cost.Fixed(), m.Usage()
+	of := func(u cost.Usage, items ...price.Item) float64 {
+		var usd float64
+		for _, i := range items {
+			usd += prices[i].Of(u[i])
+		}
+		return usd
+	}
+	all := prices.Cost(fixed) + prices.Cost(used)
+	otherwise := map[string]cost.Usage{}
+	for _, a := range m.Alternatives() {
+		otherwise[a.Name] = a.Usage
+	}
+	difference := func(name string) string {
+		return strings.Replace(fmt.Sprintf("%+.2f", prices.Cost(otherwise[name])-all), "-", "−", 1)
+	}
+	zones, instance, own := fixed, fixed, fixed
+	instance[price.GatewayHours], instance[price.InstanceHours], instance[price.Disk] = 0, price.HoursPerMonth, price.InstanceDisk
+	zones[price.GatewayHours], zones[price.AddressHours] = 2*fixed[price.GatewayHours], 2*fixed[price.AddressHours]
+	zones[price.Alarms] = float64(len(deployment.Alarms(deployment.Watched{Gateways: 2})))
+	own[price.GatewayHours], own[price.AddressHours] = 0, 0
+	own[price.Alarms] = float64(len(deployment.Alarms(deployment.Watched{})))
+	row := func(name, rest, figure string) passage {
+		return passage{`(?m)^\| ` + regexp.QuoteMeta(name) + `.*\n`, "| " + name + rest + " | " + figure + " |\n"}
+	}
+	cents := func(v float64) float64 { return math.Round(100*v) / 100 } // the row adds up as it is printed
+	usd := func(v float64) string { return fmt.Sprintf("%.2f", v) }
+	return []passage{
+		row("fixed:", fmt.Sprintf(" NAT gateway %.2f, address %.2f, alarms, metrics and dashboard %.2f", of(fixed, price.GatewayHours),
+			of(fixed, price.AddressHours), of(fixed, price.Alarms, price.Metrics, price.Dashboards)), usd(prices.Cost(fixed))),
+		row("by use:", fmt.Sprintf(" state transitions %.2f, traces %.2f, everything else %.2f", of(used, price.Transitions),
+			of(used, price.Traces), cents(prices.Cost(used))-cents(of(used, price.Transitions))-cents(of(used, price.Traces))),
+			usd(prices.Cost(used))),
+		row("AWS in all", "", usd(all)),
+		row("otherwise: a NAT instance", "", difference("NAT instance (t4g.nano)")),
+		row("otherwise: a NAT gateway in each of two zones", "", difference("a NAT gateway in each of two zones")),
+		row("otherwise: Aligo's own failover", ", which nobody can hold back or explain afterwards", difference("Aligo's own failover=Y")),
+		{
+			"(?m)^What the fixed part costs a month is the output `monthlyFixedCost`: [^|]*? in a network of your own\\.\n",
+			fmt.Sprintf("What the fixed part costs a month is the output `monthlyFixedCost`: %.2f USD with the defaults, %.2f with a gateway in each\n"+
+				"zone, about %.0f with a NAT instance, %.2f in a network of your own.\n", prices.Cost(fixed), prices.Cost(zones),
+				prices.Cost(instance), prices.Cost(own)),
+		},
+	}
+}

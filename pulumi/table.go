@@ -1,0 +1,52 @@
+package main
+
+import (
+	"github.com/pulumi/pulumi-aws/sdk/v7/go/aws/dynamodb"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"sms-api/internal/deployment"
+)
+
+// table is a table in DynamoDB.
+type table struct {
+	pulumi.ResourceState
+	*dynamodb.Table
+}
+
+type tableArgs struct {
+	table deployment.Table
+	key   encryptionKey
+}
+
+// newTable makes a table that a destroy leaves alone and whose every second of the last 35 days can be brought back: without
+// it, messages that may have been sent look as if they had not. AWS refuses to delete it as well.
+func newTable(ctx *pulumi.Context, name string, args tableArgs, opts ...pulumi.ResourceOption) (*table, error) {
+	t := &table{}
+	name += "-" + args.table.Name
+	if err := ctx.RegisterComponentResource("sms-api:index:Table", name, t, opts...); err != nil {
+		return nil, err
+	}
+	one := &dynamodb.TableArgs{
+		Name:        pulumi.String(name),
+		BillingMode: pulumi.String("PAY_PER_REQUEST"),
+		HashKey:     pulumi.String(args.table.PartitionKey),
+		RangeKey:    pulumi.String(args.table.SortKey),
+		Attributes: dynamodb.TableAttributeArray{
+			dynamodb.TableAttributeArgs{Name: pulumi.String(args.table.PartitionKey), Type: pulumi.String("S")},
+			dynamodb.TableAttributeArgs{Name: pulumi.String(args.table.SortKey), Type: pulumi.String("S")},
+		},
+		Ttl:                       dynamodb.TableTtlArgs{AttributeName: pulumi.String(args.table.TTL), Enabled: pulumi.Bool(true)},
+		PointInTimeRecovery:       dynamodb.TablePointInTimeRecoveryArgs{Enabled: pulumi.Bool(true)},
+		DeletionProtectionEnabled: pulumi.Bool(true),
+	}
+	if args.key.arn != nil {
+		one.ServerSideEncryption = dynamodb.TableServerSideEncryptionArgs{
+			Enabled: pulumi.Bool(true), KmsKeyArn: args.key.arn.ToStringOutput().ToStringPtrOutput(),
+		}
+	}
+	var err error
+	if t.Table, err = dynamodb.NewTable(ctx, name, one, childOf(t), pulumi.Protect(true)); err != nil {
+		return nil, err
+	}
+	return t, ctx.RegisterResourceOutputs(t, pulumi.Map{"tableArn": t.Arn})
+}
