@@ -29,7 +29,7 @@ var created = time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)
 
 func newMessage() message.Message {
 	return message.Message{
-		ID: "0193", Caller: "jwt:someone", Fingerprint: "f1", Channel: message.AlimTalk, Template: "TX_1234", Reference: "order-17",
+		ID: "0193", Caller: "jwt:someone", Fingerprint: "f1", Channel: message.AlimTalk, Template: "TX_1234", Echo: message.Echo{Reference: "order-17"},
 		Recipients: []message.Recipient{{To: "01012345678"}, {To: "01087654321"}},
 		Fallback:   message.Fallback{Enabled: true, After: message.Duration(5 * time.Minute), OnUnknown: message.LeaveUnknown},
 		ExpiresAt:  created.Add(24 * time.Hour), CreatedAt: created,

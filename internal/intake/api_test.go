@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"regexp"
 	"slices"
@@ -350,7 +351,7 @@ func TestOurOwnFaultsAreAProblemToo(t *testing.T) {
 // outcomes is one outcome per status, as the state machine leaves them.
 func outcomes() map[message.MessageStatus]message.Outcome {
 	at := func(s int) time.Time { return now.Add(time.Duration(s) * time.Second) }
-	base := message.Outcome{Reference: "order-17", CreatedAt: now}
+	base := message.Outcome{Echo: message.Echo{Reference: "order-17"}, CreatedAt: now}
 	with := func(status message.MessageStatus, settled int, results ...message.Result) message.Outcome {
 		o := base
 		o.Status, o.Recipients = status, results
@@ -411,6 +412,55 @@ func TestGet(t *testing.T) {
 				t.Errorf("another tag: %d", other.StatusCode)
 			}
 		})
+	}
+}
+
+// What a request and its outcome both have is given back, before and after the message has settled.
+func TestWhatIsGivenBack(t *testing.T) {
+	t.Parallel()
+	s, members := newSystem(t), schemas(t)
+	given := map[string]any{}
+	for name := range members["MessageRequest"] {
+		if members["Message"][name] != nil && name != "recipients" {
+			given[name] = "given-" + name
+		}
+	}
+	recipient := map[string]any{"to": "010-1234-5678", "name": "홍길동", "variables": map[string]string{"주문번호": "A-17"}}
+	for name := range members["Recipient"] {
+		// The number is given back masked.
+		if members["Result"][name] != nil && name != "to" {
+			recipient[name] = "given-" + name
+		}
+	}
+	request := maps.Clone(given)
+	request["template"], request["recipients"] = "TX_1234", []any{recipient}
+	body, err := json.Marshal(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := s.do(t, http.MethodPost, "/v1/messages", service, string(body)).id(t)
+	for _, settled := range []bool{false, true} {
+		if m := s.store.messages[id]; settled {
+			s.store.outcomes[id] = message.Settled(m, message.Pendings(m), now)
+		}
+		var got map[string]any
+		if err := json.Unmarshal(s.do(t, http.MethodGet, "/v1/messages/"+id, service, "").body, &got); err != nil {
+			t.Fatal(err)
+		}
+		for name, value := range given {
+			if got[name] != value {
+				t.Errorf("settled %t: %s is %v, not %v", settled, name, got[name], value)
+			}
+		}
+		first := got["recipients"].([]any)[0].(map[string]any)
+		for name, value := range recipient {
+			if members["Result"][name] != nil && name != "to" && first[name] != value {
+				t.Errorf("settled %t: %s of the recipient is %v, not %v", settled, name, first[name], value)
+			}
+		}
+	}
+	if len(given) == 0 {
+		t.Error("nothing is given back")
 	}
 }
 

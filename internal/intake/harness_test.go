@@ -95,10 +95,8 @@ func (s *store) Outcome(_ context.Context, id string) (message.Message, message.
 	}
 	o, ok := s.outcomes[id]
 	if !ok {
-		o = message.Outcome{ID: id, Status: message.Sending, Reference: m.Reference, CreatedAt: m.CreatedAt}
-		for _, r := range m.Recipients {
-			o.Recipients = append(o.Recipients, message.Result{To: r.To.Masked(), Status: message.Pending})
-		}
+		o = message.NewOutcome(m, message.Pendings(m))
+		o.Status = message.Sending
 	}
 	return m, o, nil
 }
@@ -243,6 +241,26 @@ func newRouter(tb testing.TB) routers.Router {
 		tb.Fatal(err)
 	}
 	return router
+}
+
+// schemas are the OpenAPI document's components: what is told of each member of an object, by the object's name.
+func schemas(tb testing.TB) map[string]map[string]map[string]any {
+	tb.Helper()
+	var document struct {
+		Components struct {
+			Schemas map[string]struct {
+				Properties map[string]map[string]any `json:"properties"`
+			} `json:"schemas"`
+		} `json:"components"`
+	}
+	if err := json.Unmarshal([]byte(contract.OpenAPI()), &document); err != nil {
+		tb.Fatal(err)
+	}
+	members := map[string]map[string]map[string]any{}
+	for name, schema := range document.Components.Schemas {
+		members[name] = schema.Properties
+	}
+	return members
 }
 
 type response struct {

@@ -48,12 +48,21 @@ type Message struct {
 	SendAt time.Time `json:"sendAt,omitzero"`
 	// ExpiresAt is when sending stops.
 	ExpiresAt time.Time `json:"expiresAt"`
-	Reference string    `json:"reference,omitempty"`
+	Echo
 	CreatedAt time.Time `json:"createdAt"`
 	// Guarded says that every send of the message is opened in the table of sends, so that what is not there was not sent.
 	// Messages of version 0.1.0 were sent without.
 	Guarded bool `json:"guarded,omitempty"`
 }
+
+// Echo is what a caller says of its message for itself: a request's members that the message carries and that are given
+// back wherever it is told of.
+type Echo struct {
+	Reference string `json:"reference,omitempty"`
+}
+
+// RecipientEcho is the same of one recipient. There is nothing so far.
+type RecipientEcho struct{}
 
 // Recipient is one phone that a message goes to.
 type Recipient struct {
@@ -62,6 +71,7 @@ type Recipient struct {
 	Name Text `json:"name,omitempty"`
 	// Variables maps a placeholder's name, without #{}, to its value.
 	Variables map[string]Text `json:"variables,omitempty"`
+	RecipientEcho
 }
 
 // Fallback says whether and how an SMS follows an AlimTalk that did not arrive.

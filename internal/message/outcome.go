@@ -1,6 +1,9 @@
 package message
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // MessageStatus is the status of a message as a whole.
 type MessageStatus string
@@ -19,11 +22,11 @@ const (
 
 // Outcome is the body of GET /v1/messages/{id} and the detail of a MessageSettled event.
 type Outcome struct {
-	ID        string        `json:"id"`
-	Status    MessageStatus `json:"status"`
-	Reference string        `json:"reference,omitempty"`
-	CreatedAt time.Time     `json:"createdAt"`
-	SettledAt time.Time     `json:"settledAt,omitzero"`
+	ID     string        `json:"id"`
+	Status MessageStatus `json:"status"`
+	Echo
+	CreatedAt time.Time `json:"createdAt"`
+	SettledAt time.Time `json:"settledAt,omitzero"`
 	// Parked says why a parked message waits for an operator; absent otherwise.
 	Parked     *Parking `json:"parked,omitempty"`
 	Recipients []Result `json:"recipients"`
@@ -32,7 +35,11 @@ type Outcome struct {
 // NewOutcome is the outcome of a message whose recipients have these results: the one place that says what of a message
 // is given back. Status, SettledAt and Parked are the caller's to fill in while the message has not settled.
 func NewOutcome(m Message, results []Result) Outcome {
-	return Outcome{ID: m.ID, Reference: m.Reference, CreatedAt: m.CreatedAt, Recipients: results}
+	results = slices.Clone(results)
+	for i := range min(len(results), len(m.Recipients)) {
+		results[i].RecipientEcho = m.Recipients[i].RecipientEcho
+	}
+	return Outcome{ID: m.ID, Echo: m.Echo, CreatedAt: m.CreatedAt, Recipients: results}
 }
 
 // Settled is the outcome of a message of which nothing more is to come.

@@ -21,10 +21,12 @@ const (
 // Result is what became of one recipient, as callers read it.
 type Result struct {
 	// To is the masked number.
-	To      string  `json:"to"`
+	To string `json:"to"`
+	// RecipientEcho is in outcomes only: the message has it while it is under way.
+	RecipientEcho
 	Status  Status  `json:"status"`
 	Channel Channel `json:"channel,omitempty"`
-	// Code is Aligo's result (a receipt letter, an SMS state's class) or one of this system's own words, such as Expired.
+	// Code is the word of one of Codes, or a result that Aligo has added since.
 	Code string `json:"code,omitempty"`
 	// Reason is for people.
 	Reason string `json:"reason,omitempty"`

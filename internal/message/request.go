@@ -24,7 +24,7 @@ type Request struct {
 	Fallback   *FallbackRequest `json:"fallback,omitempty"`
 	SendAt     time.Time        `json:"sendAt,omitzero"`
 	ExpiresAt  time.Time        `json:"expiresAt,omitzero"`
-	Reference  string           `json:"reference,omitempty"`
+	Echo
 	// IdempotencyKey comes with events only; over HTTP it is a header.
 	IdempotencyKey string `json:"-"`
 

@@ -118,7 +118,9 @@ func TestLedger(t *testing.T) {
 	)
 	delivered := result{To: "010****5678", Status: message.Delivered, Channel: message.AlimTalk}
 	alimTalk, sms := phone{To: number, Channel: "alimtalk", Type: "AT"}, phone{To: number, Channel: "sms", Type: "SMS"}
-	settled := func(r result) []outcome { return []outcome{{Reference: "m", Recipients: []result{r}}} }
+	settled := func(r result) []outcome {
+		return []outcome{{Echo: message.Echo{Reference: "m"}, Recipients: []result{r}}}
+	}
 	claim := func(status message.Status, channel message.Channel) result {
 		return result{To: "010****5678", Status: status, Channel: channel}
 	}
@@ -150,12 +152,12 @@ func TestLedger(t *testing.T) {
 			settled: settled(result{To: "010****5432", Status: message.Delivered, Channel: message.AlimTalk}), want: "somebody else's"},
 		"settled twice": {rang: []phone{alimTalk}, settled: append(settled(delivered), settled(delivered)...),
 			want: `"m" settled when it was not under way`},
-		"nobody in the outcome": {rang: []phone{alimTalk}, settled: []outcome{{Reference: "m"}},
+		"nobody in the outcome": {rang: []phone{alimTalk}, settled: []outcome{{Echo: message.Echo{Reference: "m"}}},
 			want: "the outcome has 0 recipients, the message 1"},
 		"a phone that nobody wrote to": {rang: []phone{alimTalk, {To: other, Channel: "sms", Type: "LMS"}}, settled: settled(delivered),
 			want: "…5432 got an LMS when nothing was under way to it"},
 		"never settled": {rang: []phone{alimTalk}, want: "1 messages did not settle"},
-		"somebody else's message has settled": {rang: []phone{alimTalk}, settled: []outcome{{Reference: "n"}},
+		"somebody else's message has settled": {rang: []phone{alimTalk}, settled: []outcome{{Echo: message.Echo{Reference: "n"}}},
 			want: `"n" settled when it was not under way`},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -43,15 +44,40 @@ var beyondSchema = regexp.MustCompile(strings.Join([]string{
 	`^/fallback/after (is longer than the message lives|must be from 5s to 24h)`, `makes no sense while fallback\.enabled is false`,
 }, "|"))
 
-// pool are the values, right and wrong, that members of a request are given.
-func pool() map[string][]any {
+// objects are those of a request, by what stands before the names of their members in the pool.
+func objects() map[string]string {
+	return map[string]string{"": "MessageRequest", "fallback/": "Fallback", "recipient/": "Recipient"}
+}
+
+// pool are the values, right and wrong, that members of a request are given: those below, and for a member that needs
+// none of its own what its type and length suggest.
+func pool(tb testing.TB) map[string][]any {
+	tb.Helper()
+	values := known()
+	for prefix, object := range objects() {
+		for name, schema := range schemas(tb)[object] {
+			if values[prefix+name] != nil {
+				continue
+			}
+			values[prefix+name] = []any{"order-17", "", "a\tb", 17, true, nil}
+			if most, ok := schema["maxLength"].(float64); ok {
+				values[prefix+name] = append(values[prefix+name], strings.Repeat("가", int(most)), strings.Repeat("가", int(most)+1))
+			}
+			if words, ok := schema["enum"].([]any); ok {
+				values[prefix+name] = append(values[prefix+name], words...)
+			}
+		}
+	}
+	return values
+}
+
+func known() map[string][]any {
 	long := strings.Repeat("가", 1001)
 	return map[string][]any{
 		"channel":   {"alimtalk", "sms", "email", "", nil, 1},
 		"template":  {"TX_1234", "TX_5678", "TX_9999", "", "두", strings.Repeat("T", 65), nil, 1},
 		"text":      {"안녕", "#{고객명}", "#{a}", "😀", "", " ", long, long + long, "#{", "\u0000", 1},
 		"title":     {"제목", "", strings.Repeat("a", 45), strings.Repeat("가", 23), "#{a}", "a\nb", nil},
-		"reference": {"order-17", "", strings.Repeat("가", 129), "a\tb", 17},
 		"sendAt":    {"2026-12-02T00:00:00Z", "2026-11-30T12:00:00Z", "2020-01-01T00:00:00Z", "2027-12-01T00:00:00+09:00", "tomorrow", "", 1},
 		"expiresAt": {"2026-12-03T00:00:00Z", "2020-01-01T00:00:00Z", "2027-12-01T00:00:00+09:00", "2026-12-03", nil},
 		"colour":    {"red"},
@@ -87,7 +113,7 @@ func many(n int) []any {
 }
 
 // request is a right one with up to three members set to something, or taken away.
-func request(t *rapid.T) map[string]any {
+func request(t *rapid.T, values map[string][]any) map[string]any {
 	recipient := map[string]any{"to": "010-1234-5678", "name": "홍길동", "variables": map[string]any{"주문번호": "A-17"}}
 	other := map[string]any{"to": "010-1234-5679", "name": "김영희", "variables": map[string]any{"주문번호": "A-18"}}
 	fallback := map[string]any{}
@@ -97,7 +123,6 @@ func request(t *rapid.T) map[string]any {
 	} else {
 		o["template"], o["fallback"] = "TX_1234", fallback
 	}
-	values := pool()
 	names := slices.Sorted(maps.Keys(values))
 	for range rapid.IntRange(0, 3).Draw(t, "changes") {
 		name := rapid.SampledFrom(names).Draw(t, "member")
@@ -120,9 +145,10 @@ func request(t *rapid.T) map[string]any {
 func TestSchemaAndRulesAgree(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
+	values := pool(t)
 	accepted, both, rulesOnly := 0, 0, 0
 	rapid.Check(t, func(rt *rapid.T) {
-		body, err := json.Marshal(request(rt))
+		body, err := json.Marshal(request(rt, values))
 		if err != nil {
 			rt.Fatal(err)
 		}
@@ -156,6 +182,50 @@ func TestSchemaAndRulesAgree(t *testing.T) {
 	t.Logf("%d accepted, %d refused by both, %d by the rules only", accepted, both, rulesOnly)
 	if accepted == 0 || both == 0 || rulesOnly == 0 {
 		t.Error("the generator does not reach every kind of answer")
+	}
+}
+
+// A member that the document has and nobody reads is named here.
+func TestEveryMemberOfARequestIsRead(t *testing.T) {
+	t.Parallel()
+	s := newSystem(t)
+	for prefix, object := range objects() {
+		members := schemas(t)[object]
+		if len(members) == 0 {
+			t.Errorf("the document has no %s", object)
+		}
+		for name := range members {
+			body, pointer := `{"`+name+`":null}`, "/"+name
+			switch prefix {
+			case "fallback/":
+				body, pointer = `{"fallback":`+body+`}`, "/fallback"+pointer
+			case "recipient/":
+				body, pointer = `{"recipients":[`+body+`]}`, "/recipients/0"+pointer
+			}
+			for _, e := range s.do(t, http.MethodPost, "/v1/messages", service, body).pointers(t) {
+				if e == pointer+" is not a member of this object" {
+					t.Errorf("the document has %s of %s, and nobody reads it", name, object)
+				}
+			}
+		}
+	}
+}
+
+// The README's table of members tells of each.
+func TestReadmeHasTheMembersOfARequest(t *testing.T) {
+	t.Parallel()
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(readme), "| field | rule |")
+	table, _, _ = strings.Cut(table, "\n\n")
+	for _, object := range objects() {
+		for name := range schemas(t)[object] {
+			if !regexp.MustCompile("`([a-z]+\\.)?" + name + "[`.]").MatchString(table) {
+				t.Errorf("the README does not tell of %s of %s", name, object)
+			}
+		}
 	}
 }
 
