@@ -167,15 +167,20 @@ func (g *Guards) Close(ctx context.Context, s Send) error {
 // of one more. It is for an attempt that surely sent nothing, and for one that was looked up and had not been accepted,
 // which is the only one that may be open: s comes from Opened then. ErrOpened says that another is, ErrCancelled that the
 // message is cancelled. To raise what has been raised is no error.
-func (g *Guards) Raise(ctx context.Context, s Send) error {
-	const (
-		update    = "SET #sends = :next, #state = :closed, #expires = :expires"
-		condition = "attribute_not_exists(#pk) OR attribute_not_exists(#cancelled) AND " +
-			"(#sends < :sends OR #sends = :sends AND (#state = :closed OR #nonce = :nonce))"
-	)
+//
+// sent says that another call of the message was accepted before, as it does in an Opening: without it, a message whose
+// second send never began could be cancelled.
+func (g *Guards) Raise(ctx context.Context, s Send, sent bool) error {
+	update := "SET #sends = :next, #state = :closed, #expires = :expires"
+	const condition = "attribute_not_exists(#pk) OR attribute_not_exists(#cancelled) AND " +
+		"(#sends < :sends OR #sends = :sends AND (#state = :closed OR #nonce = :nonce))"
 	names, values := placeholders(update+condition, value(":sends", number(int64(s.Sends))), value(":next", number(int64(s.Sends+1))),
 		value(":closed", text(stateClosed)), value(":nonce", text(cmp.Or(s.nonce, "none"))),
 		value(":expires", number(s.Expiry.Add(Kept).Unix())))
+	if sent {
+		update += ", #sent = :sent"
+		names["#sent"], values[":sent"] = attrSent, yes()
+	}
 	_, err := g.Client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName: &g.Table, Key: guardKey(s.Message), UpdateExpression: aws.String(update), ConditionExpression: aws.String(condition),
 		ExpressionAttributeNames: names, ExpressionAttributeValues: values,

@@ -242,7 +242,7 @@ func TestRaise(t *testing.T) {
 			w.mustOpen(t, opening("a", 2))
 			return unopened, nil
 		}, guard.ErrOpened},
-		{"it was raised", func(w *world) (guard.Send, error) { return unopened, w.Raise(t.Context(), unopened) }, nil},
+		{"it was raised", func(w *world) (guard.Send, error) { return unopened, w.Raise(t.Context(), unopened, false) }, nil},
 		{"a later attempt is open", func(w *world) (guard.Send, error) {
 			w.mustOpen(t, opening("a", 3))
 			return unopened, nil
@@ -256,7 +256,7 @@ func TestRaise(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := w.Raise(t.Context(), s); !errors.Is(err, c.want) {
+			if err := w.Raise(t.Context(), s, false); !errors.Is(err, c.want) {
 				t.Fatalf("Raise = %v, want %v", err, c.want)
 			}
 			if c.want != nil {
@@ -283,7 +283,14 @@ func TestCancel(t *testing.T) {
 		{"again", func(w *world) error { return w.Cancel(t.Context(), "a", expiry) }, nil},
 		{"a send is open", func(w *world) error { return w.openAnd(t, false, nil) }, guard.ErrNotCancellable},
 		{"a send was closed", func(w *world) error { return w.openAnd(t, false, w.Close) }, nil},
-		{"a doubt was resolved", func(w *world) error { return w.openAnd(t, false, w.Raise) }, nil},
+		{"a doubt was resolved", func(w *world) error {
+			return w.openAnd(t, false, func(ctx ctx, s guard.Send) error { return w.Raise(ctx, s, false) })
+		}, nil},
+		{"a call was accepted, and the next never began", func(w *world) error {
+			return w.openAnd(t, false, func(ctx ctx, s guard.Send) error {
+				return w.Raise(ctx, guard.Send{Message: s.Message, Sends: s.Sends + 1, Expiry: expiry}, true)
+			})
+		}, guard.ErrNotCancellable},
 		{"a call before it was accepted", func(w *world) error { return w.openAnd(t, true, w.Close) }, guard.ErrNotCancellable},
 		{"a call was answered", func(w *world) error {
 			return w.openAnd(t, false, func(ctx ctx, s guard.Send) error { _, err := w.Answered(ctx, s, "1"); return err })
@@ -798,7 +805,7 @@ func TestFaults(t *testing.T) {
 			_, _, openedErr := w.Opened(ctx, "there")
 			for name, err := range map[string]error{
 				"Open": openErr, "Answered": answeredErr, "Owner": ownerErr, "Owns": ownsErr, "OpenSends": sendsErr, "Opened": openedErr,
-				"Close": w.Close(ctx, s), "Raise": w.Raise(ctx, s), "Claim": w.Claim(ctx, s, "2"), "Cancel": w.Cancel(ctx, "c", expiry),
+				"Close": w.Close(ctx, s), "Raise": w.Raise(ctx, s, false), "Claim": w.Claim(ctx, s, "2"), "Cancel": w.Cancel(ctx, "c", expiry),
 			} {
 				if err == nil {
 					t.Errorf("%s: no error", name)

@@ -95,7 +95,7 @@ func guardItem(s Send, o Opening) map[string]types.AttributeValue {
 	item[attrAt] = number(s.At.UnixMilli())
 	item[attrDigests], item[attrKey] = binaryOf(pack(o.Digests)), binaryOf(o.Key[:])
 	if o.Sent {
-		item[attrSent] = &types.AttributeValueMemberBOOL{Value: true}
+		item[attrSent] = yes()
 	}
 	if packed := packIndices(o.Recipients); packed != nil {
 		item[attrRecipients] = binaryOf(packed)
@@ -240,6 +240,8 @@ func packIndices(indices []int) []byte {
 
 func text(s string) types.AttributeValue     { return &types.AttributeValueMemberS{Value: s} }
 func binaryOf(b []byte) types.AttributeValue { return &types.AttributeValueMemberB{Value: b} }
+
+func yes() types.AttributeValue { return &types.AttributeValueMemberBOOL{Value: true} }
 
 func number(n int64) types.AttributeValue {
 	return &types.AttributeValueMemberN{Value: strconv.FormatInt(n, 10)}

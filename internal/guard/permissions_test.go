@@ -40,7 +40,7 @@ func TestPermissions(t *testing.T) {
 			_, _ = w.Owner(ctx, account, message.SMS, "1")
 			_, _ = w.OpenSends(ctx, "a", account, message.SMS, time.Time{})
 			_ = w.Claim(ctx, s, "1")
-			_ = w.Raise(ctx, s)
+			_ = w.Raise(ctx, s, false)
 		},
 		deployment.API:    cancels,
 		deployment.Settle: cancels,

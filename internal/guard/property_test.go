@@ -356,7 +356,7 @@ func (p *play) found(s *script, mid string, answered bool) {
 }
 
 func (p *play) lookUp(s *script, listen bool) {
-	began, since := p.w.clock, s.doubted
+	began, since, now := p.w.clock, s.doubted, s.attempt // a second invocation has the input of the first
 	p.start(s, "look up", listen, func(ctx context.Context, _ *invocation) func() {
 		nothing := func() {}
 		g, ok, err := p.w.Opened(ctx, s.id)
@@ -371,13 +371,13 @@ func (p *play) lookUp(s *script, listen bool) {
 			return func() { s.doubted, s.retry, s.attempt = time.Time{}, 0, attempt }
 		}
 		switch {
-		case ok && g.Sends > s.attempt:
+		case ok && g.Sends > now:
 			return moved(g.Sends)
-		case !ok || !g.Open || g.Sends < s.attempt:
-			if p.w.Raise(ctx, guard.Send{Message: s.id, Sends: s.attempt, Expiry: expiry}) != nil {
+		case !ok || !g.Open || g.Sends < now:
+			if p.w.Raise(ctx, guard.Send{Message: s.id, Sends: now, Expiry: expiry}, false) != nil {
 				return nothing
 			}
-			return moved(s.attempt + 1)
+			return moved(now + 1)
 		}
 		var mids []string
 		for i, c := range p.calls {
@@ -394,10 +394,10 @@ func (p *play) lookUp(s *script, listen bool) {
 		}
 		mids = slices.DeleteFunc(mids, func(mid string) bool { return owners[mid] != "" })
 		if len(mids) == 0 {
-			if early || p.w.Raise(ctx, g.Send) != nil {
+			if early || p.w.Raise(ctx, g.Send, false) != nil {
 				return nothing
 			}
-			return moved(s.attempt + 1)
+			return moved(now + 1)
 		}
 		sends, err := p.w.OpenSends(ctx, s.id, account, message.SMS, p.w.clock.Add(-24*time.Hour))
 		young := func(at time.Time) bool { return p.w.clock.Before(at.Add(bound)) }

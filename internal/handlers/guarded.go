@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"time"
 
 	"sms-api/internal/aligo"
@@ -18,7 +19,7 @@ type guards interface {
 	Close(ctx context.Context, s guard.Send) error
 	Answered(ctx context.Context, s guard.Send, mid string) (taken bool, err error)
 	Opened(ctx context.Context, id string) (g guard.Guard, ok bool, err error)
-	Raise(ctx context.Context, s guard.Send) error
+	Raise(ctx context.Context, s guard.Send, sent bool) error
 	Claim(ctx context.Context, s guard.Send, mid string) error
 	Owns(ctx context.Context, id string, b guard.Batch) (bool, error)
 	Owner(ctx context.Context, a guard.Account, c message.Channel, mids ...string) (map[string]string, error)
@@ -70,7 +71,7 @@ func (d *Dispatch) guarded(
 				return refused
 			}
 			opening := guard.Opening{
-				Message: m.ID, Sends: p.Sends, Account: account, Channel: channel, Sent: len(p.Batches) > 0, Expiry: m.ExpiresAt,
+				Message: m.ID, Sends: p.Sends, Account: account, Channel: channel, Sent: maySent(p), Expiry: m.ExpiresAt,
 			}
 			opening.Recipients, opening.Digests, opening.Key = digests(m, drafts, channel, key)
 			opened, refused = d.open(ctx, opening)
@@ -142,6 +143,12 @@ func (d *Dispatch) claim(ctx context.Context, s guard.Send, mid string) bool {
 // tableFault is for a table that cannot be asked: nothing is sent without it.
 func tableFault(err error) error {
 	return &fault.Transient{Reason: "the table of sends: " + err.Error()}
+}
+
+// maySent says that an earlier call of the message was accepted, or may have been: it can no longer be cancelled.
+func maySent(p message.Progress) bool {
+	return len(p.Batches) > 0 ||
+		slices.ContainsFunc(p.Recipients, func(r message.Result) bool { return r.Code == fault.NameAmbiguous })
 }
 
 // digests stand for what each recipient of a call is sent.

@@ -28,6 +28,7 @@ func breaks() map[string]func(*testing.T) *world {
 		"without the table nothing is sent, and with it everything":                       withoutTable,
 		"a call whose answer is claimed by nobody, because the table is away, is its own": unclaimed,
 		"a list of templates that cannot be read for hours is no refusal of the message":  unreadableTemplates,
+		"a message that may have gone out as AlimTalk is not cancelled before its SMS":    cancelAfterDoubt,
 		"a message that has expired while it was parked does not say what was to be done": expiredParked,
 	}
 }
@@ -256,6 +257,27 @@ func unreadableTemplates(t *testing.T) *world {
 		if got, want := compact(w.settle(id)), "delivered: delivered alimtalk 0"; got != want {
 			t.Errorf("%s: outcome %q, want %q", kind, got, want)
 		}
+	}
+	return w
+}
+
+// Whether Aligo has accepted the AlimTalk nobody could tell, and the SMS that is to follow waits for a repair.
+func cancelAfterDoubt(t *testing.T) *world {
+	t.Helper()
+	w := newWorld(t)
+	w.fault(aligotest.Fault{Endpoint: history, Kind: aligotest.FaultHTTP500, Times: -1})
+	w.fault(aligotest.Fault{Endpoint: sms, Kind: aligotest.FaultUnregisteredIP, Times: -1})
+	id := w.post(to(`"fallback":{"onUnknown":"sms"},`, "0005"))
+	time.Sleep(20 * time.Hour)
+	if got, want := w.phones(), []string{"01010000005 alimtalk"}; !slices.Equal(got, want) {
+		t.Fatalf("phones received %q, want %q", got, want)
+	}
+	if status, body := w.cancel(id); status != http.StatusConflict {
+		t.Errorf("cancel: %d %s", status, body)
+	}
+	w.Aligo.RemoveFaults(aligotest.FaultUnregisteredIP, sms)
+	if got, want := compact(w.settle(id)), "delivered: delivered sms delivered"; got != want {
+		t.Errorf("outcome %q, want %q", got, want)
 	}
 	return w
 }
