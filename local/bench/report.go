@@ -41,6 +41,10 @@ type Report struct {
 	// milliseconds. Unlike the figures per second it says the same on a machine that has other things to do. 0 where the
 	// system does not tell.
 	ProcessorMSPerMessage float64 `json:"processorMsPerMessage"`
+	// TableCallsPerMessage are the operations on the table of sends, TableProcessorMSPerMessage what they took of
+	// ProcessorMSPerMessage, client and emulator included: so many times what one was measured to take.
+	TableCallsPerMessage       float64 `json:"tableCallsPerMessage"`
+	TableProcessorMSPerMessage float64 `json:"tableProcessorMsPerMessage"`
 	// PeakRSSBytes is the memory of the whole process. 0 where the system does not tell.
 	PeakRSSBytes int64 `json:"peakRssBytes"`
 	// Recipients by what became of them.
@@ -56,7 +60,7 @@ type Latency struct {
 	P99 float64 `json:"p99"`
 }
 
-func (b *bench) report(elapsed, processor time.Duration, peakRSS int64) Report {
+func (b *bench) report(elapsed, processor time.Duration, peakRSS, tableCalls int64, perTableCall time.Duration) Report {
 	messages := float64(b.messages)
 	all := messages * float64(b.recipients)
 	// Entering the first state is no branch, but billed like one.
@@ -74,7 +78,9 @@ func (b *bench) report(elapsed, processor time.Duration, peakRSS int64) Report {
 		LambdaInvocationsPerMessage: invocations, LambdaInvocationsPerRecipient: invocations / float64(b.recipients),
 		AligoCallsPerMessage: calls, AligoCallsPerRecipient: calls / float64(b.recipients),
 		USDPerMessage: usd, USDPerMillionRecipients: 1e6 * usd / float64(b.recipients),
-		ProcessorMSPerMessage: milliseconds(processor) / messages, PeakRSSBytes: peakRSS,
+		TableCallsPerMessage:       float64(tableCalls) / messages,
+		TableProcessorMSPerMessage: float64(tableCalls) / messages * milliseconds(perTableCall),
+		ProcessorMSPerMessage:      milliseconds(processor) / messages, PeakRSSBytes: peakRSS,
 		Delivered: b.ledger.statuses[message.Delivered], Failed: b.ledger.statuses[message.Failed], Unknown: b.ledger.statuses[message.Unknown],
 	}
 }
@@ -114,6 +120,7 @@ func (r Report) print(out io.Writer) error {
 	fmt.Fprintf(w, "AWS, by use\t$%.6f a message, $%.2f a million recipients\n", r.USDPerMessage, r.USDPerMillionRecipients)
 	fmt.Fprintf(w, "recipients\t%d delivered, %d failed, %d unknown; all of it as phones received it\n", r.Delivered, r.Failed, r.Unknown)
 	fmt.Fprintf(w, "processor\t%.2f ms a message, load and stand-ins included\n", r.ProcessorMSPerMessage)
+	fmt.Fprintf(w, "of that the table\t%.2f ms for %.3f operations a message\n", r.TableProcessorMSPerMessage, r.TableCallsPerMessage)
 	fmt.Fprintf(w, "peak memory\t%.0f MB, load and stand-ins included\n", float64(r.PeakRSSBytes)/1e6)
 	if err := w.Flush(); err != nil {
 		return fmt.Errorf("write the report: %w", err)

@@ -50,7 +50,7 @@ const (
 
 // counts is what happened during a run.
 type counts struct {
-	requests, transitions, executions, invocations, calls atomic.Int64
+	requests, transitions, executions, invocations, calls, tableCalls atomic.Int64
 }
 
 // bench is a system under load.
@@ -79,11 +79,14 @@ func run(ctx context.Context, o options) (Report, error) {
 	err = b.load(ctx)
 	elapsed := time.Since(began)
 	after, peakRSS := used()
+	tableCalls := b.tableCalls.Load()
+	perCall, tableErr := b.tableCall(ctx)
+	err = errors.Join(err, tableErr)
 	// A message that is sent twice may be sent late: nothing is final before everything has come to rest.
 	if err = errors.Join(err, b.stop(), b.ledger.verdict()); err != nil {
 		return Report{}, err
 	}
-	return b.report(elapsed, after-before, peakRSS), nil
+	return b.report(elapsed, after-before, peakRSS, tableCalls, perCall), nil
 }
 
 // start makes a system that listens on loopback addresses of its own.
@@ -115,7 +118,7 @@ func start(ctx context.Context, o options) (*bench, error) {
 	standin.Subscribe(b.ledger.ring)
 	s, err := system.New(system.Options{
 		AWS: awsapi.Options{
-			Clock: b.clock, Kept: kept, KeptBytes: keptBytes, Around: b.invoke,
+			Clock: b.clock, Kept: kept, KeptBytes: keptBytes, Around: b.invoke, AroundTable: b.table,
 			// A branch that is taken is a state entered, or a retry: what Step Functions bills as a transition.
 			Trace: func(string) { b.transitions.Add(1) },
 		},
