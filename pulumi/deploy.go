@@ -47,14 +47,14 @@ func deploy(ctx *pulumi.Context, args deployArgs) error {
 	}
 	values := map[string]pulumi.StringInput{
 		deployment.ParameterPrefix: pulumi.String(config.secrets.prefix), deployment.EgressIPs: joined(network.egressIPs),
-		deployment.EventBusName: bus.bus.Name, deployment.Stack: pulumi.String(name), deployment.GuardTable: guards.Name,
+		deployment.EventBusName: bus.bus.Name, deployment.Stack: pulumi.String(name), deployment.GuardTable: guards.table.Name,
 	}
 	for variable, value := range config.environment {
 		values[variable] = pulumi.String(value)
 	}
 	resources := map[deployment.Resource]pulumi.StringArray{
 		deployment.Credentials: secrets.arns, deployment.EventBus: {bus.bus.Arn}, deployment.DeadLetters: {bus.deadLetters.Arn},
-		deployment.Guards: {guards.Arn},
+		deployment.Guards: {guards.table.Arn},
 	}
 	functions, err := newFunctions(ctx, name, functionsArgs{
 		config: config, account: in, code: args.code, network: network, key: key, values: values, resources: resources,

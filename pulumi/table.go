@@ -7,10 +7,11 @@ import (
 	"sms-api/internal/deployment"
 )
 
-// table is a table in DynamoDB.
+// table is a table in DynamoDB with what belongs to it.
 type table struct {
 	pulumi.ResourceState
-	*dynamodb.Table
+	// table has a name: embedded, its methods would make the component a resource that some provider had to know.
+	table *dynamodb.Table
 }
 
 type tableArgs struct {
@@ -45,8 +46,8 @@ func newTable(ctx *pulumi.Context, name string, args tableArgs, opts ...pulumi.R
 		}
 	}
 	var err error
-	if t.Table, err = dynamodb.NewTable(ctx, name, one, childOf(t), pulumi.Protect(true)); err != nil {
+	if t.table, err = dynamodb.NewTable(ctx, name, one, childOf(t), pulumi.Protect(true)); err != nil {
 		return nil, err
 	}
-	return t, ctx.RegisterResourceOutputs(t, pulumi.Map{"tableArn": t.Arn})
+	return t, ctx.RegisterResourceOutputs(t, pulumi.Map{"tableArn": t.table.Arn})
 }
