@@ -276,7 +276,7 @@ func TestBrowserWalk(t *testing.T) {
 	b.press("the phone", `document.querySelector('a[href="/phones/01012340001"]')`)
 	b.see("the bubble", `document.querySelector(".sms .text")?.innerText.includes("홍길동님")`)
 	b.see("its type, size and price",
-		`["LMS", "142 bytes", "₩25.9", "order-18"].every((x) => document.querySelector(".delivery footer").innerText.includes(x))`)
+		`["LMS", "148 bytes", "₩25.9", "order-18"].every((x) => document.querySelector(".delivery footer").innerText.includes(x))`)
 	b.shot("bubble")
 
 	// It leads to its message, whose graph shows the way of a fallback.

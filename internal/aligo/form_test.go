@@ -60,6 +60,7 @@ func TestForbiddenRequestsAreNotSent(t *testing.T) {
 	}{
 		"90 bytes fit an SMS":                {sms(strings.Repeat("가", 45), "01012345678"), nil},
 		"91 bytes do not":                    {sms(strings.Repeat("가", 45)+"a", "01012345678"), []string{"Text"}},
+		"a line break is two of them":        {sms(strings.Repeat("가", 44)+"\na", "01012345678"), []string{"Text"}},
 		"2,000 bytes fit an LMS":             {change(lms, func(s *aligo.SMS) { s.Text = strings.Repeat("가", 1000) }), nil},
 		"2,001 bytes do not":                 {change(lms, func(s *aligo.SMS) { s.Text = strings.Repeat("가", 1000) + "a" }), []string{"Text"}},
 		"no text":                            {sms(" \n", "01012345678"), []string{"Text"}},

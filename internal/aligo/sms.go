@@ -10,7 +10,7 @@ import (
 	"sms-api/internal/message"
 )
 
-// Limits of the SMS API; the vendor counts bytes in EUC-KR, Hangul two each.
+// Limits of the SMS API, in bytes as message.SMSBytes counts them.
 const (
 	// MaxSMSReceivers is how many numbers one text goes to in a call of SendSMS.
 	MaxSMSReceivers = 1000
@@ -239,7 +239,7 @@ func (c *Client) checkSMS(p *problems, kind SMSType, title string, images []Imag
 	if title != "" && kind == TypeSMS {
 		p.add("Title", "an SMS has no title")
 	}
-	if n := message.CP949Len(title); n > MaxTitleBytes {
+	if n := message.SMSBytes(title); n > MaxTitleBytes {
 		p.add("Title", "has %d bytes, the limit is %d", n, MaxTitleBytes)
 	}
 	switch {
@@ -260,7 +260,7 @@ func checkText(p *problems, field string, kind SMSType, text string, replace boo
 	if kind == TypeSMS {
 		limit = MaxSMSBytes
 	}
-	switch n := message.CP949Len(text); {
+	switch n := message.SMSBytes(text); {
 	case strings.TrimSpace(text) == "":
 		p.add(field, "is empty")
 	case n > limit:

@@ -41,9 +41,24 @@ func (d *Dispatch) alimTalkDrafts(ctx context.Context, m message.Message, who []
 	return drafts, nil
 }
 
+// style is how the text of an SMS is measured.
+type style struct {
+	bytes func(text string) int
+}
+
+// today is how SMS are written and sent.
+func today() style { return style{bytes: message.SMSBytes} }
+
+// version010 is how version 0.1.0 did it: a line break was one byte. Which of the recipients a call of that version was for
+// follows from it.
+func version010() style {
+	oneByte := strings.NewReplacer("\n", " ", "\r", " ")
+	return style{bytes: func(text string) int { return message.SMSBytes(oneByte.Replace(text)) }}
+}
+
 // smsDrafts writes the SMS texts: those of channel sms, the fallback's own, or else the AlimTalk text with the addresses
 // behind its buttons, which an SMS cannot show as buttons.
-func (d *Dispatch) smsDrafts(ctx context.Context, m message.Message, who []int) ([]draft, error) {
+func (d *Dispatch) smsDrafts(ctx context.Context, m message.Message, who []int, s style) ([]draft, error) {
 	text := m.Fallback.Text
 	if m.Channel == message.SMS {
 		text = m.Text
@@ -66,33 +81,33 @@ func (d *Dispatch) smsDrafts(ctx context.Context, m message.Message, who []int) 
 	}
 	for n := range drafts {
 		if drafts[n].err == nil {
-			drafts[n].err = checkSMS(drafts[n].sms)
+			drafts[n].err = s.check(drafts[n].sms)
 		}
 	}
 	return drafts, nil
 }
 
-func checkSMS(text string) error {
+func (s style) check(text string) error {
 	if strings.TrimSpace(text) == "" {
 		return errors.New("the text is empty")
 	}
 	if bad := message.Unencodable(text); len(bad) > 0 {
 		return fmt.Errorf("an SMS cannot hold the character %U at position %d", bad[0].Rune, bad[0].Index)
 	}
-	if n := message.CP949Len(text); n > message.MaxLMS {
+	if n := s.bytes(text); n > message.MaxLMS {
 		return fmt.Errorf("the text has %d bytes, an LMS holds %d", n, message.MaxLMS)
 	}
 	return nil
 }
 
-// nextSMS picks the drafts of the next call: Aligo takes one type a call, and a short message should not wait for a long
+// next picks the drafts of the next call: Aligo takes one type a call, and a short message should not wait for a long
 // one. The choice depends on nothing but the message and the queue, so that after a crash it comes out the same.
-func nextSMS(drafts []draft) (aligo.SMSType, []draft) {
+func (s style) next(drafts []draft) (aligo.SMSType, []draft) {
 	var short, long []draft
 	for _, one := range drafts {
 		switch {
 		case one.err != nil:
-		case message.CP949Len(one.sms) <= message.MaxSMS:
+		case s.bytes(one.sms) <= message.MaxSMS:
 			short = append(short, one)
 		default:
 			long = append(long, one)

@@ -90,7 +90,7 @@ func (d *Dispatch) rejected(ctx context.Context, m message.Message, p message.Pr
 	}
 	who := p.Queue.Recipients
 	if p.Queue.Channel == message.SMS {
-		call, err := d.callInDoubt(ctx, m, p)
+		call, err := d.callInDoubt(ctx, m, p, today())
 		switch {
 		case err == nil:
 			who = recipients(call)
@@ -287,9 +287,10 @@ func lookAgain(p message.Progress, wait time.Duration) message.Progress {
 // three state transitions. After some doubts the looks of the next one are further apart from the beginning.
 func lookWait(p message.Progress) time.Duration { return backoff(2*p.Doubt.Looks + p.Doubts) }
 
-// askByText asks the history about a send of a message that no table guards, by today's texts.
+// askByText asks the history about a send of a message that no table guards, by the texts as they are today.
 func (d *Dispatch) askByText(ctx context.Context, m message.Message, p message.Progress) (message.Progress, error) {
-	call, err := d.callInDoubt(ctx, m, p)
+	// Only version 0.1.0 sent without the table.
+	call, err := d.callInDoubt(ctx, m, p, version010())
 	account, accountErr := d.Aligo.Account(ctx)
 	key, keyErr := d.Aligo.DigestKey(ctx)
 	switch err = errors.Join(err, accountErr, keyErr); {
@@ -348,14 +349,14 @@ func (d *Dispatch) giveUp(m message.Message, p message.Progress, who []int) mess
 }
 
 // callInDoubt is whom the next call would be for.
-func (d *Dispatch) callInDoubt(ctx context.Context, m message.Message, p message.Progress) ([]draft, error) {
+func (d *Dispatch) callInDoubt(ctx context.Context, m message.Message, p message.Progress, s style) ([]draft, error) {
 	if p.Queue.Channel == message.AlimTalk {
 		drafts, err := d.alimTalkDrafts(ctx, m, p.Queue.Recipients)
 		good, _ := split(drafts)
 		return good, err
 	}
-	drafts, err := d.smsDrafts(ctx, m, p.Queue.Recipients)
-	_, call := nextSMS(drafts)
+	drafts, err := d.smsDrafts(ctx, m, p.Queue.Recipients, s)
+	_, call := s.next(drafts)
 	return call, err
 }
 

@@ -65,7 +65,7 @@ func (d *Dispatch) sendSMS(ctx context.Context, in Input) (message.Progress, err
 		return message.Progress{}, err
 	}
 	m, p := in.Message, start(in.Message, in.Progress)
-	drafts, err := d.smsDrafts(ctx, m, p.Queue.Recipients)
+	drafts, err := d.smsDrafts(ctx, m, p.Queue.Recipients, today())
 	if err != nil {
 		return message.Progress{}, d.templateFault(err)
 	}
@@ -73,7 +73,7 @@ func (d *Dispatch) sendSMS(ctx context.Context, in Input) (message.Progress, err
 	if len(good) == 0 {
 		return message.Progress{}, &fault.Invalid{Reason: bad[0].err.Error()}
 	}
-	kind, call := nextSMS(good)
+	kind, call := today().next(good)
 	a, err := d.guarded(ctx, in, message.SMS, call, func(h aligo.Guard) (aligo.Accepted, error) {
 		return d.callSMS(ctx, m, kind, call, h)
 	})

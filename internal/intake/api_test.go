@@ -207,7 +207,7 @@ func TestRefusals(t *testing.T) {
 			body: `{"template":"TX_2345","recipients":[{"to":"010-1234-5678","name":"` + strings.Repeat("가", 100) + `","variables":{"송장번호":"` +
 				strings.Repeat("가", 1000) + `"}}]}`,
 			errors: []string{
-				"/recipients/0/variables make the SMS that follows an undelivered AlimTalk 2255 bytes long in CP949; an LMS has at most 2000",
+				"/recipients/0/variables make the SMS that follows an undelivered AlimTalk 2256 bytes long in CP949; an LMS has at most 2000",
 			},
 		},
 		{

@@ -88,7 +88,7 @@ func (c templateCheck) message(ctx context.Context, m message.Message) []message
 			continue
 		}
 		text := aligo.FallbackText(rendered)
-		if n := message.CP949Len(text); n > message.MaxLMS {
+		if n := message.SMSBytes(text); n > message.MaxLMS {
 			add(variables, "make the SMS that follows an undelivered AlimTalk "+strconv.Itoa(n)+" bytes long in CP949; an LMS has at most "+
 				""+strconv.Itoa(message.MaxLMS))
 		}

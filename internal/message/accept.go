@@ -284,7 +284,7 @@ func lmsBytes(text string) (n int, figures string) {
 	if n = utf8.RuneCountInString(text); n > MaxLMS {
 		return n, "more than " + strconv.Itoa(n)
 	}
-	n = CP949Len(text)
+	n = SMSBytes(text)
 	return n, strconv.Itoa(n)
 }
 
@@ -294,7 +294,7 @@ func (c *checker) title(pointer, title string) {
 		c.add(pointer, "%s", UnencodableDetail(bad))
 		return
 	}
-	if n := CP949Len(title); n > maxTitleBytes {
+	if n := SMSBytes(title); n > maxTitleBytes {
 		c.add(pointer, "has %d bytes in CP949; a title has at most %d", n, maxTitleBytes)
 	}
 	if strings.Contains(title, "#{") {

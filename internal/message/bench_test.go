@@ -41,7 +41,7 @@ func BenchmarkCP949(b *testing.B) {
 	b.SetBytes(int64(len(text)))
 	b.ReportAllocs()
 	for b.Loop() {
-		if message.CP949Len(text) == 0 || message.Unencodable(text) != nil {
+		if message.SMSBytes(text) == 0 || message.Unencodable(text) != nil {
 			b.Fatal("the text is not what it was")
 		}
 	}

@@ -14,14 +14,23 @@ type BadRune struct {
 	Index int
 }
 
-// CP949Len is how many bytes a text takes in CP949 (Microsoft's superset of EUC-KR), the code in which carriers carry
-// and charge SMS: one for ASCII, two for everything else that can be shown, one for the "?" that stands for the rest.
-// A line break is one byte here; Aligo hints that some carriers count two.
-func CP949Len(s string) int {
+// SMSBytes is how many bytes a text takes in an SMS or LMS: in CP949 (Microsoft's superset of EUC-KR), the code in which
+// carriers carry and charge it, one for ASCII, two for everything else that can be shown, one for the "?" that stands for
+// the rest. A line break is two, however it is written. Aligo hints that some carriers count it so and others one: what
+// keeps to a limit by this count keeps to it by either.
+// https://smartsms.aligo.in/admin/api/spec.html
+func SMSBytes(s string) int {
 	n := 0
 	var c counter
-	for _, r := range s {
-		n += c.size(r)
+	for i, r := range s {
+		switch {
+		case r == '\n' && i > 0 && s[i-1] == '\r':
+			// It has been counted.
+		case r == '\n', r == '\r':
+			n += 2
+		default:
+			n += c.size(r)
+		}
 	}
 	return n
 }

@@ -21,12 +21,14 @@ func TestCP949(t *testing.T) {
 		bad  []bad
 	}{
 		"nothing":                         {"", 0, nil},
-		"ASCII is one byte each":          {"Order A-17\r\n", 12, nil},
+		"ASCII is one byte each":          {"Order A-17", 10, nil},
 		"Hangul is two bytes each":        {"홍길동", 6, nil},
 		"Hangul outside KS X 1001":        {"똠방각하 펲시콜라", 17, nil},
 		"symbols and Hanja of KS X 1001":  {"㈜★→ⅳ漢", 10, nil},
 		"full-width forms":                {"ＡＢ", 4, nil},
 		"kana, Greek, Cyrillic":           {"あΩЯ", 6, nil},
+		"a line break is two bytes":       {"가\n나\n", 8, nil},
+		"in each way to write it":         {"a\r\nb\rc\n\rd\n\n", 16, nil},
 		"90 bytes of Hangul":              {strings.Repeat("가", 45), 90, nil},
 		"an emoji is one question mark":   {"A😀가", 4, []bad{{'😀', 1}}},
 		"an emoji of two code points":     {"❤️", 2, []bad{{'❤', 0}, {'\ufe0f', 1}}},
@@ -39,8 +41,8 @@ func TestCP949(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if got := message.CP949Len(c.text); got != c.len {
-				t.Errorf("CP949Len(%q) = %d, want %d", c.text, got, c.len)
+			if got := message.SMSBytes(c.text); got != c.len {
+				t.Errorf("SMSBytes(%q) = %d, want %d", c.text, got, c.len)
 			}
 			if got := message.Unencodable(c.text); !slices.Equal(got, c.bad) {
 				t.Errorf("Unencodable(%q) = %v, want %v", c.text, got, c.bad)
@@ -52,25 +54,26 @@ func TestCP949(t *testing.T) {
 func TestCP949HasEverySyllable(t *testing.T) {
 	t.Parallel()
 	for r := '가'; r <= '힣'; r++ {
-		if written, err := korean.EUCKR.NewEncoder().String(string(r)); err != nil || len(written) != 2 || message.CP949Len(string(r)) != 2 {
-			t.Errorf("%c (%U): the encoder writes %d bytes (%v), CP949Len says %d", r, r, len(written), err, message.CP949Len(string(r)))
+		if written, err := korean.EUCKR.NewEncoder().String(string(r)); err != nil || len(written) != 2 || message.SMSBytes(string(r)) != 2 {
+			t.Errorf("%c (%U): the encoder writes %d bytes (%v), SMSBytes says %d", r, r, len(written), err, message.SMSBytes(string(r)))
 		}
 	}
 }
 
-// FuzzCP949Len holds the counter against what the encoder really writes.
-func FuzzCP949Len(f *testing.F) {
-	for _, s := range []string{"", "abc", "홍길동", "똠방각하", "😀", "\xff가", "\x00\x1a?", "é€￦\u00a0"} {
+// FuzzSMSBytes holds the counter against what the encoder really writes with line breaks of two bytes.
+func FuzzSMSBytes(f *testing.F) {
+	for _, s := range []string{"", "abc", "홍길동", "똠방각하", "😀", "\xff가", "\x00\x1a?", "é€￦\u00a0", "a\nb\r\nc\r"} {
 		f.Add(s)
 	}
+	lineBreaks := strings.NewReplacer("\r\n", "\r\n", "\n", "\r\n", "\r", "\r\n")
 	f.Fuzz(func(t *testing.T, s string) {
 		valid := strings.ToValidUTF8(s, "")
-		written, err := encoding.ReplaceUnsupported(korean.EUCKR.NewEncoder()).String(valid)
+		written, err := encoding.ReplaceUnsupported(korean.EUCKR.NewEncoder()).String(lineBreaks.Replace(valid))
 		if err != nil {
 			t.Fatalf("encode %q: %v", valid, err)
 		}
-		if got := message.CP949Len(valid); got != len(written) {
-			t.Errorf("CP949Len(%q) = %d, but the encoder writes %d bytes", valid, got, len(written))
+		if got := message.SMSBytes(valid); got != len(written) {
+			t.Errorf("SMSBytes(%q) = %d, but the encoder writes %d bytes", valid, got, len(written))
 		}
 		_, err = korean.EUCKR.NewEncoder().String(valid)
 		if bad := message.Unencodable(valid); (err != nil) != (len(bad) > 0) {
@@ -78,8 +81,8 @@ func FuzzCP949Len(f *testing.F) {
 		}
 		// Bytes that are not UTF-8 count one each, like the question marks that become of them.
 		runes := []rune(s)
-		if got, want := message.CP949Len(s), message.CP949Len(string(runes)); got != want {
-			t.Errorf("CP949Len(%q) = %d, but %d rune by rune", s, got, want)
+		if got, want := message.SMSBytes(s), message.SMSBytes(string(runes)); got != want {
+			t.Errorf("SMSBytes(%q) = %d, but %d rune by rune", s, got, want)
 		}
 		for _, b := range message.Unencodable(s) {
 			if b.Index >= len(runes) || runes[b.Index] != b.Rune {

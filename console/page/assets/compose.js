@@ -2,7 +2,7 @@
 import { announce, h, put, show, unique } from "./dom.js";
 import { icon } from "./icons.js";
 import { t } from "./i18n.js";
-import { cp949, local, number, phone, rfc3339 } from "./format.js";
+import { local, number, phone, rfc3339, smsBytes } from "./format.js";
 import { call, get, Problem } from "./api.js";
 import { copyButton, failure, status, testNumbers } from "./parts.js";
 import { bubble } from "./bubble.js";
@@ -205,7 +205,7 @@ export function compose({ query: q, refresh, signal }) {
     put(send, icon("compose"), t(body.sendAt ? "compose.schedule" : event ? "compose.put" : "compose.send"));
     if (event) line.textContent = system ? awsLine(system, source.value, key.value ? { ...body, idempotencyKey: key.value } : body) : "";
     else line.textContent = curlLine(location.origin, body, key.value);
-    const bytes = cp949(smsText.value);
+    const bytes = smsBytes(smsText.value);
     put(count, t(bytes > 90 ? "compose.bytes.lms" : "compose.bytes.sms", { n: number(bytes) }));
     drawPreview(body);
   }

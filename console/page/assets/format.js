@@ -63,9 +63,9 @@ export function rfc3339(value) {
   return local(date) + zone;
 }
 
-// cp949 is how many bytes carriers count for a text, as long as they can show all of it.
-export function cp949(text) {
+// smsBytes is how many bytes carriers count for a text, as long as they can show all of it: two for a line break, too.
+export function smsBytes(text) {
   let n = 0;
-  for (const character of text) n += character.codePointAt(0) < 0x80 ? 1 : 2;
+  for (const character of text.replace(/\r\n?/g, "\n")) n += character.codePointAt(0) < 0x80 && character !== "\n" ? 1 : 2;
   return n;
 }

@@ -45,7 +45,7 @@ func kindOf(text string, images int) string {
 	switch {
 	case images > 0:
 		return kindMMS
-	case message.CP949Len(text) > 90:
+	case message.SMSBytes(text) > 90:
 		return kindLMS
 	}
 	return kindSMS
@@ -160,7 +160,7 @@ func (s *Standin) acceptSMS(req *request, kind, text string, receivers, texts []
 		limit = 90
 	}
 	for _, one := range texts {
-		if message.CP949Len(one) > limit {
+		if message.SMSBytes(one) > limit {
 			return refuse(req, -99, 0, fmt.Sprintf("메시지는 %d바이트까지 가능합니다.", limit))
 		}
 	}
