@@ -2,4 +2,7 @@
 
 package system
 
-const defaultStorm = 10_000
+const (
+	underRace    = false
+	defaultStorm = 10_000
+)

@@ -2,5 +2,8 @@
 
 package system
 
-// defaultStorm is smaller under the race detector, which is ten times slower.
-const defaultStorm = 1_000
+// underRace says that everything takes ten times as long. defaultStorm is smaller then.
+const (
+	underRace    = true
+	defaultStorm = 1_000
+)

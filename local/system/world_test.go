@@ -45,6 +45,8 @@ type world struct {
 	taken map[string]bool
 	// faults are what happens to invocations of functions, by function name, one invocation each.
 	faults *invocationFaults
+	// table is what happens to the operations of DynamoDB.
+	table *tableFaults
 
 	mu      sync.Mutex
 	settled map[string][]message.Outcome
@@ -75,7 +77,45 @@ type invocationFault func(ctx context.Context, next func(context.Context) ([]byt
 type invocationFaults struct {
 	mu    sync.Mutex
 	queue map[string][]invocationFault
-	calls map[string]int
+	// lasting are what happens to every invocation while nothing is queued.
+	lasting map[string]invocationFault
+	calls   map[string]int
+}
+
+// always has a fault come over every invocation of some functions from now on; nil is none.
+func (f *invocationFaults) always(fault invocationFault, functions ...string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, name := range functions {
+		f.lasting[name] = fault
+	}
+}
+
+// tableFault replaces one operation of DynamoDB, or wraps it.
+type tableFault func(ctx context.Context, operation string, next func(context.Context) ([]byte, error)) ([]byte, error)
+
+// tableFaults have one fault come over every operation.
+type tableFaults struct {
+	mu    sync.Mutex
+	fault tableFault
+}
+
+func (f *tableFaults) set(fault tableFault) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.fault = fault
+}
+
+func (f *tableFaults) around(
+	ctx context.Context, operation, _ string, next func(context.Context) ([]byte, error),
+) ([]byte, error) {
+	f.mu.Lock()
+	fault := f.fault
+	f.mu.Unlock()
+	if fault == nil {
+		return next(ctx)
+	}
+	return fault(ctx, operation, next)
 }
 
 func (f *invocationFaults) add(function string, faults ...invocationFault) {
@@ -87,7 +127,7 @@ func (f *invocationFaults) add(function string, faults ...invocationFault) {
 func (f *invocationFaults) around(ctx context.Context, function string, next func(context.Context) ([]byte, error)) ([]byte, error) {
 	f.mu.Lock()
 	f.calls[function]++
-	var happens invocationFault
+	happens := f.lasting[function]
 	if q := f.queue[function]; len(q) > 0 {
 		happens, f.queue[function] = q[0], q[1:]
 	}
@@ -151,13 +191,18 @@ func newWorld(t *testing.T, configure ...func(*Options, *aligotest.Options)) *wo
 	network := &memory{}
 	w := &world{
 		t: t, network: network, client: network.client(t), logs: &lockedBuffer{}, settled: map[string][]message.Outcome{},
-		news:   make(chan struct{}),
-		taken:  map[string]bool{},
-		faults: &invocationFaults{queue: map[string][]invocationFault{}, calls: map[string]int{}},
+		news:  make(chan struct{}),
+		taken: map[string]bool{},
+		faults: &invocationFaults{
+			queue: map[string][]invocationFault{}, lasting: map[string]invocationFault{}, calls: map[string]int{},
+		},
+		table: &tableFaults{},
 	}
 	vendor := aligotest.Options{Now: time.Now}
 	o := Options{
-		AWS:       awsapi.Options{Clock: clock.Real(1), Around: w.faults.around, Random: func() float64 { return 0.999 }, Trace: w.take},
+		AWS: awsapi.Options{
+			Clock: clock.Real(1), Around: w.faults.around, AroundTable: w.table.around, Random: func() float64 { return 0.999 }, Trace: w.take,
+		},
 		AWSURL:    "http://aws",
 		AligoURL:  "http://aligo",
 		HTTP:      w.client,
