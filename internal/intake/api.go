@@ -13,6 +13,7 @@ import (
 	"mime"
 	"net/http"
 	"path"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -110,14 +111,41 @@ func (a *API) Handler() http.Handler {
 	}
 	mux.HandleFunc("/", a.noRoute)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r = throughGateway(r)
 		w.Header().Set("X-Content-Type-Options", "nosniff")
+		defer a.recovered(w, r)
 		// The mux would redirect from a path such as /v1//messages.
-		if r.URL.Path != path.Clean(r.URL.Path) {
+		if r.URL.Path != path.Clean(r.URL.Path) || !strings.HasPrefix(r.URL.Path, "/") {
 			a.noRoute(w, r)
 			return
 		}
 		mux.ServeHTTP(w, r)
 	})
+}
+
+// throughGateway is the request as API Gateway hands it on, wherever it comes from, so that it gets the same answer
+// everywhere: the path is decoded, a %2F in it separates, and a header that came several times is one with commas.
+func throughGateway(r *http.Request) *http.Request {
+	r = r.WithContext(r.Context()) // a copy, because the caller still needs its own
+	decoded := *r.URL
+	decoded.RawPath = ""
+	r.URL = &decoded
+	header := make(http.Header, len(r.Header))
+	for name, values := range r.Header {
+		if len(values) > 1 {
+			values = []string{strings.Join(values, ",")}
+		}
+		header[name] = values
+	}
+	r.Header = header
+	return r
+}
+
+// recovered answers when a handler has panicked. The value is not logged: it may quote the request.
+func (a *API) recovered(w http.ResponseWriter, r *http.Request) {
+	if v := recover(); v != nil {
+		a.fail(w, r, fmt.Errorf("panic: %T\n%s", v, debug.Stack()))
+	}
 }
 
 // operation identifies the caller, checks that it has one of the scopes that the document asks for, and serves.
@@ -155,7 +183,7 @@ func (a *API) otherMethods(allowed string) http.Handler {
 }
 
 func (a *API) noRoute(w http.ResponseWriter, r *http.Request) {
-	a.fail(w, r, problemRoute(r.URL.Path))
+	a.fail(w, r, problemRoute())
 }
 
 // fail answers with a problem document. An error that is no *problemError is ours: it is logged, and the caller is asked to
@@ -202,7 +230,7 @@ func (a *API) writeCacheable(w http.ResponseWriter, r *http.Request, v any) erro
 	tag := `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
 	w.Header().Set("ETag", tag)
 	w.Header().Set("Cache-Control", "private, no-cache")
-	for _, known := range strings.Split(strings.Join(r.Header.Values("If-None-Match"), ","), ",") {
+	for _, known := range strings.Split(r.Header.Get("If-None-Match"), ",") {
 		if known = strings.TrimPrefix(strings.TrimSpace(known), "W/"); known == tag || known == "*" {
 			w.WriteHeader(http.StatusNotModified)
 			return nil
@@ -262,12 +290,10 @@ func (a *API) postMessage(w http.ResponseWriter, r *http.Request, caller Caller)
 	return nil
 }
 
-// idempotencyKey is the header's value; empty without one. Several are one with commas between them, as HTTP has it and
-// as API Gateway passes them on.
+// idempotencyKey is the header's value; empty without one.
 func idempotencyKey(r *http.Request) (string, error) {
-	values := r.Header.Values("Idempotency-Key")
-	key := strings.Join(values, ",")
-	if len(values) > 0 && !message.ValidIdempotencyKey(key) {
+	key := r.Header.Get("Idempotency-Key")
+	if len(r.Header.Values("Idempotency-Key")) > 0 && !message.ValidIdempotencyKey(key) {
 		return "", problemKey()
 	}
 	return key, nil

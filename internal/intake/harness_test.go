@@ -4,11 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -24,6 +22,7 @@ import (
 	"github.com/getkin/kin-openapi/routers/gorillamux"
 
 	"sms-api/internal/aligo"
+	"sms-api/internal/apigateway"
 	"sms-api/internal/execution"
 	"sms-api/internal/intake"
 	"sms-api/internal/intake/contract"
@@ -194,16 +193,9 @@ type system struct {
 	log     *bytes.Buffer
 	now     time.Time
 	handler http.Handler
-	router  routers.Router
-}
-
-// Who makes a request is in the header X-Test-Caller, as "id scope scope …".
-func identify(r *http.Request) (intake.Caller, error) {
-	fields := strings.Fields(r.Header.Get("X-Test-Caller"))
-	if len(fields) == 0 {
-		return intake.Caller{}, errors.New("no caller")
-	}
-	return intake.Caller{ID: fields[0], Scopes: fields[1:]}, nil
+	// function is the handler as Lambda has it.
+	function *apigateway.Handler
+	router   routers.Router
 }
 
 const (
@@ -214,11 +206,7 @@ const (
 func newSystem(tb testing.TB) *system {
 	tb.Helper()
 	s := &system{store: newStore(), vendor: newVendor(), log: &bytes.Buffer{}, now: now, router: newRouter(tb)}
-	api := &intake.API{
-		Executions: s.store, Identify: identify, UntrustedMaxRecipients: 1, Templates: s.vendor, Wallet: s.vendor,
-		Now: func() time.Time { return s.now }, Log: slog.New(slog.NewJSONHandler(s.log, nil)),
-	}
-	s.handler = api.Handler()
+	s.serve(&intake.API{})
 	return s
 }
 
@@ -269,7 +257,8 @@ type response struct {
 	body []byte
 }
 
-// do makes a request and proves that the answer is what the document says. Headers are "Name: value".
+// do makes a request and proves that the answer is what the document says, and that of the function behind API Gateway.
+// Headers are "Name: value".
 func (s *system) do(tb testing.TB, method, path, caller, body string, headers ...string) response {
 	tb.Helper()
 	request := httptest.NewRequestWithContext(tb.Context(), method, path, strings.NewReader(body))
@@ -287,13 +276,14 @@ func (s *system) do(tb testing.TB, method, path, caller, body string, headers ..
 		}
 		request.Header.Add(name, value)
 	}
-	recorder := httptest.NewRecorder()
+	before, recorder := s.remember(), httptest.NewRecorder()
 	s.handler.ServeHTTP(recorder, request)
 	result := recorder.Result()
 	got, err := io.ReadAll(result.Body)
 	if err != nil {
 		tb.Fatal(err)
 	}
+	s.holdToParity(tb, before, gatewayEvent(tb, method, path, request.Header, body), result, got)
 	s.validate(tb, request, body, result, got)
 	return response{Response: result, body: got}
 }

@@ -87,8 +87,8 @@ func problemScope(scope string) *problemError {
 	return problem(http.StatusForbidden, "insufficient-scope", "The caller may not do this", "this needs the scope %s", scope)
 }
 
-func problemRoute(path string) *problemError {
-	return problem(http.StatusNotFound, "not-found", "There is nothing here", "no resource has the path %.200q", path)
+func problemRoute() *problemError {
+	return problem(http.StatusNotFound, "not-found", "There is nothing here", "no resource has this path")
 }
 
 func problemMethod(method, allowed string) *problemError {

@@ -2,12 +2,11 @@
 package main
 
 import (
-	"github.com/awslabs/aws-lambda-go-api-proxy/httpadapter"
-
+	"sms-api/internal/apigateway"
 	"sms-api/internal/wiring"
 )
 
 func main() {
 	e := wiring.FromEnvironment("api")
-	e.Start(httpadapter.NewV2(e.API(identify).Handler()).ProxyWithContext)
+	e.Start(&apigateway.Handler{HTTP: e.API(apigateway.Identify).Handler(), Log: e.Log})
 }

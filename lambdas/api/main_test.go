@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"sms-api/internal/apigateway"
 	"sms-api/internal/wiring"
 )
 
@@ -18,7 +19,7 @@ func TestSetUp(t *testing.T) {
 	for value, want := range map[string]int{"": 1, "1": 1, "20": 20} {
 		t.Setenv("UNTRUSTED_MAX_RECIPIENTS", value)
 		e := wiring.FromEnvironment("api")
-		api := e.API(identify)
+		api := e.API(apigateway.Identify)
 		if err := e.Err(); err != nil || api.UntrustedMaxRecipients != want {
 			t.Errorf("%q: %+v, %v", value, api, err)
 		}
@@ -26,7 +27,7 @@ func TestSetUp(t *testing.T) {
 	for _, value := range []string{"0", "-1", "many"} {
 		t.Setenv("UNTRUSTED_MAX_RECIPIENTS", value)
 		e := wiring.FromEnvironment("api")
-		e.API(identify)
+		e.API(apigateway.Identify)
 		if err := e.Err(); err == nil || !strings.Contains(err.Error(), "UNTRUSTED_MAX_RECIPIENTS") {
 			t.Errorf("%q: %v", value, err)
 		}

@@ -1,31 +1,26 @@
-package main
+package apigateway_test
 
 import (
-	"encoding/json"
+	"log/slog"
 	"net/http"
 	"slices"
 	"testing"
 
-	"github.com/aws/aws-lambda-go/events"
-	"github.com/awslabs/aws-lambda-go-api-proxy/httpadapter"
-
+	"sms-api/internal/apigateway"
 	"sms-api/internal/intake"
 )
 
-// who passes an event through the adapter, as Lambda does, and tells who made the request.
+// who hands an event over, as Lambda does, and tells who made the request.
 func who(t *testing.T, event string) (intake.Caller, error) {
 	t.Helper()
-	var e events.APIGatewayV2HTTPRequest
-	if err := json.Unmarshal([]byte(event), &e); err != nil {
-		t.Fatal(err)
-	}
 	var caller intake.Caller
 	var failure error
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		caller, failure = identify(r)
+		caller, failure = apigateway.Identify(r)
 		w.WriteHeader(http.StatusNoContent)
 	})
-	if _, err := httpadapter.NewV2(handler).ProxyWithContext(t.Context(), e); err != nil {
+	h := &apigateway.Handler{HTTP: handler, Log: slog.New(slog.DiscardHandler)}
+	if _, err := h.Invoke(t.Context(), []byte(event)); err != nil {
 		t.Fatal(err)
 	}
 	return caller, failure
@@ -107,7 +102,7 @@ func TestRequestThatDidNotComeThroughAPIGateway(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := identify(r); err == nil {
+	if got, err := apigateway.Identify(r); err == nil {
 		t.Errorf("got %+v", got)
 	}
 }

@@ -1,4 +1,4 @@
-package main
+package apigateway
 
 import (
 	"errors"
@@ -7,15 +7,14 @@ import (
 	"strings"
 
 	"github.com/aws/aws-lambda-go/events"
-	"github.com/awslabs/aws-lambda-go-api-proxy/core"
 
 	"sms-api/internal/intake"
 )
 
-// identify takes the caller from what API Gateway's authorizer has found out: the JWT's subject or client, or else the
+// Identify takes the caller from what API Gateway's authorizer has found out: the JWT's subject or client, or else the
 // IAM principal. Nothing in the request's own headers counts.
-func identify(r *http.Request) (intake.Caller, error) {
-	gateway, ok := core.GetAPIGatewayV2ContextFromContext(r.Context())
+func Identify(r *http.Request) (intake.Caller, error) {
+	gateway, ok := r.Context().Value(gatewayKey{}).(events.APIGatewayV2HTTPRequestContext)
 	if !ok || gateway.Authorizer == nil {
 		return intake.Caller{}, errors.New("the request did not come through an authorizer")
 	}
