@@ -82,10 +82,14 @@ const (
 )
 
 type encryptionConfig struct {
-	// keyARN is a key of the customer, create asks for a new one; neither means the keys that AWS owns.
-	keyARN string
-	create bool
+	// key is what encrypts: keyOfAWS, keyNew or the ARN of a key of the customer.
+	key string
+	// former are the keys that encrypted before, keyNew or ARNs: what is older can still be read.
+	former []string
 }
+
+// makes says whether the stack has a key that it has made, to encrypt with or only to read.
+func (e encryptionConfig) makes() bool { return e.key == keyNew || slices.Contains(e.former, keyNew) }
 
 type eventsConfig struct {
 	producerAccounts []string
@@ -138,6 +142,7 @@ var (
 	securityGroupID = regexp.MustCompile(`^sg-[0-9a-f]{8,17}$`)
 	zoneName        = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-\d[a-z]$`)
 	keyARN          = regexp.MustCompile(`^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+$`)
+	formerKey       = regexp.MustCompile(`^new$|` + keyARN.String())
 	topicARN        = regexp.MustCompile(`^arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]+$`)
 	certificateARN  = regexp.MustCompile(`^arn:aws[a-z-]*:acm:[a-z0-9-]+:\d{12}:certificate/[A-Za-z0-9-]+$`)
 	hostName        = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}$`)
@@ -177,14 +182,7 @@ func readConfig(project, stack string, values map[string]string, secret []string
 		r.fail("functions:logRetentionDays", "%d is not one of %v", c.logRetention, retentions())
 	}
 	c.workflowLog = r.oneOf("workflow:logLevel", "ERROR", "OFF", "FATAL", "ERROR", "ALL")
-	switch key := r.text("encryption:key", keyOfAWS); {
-	case key == keyNew:
-		c.encryption.create = true
-	case keyARN.MatchString(key):
-		c.encryption.keyARN = key
-	case key != keyOfAWS:
-		r.fail("encryption:key", "%q is not %q, %q or the ARN of a KMS key", key, keyOfAWS, keyNew)
-	}
+	c.encryption = r.encryption()
 	c.events = r.events()
 	c.api = r.api()
 	c.secrets = r.secrets(project, stack, secret)
@@ -374,6 +372,20 @@ func (r *reader) setting(s deployment.Setting) string {
 		return strconv.Itoa(r.number(s.Key, s.Lowest, s.Lowest, s.Highest))
 	}
 	return s.Default
+}
+
+func (r *reader) encryption() encryptionConfig {
+	e := encryptionConfig{
+		key:    r.text("encryption:key", keyOfAWS),
+		former: r.list("encryption:formerKeys", formerKey, `"new" or the ARN of a KMS key`),
+	}
+	if e.key != keyOfAWS && e.key != keyNew && !keyARN.MatchString(e.key) {
+		r.fail("encryption:key", "%q is not %q, %q or the ARN of a KMS key", e.key, keyOfAWS, keyNew)
+	}
+	if slices.Contains(e.former, e.key) {
+		r.fail("encryption:formerKeys", "%s is encryption:key and not a former one", e.key)
+	}
+	return e
 }
 
 func (r *reader) events() eventsConfig {

@@ -88,6 +88,8 @@ func TestBadSettings(t *testing.T) {
 			"functions:logRetentionDays": "never"},
 		`workflow:logLevel: "DEBUG" is not one of OFF, FATAL, ERROR, ALL`: {"workflow:logLevel": "DEBUG"},
 		`encryption:key: "alias/mine" is not "aws", "new" or the ARN`:     {"encryption:key": "alias/mine"},
+		`encryption:formerKeys: "aws" is not "new" or the ARN`:            {"encryption:formerKeys": "aws"},
+		`encryption:formerKeys: new is encryption:key`:                    {"encryption:key": "new", "encryption:formerKeys": `["new"]`},
 		`events:producerAccounts: "shop" is not an account's 12 digits`: {
 			"events:producerAccounts": "shop"},
 		`events:archiveDays: "-1" is not a number from 0`:   {"events:archiveDays": "-1"},

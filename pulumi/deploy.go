@@ -25,6 +25,13 @@ func deploy(ctx *pulumi.Context, args deployArgs) error {
 	if err != nil {
 		return err
 	}
+	last, err := findLastDeployment(ctx)
+	if err != nil {
+		return err
+	}
+	if err := config.follows(last); err != nil {
+		return err
+	}
 	key, err := newEncryptionKey(ctx, name, encryptionKeyArgs{config: config.encryption, account: in})
 	if err != nil {
 		return err
@@ -92,12 +99,13 @@ func deploy(ctx *pulumi.Context, args deployArgs) error {
 	if err != nil {
 		return err
 	}
-	ctx.Export("egressIps", network.egressIPs)
+	ctx.Export(outputEgressIPs, network.egressIPs)
 	ctx.Export("apiUrl", door.url)
 	ctx.Export("eventBusArn", bus.bus.Arn)
 	ctx.Export("stateMachineArn", workflow.machine.Arn)
 	ctx.Export("reachable", network.reachable)
 	ctx.Export("nextSteps", nextSteps(config, in, key, network, secrets, door))
+	ctx.Export(outputEncryptionKey, pulumi.String(config.encryption.key))
 	ctx.Export("monthlyFixedCost", monthlyFixedCost(config, watch.alarms))
 	return nil
 }

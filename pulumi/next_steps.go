@@ -78,7 +78,7 @@ func monthlyFixedCost(config config, alarms int) pulumi.Map {
 	metrics := deployment.CustomMetrics()
 	add(fmt.Sprintf("custom metrics: %d", metrics), price.Usage{price.Metrics: float64(metrics)})
 	add("dashboard", price.Usage{price.Dashboards: deployment.Dashboards})
-	if config.encryption.create {
+	if config.encryption.makes() {
 		add("KMS key", price.Usage{price.Keys: 1})
 	}
 	return pulumi.Map{

@@ -48,6 +48,8 @@ func newSecrets(ctx *pulumi.Context, name string, args secretsArgs, opts ...pulu
 			Description: pulumi.String("Aligo: " + parameter),
 			Type:        pulumi.String("SecureString"),
 			Value:       pulumi.String(config.values[parameter]), // the SDK makes a secret of it
+			// https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html
+			KeyId: pulumi.String("alias/aws/ssm"),
 		}
 		if args.key.arn != nil {
 			written.KeyId = args.key.arn.ToStringOutput().ToStringPtrOutput()

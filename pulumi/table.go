@@ -40,6 +40,8 @@ func newTable(ctx *pulumi.Context, name string, args tableArgs, opts ...pulumi.R
 		PointInTimeRecovery:       dynamodb.TablePointInTimeRecoveryArgs{Enabled: pulumi.Bool(true)},
 		DeletionProtectionEnabled: pulumi.Bool(true),
 	}
+	// Not enabled means the key that AWS owns: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_SSESpecification.html
+	one.ServerSideEncryption = dynamodb.TableServerSideEncryptionArgs{Enabled: pulumi.Bool(false)}
 	if args.key.arn != nil {
 		one.ServerSideEncryption = dynamodb.TableServerSideEncryptionArgs{
 			Enabled: pulumi.Bool(true), KmsKeyArn: args.key.arn.ToStringOutput().ToStringPtrOutput(),

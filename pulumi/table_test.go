@@ -19,8 +19,9 @@ func TestGuardTable(t *testing.T) {
 	if !table.rpc.GetProtect() {
 		t.Error("a destroy would take the table")
 	}
-	// No index, whose throttling would reach a send, and AWS's own encryption.
-	for _, property := range []string{"globalSecondaryIndexes", "localSecondaryIndexes", "serverSideEncryption", "streamEnabled"} {
+	same(t, "encryption by AWS's own key", table.at("serverSideEncryption"), map[string]any{"enabled": false})
+	// No index, whose throttling would reach a send.
+	for _, property := range []string{"globalSecondaryIndexes", "localSecondaryIndexes", "streamEnabled"} {
 		if got := table.at(property); got != nil {
 			t.Errorf("%s is %v", property, got)
 		}

@@ -92,6 +92,7 @@ func newWorkflow(ctx *pulumi.Context, name string, args workflowArgs, opts ...pu
 		},
 		TracingConfiguration: sfn.StateMachineTracingConfigurationArgs{Enabled: pulumi.Bool(true)},
 	}
+	machine.EncryptionConfiguration = sfn.StateMachineEncryptionConfigurationArgs{Type: pulumi.String("AWS_OWNED_KEY")}
 	if args.key.arn != nil {
 		machine.EncryptionConfiguration = sfn.StateMachineEncryptionConfigurationArgs{
 			Type: pulumi.String("CUSTOMER_MANAGED_KMS_KEY"), KmsKeyId: args.key.arn.ToStringOutput().ToStringPtrOutput(),

@@ -34,7 +34,7 @@ func TestStateMachine(t *testing.T) {
 			"/aws/vendedlogs/states/sms-api-dev-dispatch") + ":*",
 	})
 	same(t, "traces", machine.at("tracingConfiguration.enabled"), true)
-	same(t, "encryption by default", machine.at("encryptionConfiguration"), nil)
+	same(t, "encryption by default", machine.at("encryptionConfiguration"), map[string]any{"type": "AWS_OWNED_KEY"})
 	if !slices.ContainsFunc(machine.rpc.GetDependencies(), func(urn string) bool {
 		return strings.HasSuffix(urn,
 			"RolePolicy::"+machine.name)

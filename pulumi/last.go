@@ -1,0 +1,53 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+)
+
+// The outputs of a stack that its next deployment reads.
+const (
+	outputEgressIPs     = "egressIps"
+	outputEncryptionKey = "encryptionKey"
+)
+
+// lastDeployment is what the last deployment of this stack has left in its outputs. It is empty before the first one.
+type lastDeployment struct {
+	// encryptionKey is what encryption:key was.
+	encryptionKey string
+	// addresses is how many there were.
+	addresses int
+}
+
+// findLastDeployment asks the engine for the stack's own outputs, as a stack reference does; a reference to the stack itself
+// would keep a copy of them in the state.
+func findLastDeployment(ctx *pulumi.Context) (lastDeployment, error) {
+	name := struct {
+		Name string `pulumi:"name"`
+	}{path.Join(ctx.Organization(), ctx.Project(), ctx.Stack())}
+	var found struct {
+		Outputs map[string]any `pulumi:"outputs"`
+	}
+	if err := ctx.Invoke("pulumi:pulumi:readStackOutputs", &name, &found); err != nil {
+		return lastDeployment{}, fmt.Errorf("read what the last deployment left: %w", err)
+	}
+	key, _ := found.Outputs[outputEncryptionKey].(string)
+	addresses, _ := found.Outputs[outputEgressIPs].([]any)
+	return lastDeployment{encryptionKey: key, addresses: len(addresses)}, nil
+}
+
+// follows says what cannot follow the last deployment, with the way to do it.
+func (c config) follows(last lastDeployment) error {
+	var errs []error
+	if e := c.encryption; last.encryptionKey != "" && last.encryptionKey != keyOfAWS && last.encryptionKey != e.key &&
+		!slices.Contains(e.former, last.encryptionKey) {
+		errs = append(errs, fmt.Errorf("encryption:key: messages under way, histories, logs, dead letters and parameters are encrypted with "+
+			"the key that it named before, and nobody could read them. Keep that key, and then deploy:\n"+
+			"   pulumi config set --path 'encryption:formerKeys[%d]' %s", len(e.former), last.encryptionKey))
+	}
+	return errors.Join(errs...)
+}
