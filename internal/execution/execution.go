@@ -1,5 +1,6 @@
 // Package execution sees messages as executions of the state machine: it starts and stops them, and tells from an
-// execution's description and history what has become of a message. Step Functions is the only store there is.
+// execution's description and history what has become of a message. Step Functions is their only store; whether
+// one may still be sent the guards say.
 package execution
 
 import (
