@@ -10,10 +10,11 @@ import (
 func contractRoutes() map[string][]string {
 	send, read, text := []string{"messages:send", "sms-api/messages:send"}, []string{"messages:read", "sms-api/messages:read"},
 		[]string{"messages:text", "sms-api/messages:text"}
+	admin := []string{"messages:admin", "sms-api/messages:admin"}
 	return map[string][]string{
 		"POST /v1/messages":        send,
-		"GET /v1/messages/{id}":    read,
-		"DELETE /v1/messages/{id}": send,
+		"GET /v1/messages/{id}":    slices.Concat(read, admin),
+		"DELETE /v1/messages/{id}": slices.Concat(send, admin),
 		"GET /v1/templates":        send,
 		"GET /v1/templates/{code}": send,
 		"GET /v1/balance":          text,

@@ -55,7 +55,7 @@ func newWorld(t *testing.T, configure ...func(*worldOptions)) *world {
 		AWS: awsapi.Options{Clock: clock, Log: log, Trace: traffic.Trace}, Aligo: w.standin, AWSURL: cloudURL, AligoURL: vendorURL,
 		EgressIPs: []string{"127.0.0.1"}, Log: slog.New(slog.DiscardHandler),
 		Identify: func(*http.Request) (intake.Caller, error) {
-			return intake.Caller{ID: "developer", Scopes: []string{intake.ScopeSend, intake.ScopeRead, intake.ScopeText}}, nil
+			return intake.Caller{ID: "developer", Scopes: intake.Scopes()}, nil
 		},
 	})
 	if err != nil {

@@ -57,7 +57,7 @@ func fromIAM(iam *events.APIGatewayV2HTTPRequestContextAuthorizerIAMDescription)
 	if iam.UserARN == "" {
 		return intake.Caller{}, errors.New("the signature has no principal")
 	}
-	return intake.Caller{ID: "iam:" + principal(iam.UserARN), Scopes: []string{intake.ScopeSend, intake.ScopeRead, intake.ScopeText}}, nil
+	return intake.Caller{ID: "iam:" + principal(iam.UserARN), Scopes: intake.Scopes()}, nil
 }
 
 // principal cuts the session off an assumed role, arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION: each instance of a

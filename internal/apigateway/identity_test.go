@@ -36,7 +36,7 @@ func request(authorizer string) string {
 
 func TestIdentify(t *testing.T) {
 	t.Parallel()
-	all := []string{"messages:send", "messages:read", "messages:text"}
+	all := []string{"messages:send", "messages:read", "messages:text", "messages:admin"}
 	for _, c := range []struct {
 		name, authorizer string
 		want             string

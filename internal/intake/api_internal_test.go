@@ -26,7 +26,7 @@ func TestScopesOfTheDocumentAreThoseOfTheCode(t *testing.T) {
 	t.Parallel()
 	for _, o := range contract.Operations() {
 		for _, scope := range o.Scopes {
-			if !slices.Contains([]string{ScopeSend, ScopeRead, ScopeText}, scope) {
+			if !slices.Contains(Scopes(), scope) {
 				t.Errorf("%s asks for %s, which no caller has", o.ID, scope)
 			}
 		}

@@ -529,6 +529,45 @@ func TestMessagesOfOthersDoNotExist(t *testing.T) {
 	golden(t, "get not found", s.do(t, http.MethodGet, "/v1/messages/x", service, "").body)
 }
 
+func TestOperatorsReadAndCancelEverybodysMessages(t *testing.T) {
+	t.Parallel()
+	s := newSystem(t)
+	id := s.do(t, http.MethodPost, "/v1/messages", untrusted, order).id(t)
+	event := "event:shop.orders"
+	s.store.messages[strings.Repeat("a", 52)] = message.Message{ID: strings.Repeat("a", 52), Caller: event, Channel: message.AlimTalk,
+		CreatedAt: now, Recipients: []message.Recipient{{To: "01012345678"}}}
+	parked := outcomes()[message.Parked]
+	parked.ID = id
+	s.store.outcomes[id] = parked
+	const operator = "operator messages:admin"
+	for _, c := range []struct {
+		method, id, caller string
+		status             int
+	}{
+		{http.MethodGet, id, operator, 200},
+		{http.MethodGet, strings.Repeat("a", 52), operator, 200},
+		{http.MethodGet, strings.Repeat("b", 52), operator, 404},
+		{http.MethodGet, id, "someone messages:read", 404},
+		{http.MethodGet, id, "someone messages:send", 403},
+		{http.MethodDelete, id, "someone messages:send messages:read messages:text", 404},
+		{http.MethodDelete, id, "someone messages:read", 403},
+		{http.MethodDelete, id, operator, 200},
+		{http.MethodDelete, strings.Repeat("a", 52), operator, 200},
+		{http.MethodDelete, strings.Repeat("b", 52), operator, 404},
+	} {
+		got := s.do(t, c.method, "/v1/messages/"+c.id, c.caller, "")
+		if got.StatusCode != c.status {
+			t.Errorf("%s %s as %q: %d %s", c.method, c.id, c.caller, got.StatusCode, got.body)
+		}
+	}
+	if got := s.do(t, http.MethodGet, "/v1/messages/"+id, operator, ""); !strings.Contains(string(got.body), "203.0.113.7") {
+		t.Errorf("an operator is not told what to repair: %s", got.body)
+	}
+	if got := s.do(t, http.MethodPost, "/v1/messages", operator, order); got.StatusCode != http.StatusForbidden {
+		t.Errorf("an operator sends: %d", got.StatusCode)
+	}
+}
+
 func TestDelete(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)

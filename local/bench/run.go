@@ -124,7 +124,7 @@ func start(ctx context.Context, o options) (*bench, error) {
 		},
 		Aligo: standin, AWSURL: url(1), AligoURL: url(2), HTTP: pooled(),
 		Identify: func(*http.Request) (intake.Caller, error) {
-			return intake.Caller{ID: "bench", Scopes: []string{intake.ScopeSend, intake.ScopeRead, intake.ScopeText}}, nil
+			return intake.Caller{ID: "bench", Scopes: intake.Scopes()}, nil
 		},
 		// Functions write their log lines, but to nobody.
 		Log: slog.New(slog.NewJSONHandler(io.Discard, nil)), //nolint:sloglint // writing the log is a part of the work

@@ -235,7 +235,7 @@ func newWorld(t *testing.T, configure ...func(*Options, *aligotest.Options)) *wo
 }
 
 // everything is a caller who may do everything.
-var everything = intake.Caller{ID: "test", Scopes: []string{intake.ScopeSend, intake.ScopeRead, intake.ScopeText}}
+var everything = intake.Caller{ID: "test", Scopes: intake.Scopes()}
 
 // listen subscribes to MessageSettled the way another service would.
 func (w *world) listen() {

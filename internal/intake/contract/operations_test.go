@@ -119,8 +119,8 @@ func TestOperations(t *testing.T) {
 	want := []string{
 		"GET /v1/balance: messages:text",
 		"POST /v1/messages: messages:send",
-		"GET /v1/messages/{id}: messages:read",
-		"DELETE /v1/messages/{id}: messages:send",
+		"GET /v1/messages/{id}: messages:read or messages:admin",
+		"DELETE /v1/messages/{id}: messages:send or messages:admin",
 		"GET /v1/openapi.json: everybody",
 		"GET /v1/templates: messages:send",
 		"GET /v1/templates/{code}: messages:send",
