@@ -26,7 +26,8 @@ func BenchmarkTasks(b *testing.B) {
 		})
 		client := server.Client()
 		d := &handlers.Dispatch{
-			Aligo: client, Guards: open{}, Templates: &aligo.TemplateCache{Client: client}, Now: func() time.Time { return now }, Log: slog.New(slog.DiscardHandler),
+			Aligo: client, Guards: open{}, Templates: &aligo.TemplateCache{Client: client}, Now: func() time.Time { return now },
+			Log: slog.New(slog.DiscardHandler),
 		}
 		m := message.Message{
 			ID: "m", Channel: message.AlimTalk, Template: "TX_1234", ExpiresAt: now.Add(time.Hour), CreatedAt: now,

@@ -95,7 +95,8 @@ func (d *Dispatch) park(in Input, err error) {
 	if before := in.Progress.Parked; before != nil && before.Cause == r.Cause {
 		r.Since, r.Wait = before.Since, min(2*before.Wait, seconds(longestParking))
 	}
-	if left := r.Since.Add(time.Duration(in.Message.Fallback.After)).Sub(now); r.Cause == string(aligo.CauseUnknown) && fallsBack(in) && left > 0 {
+	left := r.Since.Add(time.Duration(in.Message.Fallback.After)).Sub(now)
+	if r.Cause == string(aligo.CauseUnknown) && fallsBack(in) && left > 0 {
 		r.Wait = min(r.Wait, seconds(left))
 	}
 }

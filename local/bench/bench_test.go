@@ -29,7 +29,8 @@ func TestObject(t *testing.T) {
 	keys := []string{
 		"aligoCallsPerMessage", "aligoCallsPerRecipient", "concurrency", "delivered", "failed", "faults", "lambdaInvocationsPerMessage",
 		"lambdaInvocationsPerRecipient", "latencyMs", "messages", "messagesPerSecond", "peakRssBytes", "processorMsPerMessage", "recipients",
-		"recipientsPerSecond", "seconds", "tableCallsPerMessage", "tableProcessorMsPerMessage", "transitionsPerMessage", "unknown", "usdPerMessage", "usdPerMillionRecipients",
+		"recipientsPerSecond", "seconds", "tableCallsPerMessage", "tableProcessorMsPerMessage", "transitionsPerMessage", "unknown",
+		"usdPerMessage", "usdPerMillionRecipients",
 	}
 	if got := slices.Sorted(maps.Keys(object)); !slices.Equal(got, keys) {
 		t.Errorf("the keys are\n%q, want\n%q", got, keys)
