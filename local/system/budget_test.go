@@ -363,7 +363,9 @@ func TestEventsOfEveryOutageStayInTheBudget(t *testing.T) {
 				if len(events) > most {
 					t.Errorf("%d events, and the definition says %d at most", len(events), most)
 				}
-				for _, v := range w.violations([]sent{{id: id, onUnknown: message.LeaveUnknown, numbers: []string{number}}}) {
+				for _, v := range w.violations([]sent{{
+					id: id, onUnknown: message.LeaveUnknown, numbers: []string{number}, contents: []string{contentOf(o.request)},
+				}}) {
 					t.Error(v)
 				}
 			})

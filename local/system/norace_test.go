@@ -4,5 +4,5 @@ package system
 
 const (
 	underRace    = false
-	defaultStorm = 10_000
+	defaultStorm = 4_000
 )

@@ -99,7 +99,7 @@ func (s schedule) run(t *testing.T) []string {
 	var recipients []map[string]any
 	for n, ending := range s.endings {
 		number := fmt.Sprintf("0101%03d%s", n, ending)
-		one.numbers = append(one.numbers, number)
+		one.add(number, fmt.Sprintf("A-%d", n))
 		r := map[string]any{"to": number, "variables": map[string]string{"주문번호": fmt.Sprintf("A-%d", n)}}
 		if s.channel == message.AlimTalk {
 			r["name"] = "홍길동"

@@ -5,5 +5,5 @@ package system
 // underRace says that everything takes ten times as long. defaultStorm is smaller then.
 const (
 	underRace    = true
-	defaultStorm = 1_000
+	defaultStorm = 500
 )

@@ -1,11 +1,11 @@
 package system
 
 import (
-	"context"
 	"encoding/json"
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -13,15 +13,19 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
+
 	"sms-api/internal/aligo/aligotest"
+	"sms-api/internal/fault"
 	"sms-api/internal/message"
 )
 
-// The storm's size and seed. Executions begin at instants of their own, so only one of them moves at a time, and the
-// same seed makes the same storm.
+// The storm's size and seeds. The same seed makes nearly the same storm: only the ids of messages and the pauses of the
+// AWS SDK before it tries again are other ones.
 var (
-	stormRecipients = flag.Int("storm.recipients", defaultStorm, "recipients in the storm")
-	stormSeed       = flag.Uint64("storm.seed", 1, "seed of the storm")
+	stormRecipients = flag.Int("storm.recipients", defaultStorm, "recipients in a storm")
+	stormSeed       = flag.Uint64("storm.seed", 1, "seed of the first storm")
+	stormSeeds      = flag.Uint64("storm.seeds", 1, "how many storms, each with the next seed")
 )
 
 // lockedSource is a source of random numbers for several goroutines. Which of them comes first is decided by the time in
@@ -37,200 +41,314 @@ func (l *lockedSource) Uint64() uint64 {
 	return l.source.Uint64()
 }
 
-// sent is what was asked for, for whoever checks what became of it.
-type sent struct {
-	id        string
-	onUnknown message.OnUnknown
-	numbers   []string
-}
-
 func TestStorm(t *testing.T) {
 	t.Parallel()
-	t.Logf("seed %d, %d recipients", *stormSeed, *stormRecipients)
-	synctest.Test(t, func(t *testing.T) {
-		random := rand.New(&lockedSource{source: rand.NewPCG(*stormSeed, 0)})
-		w := newWorld(t, func(o *Options, vendor *aligotest.Options) {
-			o.AWS.Random = random.Float64
-			o.AWS.Around = stormyFunctions(random)
-			vendor.Random = random.Float64
-			vendor.Balance = 1e9
-			vendor.Keep = 100 * *stormRecipients
+	for seed := *stormSeed; seed < *stormSeed+*stormSeeds; seed++ {
+		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := newStorm(t, seed)
+				s.blow(*stormRecipients)
+				s.judge(*stormRecipients)
+			})
 		})
-		for _, f := range stormyVendor() {
-			if err := w.Aligo.SetFault(f); err != nil {
-				t.Fatal(err)
-			}
-		}
-		var all []sent
-		for left := *stormRecipients; left > 0; {
-			one := w.stormMessage(random, len(all), left)
-			left -= len(one.numbers)
-			all = append(all, one)
-			time.Sleep(time.Duration(random.Int64N(int64(20 * time.Second))))
-		}
-		count := map[message.Status]int{}
-		for _, one := range all {
-			o := w.settle(one.id)
-			for _, r := range o.Recipients {
-				count[r.Status]++
-			}
-		}
-		wrong := w.violations(all)
-		for _, v := range wrong {
-			t.Error(v)
-		}
-		if len(wrong) > 0 {
-			id, _, _ := strings.Cut(wrong[0], " ")
-			t.Logf("the way of %s:\n%s", id, w.trace(id))
-		}
-		t.Logf("%d messages: %v; %d calls to Aligo, %d messages on phones", len(all), count, len(w.Aligo.Calls()), len(w.Aligo.Messages()))
-		if count[message.Delivered] < *stormRecipients*8/10 {
-			t.Errorf("only %d of %d recipients were reached", count[message.Delivered], *stormRecipients)
-		}
+	}
+}
+
+// storm is a world in which everything goes wrong now and then, for weeks.
+type storm struct {
+	*world
+
+	random *rand.Rand
+	// crew are the people and processes that are at work beside the messages.
+	crew sync.WaitGroup
+	over chan struct{}
+	end  func() // closes over, once
+	sent []*sent
+}
+
+// newStorm makes a storm; each kind of bad luck has a sequence of random numbers of its own.
+func newStorm(t *testing.T, seed uint64) *storm {
+	t.Helper()
+	sequence := func(n uint64) *rand.Rand { return rand.New(&lockedSource{source: rand.NewPCG(seed, n)}) }
+	s := &storm{random: sequence(0), over: make(chan struct{})}
+	s.end = sync.OnceFunc(func() { close(s.over) })
+	t.Cleanup(func() {
+		s.end()
+		s.crew.Wait()
 	})
+	invocations, jitter, vendor := sequence(1), sequence(2), sequence(3)
+	s.world = newWorld(t, func(o *Options, v *aligotest.Options) {
+		calm := o.AWS.Around
+		o.AWS.Random = jitter.Float64
+		o.AWS.Around = s.stormyFunctions(invocations, calm)
+		o.AWS.RefuseEvent = stormyBus(sequence(4))
+		v.Random = vendor.Float64
+		v.Balance = 1e9
+		v.Keep = 100 * *stormRecipients
+	})
+	s.table.set(s.stormyTable(sequence(5)))
+	for _, f := range stormyVendor() {
+		s.fault(f)
+	}
+	s.crew.Go(func() { s.outages(sequence(6)) })
+	return s
 }
 
-// stormyVendor is every fault of the stand-in, on every call it makes sense for.
-func stormyVendor() []aligotest.Fault {
-	var all []aligotest.Fault
-	add := func(p float64, kind aligotest.FaultKind, accepted bool, endpoints ...string) {
-		for _, e := range endpoints {
-			all = append(all, aligotest.Fault{Endpoint: e, Kind: kind, Times: -1, Probability: p, Accepted: accepted})
+// blow asks for messages to that many recipients in all and waits until each has its outcome and everybody has gone home.
+func (s *storm) blow(recipients int) {
+	s.t.Helper()
+	for left := recipients; left > 0; {
+		one := s.message(len(s.sent), left)
+		left -= len(one.numbers)
+		s.sent = append(s.sent, one)
+		s.crew.Go(func() { s.meddle(one, s.random.Float64(), s.random.Float64()) })
+		pause := time.Duration(s.random.Int64N(int64(20 * time.Second)))
+		if s.random.IntN(5) == 0 {
+			pause = time.Duration(s.random.Int64N(int64(6 * time.Hour)))
 		}
+		time.Sleep(pause)
 	}
-	sends := []string{send, sms, "/send_mass/"}
-	reads := []string{list, detail, history, smsList, smsHist}
-	every := slices.Concat(sends, reads)
-	add(0.03, aligotest.FaultResetAfter, false, every...)
-	add(0.03, aligotest.FaultResetBefore, false, every...)
-	add(0.02, aligotest.FaultHTTP500, false, every...)
-	add(0.02, aligotest.FaultHTTP500, true, sends...)
-	add(0.02, aligotest.FaultHTML200, false, every...)
-	add(0.02, aligotest.FaultHTML200, true, sends...)
-	add(0.02, aligotest.FaultSlow, false, every...)
-	add(0.01, aligotest.FaultSlowBody, false, every...)
-	add(0.02, aligotest.FaultCutOff, false, every...)
-	add(0.02, aligotest.FaultUnregisteredIP, false, every...)
-	add(0.01, aligotest.FaultNoBalance, false, sends...)
-	add(0.01, aligotest.FaultBadCredentials, false, every...)
-	add(0.01, aligotest.FaultUnregisteredSender, false, sends...)
-	add(0.01, aligotest.FaultUnknownRefusal, false, sends...)
-	add(0.02, aligotest.FaultPartial, false, sends...)
-	add(0.05, aligotest.FaultReceiptsLate, false, detail, smsList)
-	add(0.05, aligotest.FaultReceiptsOutOfOrder, false, detail, smsList)
-	add(0.05, aligotest.FaultRowsDuplicated, false, reads...)
-	add(0.05, aligotest.FaultTypesSwapped, false, every...)
-	add(0.05, aligotest.FaultLimitIgnored, false, detail, history, smsList, smsHist)
-	add(0.02, aligotest.FaultEUCKR, false, every...)
-	return all
+	for _, one := range s.sent {
+		s.settle(one.id)
+	}
+	s.end()
+	s.crew.Wait()
+	// Until the last of what was redriven has ended.
+	time.Sleep(15 * 24 * time.Hour)
 }
 
-// stormyFunctions kills, throttles and cuts off one in ten invocations.
-func stormyFunctions(random *rand.Rand) func(context.Context, string, func(context.Context) ([]byte, error)) ([]byte, error) {
-	faults := []invocationFault{throttled, crashedBefore, crashedAfter, timedOutAfter, lostAfter}
-	return func(ctx context.Context, _ string, next func(context.Context) ([]byte, error)) ([]byte, error) {
-		if random.IntN(10) == 0 {
-			return faults[random.IntN(len(faults))](ctx, next)
-		}
-		return next(ctx)
+// judge compares the world with what was claimed.
+func (s *storm) judge(recipients int) {
+	s.t.Helper()
+	all := make([]sent, len(s.sent))
+	for i, one := range s.sent {
+		all[i] = *one
 	}
-}
-
-// stormMessage asks for a message of a random kind and size. Every number is used once, and every text is different.
-func (w *world) stormMessage(random *rand.Rand, n, left int) sent {
-	w.t.Helper()
-	size := min([]int{1, 1, 1, 2, 2, 3, 5, 10, 20, 30, 50, 100, 500}[random.IntN(13)], left)
-	var body struct {
-		Channel    string           `json:"channel,omitempty"`
-		Template   string           `json:"template,omitempty"`
-		Text       string           `json:"text,omitempty"`
-		Recipients []map[string]any `json:"recipients"`
-		Fallback   map[string]any   `json:"fallback,omitempty"`
+	wrong := s.violations(all)
+	for _, v := range wrong {
+		s.t.Error(v)
 	}
-	one := sent{onUnknown: message.LeaveUnknown}
-	if random.IntN(5) == 0 {
-		body.Channel, body.Text = "sms", "주문 #{주문번호}"+strings.Repeat("가", random.IntN(60))
-	} else {
-		body.Template = "TX_1234"
-		body.Fallback = map[string]any{"enabled": random.IntN(5) > 0}
-		if body.Fallback["enabled"] == true && random.IntN(10) == 0 {
-			one.onUnknown = message.SMSUnknown
-			body.Fallback["onUnknown"] = "sms"
-		}
+	if len(wrong) > 0 {
+		id, _, _ := strings.Cut(wrong[0], " ")
+		s.t.Logf("the way of %s:\n%s", id, s.trace(strings.TrimSuffix(id, ":")))
 	}
-	for i := range size {
-		ending := 1000 + random.IntN(9000)
-		if random.IntN(10) == 0 {
-			ending = []int{1, 1, 1, 2, 2, 4, 5, 6, 7, 8}[random.IntN(10)]
-		}
-		if random.IntN(2000) == 0 {
-			// Its receipt never comes: a day of reading, which is most of the storm's work.
-			ending = 3
-		}
-		number := fmt.Sprintf("010%04d%04d", n, ending)
-		if slices.Contains(one.numbers, number) {
-			number = fmt.Sprintf("011%04d%04d", n, 1000+i)
-		}
-		one.numbers = append(one.numbers, number)
-		body.Recipients = append(body.Recipients, map[string]any{
-			"to": number, "name": "홍길동", "variables": map[string]string{"주문번호": fmt.Sprintf("A-%d-%d", n, i)},
-		})
+	for _, v := range s.unjustified() {
+		s.t.Error(v)
 	}
-	if body.Channel == "sms" {
-		for _, r := range body.Recipients {
-			delete(r, "name")
-		}
-	}
-	request, err := json.Marshal(body)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	one.id = w.post(string(request))
-	return one
-}
-
-// violations compares what the outcomes claim with what phones have received: nobody got two messages unless the caller
-// wanted rather two than none, nobody is forgotten, and every claim is true.
-func (w *world) violations(all []sent) []string {
-	received := map[string][]string{}
-	for _, m := range w.Aligo.Messages() {
-		received[m.To] = append(received[m.To], m.Channel)
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	var wrong []string
-	complain := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
+	count, why := map[message.Status]int{}, map[string]int{}
+	s.mu.Lock()
 	for _, one := range all {
-		outcomes := w.settled[one.id]
-		if len(outcomes) != 1 {
-			complain("%s: %d MessageSettled, want 1", one.id, len(outcomes))
-			continue
-		}
-		o := outcomes[0]
-		if len(o.Recipients) != len(one.numbers) {
-			complain("%s: the outcome has %d recipients, the message %d", one.id, len(o.Recipients), len(one.numbers))
-			continue
-		}
-		for i, r := range o.Recipients {
-			got := received[one.numbers[i]]
-			who := fmt.Sprintf("%s recipient %d (…%s): %s %s %s %q", one.id, i, one.numbers[i][7:], r.Status, r.Channel, r.Code, r.Reason)
-			if len(got) > 1 && (one.onUnknown == message.LeaveUnknown || len(got) > 2) {
-				complain("%s: got %v", who, got)
+		outcomes := s.settled[one.id]
+		for _, r := range outcomes[len(outcomes)-1].Recipients {
+			count[r.Status]++
+			if r.Status != message.Delivered {
+				why[fmt.Sprintf("%s %s %s", r.Status, r.Channel, r.Code)]++
 			}
-			switch r.Status {
-			case message.Delivered:
-				if !slices.Contains(got, string(r.Channel)) {
-					complain("%s: claimed to be delivered, but got %v", who, got)
-				}
-			case message.Failed:
-				if len(got) > 0 && one.onUnknown == message.LeaveUnknown {
-					complain("%s: claimed to have failed, but got %v", who, got)
-				}
-			case message.Unknown:
-			default:
-				complain("%s: not settled", who)
+		}
+	}
+	s.mu.Unlock()
+	s.t.Logf("%d messages: %v; %d calls to Aligo, %d messages on phones; %d violations", len(all), count, len(s.Aligo.Calls()),
+		len(s.Aligo.Messages()), len(wrong))
+	s.t.Logf("not delivered: %v", why)
+	if count[message.Delivered] < recipients/2 {
+		s.t.Errorf("only %d of %d recipients were reached", count[message.Delivered], recipients)
+	}
+}
+
+// unjustified are failures that need not have been: what the weather has not made impossible must arrive.
+func (s *storm) unjustified() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var wrong []string
+	for _, one := range s.sent {
+		outcomes := s.settled[one.id]
+		for i, r := range outcomes[len(outcomes)-1].Recipients {
+			if r.Status == message.Delivered {
+				continue
+			}
+			ok := true
+			switch r.Code {
+			case fault.NameRejected, fault.NameInvalid:
+				ok = false
+			case fault.NameExpired:
+				ok = !r.At.Before(one.expires)
+			case message.CodeCancelled:
+				ok = one.cancelled || one.stopped
+			case message.CodeStopped:
+				ok = one.stopped
+			}
+			if !ok {
+				wrong = append(wrong, fmt.Sprintf("%s recipient %d: %s %s %s %q at %v, cancelled %v, stopped %v, expires %v", one.id, i,
+					r.Status, r.Channel, r.Code, r.Reason, r.At, one.cancelled, one.stopped, one.expires))
 			}
 		}
 	}
 	return wrong
+}
+
+// message asks for a message of a random kind and size. Some are much like one of the last: the same texts to the same
+// people, to some of them, or to them and others.
+func (s *storm) message(n, left int) *sent {
+	s.t.Helper()
+	size := min([]int{1, 1, 1, 1, 2, 2, 3, 3, 5, 10, 20, 50}[s.random.IntN(12)], left)
+	if s.random.IntN(40) == 0 {
+		size = min(message.MaxRecipients, left)
+	}
+	one := &sent{onUnknown: message.LeaveUnknown, sms: s.random.IntN(4) == 0}
+	for i := range size {
+		one.add(s.number(n, i, one.numbers), fmt.Sprintf("A-%d-%d", n, i))
+	}
+	if len(s.sent) > 0 && s.random.IntN(3) == 0 {
+		one = s.echo(s.sent[max(0, len(s.sent)-1-s.random.IntN(4))], n, left)
+	}
+	body := map[string]any{}
+	var recipients []map[string]any
+	for i, number := range one.numbers {
+		r := map[string]any{"to": number, "variables": map[string]string{"주문번호": one.contents[i]}}
+		if !one.sms {
+			r["name"] = "홍길동"
+		}
+		recipients = append(recipients, r)
+	}
+	body["recipients"] = recipients
+	if one.sms {
+		body["channel"], body["text"] = "sms", "주문 #{주문번호} 안내"
+		if one.long {
+			body["text"] = "주문 #{주문번호} " + strings.Repeat("가", 60)
+		}
+	} else {
+		fallback := map[string]any{"enabled": s.random.IntN(5) > 0}
+		if fallback["enabled"] == true && s.random.IntN(10) == 0 {
+			one.onUnknown = message.SMSUnknown
+			fallback["onUnknown"] = "sms"
+		}
+		body["template"], body["fallback"] = "TX_1234", fallback
+	}
+	now := time.Now().UTC()
+	one.expires = now.Add(24 * time.Hour)
+	switch s.random.IntN(6) {
+	case 0:
+		one.expires = now.Add(7 * 24 * time.Hour).Truncate(time.Second)
+		body["expiresAt"] = one.expires
+	case 1:
+		one.expires = now.Add(time.Hour).Truncate(time.Second)
+		body["expiresAt"] = one.expires
+	case 2:
+		at := now.Add(time.Duration(s.random.IntN(7200)) * time.Second).Truncate(time.Second)
+		one.expires = at.Add(24 * time.Hour)
+		body["sendAt"] = at
+	}
+	request, err := json.Marshal(body)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	one.id = s.persist(string(request))
+	return one
+}
+
+// number is a recipient's, most of them of nobody else; its ending decides what happens to it.
+func (s *storm) number(n, i int, others []string) string {
+	ending := 1000 + s.random.IntN(9000)
+	if s.random.IntN(10) == 0 {
+		ending = []int{1, 1, 1, 2, 2, 4, 5, 6, 7, 8}[s.random.IntN(10)]
+	}
+	if s.random.IntN(2000) == 0 {
+		// Its receipt never comes: days of reading.
+		ending = 3
+	}
+	number := fmt.Sprintf("010%04d%04d", n, ending)
+	if slices.Contains(others, number) {
+		number = fmt.Sprintf("011%04d%04d", n, 1000+i)
+	}
+	return number
+}
+
+// echo is a message that says the same as an earlier one to some of its people, and to others besides.
+func (s *storm) echo(of *sent, n, left int) *sent {
+	one := &sent{onUnknown: message.LeaveUnknown, sms: of.sms, long: of.long}
+	all := s.random.IntN(2) == 0
+	for i, number := range of.numbers {
+		if (all || s.random.IntN(3) > 0 || i == 0) && len(one.numbers) < left {
+			one.add(number, of.contents[i])
+		}
+	}
+	for i := range s.random.IntN(3) {
+		if len(one.numbers) < min(left, message.MaxRecipients) {
+			one.add(fmt.Sprintf("016%04d%04d", n, 1000+i), fmt.Sprintf("A-%d-%d", n, i))
+		}
+	}
+	if s.random.IntN(4) == 0 {
+		s.random.Shuffle(len(one.numbers), func(i, j int) {
+			one.numbers[i], one.numbers[j] = one.numbers[j], one.numbers[i]
+			one.contents[i], one.contents[j] = one.contents[j], one.contents[i]
+		})
+	}
+	return one
+}
+
+// persist asks for a message as somebody does who does not give up, with a key against doing it twice.
+func (s *storm) persist(body string) string {
+	s.t.Helper()
+	for {
+		status, answer := s.do(http.MethodPost, "/v1/messages", body, "Idempotency-Key", fmt.Sprintf("order-%d", len(s.sent)))
+		var accepted struct{ ID string }
+		switch {
+		case status == http.StatusAccepted || status == http.StatusOK:
+			if err := json.Unmarshal(answer, &accepted); err != nil {
+				s.t.Fatal(err)
+			}
+			return accepted.ID
+		case status < http.StatusInternalServerError && status != http.StatusTooManyRequests:
+			s.t.Fatalf("POST /v1/messages: %d %s", status, answer)
+		}
+		time.Sleep(time.Second)
+	}
+}
+
+// meddle is what people do to a message while it is under way, most of the time nothing.
+func (s *storm) meddle(one *sent, what, when float64) {
+	later := time.Duration(when * when * when * float64(30*time.Hour)) // most of them within an hour
+	switch {
+	case what < 0.05:
+		time.Sleep(later)
+		s.callOff(one)
+	case what < 0.08:
+		// The way into the send is short, and its second is the worst of all.
+		time.Sleep(time.Duration(when * float64(time.Second)))
+		s.callOff(one)
+	case what < 0.12:
+		time.Sleep(later)
+		if _, err := s.sfn.StopExecution(s.t.Context(), &sfn.StopExecutionInput{ExecutionArn: s.arn(one.id)}); err != nil {
+			s.t.Errorf("stop %s: %v", one.id, err)
+		}
+		s.mu.Lock()
+		one.stopped = true
+		s.mu.Unlock()
+		time.Sleep(later)
+	}
+	if what < 0.13 {
+		// An operator who redrives whatever has failed, cancelled or not. Nothing happens when it has not.
+		_, _ = s.sfn.RedriveExecution(s.t.Context(), &sfn.RedriveExecutionInput{ExecutionArn: s.arn(one.id)})
+	}
+}
+
+// callOff asks for the cancellation until it gets an answer.
+func (s *storm) callOff(one *sent) {
+	for range 100 {
+		switch status, answer := s.cancel(one.id); status {
+		case http.StatusOK:
+			s.mu.Lock()
+			one.cancelled = true
+			s.mu.Unlock()
+			return
+		case http.StatusConflict:
+			return
+		case http.StatusInternalServerError, http.StatusServiceUnavailable, http.StatusBadGateway:
+			time.Sleep(time.Second)
+		default:
+			s.t.Errorf("DELETE: %d %s", status, answer)
+			return
+		}
+	}
 }

@@ -281,7 +281,8 @@ func (w *world) post(body string) string {
 	return accepted.ID
 }
 
-func (w *world) do(method, path, body string) (int, []byte) {
+// do makes a request of the API; header are names and values.
+func (w *world) do(method, path, body string, header ...string) (int, []byte) {
 	w.t.Helper()
 	req, err := http.NewRequestWithContext(w.t.Context(), method, "http://api"+path, strings.NewReader(body))
 	if err != nil {
@@ -289,6 +290,9 @@ func (w *world) do(method, path, body string) (int, []byte) {
 	}
 	if body != "" {
 		req.Header.Set("Content-Type", "application/json")
+	}
+	for pair := range slices.Chunk(header, 2) {
+		req.Header.Set(pair[0], pair[1])
 	}
 	resp, err := w.client.Do(req)
 	if err != nil {

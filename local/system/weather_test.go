@@ -1,0 +1,177 @@
+package system
+
+import (
+	"context"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"time"
+
+	"sms-api/awslocal/awsapi"
+	"sms-api/awslocal/eventbus"
+	"sms-api/internal/aligo/aligotest"
+	"sms-api/statemachine"
+)
+
+// stormyVendor is every fault of the stand-in, on every call it makes sense for.
+func stormyVendor() []aligotest.Fault {
+	var all []aligotest.Fault
+	add := func(p float64, kind aligotest.FaultKind, accepted bool, endpoints ...string) {
+		for _, e := range endpoints {
+			all = append(all, aligotest.Fault{Endpoint: e, Kind: kind, Times: -1, Probability: p, Accepted: accepted})
+		}
+	}
+	sends := []string{send, sms, "/send_mass/"}
+	reads := []string{list, detail, history, smsList, smsHist}
+	every := slices.Concat(sends, reads)
+	add(0.03, aligotest.FaultResetAfter, false, every...)
+	add(0.03, aligotest.FaultResetBefore, false, every...)
+	add(0.02, aligotest.FaultHTTP500, false, every...)
+	add(0.02, aligotest.FaultHTTP500, true, sends...)
+	add(0.02, aligotest.FaultHTML200, false, every...)
+	add(0.02, aligotest.FaultHTML200, true, sends...)
+	add(0.02, aligotest.FaultSlow, false, every...)
+	add(0.01, aligotest.FaultSlowBody, false, every...)
+	add(0.02, aligotest.FaultCutOff, false, every...)
+	add(0.02, aligotest.FaultUnregisteredIP, false, every...)
+	add(0.01, aligotest.FaultNoBalance, false, sends...)
+	add(0.01, aligotest.FaultBadCredentials, false, every...)
+	add(0.01, aligotest.FaultUnregisteredSender, false, sends...)
+	add(0.01, aligotest.FaultUnknownRefusal, false, sends...)
+	add(0.02, aligotest.FaultPartial, false, sends...)
+	add(0.05, aligotest.FaultReceiptsLate, false, detail, smsList)
+	add(0.05, aligotest.FaultReceiptsOutOfOrder, false, detail, smsList)
+	add(0.05, aligotest.FaultRowsDuplicated, false, reads...)
+	add(0.05, aligotest.FaultTypesSwapped, false, every...)
+	add(0.05, aligotest.FaultLimitIgnored, false, detail, history, smsList, smsHist)
+	add(0.02, aligotest.FaultEUCKR, false, every...)
+	return all
+}
+
+// stormyFunctions kills, throttles and cuts off one in ten invocations, and makes a few of them twice.
+func (s *storm) stormyFunctions(
+	random *rand.Rand, otherwise func(context.Context, string, func(context.Context) ([]byte, error)) ([]byte, error),
+) func(context.Context, string, func(context.Context) ([]byte, error)) ([]byte, error) {
+	faults := []invocationFault{throttled, crashedBefore, crashedAfter, timedOutAfter, lostAfter}
+	return func(ctx context.Context, function string, next func(context.Context) ([]byte, error)) ([]byte, error) {
+		switch luck := random.IntN(40); {
+		case luck < 4:
+			return faults[random.IntN(len(faults))](ctx, next)
+		case luck == 4:
+			return s.ghost(ctx, random, next)
+		}
+		return otherwise(ctx, function, next)
+	}
+}
+
+// ghost makes an invocation twice, at once or up to ten minutes apart, of which one is heard.
+func (s *storm) ghost(ctx context.Context, random *rand.Rand, next func(context.Context) ([]byte, error)) ([]byte, error) {
+	late := time.Duration(random.Int64N(int64([]time.Duration{time.Second, 10 * time.Second, 10 * time.Minute}[random.IntN(3)])))
+	second := func(ctx context.Context) ([]byte, error) {
+		time.Sleep(late)
+		return next(ctx)
+	}
+	heard, unheard := next, second
+	if random.IntN(3) == 0 && late < 10*time.Second {
+		heard, unheard = second, next
+	}
+	// It has as much time as any invocation, and nobody waits for it.
+	s.crew.Go(func() { _, _ = unheard(context.WithoutCancel(ctx)) })
+	if random.IntN(3) == 0 {
+		return crashedBefore(ctx, next)
+	}
+	return heard(ctx)
+}
+
+// stormyTable throttles, fails, and loses one in fifty operations of DynamoDB: before they are carried out, after, or in
+// the way, so that they are carried out when nobody counts on it any more.
+func (s *storm) stormyTable(random *rand.Rand) tableFault {
+	return func(ctx context.Context, _ string, next func(context.Context) ([]byte, error)) ([]byte, error) {
+		switch random.IntN(250) {
+		case 0:
+			return nil, &awsapi.ServiceError{
+				Code: "ProvisionedThroughputExceededException", Message: "The level of configured provisioned throughput was exceeded.",
+				Status: http.StatusBadRequest,
+			}
+		case 1:
+			return nil, &awsapi.ServiceError{Code: "InternalServerError", Message: "away", Status: http.StatusInternalServerError}
+		case 2:
+			_, _ = next(ctx)
+			return nil, &awsapi.ServiceError{Code: "InternalServerError", Message: "away", Status: http.StatusInternalServerError}
+		case 3:
+			_, _ = next(ctx)
+			<-ctx.Done()
+			return nil, ctx.Err()
+		case 4:
+			late := time.Duration(random.Int64N(int64(40 * time.Second)))
+			type answer struct {
+				body []byte
+				err  error
+			}
+			answers := make(chan answer, 1)
+			s.crew.Go(func() {
+				time.Sleep(late)
+				body, err := next(context.WithoutCancel(ctx))
+				answers <- answer{body, err}
+			})
+			select {
+			case a := <-answers:
+				return a.body, a.err
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			}
+		}
+		return next(ctx)
+	}
+}
+
+// stormyBus refuses one in twenty announcements.
+func stormyBus(random *rand.Rand) func(eventbus.Entry) string {
+	return func(e eventbus.Entry) string {
+		if e.DetailType == statemachine.DetailTypeSettled && random.IntN(20) == 0 {
+			return "InternalFailure"
+		}
+		return ""
+	}
+}
+
+// outages put something out of order for minutes, hours or days, one after the other, until the storm is over.
+func (s *storm) outages(random *rand.Rand) {
+	kinds := []func(*world) func(){
+		vendorOutage(aligotest.FaultHTTP500, list, send, history, detail, sms, "/send_mass/", smsHist, smsList),
+		vendorOutage(aligotest.FaultHTTP500, send, sms, "/send_mass/"),
+		vendorOutage(aligotest.FaultHTTP500, history, smsHist),
+		vendorOutage(aligotest.FaultHTTP500, detail, smsList),
+		vendorOutage(aligotest.FaultUnregisteredIP, list, send, history, detail, sms, "/send_mass/", smsHist, smsList),
+		vendorOutage(aligotest.FaultNoBalance, send, sms, "/send_mass/"),
+		vendorOutage(aligotest.FaultUnknownRefusal, send, sms, "/send_mass/"),
+		vendorOutage(aligotest.FaultResetAfter, send, sms, "/send_mass/"),
+		vendorOutage(aligotest.FaultUnregisteredIP, history, smsHist),
+		unreachableVendor,
+		unreachableTable,
+		functionOutage(throttled, "alimtalk", "sms"),
+		functionOutage(throttled, "receipts", "reconcile"),
+		functionOutage(crashedBefore, "alimtalk", "sms"),
+		functionOutage(crashedAfter, "alimtalk", "sms"),
+	}
+	const short, long = 10 * time.Minute, 2 * time.Hour
+	lengths := []time.Duration{short, short, short, long, long, long, 12 * time.Hour, 3 * 24 * time.Hour}
+	for s.calm(random, 16*time.Hour) {
+		end := kinds[random.IntN(len(kinds))](s.world)
+		goesOn := s.calm(random, lengths[random.IntN(len(lengths))])
+		end()
+		if !goesOn {
+			return
+		}
+	}
+}
+
+// calm waits for up to some time. It returns false, and at once, when the storm is over.
+func (s *storm) calm(random *rand.Rand, most time.Duration) bool {
+	select {
+	case <-s.over:
+		return false
+	case <-time.After(time.Duration(random.Int64N(int64(most)))):
+		return true
+	}
+}
