@@ -145,6 +145,10 @@ func TestNoMemoryForWhatHasNotCome(t *testing.T) { //nolint:paralleltest // it m
 	const connections, announced, bound = 300, 500_000, 64 << 10
 	endpoint := awsapi.New(awsapi.Options{})
 	t.Cleanup(func() { _ = endpoint.Close(context.Background()) })
+	developer, err := caller("developer", allScopes())
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, c := range map[string]struct {
 		handler http.Handler
 		request string

@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -40,8 +41,12 @@ func main() {
 	}
 }
 
+// allScopes are the scopes of a caller who may do everything.
+func allScopes() string { return strings.Join(intake.Scopes(), " ") }
+
 type flags struct {
 	listen, aws, aligo, stack string
+	caller, scopes            string
 	speed                     float64
 	process, verbose          bool
 }
@@ -53,8 +58,12 @@ func parse(args []string, out io.Writer) (flags, error) {
 	set.StringVar(&f.listen, "listen", "127.0.0.1:8080", "address of the HTTP API and the inbox page")
 	set.StringVar(&f.aws, "aws", "127.0.0.1:4566", "address of the AWS-compatible endpoint")
 	set.StringVar(&f.aligo, "aligo", "127.0.0.1:8081", "address of the Aligo stand-in")
-	set.StringVar(&f.stack, "stack", defaultStack, "file of the Pulumi stack whose routes are honoured")
-	set.Float64Var(&f.speed, "speed", 1, "how many times faster time runs in the state machine")
+	set.StringVar(&f.stack, "stack", defaultStack, "file of the Pulumi stack whose routes and api:corsOrigins are honoured")
+	set.StringVar(&f.caller, "caller", "developer", "who calls the HTTP API; empty for nobody, who is answered 401")
+	set.StringVar(&f.scopes, "scopes", allScopes(), "what the caller may do; without messages:text it is a frontend")
+	set.Float64Var(&f.speed, "speed", 1,
+		"how many times faster time runs than the wall's, from the start on and for everything: the state machine, the API\n"+
+			"with sendAt and expiresAt, the stand-in and the page")
 	set.BoolVar(&f.process, "process", false, "compile the functions and run each as a process of its own, as Lambda does")
 	set.BoolVar(&f.verbose, "v", false, "log what every function does")
 	if err := set.Parse(args); err != nil {
@@ -109,6 +118,14 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	origins, err := readOrigins(f.stack)
+	if err != nil {
+		return err
+	}
+	identify, err := caller(f.caller, f.scopes)
+	if err != nil {
+		return err
+	}
 	clock := clock.Real(f.speed)
 	standin := aligotest.New(aligotest.Options{Now: clock.Now})
 	traffic := &page.Traffic{}
@@ -129,7 +146,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		AligoURL:  aligoURL,
 		Routes:    routes,
 		EgressIPs: []string{"127.0.0.1"},
-		Identify:  developer,
+		Identify:  identify,
 		Log:       log,
 	})
 	if err != nil {
@@ -143,7 +160,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	mux := http.NewServeMux()
-	mux.Handle("/v1/", s.API)
+	mux.Handle("/v1/", crossOrigin(origins, s.API))
 	mux.Handle("/", inbox)
 	handlers := map[net.Listener]http.Handler{front: mux, cloud: s.AWS, vendor: standin}
 	failed := make(chan error, len(handlers))
@@ -157,7 +174,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 			}
 		}()
 	}
-	welcome(out, apiURL, awsURL, aligoURL)
+	welcome(out, apiURL, awsURL, aligoURL, systemTime(clock.Now(), f.speed))
 	select {
 	case err = <-failed:
 	case <-ctx.Done():
@@ -182,11 +199,6 @@ func listen(ctx context.Context, address string) (net.Listener, error) {
 		return nil, fmt.Errorf("%s is in use; choose other addresses with -listen, -aws and -aligo", address)
 	}
 	return l, err
-}
-
-// developer is who calls the local API: somebody who may do everything.
-func developer(*http.Request) (intake.Caller, error) {
-	return intake.Caller{ID: "developer", Scopes: []string{intake.ScopeSend, intake.ScopeRead, intake.ScopeText}}, nil
 }
 
 func shutDown(s *system.System, servers []*http.Server) error {

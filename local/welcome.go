@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"io"
+	"strconv"
+	"time"
 
 	"sms-api/awslocal/awsapi"
 	"sms-api/internal/aligo/aligotest"
@@ -12,13 +14,14 @@ import (
 )
 
 // welcome says where everything is, and what to type first. The lines work as they are printed.
-func welcome(out io.Writer, api, aws, aligo string) {
+func welcome(out io.Writer, api, aws, aligo, time string) {
 	fmt.Fprintf(out, `sms-api, on this machine only. Nothing is sent to anybody.
 
   API and inbox page       %[1]s
   AWS-compatible endpoint  %[2]s   (Step Functions, EventBridge, DynamoDB, SSM, Lambda; region %[4]s, account %[5]s)
   Aligo stand-in           %[3]s   (what phones received: %[3]s/_standin/messages)
 
+%[11]s
 The credentials in %[6]s are the stand-in's: user %[7]s, sender number %[8]s.
 
 An AlimTalk message, and what became of it:
@@ -37,7 +40,21 @@ The same from another service, and the way it took:
   aws stepfunctions list-executions --state-machine-arn %[10]s
   aws stepfunctions get-execution-history --execution-arn "$(aws stepfunctions list-executions --state-machine-arn %[10]s --query 'executions[0].executionArn' --output text)" --query 'events[].[type,stateEnteredEventDetails.name]' --output text
 
+Whether Aligo can be reached, as on a stack that is deployed:
+
+  aws lambda invoke --function-name sms-api-local-balance balance.json && cat balance.json
+
 Numbers that end in 0001 to 0008 make one thing happen each; Ctrl-C ends it all.
 `, api, aws, aligo, awsapi.Region, awsapi.Account, parameters.DefaultPrefix, aligotest.UserID, aligotest.Sender, system.BusName,
-		"arn:aws:states:"+awsapi.Region+":"+awsapi.Account+":stateMachine:"+statemachine.Name)
+		"arn:aws:states:"+awsapi.Region+":"+awsapi.Account+":stateMachine:"+statemachine.Name, time)
+}
+
+// systemTime is the time that sendAt and expiresAt are measured by.
+func systemTime(now time.Time, speed float64) string {
+	text := "It is " + now.UTC().Format(time.RFC3339) + " here"
+	if speed == 1 {
+		return text + "."
+	}
+	return text + ", and time runs " + strconv.FormatFloat(speed, 'g', -1, 64) +
+		" times as fast as the wall's from now on: sendAt and expiresAt are of this time."
 }

@@ -40,12 +40,13 @@ func newHTTPAPI(ctx *pulumi.Context, name string, args httpAPIArgs, opts ...pulu
 		DisableExecuteApiEndpoint: pulumi.Bool(config.domainName != ""),
 	}
 	if len(config.corsOrigins) > 0 {
+		rules := deployment.CrossOrigin()
 		api.CorsConfiguration = apigatewayv2.ApiCorsConfigurationArgs{
 			AllowOrigins:  pulumi.ToStringArray(config.corsOrigins),
-			AllowMethods:  pulumi.ToStringArray([]string{"GET", "POST", "DELETE"}),
-			AllowHeaders:  pulumi.ToStringArray([]string{"authorization", "content-type", "idempotency-key", "if-none-match"}),
-			ExposeHeaders: pulumi.ToStringArray([]string{"location", "etag", "retry-after", "idempotent-replayed"}),
-			MaxAge:        pulumi.Int(600),
+			AllowMethods:  pulumi.ToStringArray(rules.Methods),
+			AllowHeaders:  pulumi.ToStringArray(rules.Headers),
+			ExposeHeaders: pulumi.ToStringArray(rules.Exposed),
+			MaxAge:        pulumi.Int(int(rules.MaxAge.Seconds())),
 		}
 	}
 	var err error

@@ -93,12 +93,14 @@ func (c *checker) add(pointer, format string, args ...any) {
 
 func (c *checker) times() (expiresAt time.Time) {
 	r, now := c.request, c.acceptance.Now
+	// Whose clock is wrong shows when both are told, and that of a local system may run ahead.
+	it := " (it is " + now.UTC().Format(time.RFC3339) + ")"
 	start := now
 	if at := c.acceptance.RequestedAt; !at.IsZero() && at.Before(now) {
 		start = at
 	}
 	if r.SendAt.After(now.Add(maxSchedule)) {
-		c.add("/sendAt", "is more than 90 days ahead")
+		c.add("/sendAt", "is more than 90 days ahead%s", it)
 	}
 	if !r.SendAt.IsZero() {
 		start = r.SendAt
@@ -112,11 +114,11 @@ func (c *checker) times() (expiresAt time.Time) {
 	}
 	switch {
 	case !expiresAt.After(now) && at == "/sendAt":
-		c.add(at, "is more than 24 hours ago: the message has expired")
+		c.add(at, "is more than 24 hours ago%s: the message has expired", it)
 	case !expiresAt.After(now) && at == "":
-		c.add(at, "the message was asked for more than 24 hours ago: it has expired")
+		c.add(at, "the message was asked for more than 24 hours ago%s: it has expired", it)
 	case !expiresAt.After(now):
-		c.add(at, "is over")
+		c.add(at, "is over%s", it)
 	case !expiresAt.After(start):
 		c.add(at, "must be after sendAt")
 	case expiresAt.After(start.Add(maxLifetime)):

@@ -36,6 +36,10 @@ const (
 	GuardTable = "sms-api-guards"
 )
 
+// StackName is what the names of a stack's resources would begin with: whoever invokes a function by hand finds it under the
+// name that it has on a stack called local.
+const StackName = "sms-api-local"
+
 // Options is what a system is made with.
 type Options struct {
 	// AWS is handed to the AWS-compatible endpoint; its Clock, which must be set, is everybody's.
@@ -184,6 +188,8 @@ func (s *System) function(f deployment.Function, o Options) (arn string, err err
 			handler = run
 		}
 	}
+	// A stack's functions have its prefix before their names.
+	s.AWS.Function(StackName+"-"+f.Name, f.Timeout, handler)
 	return s.AWS.Function(f.Name, f.Timeout, handler), nil
 }
 

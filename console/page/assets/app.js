@@ -2,7 +2,9 @@
 // { title, node, refresh, move }. refresh reads again what the view shows; it is called when something has changed on the
 // server or when a view calls the refresh that it is given, and never while it still runs. move, if it is there, takes the
 // address of the same view with other parameters.
+import { get } from "./api.js";
 import { announce, h, put } from "./dom.js";
+import { moment, number } from "./format.js";
 import { icon } from "./icons.js";
 import { choose, language, t } from "./i18n.js";
 import { compose } from "./compose.js";
@@ -38,6 +40,7 @@ const routes = [
 
 const main = h("main", { id: "main", tabindex: "-1" });
 const live = h("span", { class: "live", "data-state": "connecting" });
+const time = h("span", { class: "system-time" });
 const links = new Map();
 const themes = ["auto", "light", "dark"];
 const themeButton = h("button", { type: "button", class: "quiet", onclick: nextTheme });
@@ -80,6 +83,7 @@ function frame() {
       h("nav", { "aria-label": t("nav.label") }, list),
       h("div", { class: "tools" },
         live,
+        time,
         h("button", { type: "button", class: "quiet", lang: other, onclick: () => choose(other) }, other === "ko" ? "한국어" : "English"),
         themeButton),
     ),
@@ -178,6 +182,18 @@ function state(name) {
   put(live, h("span", { class: "dot", "aria-hidden": "true" }), t(`live.${name}`));
 }
 
+// The system's time is shown if it is not the browser's.
+async function showTime() {
+  const system = await get("/inbox/system");
+  const read = Date.now();
+  const now = () => Date.parse(system.now) + (Date.now() - read) * system.speed;
+  if (system.speed === 1 && Math.abs(now() - read) < 5000) return;
+  const draw = () => put(time, t("time.system", { time: moment(new Date(now()).toISOString()), speed: number(system.speed) }));
+  time.title = t("time.hint");
+  draw();
+  setInterval(draw, 1000);
+}
+
 addEventListener("click", (event) => {
   const link = event.target.closest?.("a[href]");
   if (!link || event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
@@ -206,5 +222,6 @@ document.addEventListener("visibilitychange", connect);
 
 state("connecting");
 frame();
+guarded(showTime);
 connect();
 open(false);

@@ -3,6 +3,8 @@ export const en = {
   "nav.label": "Main menu",
   "nav.skip": "Skip to the content",
   "nav.local": "local",
+  "time.system": "{time} (×{speed})",
+  "time.hint": "The time of this system. Times to send and to expire are measured by it.",
   "nav.inbox": "Inbox",
   "nav.messages": "Messages",
   "nav.compose": "Compose",

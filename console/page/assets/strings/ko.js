@@ -3,6 +3,8 @@ export const ko = {
   "nav.label": "주요 메뉴",
   "nav.skip": "본문으로 건너뛰기",
   "nav.local": "로컬",
+  "time.system": "{time} (×{speed})",
+  "time.hint": "이 시스템의 시각입니다. 발송 시각과 만료 시각은 이 시각을 기준으로 합니다.",
   "nav.inbox": "수신함",
   "nav.messages": "메시지",
   "nav.compose": "보내기",

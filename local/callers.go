@@ -1,0 +1,86 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+
+	"sms-api/internal/deployment"
+	"sms-api/internal/intake"
+)
+
+// caller says who calls the local API: always the one whom the flags name, or nobody if they name none.
+func caller(id, scopes string) (func(*http.Request) (intake.Caller, error), error) {
+	c := intake.Caller{ID: id}
+	for _, scope := range strings.FieldsFunc(scopes, func(r rune) bool { return r == ' ' || r == ',' }) {
+		if !slices.Contains(intake.Scopes(), scope) {
+			return nil, fmt.Errorf("-scopes: there is no scope %q, only %s", scope, strings.Join(intake.Scopes(), ", "))
+		}
+		c.Scopes = append(c.Scopes, scope)
+	}
+	return func(*http.Request) (intake.Caller, error) {
+		if c.ID == "" {
+			return intake.Caller{}, errors.New("-caller names nobody")
+		}
+		return c, nil
+	}, nil
+}
+
+// readOrigins takes the setting api:corsOrigins out of a stack's file. The default file may be missing.
+func readOrigins(file string) ([]string, error) {
+	content, err := os.ReadFile(file)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && file == defaultStack:
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("read the origins: %w", err)
+	}
+	var stack struct {
+		Config struct {
+			Origins []string `yaml:"api:corsOrigins"`
+		} `yaml:"config"`
+	}
+	if err := yaml.Unmarshal(content, &stack); err != nil {
+		return nil, fmt.Errorf("read the origins of %s: %w", file, err)
+	}
+	return stack.Config.Origins, nil
+}
+
+// crossOrigin answers browsers for the API, as API Gateway does: it answers preflights itself, and says nothing to origins
+// that are not listed. Without origins it is not there.
+//
+// https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-cors.html
+func crossOrigin(origins []string, api http.Handler) http.Handler {
+	if len(origins) == 0 {
+		return api
+	}
+	rules := deployment.CrossOrigin()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		origin, header := r.Header.Get("Origin"), w.Header()
+		header.Add("Vary", "Origin")
+		allowed := slices.Contains(origins, origin)
+		if allowed {
+			header.Set("Access-Control-Allow-Origin", origin)
+		}
+		if r.Method == http.MethodOptions && origin != "" && r.Header.Get("Access-Control-Request-Method") != "" {
+			if allowed {
+				header.Set("Access-Control-Allow-Methods", strings.Join(rules.Methods, ","))
+				header.Set("Access-Control-Allow-Headers", strings.Join(rules.Headers, ","))
+				header.Set("Access-Control-Max-Age", strconv.Itoa(int(rules.MaxAge.Seconds())))
+			}
+			w.WriteHeader(http.StatusNoContent)
+			return
+		}
+		if allowed {
+			header.Set("Access-Control-Expose-Headers", strings.Join(rules.Exposed, ","))
+		}
+		api.ServeHTTP(w, r)
+	})
+}
