@@ -65,6 +65,15 @@ func (s *Standin) controls() {
 		var to TemplateState
 		s.control(w, r, &to, func() error { return s.SetTemplateState(to) })
 	})
+	s.mux.HandleFunc("GET /_standin/behaviour", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, s.Behaviour()) })
+	s.mux.HandleFunc("POST /_standin/behaviour", func(w http.ResponseWriter, r *http.Request) {
+		var to Behaviour
+		s.control(w, r, &to, func() error { return s.SetBehaviour(to) })
+	})
+	s.mux.HandleFunc("POST /_standin/receipts", func(w http.ResponseWriter, r *http.Request) {
+		var to Receipts
+		s.control(w, r, &to, func() error { return s.SetReceipts(to) })
+	})
 	s.mux.HandleFunc("DELETE /_standin", func(w http.ResponseWriter, _ *http.Request) {
 		s.Reset()
 		w.WriteHeader(http.StatusNoContent)

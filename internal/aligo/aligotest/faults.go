@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"sms-api/internal/message"
 )
 
 // FaultKind is what goes wrong with a call.
@@ -47,6 +49,10 @@ const (
 	FaultTypesSwapped FaultKind = "types-swapped"
 	// FaultLimitIgnored: pages have 50 rows (30 in the SMS lists), whatever was asked for.
 	FaultLimitIgnored FaultKind = "limit-ignored"
+	// FaultLate: the connection is reset, and the call is carried out as long after that as Fault.After says.
+	FaultLate FaultKind = "late"
+	// FaultEmptyList: a list has no rows.
+	FaultEmptyList FaultKind = "empty-list"
 	// FaultEUCKR: the answer's texts are in EUC-KR, not escaped.
 	FaultEUCKR FaultKind = "euc-kr"
 )
@@ -55,7 +61,7 @@ func faultKinds() []FaultKind {
 	return []FaultKind{
 		FaultResetAfter, FaultResetBefore, FaultHTTP500, FaultHTML200, FaultSlow, FaultUnregisteredIP, FaultNoBalance, FaultBadCredentials,
 		FaultUnregisteredSender, FaultUnknownRefusal, FaultPartial, FaultCutOff, FaultSlowBody, FaultReceiptsLate, FaultReceiptsOutOfOrder,
-		FaultRowsDuplicated, FaultTypesSwapped, FaultLimitIgnored, FaultEUCKR,
+		FaultRowsDuplicated, FaultTypesSwapped, FaultLimitIgnored, FaultLate, FaultEmptyList, FaultEUCKR,
 	}
 }
 
@@ -70,6 +76,8 @@ type Fault struct {
 	Probability float64 `json:"probability"`
 	// Accepted makes http-500 and html-200 come after the call was carried out.
 	Accepted bool `json:"accepted"`
+	// After is how late the fault late carries a call out; 0 is Options.Slow.
+	After message.Duration `json:"after,omitempty"`
 }
 
 // SetFault adds a fault. Several on one endpoint come one after the other, in the order they were set. The error names
@@ -86,6 +94,9 @@ func (s *Standin) SetFault(f Fault) error {
 	}
 	if f.Probability < 0 || f.Probability > 1 {
 		return errors.New("a probability is between 0 and 1")
+	}
+	if f.After < 0 {
+		return errors.New("after is not negative")
 	}
 	if f.Times == 0 {
 		f.Times = 1

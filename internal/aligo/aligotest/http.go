@@ -1,6 +1,7 @@
 package aligotest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -85,9 +86,13 @@ func (s *Standin) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.Serv
 type request struct {
 	endpoint
 	form url.Values
+	// user is the account that makes it, once the credentials are found right.
+	user string
 	// images is how many pictures came with it.
 	images int
 	now    time.Time
+	// remote is the caller's address.
+	remote string
 	fault  Fault
 	// after is what a test number does to the answer.
 	after FaultKind
@@ -110,23 +115,35 @@ func (s *Standin) serve(w http.ResponseWriter, r *http.Request, e endpoint) {
 	var answer object
 	var fault Fault
 	s.locked(func(now time.Time) {
+		w.Header().Set("Date", now.UTC().Format(http.TimeFormat))
 		fault = s.takeFault(e.path)
-		call := Call{Endpoint: e.path, At: now, Fault: fault.Kind}
-		req := &request{endpoint: e, form: form, images: images, now: now, fault: fault, call: &call}
-		if fault.keepsOut() {
-			s.called(call)
+		req := &request{endpoint: e, form: form, images: images, now: now, remote: r.RemoteAddr, fault: fault}
+		if fault.Kind == FaultLate {
+			late := cmp.Or(time.Duration(fault.After), s.options.Slow)
+			s.at(now.Add(late), nil, func(_ *batch, at time.Time) {
+				req.now = at
+				s.carryOut(req)
+			})
 			return
 		}
-		answer = s.answer(req, r.RemoteAddr)
-		if req.after != "" {
-			fault.Kind, call.Fault = req.after, req.after
-		}
-		if code, ok := codeOf(answer); ok && !fault.hides() {
-			call.Code = code
-		}
-		s.called(call)
+		answer, fault.Kind = s.carryOut(req)
 	})
 	s.reply(w, r, answer, fault)
+}
+
+// carryOut does what a call asks for, unless its fault keeps it out, and remembers it. The fault may be a test number's.
+func (s *Standin) carryOut(req *request) (answer object, fault FaultKind) {
+	req.call = &Call{Endpoint: req.path, At: s.ours(req.now)}
+	if !req.fault.keepsOut() {
+		answer = s.answer(req)
+	}
+	req.fault.Kind = FaultKind(orElse(string(req.after), string(req.fault.Kind)))
+	req.call.Fault = req.fault.Kind
+	if code, ok := codeOf(answer); ok && !req.fault.hides() {
+		req.call.Code = code
+	}
+	s.called(*req.call)
+	return answer, req.fault.Kind
 }
 
 // keepsOut tells that a fault comes before the call is carried out.
@@ -136,12 +153,12 @@ func (f Fault) keepsOut() bool {
 
 // hides tells that the caller does not get to see the answer.
 func (f Fault) hides() bool {
-	return slices.Contains([]FaultKind{FaultResetBefore, FaultResetAfter, FaultHTTP500, FaultHTML200, FaultCutOff}, f.Kind)
+	return slices.Contains([]FaultKind{FaultResetBefore, FaultResetAfter, FaultLate, FaultHTTP500, FaultHTML200, FaultCutOff}, f.Kind)
 }
 
 func (s *Standin) reply(w http.ResponseWriter, r *http.Request, answer object, fault Fault) {
 	switch fault.Kind {
-	case FaultResetBefore, FaultResetAfter:
+	case FaultResetBefore, FaultResetAfter, FaultLate:
 		reset(w)
 		return
 	case FaultHTTP500:
@@ -241,7 +258,7 @@ func readForm(w http.ResponseWriter, r *http.Request) (url.Values, int) {
 }
 
 // answer carries a call out.
-func (s *Standin) answer(req *request, remote string) object {
+func (s *Standin) answer(req *request) object {
 	switch req.fault.Kind {
 	case FaultUnregisteredIP:
 		return s.refuseIP(req)
@@ -252,7 +269,7 @@ func (s *Standin) answer(req *request, remote string) object {
 	if refusal := s.checkCredentials(req); refusal != nil {
 		return refusal
 	}
-	if !s.mayCall(req, remote) {
+	if !s.mayCall(req) {
 		return s.refuseIP(req)
 	}
 	switch req.fault.Kind {
@@ -332,6 +349,8 @@ func (s *Standin) checkCredentials(req *request) object {
 	if user == "" {
 		user = req.get("userid")
 	}
+	right, known := map[string]string{UserID: APIKey, OtherUserID: OtherAPIKey}[user]
+	req.user = user
 	if req.kakao() {
 		key = req.get("apikey")
 		switch {
@@ -339,11 +358,11 @@ func (s *Standin) checkCredentials(req *request) object {
 			return refuse(req, 0, -99, textUserID)
 		case key == "":
 			return refuse(req, 0, -99, textKakaoKey)
-		case user != UserID && req.path == "/akv10/history/detail/":
+		case !known && req.path == "/akv10/history/detail/":
 			return refuse(req, 0, -101, textAuth)
-		case user != UserID:
+		case !known:
 			return refuse(req, 0, -99, textAuth)
-		case key != APIKey:
+		case key != right:
 			return refuse(req, 0, -99, textKakaoKey)
 		}
 		return nil
@@ -351,25 +370,25 @@ func (s *Standin) checkCredentials(req *request) object {
 	switch {
 	case key == "":
 		return refuse(req, -101, 0, textNoKey)
-	case user != UserID:
+	case !known:
 		return refuse(req, -101, 0, textAuth)
-	case key != APIKey:
+	case key != right:
 		return refuse(req, -102, 0, textKey)
 	}
 	return nil
 }
 
 // mayCall tells whether the caller's address is registered.
-func (s *Standin) mayCall(req *request, remote string) bool {
+func (s *Standin) mayCall(req *request) bool {
 	if len(s.registered) == 0 {
 		return true
 	}
 	if s.options.TestModeSkipsIPCheck && req.kakao() && req.get("testMode") == "Y" {
 		return true
 	}
-	host, _, err := net.SplitHostPort(remote)
+	host, _, err := net.SplitHostPort(req.remote)
 	if err != nil {
-		host = remote
+		host = req.remote
 	}
 	return slices.Contains(s.registered, host)
 }

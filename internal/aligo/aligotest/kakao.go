@@ -10,9 +10,9 @@ import (
 	"unicode/utf8"
 )
 
-// failed tells whether an AlimTalk's result means that it was not delivered, and so is not charged.
-func failed(result string) bool {
-	return result != "" && result != "0" && result != "5" && result != stateDelivered
+// failed tells whether an AlimTalk was not delivered, and so is not charged.
+func (r row) failed() bool {
+	return !r.arrives && r.result != "" && r.result != "0" && r.result != "5"
 }
 
 // resultText is the rslt_message of a result that the stand-in has.
@@ -36,6 +36,10 @@ func resultText(result string) string {
 		return "메시지 발송 후 수신여부 불투명"
 	case "t":
 		return "메시지가 비어있음"
+	case "a":
+		return "건수 부족"
+	case "S":
+		return "발신번호 검증 오류"
 	}
 	return ""
 }
@@ -56,7 +60,7 @@ func (s *Standin) sendAlimTalk(req *request) object {
 		return refuse(req, 0, -99, "수신번호는 500개까지 가능합니다.")
 	}
 	b := &batch{
-		kind: kindAlimTalk, sender: sender, senderKey: senderKey, template: code, test: req.get("testMode") == "Y",
+		kind: kindAlimTalk, user: req.user, sender: sender, senderKey: senderKey, template: code, test: req.get("testMode") == "Y",
 		failover: req.get("failover") == "Y", unit: price(kindAlimTalk),
 	}
 	if at := req.get("senddate"); at != "" {
@@ -121,6 +125,9 @@ func (s *Standin) alimTalkRows(req *request, b *batch) (received int, refusal ob
 		}
 		r.buttons = readButtons(r.buttonJSON)
 		r.result, r.arrives = s.judge(b, t, r)
+		if !b.test {
+			r = s.planned(r, "alimtalk")
+		}
 		b.rows = append(b.rows, r)
 	}
 	if req.fault.Kind == FaultPartial {
@@ -204,7 +211,7 @@ func (s *Standin) resetFirst(req *request, b *batch) bool {
 
 func (s *Standin) alimTalkHistory(req *request) object {
 	// The vendor's table says startdate, its npm client's example start_date.
-	all := s.history(true, orElse(req.get("startdate"), req.get("start_date")), req.get("enddate"))
+	all := s.history(req, orElse(req.get("startdate"), req.get("start_date")), req.get("enddate"))
 	number, size := req.int("page", 1, 1<<30), s.pageSize(req, "limit", 50)
 	batches, _ := page(all, number, size)
 	var rows []object
@@ -216,7 +223,7 @@ func (s *Standin) alimTalkHistory(req *request) object {
 			state = stateReserved
 		}
 		rows = append(rows, object{
-			{"mid", b.mid}, {"type", b.kind}, {"sender", b.sender}, {"msg_count", fmt.Sprint(len(b.rows))}, {"mbody", b.text},
+			{"mid", b.mid}, {"type", b.kind}, {"sender", b.sender}, {"msg_count", fmt.Sprint(len(b.rows))}, {"mbody", s.behaviour.shown(b.text)},
 			{"reserve_date", stamp(b.reservedFor)}, {"reserve_state", state}, {"regdate", stamp(b.acceptedAt)},
 		})
 	}
@@ -239,9 +246,9 @@ func (s *Standin) alimTalkReceipts(req *request) object {
 	}
 	req.call.MID = req.get("mid")
 	var all []row
-	b := s.byMID[req.get("mid")]
-	if b != nil && b.kind == kindAlimTalk && !b.cancelled {
-		all = b.rows
+	b := s.batchOf(req, true)
+	if b != nil && !b.cancelled && req.fault.Kind != FaultEmptyList {
+		all = b.listed(req.now, s.options.ReceiptDelay)
 	}
 	number, size := req.int("page", 1, 1<<30), s.pageSize(req, "limit", 50)
 	part, _ := page(all, number, size)
@@ -263,20 +270,23 @@ func (s *Standin) receiptOf(b *batch, now time.Time) func(*row) object {
 	if b == nil {
 		return nil
 	}
-	accepted, sent, reported, settled := stamp(b.acceptedAt), noTime, stamp(b.sentAt.Add(s.options.ReceiptDelay)), s.settled(b, now) && !b.test
+	accepted, sent, usual := stamp(b.acceptedAt), noTime, stamp(b.sentAt.Add(s.options.ReceiptDelay))
 	if b.fired {
 		sent = stamp(b.sentAt)
 	}
 	return func(r *row) object {
 		id, result, at := "Q"+strconv.FormatInt(r.id, 10), "", noTime
-		if settled && r.result != "" {
-			id, result, at = id[1:], r.result, reported
+		if r.result != "" && !b.test && s.settled(b, r, now) {
+			id, result, at = id[1:], r.result, usual
+			if r.after > 0 {
+				at = stamp(b.sentAt.Add(r.after))
+			}
 		}
 		return object{
 			{"msgid", id}, {"type", b.kind}, {"sender", b.sender}, {"phone", r.to}, {"status", "3"}, {"reqdate", accepted},
 			{"sentdate", sent}, {"rsltdate", at}, {"reportdate", at}, {"rslt", result}, {"rslt_message", resultText(result)},
-			{"message", r.text}, {"button_json", orElse(r.buttonJSON, "{}")}, {"tpl_code", b.template}, {"senderKey", b.senderKey},
-			{"smid", orElse(r.fallbackMID, "0")},
+			{"message", s.behaviour.shown(r.text)}, {"button_json", orElse(r.buttonJSON, "{}")}, {"tpl_code", b.template},
+			{"senderKey", b.senderKey}, {"smid", orElse(r.fallbackMID, "0")},
 		}
 	}
 }

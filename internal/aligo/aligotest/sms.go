@@ -74,12 +74,12 @@ func number(n string) string {
 }
 
 // smsRow decides what becomes of one SMS.
-func smsRow(to, text string) row {
+func (s *Standin) smsRow(to, text string) row {
 	r := row{to: to, text: text, result: stateDelivered, arrives: true}
 	if strings.HasSuffix(to, "0004") {
 		r.result, r.arrives = stateWrongNumber, false
 	}
-	return r
+	return s.planned(r, "sms")
 }
 
 func (s *Standin) send(req *request) object {
@@ -165,12 +165,12 @@ func (s *Standin) acceptSMS(req *request, kind, text string, receivers, texts []
 		}
 	}
 	b := &batch{
-		kind: kind, sender: sender, text: text, title: req.get("title"), images: req.images, reservedFor: at,
+		kind: kind, user: req.user, sender: sender, text: text, title: req.get("title"), images: req.images, reservedFor: at,
 		test: req.get("testmode_yn") == "Y", unit: price(kind),
 	}
 	for i, to := range receivers {
 		if to = number(to); to != "" && (req.fault.Kind != FaultPartial || 2*i < len(receivers)) {
-			b.rows = append(b.rows, smsRow(to, texts[i]))
+			b.rows = append(b.rows, s.smsRow(to, texts[i]))
 		}
 		if strings.HasSuffix(to, "0007") {
 			req.after = FaultResetAfter
@@ -215,19 +215,32 @@ func yn(b bool) string {
 	return "N"
 }
 
-// history are the batches of one host between two days, newest first.
-func (s *Standin) history(alimTalk bool, from, to string) []*batch {
+// history are the batches of one host and account between two days, newest first.
+func (s *Standin) history(req *request, from, to string) []*batch {
+	if req.fault.Kind == FaultEmptyList {
+		return nil
+	}
 	var found []*batch
 	for _, b := range slices.Backward(s.batches) {
-		if (b.kind == kindAlimTalk) != alimTalk || to != "" && b.day > to {
-			continue
+		switch {
+		case (b.kind == kindAlimTalk) != req.kakao() || b.user != req.user || req.now.Before(b.listedAt):
+		case to != "" && b.day > to, to != "" && b.day == to && s.behaviour.EndIsMidnight:
+		case from != "" && b.day < from:
+			// One of a later day may come yet, if the clock was set back.
+		default:
+			found = append(found, b)
 		}
-		if from != "" && b.day < from {
-			break
-		}
-		found = append(found, b)
 	}
 	return found
+}
+
+// batchOf is the account's batch that a call asks about; nil is one that is not known.
+func (s *Standin) batchOf(req *request, alimTalk bool) *batch {
+	b := s.byMID[req.get("mid")]
+	if b == nil || b.user != req.user || (b.kind == kindAlimTalk) != alimTalk {
+		return nil
+	}
+	return b
 }
 
 func (s *Standin) smsHistory(req *request) object {
@@ -239,7 +252,7 @@ func (s *Standin) smsHistory(req *request) object {
 		}
 		from = newest.AddDate(0, 0, -days).Format("20060102")
 	}
-	batches, more := page(s.history(false, from, to), req.int("page", 1, 1<<30), s.pageSize(req, "page_size", 30))
+	batches, more := page(s.history(req, from, to), req.int("page", 1, 1<<30), s.pageSize(req, "page_size", 30))
 	var rows []object
 	for _, b := range batches {
 		state := ""
@@ -249,16 +262,14 @@ func (s *Standin) smsHistory(req *request) object {
 			state = stateReserved
 		}
 		failures := 0
-		if s.settled(b, req.now) {
-			for _, r := range b.rows {
-				if r.result != stateDelivered {
-					failures++
-				}
+		for i := range b.rows {
+			if r := &b.rows[i]; !r.arrives && s.settled(b, r, req.now) {
+				failures++
 			}
 		}
 		rows = append(rows, object{
 			{"mid", b.mid}, {"type", b.kind}, {"sender", b.sender}, {"sms_count", fmt.Sprint(len(b.rows))}, {"reserve_state", state},
-			{"msg", b.text}, {"fail_count", failures}, {"reg_date", stamp(b.acceptedAt)}, {"reserve", stamp(b.reservedFor)},
+			{"msg", s.behaviour.shown(b.text)}, {"fail_count", failures}, {"reg_date", stamp(b.acceptedAt)}, {"reserve", stamp(b.reservedFor)},
 		})
 	}
 	return object{{"result_code", 1}, {"message", "success"}, {"list", arrange(req, rows, nil)}, {"next_yn", yn(more)}}
@@ -320,21 +331,22 @@ func (s *Standin) smsReceipts(req *request) object {
 	}
 	req.call.MID = req.get("mid")
 	var all []row
-	b := s.byMID[req.get("mid")]
-	if b != nil && b.kind != kindAlimTalk {
-		all = b.rows
+	b := s.batchOf(req, false)
+	if b != nil && req.fault.Kind != FaultEmptyList {
+		all = b.listed(req.now, s.options.ReceiptDelay)
 	}
 	part, more := page(all, req.int("page", 1, 1<<30), s.pageSize(req, "page_size", 30))
 	var rows []object
-	for _, r := range part {
+	for i := range part {
+		r := &part[i]
 		state, sent := stateSending, b.sentAt
 		switch {
 		case b.cancelled || b.test:
 			state = stateCancelled
 		case b.reserved():
 			state = stateReserved
-		case s.settled(b, req.now):
-			state = r.result
+		case s.settled(b, r, req.now):
+			state = orElse(r.result, stateSending)
 		}
 		rows = append(rows, object{
 			{"mdid", fmt.Sprint(r.id)}, {"type", b.kind}, {"sender", b.sender}, {"receiver", r.to}, {"sms_state", state},
@@ -368,9 +380,9 @@ func (s *Standin) cancel(req *request, alimTalk bool, tooLate int) object {
 		return missing(req, "메시지 아이디", "mid")
 	}
 	req.call.MID = mid
-	b := s.byMID[mid]
+	b := s.batchOf(req, alimTalk)
 	switch {
-	case b == nil || (b.kind == kindAlimTalk) != alimTalk:
+	case b == nil:
 		return refuse(req, -99, -99, "존재하지 않는 메시지입니다.")
 	case b.cancelled:
 		return nil

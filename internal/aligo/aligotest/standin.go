@@ -34,6 +34,10 @@ const (
 	Sender    = "0212345678"
 	// ChannelName is the search name of the made-up shop's KakaoTalk channel.
 	ChannelName = "@마실상점"
+	// OtherUserID and OtherAPIKey are a second account's. It has a history of its own, and shares channel, templates, sender
+	// numbers and wallet with the first.
+	OtherUserID = "standin2"
+	OtherAPIKey = "standin0api0key0000000000000002"
 	// AdminPhone is the number of the channel's administrator and AuthNumber what Kakao sends there.
 	AdminPhone = "01099990000"
 	AuthNumber = "123456"
@@ -74,6 +78,8 @@ type Options struct {
 	Slow time.Duration
 	// Random decides about faults with a probability: 0 ≤ x < 1. Nil is math/rand/v2.
 	Random func() float64
+	// Behaviour is how Aligo behaves at the beginning and after Reset.
+	Behaviour Behaviour
 }
 
 // PhoneMessage is what a phone would have received.
@@ -150,6 +156,8 @@ type state struct {
 	faults   []*Fault
 	// registered are the addresses that may call; none means all.
 	registered []string
+	behaviour  Behaviour
+	receipts   []Receipts
 	templates  []*template
 	profiles   []profile
 	// authRequested are the channels that an authentication number was sent for.
@@ -186,8 +194,8 @@ func New(o Options) *Standin {
 
 func (s *Standin) clear() {
 	s.state = state{
-		registered: slices.Clone(s.options.RegisteredIPs),
-		wallet:     won(s.options.Balance), byMID: map[string]*batch{}, templates: approvedTemplates(), profiles: []profile{shop()},
+		registered: slices.Clone(s.options.RegisteredIPs), behaviour: s.options.Behaviour,
+		wallet: won(s.options.Balance), byMID: map[string]*batch{}, templates: approvedTemplates(), profiles: []profile{shop()},
 		authRequested: map[string]bool{}, resetOnce: map[string]bool{},
 		nextMID: 1306113822, nextSMSMID: 583009869, nextRow: 3246554255, nextMessage: 1, nextTemplate: 1,
 	}
@@ -271,7 +279,7 @@ func (s *Standin) Advance() {
 // locked runs do with everything that is due done, and tells the subscribers afterwards.
 func (s *Standin) locked(do func(now time.Time)) {
 	s.mu.Lock()
-	now := s.options.Now()
+	now := s.clock()
 	s.advance(now)
 	do(now)
 	unsent := s.unsent
@@ -332,6 +340,8 @@ func (s *Standin) at(t time.Time, b *batch, do func(*batch, time.Time)) {
 // A batch is an accepted call.
 type batch struct {
 	mid string
+	// user is the account that made it.
+	user string
 	// kind is AT, SMS, LMS or MMS.
 	kind              string
 	sender, senderKey string
@@ -342,7 +352,9 @@ type batch struct {
 	failover          bool
 	acceptedAt        time.Time
 	// day is that of acceptedAt in Korea, as 20060102.
-	day              string
+	day string
+	// listedAt is when the history has it.
+	listedAt         time.Time
 	reservedFor      time.Time
 	sentAt           time.Time
 	cancelled, fired bool
@@ -359,8 +371,12 @@ type row struct {
 	buttons                   []Button
 	// result is what the receipt is going to say: a letter of rslt, or an sms_state. Empty never says anything.
 	result string
-	// arrives tells whether the phone gets it, which need not be what the receipt says.
+	// after is the time from the send to that; 0 is Options.ReceiptDelay. more are further rows for the same number.
+	after time.Duration
+	more  []ReceiptRow
+	// arrives tells whether the phone gets it, which need not be what the receipt says; rings is how long after the send.
 	arrives bool
+	rings   time.Duration
 	// fallback is the SMS of failover=Y, and fallbackMID its batch once it went out.
 	fallbackText, fallbackTitle string
 	fallbackMID                 string
@@ -369,9 +385,9 @@ type row struct {
 // reserved tells whether the batch still waits for its time.
 func (b *batch) reserved() bool { return !b.fired && !b.cancelled }
 
-// settled tells whether receipts are there.
-func (s *Standin) settled(b *batch, now time.Time) bool {
-	return b.fired && !now.Before(b.sentAt.Add(s.options.ReceiptDelay))
+// settled tells whether the receipt of a row is there.
+func (s *Standin) settled(b *batch, r *row, now time.Time) bool {
+	return b.fired && !now.Before(b.sentAt.Add(r.wait(s.options.ReceiptDelay)))
 }
 
 // accept charges a batch, remembers it and sends it, now or when its time comes. The wallet must hold enough.
@@ -384,9 +400,9 @@ func (s *Standin) accept(b *batch, now time.Time) {
 	*id++
 	for i := range b.rows {
 		b.rows[i].id = s.nextRow
-		s.nextRow++
+		s.nextRow += 1 + int64(len(b.rows[i].more))
 	}
-	b.acceptedAt, b.day = now, now.In(kst).Format("20060102")
+	b.acceptedAt, b.day, b.listedAt = now, now.In(kst).Format("20060102"), now.Add(time.Duration(s.behaviour.ListedAfter))
 	if !b.test {
 		s.wallet -= b.unit * len(b.rows)
 	}
@@ -419,11 +435,14 @@ func (s *Standin) fire(b *batch, now time.Time) {
 		s.unsent = slices.Grow(s.unsent, len(b.rows))
 	}
 	for i := range b.rows {
-		if r := &b.rows[i]; r.arrives {
+		switch r := &b.rows[i]; {
+		case r.rings > 0:
+			s.at(now.Add(r.rings), b, func(b *batch, at time.Time) { s.ring(b, r, at) })
+		case r.arrives:
 			s.ring(b, r, now)
 		}
 	}
-	if b.kind == kindAlimTalk && slices.ContainsFunc(b.rows, func(r row) bool { return failed(r.result) }) {
+	if b.kind == kindAlimTalk && slices.ContainsFunc(b.rows, row.failed) {
 		s.at(now.Add(s.options.ReceiptDelay), b, s.settle)
 	}
 }
@@ -434,7 +453,7 @@ func (s *Standin) settle(b *batch, now time.Time) {
 	var order []*batch
 	for i := range b.rows {
 		r := &b.rows[i]
-		if !failed(r.result) {
+		if !r.failed() {
 			continue
 		}
 		s.wallet += b.unit
@@ -443,15 +462,15 @@ func (s *Standin) settle(b *batch, now time.Time) {
 		}
 		kind := kindOf(r.fallbackText, 0)
 		if instead[kind] == nil {
-			instead[kind] = &batch{kind: kind, sender: b.sender, text: r.fallbackText, title: r.fallbackTitle, unit: price(kind)}
+			instead[kind] = &batch{kind: kind, user: b.user, sender: b.sender, text: r.fallbackText, title: r.fallbackTitle, unit: price(kind)}
 			order = append(order, instead[kind])
 		}
-		instead[kind].rows = append(instead[kind].rows, smsRow(r.to, r.fallbackText))
+		instead[kind].rows = append(instead[kind].rows, s.smsRow(r.to, r.fallbackText))
 	}
 	for _, sms := range order {
 		s.accept(sms, now)
 		for i := range b.rows {
-			if failed(b.rows[i].result) && kindOf(b.rows[i].fallbackText, 0) == sms.kind {
+			if b.rows[i].failed() && kindOf(b.rows[i].fallbackText, 0) == sms.kind {
 				b.rows[i].fallbackMID = sms.mid
 			}
 		}
@@ -462,7 +481,7 @@ func (s *Standin) settle(b *batch, now time.Time) {
 func (s *Standin) ring(b *batch, r *row, now time.Time) {
 	m := PhoneMessage{
 		ID: s.nextMessage, To: r.to, Channel: "sms", Type: b.kind, From: b.sender, Text: onPhone(r.text), Title: onPhone(b.title),
-		Images: b.images, MID: b.mid, At: now,
+		Images: b.images, MID: b.mid, At: s.ours(now),
 	}
 	if b.kind == kindAlimTalk {
 		m.Channel, m.From, m.Text, m.Title = "alimtalk", s.channelName(b.senderKey), r.text, ""

@@ -182,6 +182,9 @@ func (s *Standin) templateList(req *request) object {
 			counts[t.review]++
 		}
 	}
+	if req.fault.Kind == FaultEmptyList {
+		rows, counts = []object{}, nil
+	}
 	return object{{"code", 0}, {"message", textCalled}, {"list", rows}, {"info", object{
 		{"REG", counts["REG"]}, {"REQ", counts["REQ"]}, {"APR", counts["APR"]}, {"REJ", counts["REJ"]},
 	}}}
@@ -292,6 +295,8 @@ type TemplateState struct {
 	InspStatus string `json:"inspStatus"`
 	// Status is S, A or R; empty leaves it.
 	Status string `json:"status"`
+	// Content is a new text; empty leaves it. A template that was approved stays so.
+	Content string `json:"content"`
 	// Comment is added to the reviewers' notes.
 	Comment string `json:"comment"`
 }
@@ -309,7 +314,7 @@ func (s *Standin) SetTemplateState(to TemplateState) error {
 	case !slices.Contains([]string{"", "S", "A", "R"}, to.Status):
 		return errors.New("status is S, A or R")
 	}
-	t.review, t.status = orElse(to.InspStatus, t.review), orElse(to.Status, t.status)
+	t.review, t.status, t.content = orElse(to.InspStatus, t.review), orElse(to.Status, t.status), orElse(to.Content, t.content)
 	if to.Comment != "" {
 		t.comments = append(t.comments, to.Comment)
 	}
