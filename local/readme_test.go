@@ -138,7 +138,7 @@ func pathRows(t *testing.T) []passage {
 		{"not reached, SMS delivered", "AlimTalk not delivered, SMS instead", 1, ""},
 		{"channel `sms`", "SMS only", 1, ""},
 		{"the answer to a send was lost, and it had been accepted", "answer lost, found in Aligo's history", 1, ""},
-		{"… and it had not been accepted", "request lost, not found for a minute, sent again", 1, ""},
+		{"… and it had not been accepted", "request lost, not found for 5 minutes, sent again", 1, ""},
 	} {
 		p := path(r.path)
 		row(r.says, p.Transitions(), p.Invocations()+1, p.Calls(r.recipients), r.note)
@@ -149,6 +149,11 @@ func pathRows(t *testing.T) []passage {
 	row("each hour of being parked, after the first", (twelve.Transitions()-one.Transitions())/11, attempts,
 		(twelve.Calls(1)-one.Calls(1))/11+attempts, " (the list of templates is read again after 10 min)")
 	return rows
+}
+
+// messageCost is what AWS asks for an AlimTalk that is delivered.
+func messageCost(prices price.List, recipients int) float64 {
+	return prices.Cost(cost.Door(false, recipients).Plus(cost.Paths()[0].Usage(recipients)))
 }
 
 // bill is the table of a month, and what the fixed part is otherwise.
@@ -182,7 +187,14 @@ func bill() []passage {
 	}
 	cents := func(v float64) float64 { return math.Round(100*v) / 100 } // the row adds up as it is printed
 	usd := func(v float64) string { return fmt.Sprintf("%.2f", v) }
+	one, many := messageCost(prices, 1), messageCost(prices, 500)
+	asked := cost.Paths()[0].Usage(1)
 	return []passage{
+		{
+			"(?m)^0\\.[0-9]+ USD instead of 0\\.[0-9]+\\. [^|]*?\\.\n",
+			fmt.Sprintf("%.7f USD instead of %.7f. The table that makes sends at-most-once is %.1f%% of the latter.\n", many/500, one,
+				100*of(asked, price.TableWrites, price.TableReads)/one),
+		},
 		row("fixed:", fmt.Sprintf(" NAT gateway %.2f, address %.2f, alarms, metrics and dashboard %.2f", of(fixed, price.GatewayHours),
 			of(fixed, price.AddressHours), of(fixed, price.Alarms, price.Metrics, price.Dashboards)), usd(prices.Cost(fixed))),
 		row("by use:", fmt.Sprintf(" state transitions %.2f, traces %.2f, everything else %.2f", of(used, price.Transitions),

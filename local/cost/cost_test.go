@@ -170,6 +170,23 @@ func TestManyRecipientsShareTheCost(t *testing.T) {
 	}
 }
 
+// TestTheTableIsASmallPartOfTheCost: what makes sends at-most-once costs less than a 25th of what AWS asks for a message.
+func TestTheTableIsASmallPartOfTheCost(t *testing.T) {
+	t.Parallel()
+	prices, p := price.Seoul(), delivered()
+	for _, recipients := range []int{1, 500} {
+		table, all := prices.Cost(p.tableUsage(float64(recipients))), prices.Cost(Door(false, recipients).Plus(p.Usage(recipients)))
+		t.Logf("%d recipients: %.8f of %.8f USD, %.2f%%", recipients, table, all, 100*table/all)
+		if table <= 0 || table >= 0.04*all {
+			t.Errorf("%d recipients: the table is %.8f of %.8f USD, want less than 4%%", recipients, table, all)
+		}
+	}
+	u := p.tableUsage(1)
+	if u[price.TableWrites] != 4 || u[price.TableReads] != 0 {
+		t.Errorf("a message takes %v writes and %v reads, want 4 and none", u[price.TableWrites], u[price.TableReads])
+	}
+}
+
 func TestEachRecipientIsPaidForOnce(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

@@ -63,7 +63,8 @@ func (m Month) fallback() Usage {
 			continue
 		}
 		each := kind.recipients / kind.visits
-		leg := send(each).Plus(readSMS(each))
+		// The guard is written over that of the AlimTalk, which had everybody in it.
+		leg := send(each).Plus(readSMS(each)).Plus(tableAnswered(float64(m.Recipients)))
 		leg[price.Transitions] = 4 // Send SMS, Wait for receipts, Read receipts, Settled?
 		u = u.Plus(leg.Times(kind.visits))
 	}

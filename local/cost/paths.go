@@ -84,14 +84,14 @@ func Paths() []Path {
 		{Name: "Aligo not reached at first, three retries", States: way(begin, byAlimTalk, end), Retries: 3},
 		{Name: "answer lost, found in Aligo's history", States: way(begin, []string{sendAlimTalk, reconcile, settled}, receipts, end),
 			Lookups: 2},
-		// The history is looked at after 0, 5, 15, 35 and 60 s.
-		{Name: "request lost, not found for a minute, sent again",
+		// The history is looked at after 0, 5, 25, 105 and 300 s.
+		{Name: "request lost, not found for 5 minutes, sent again",
 			States: way(begin, []string{sendAlimTalk, reconcile, settled}, times(4, lookAgain, reconcile, settled), byAlimTalk, end), Lookups: 5},
 		// Attempts after 1, 2, 4, 8 and then every 15 minutes.
 		{Name: "parked for an hour", States: way(begin, times(7, sendAlimTalk, repair, settled), byAlimTalk, end)},
 		{Name: "parked for twelve hours", States: way(begin, times(51, sendAlimTalk, repair, settled), byAlimTalk, end)},
-		// Looks after 5, 10, 20 s and so on, at 5 minutes, and then up to every 15 minutes.
-		{Name: "no receipt for a day", States: way(begin, []string{sendAlimTalk}, times(103, receipts...), end)},
+		// Looks after 5, 10, 20 s and so on, at 5 minutes, then up to every 15 minutes, and hourly after a day.
+		{Name: "no receipt for 25 hours", States: way(begin, []string{sendAlimTalk}, times(104, receipts...), end)},
 	}
 }
 
@@ -151,7 +151,7 @@ func (p Path) Usage(recipients int) Usage {
 	}
 	retries := function(1, 0, 0).Times(float64(p.Retries))
 	lookups := calls(float64(p.Lookups), 0, 0)
-	return u.Plus(retries).Plus(lookups)
+	return u.Plus(retries).Plus(lookups).Plus(p.tableUsage(n))
 }
 
 // send is the function that sends to n recipients.

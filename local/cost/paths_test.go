@@ -127,24 +127,27 @@ func TestTheLongPathsCountTheirWaits(t *testing.T) {
 		}
 	}
 
-	looks, wait := 1, doubling(5*time.Second, 15*time.Minute)
-	for at := time.Duration(0); at < time.Minute; looks++ {
-		at = min(at+wait(), time.Minute)
+	looks, at, wait := 1, time.Duration(0), 5*time.Second
+	for ; at < 5*time.Minute; looks++ {
+		at, wait = min(at+wait, 5*time.Minute), 4*wait
 	}
-	if got := visits("request lost, not found for a minute, sent again", reconcile); got != looks {
+	if got := visits("request lost, not found for 5 minutes, sent again", reconcile); got != looks {
 		t.Errorf("%d looks at the history, want %d", got, looks)
 	}
 
-	reads, wait := 0, doubling(5*time.Second, 15*time.Minute)
-	const fallback, day = 5 * time.Minute, 24 * time.Hour
-	for at := time.Duration(0); at < day; reads++ {
-		next := min(at+wait(), day)
-		if at < fallback {
-			next = min(next, fallback)
+	reads, next := 0, doubling(5*time.Second, 15*time.Minute)
+	const fallback, day, all = 5 * time.Minute, 24 * time.Hour, 25 * time.Hour
+	for at := time.Duration(0); at < all; reads++ {
+		wait := next()
+		switch {
+		case at < fallback:
+			wait = min(wait, fallback-at)
+		case at >= day:
+			wait = time.Hour
 		}
-		at = next
+		at = min(at+wait, all)
 	}
-	if got := visits("no receipt for a day", read); got != reads {
+	if got := visits("no receipt for 25 hours", read); got != reads {
 		t.Errorf("%d looks at the receipts, want %d", got, reads)
 	}
 }

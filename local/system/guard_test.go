@@ -6,11 +6,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
-	"sms-api/awslocal/awsapi"
-	"sms-api/internal/awsenv"
 	"sms-api/internal/guard"
 	"sms-api/internal/message"
 )
@@ -20,9 +17,7 @@ func TestGuardTable(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		guards := func(w *world) *guard.Guards {
-			config := awsenv.New(awsapi.Region, aws.Credentials{AccessKeyID: "test", SecretAccessKey: "test"}, "http://aws")
-			config.HTTPClient = w.client
-			return &guard.Guards{Client: dynamodb.NewFromConfig(config), Table: GuardTable}
+			return &guard.Guards{Client: dynamodb.NewFromConfig(w.config), Table: GuardTable}
 		}
 		opening := guard.Opening{
 			Message: "m", Account: guard.Account("shop"), Channel: message.SMS, Recipients: []int{0}, Digests: make([]guard.Digest, 1),

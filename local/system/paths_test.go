@@ -1,14 +1,24 @@
 package system
 
 import (
+	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
 	"sms-api/internal/aligo/aligotest"
+	"sms-api/internal/deployment"
+	"sms-api/internal/deployment/price"
+	"sms-api/local/cost"
 )
 
 // TestREADMEsTableOfPaths measures what each path costs and holds the table in the README against it.
@@ -74,6 +84,101 @@ func TestREADMEsTableOfPaths(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestTheTableIsAskedAsOftenAsTheCostModelSays counts the operations on the table of sends. Of a message to one recipient each is
+// a unit: no item has more than 1 KB.
+func TestTheTableIsAskedAsOftenAsTheCostModelSays(t *testing.T) {
+	t.Parallel()
+	model := map[string]cost.Path{}
+	for _, p := range cost.Paths() {
+		model[p.Name] = p
+	}
+	for path, s := range map[string]struct {
+		request string
+		vendor  []aligotest.Fault
+	}{
+		"AlimTalk delivered":                    {request: to("", "5678")},
+		"AlimTalk not delivered, SMS instead":   {request: to("", "0001")},
+		"SMS only":                              {request: `{"channel":"sms","text":"안녕하세요","recipients":[{"to":"01010005678"}]}`},
+		"answer lost, found in Aligo's history": {request: to("", "0005")},
+		"request lost, not found for 5 minutes, sent again": {request: to("", "5678"), vendor: []aligotest.Fault{
+			{Endpoint: send, Kind: aligotest.FaultResetBefore},
+		}},
+	} {
+		t.Run(path, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				for _, f := range s.vendor {
+					w.fault(f)
+				}
+				var mu sync.Mutex
+				var writes, reads float64
+				w.table.set(func(ctx context.Context, operation string, next func(context.Context) ([]byte, error)) ([]byte, error) {
+					mu.Lock()
+					defer mu.Unlock()
+					switch operation {
+					case "PutItem", "UpdateItem", "DeleteItem":
+						writes++
+					default:
+						reads++
+					}
+					return next(ctx)
+				})
+				w.settle(w.post(s.request))
+				mu.Lock()
+				defer mu.Unlock()
+				u := model[path].Usage(1)
+				if writes != u[price.TableWrites] || reads != u[price.TableReads] {
+					t.Errorf("%v writes and %v reads, the model says %v and %v", writes, reads, u[price.TableWrites], u[price.TableReads])
+				}
+			})
+		})
+	}
+}
+
+// TestAGuardIsAsLargeAsTheCostModelSays, in KB, which is how it is paid.
+func TestAGuardIsAsLargeAsTheCostModelSays(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		table := dynamodb.NewFromConfig(w.config)
+		for _, recipients := range []int{1, 105, 106, 500} {
+			id := w.post(to("", slices.Repeat([]string{"5678"}, recipients)...))
+			w.settle(id)
+			out, err := table.GetItem(t.Context(), &dynamodb.GetItemInput{
+				TableName: aws.String(GuardTable),
+				Key: map[string]types.AttributeValue{
+					deployment.GuardsTable().PartitionKey: &types.AttributeValueMemberS{Value: "send#" + id},
+					deployment.GuardsTable().SortKey:      &types.AttributeValueMemberS{Value: "guard"},
+				},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
+			size := 0
+			for name, value := range out.Item {
+				size += len(name)
+				switch v := value.(type) {
+				case *types.AttributeValueMemberS:
+					size += len(v.Value)
+				case *types.AttributeValueMemberB:
+					size += len(v.Value)
+				case *types.AttributeValueMemberN:
+					size += len(v.Value)/2 + 1
+				default:
+					size++
+				}
+			}
+			// The other three writes are of a unit each.
+			got, want := (size+1023)/1024, cost.Paths()[0].Usage(recipients)[price.TableWrites]-3
+			if t.Logf("%d recipients: %d bytes", recipients, size); float64(got) != want {
+				t.Errorf("a guard of %d recipients has %d bytes, %d units; the model says %v", recipients, size, got, want)
+			}
+		}
+	})
 }
 
 // effort counts the message's state transitions, retries included, and everybody's invocations and calls to Aligo.

@@ -38,6 +38,7 @@ type world struct {
 	t       *testing.T
 	network *memory
 	client  *http.Client
+	config  aws.Config
 	sfn     *sfn.Client
 	events  *eventbridge.Client
 	logs    *lockedBuffer
@@ -224,6 +225,7 @@ func newWorld(t *testing.T, configure ...func(*Options, *aligotest.Options)) *wo
 	network.serve(t, "api", s.API)
 	config := awsenv.New(awsapi.Region, aws.Credentials{AccessKeyID: "test", SecretAccessKey: "test"}, o.AWSURL)
 	config.HTTPClient = w.client
+	w.config = config
 	w.sfn, w.events = sfn.NewFromConfig(config), eventbridge.NewFromConfig(config)
 	w.listen()
 	t.Cleanup(func() {

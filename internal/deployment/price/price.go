@@ -17,6 +17,9 @@ const (
 	Requests
 	// Events are put on an event bus, counted per 64 KB.
 	Events
+	// TableWrites and TableReads are request units of DynamoDB on demand: a write of 1 KB, a consistent read of 4 KB.
+	TableWrites
+	TableReads
 	// Logs are GB taken in by CloudWatch Logs, and kept for a month.
 	Logs
 	// NAT is GB that pass a NAT gateway, either way.
@@ -81,6 +84,7 @@ func Seoul() List {
 		lambda     = "https://aws.amazon.com/lambda/pricing/"
 		states     = "https://aws.amazon.com/step-functions/pricing/"
 		vpc        = "https://aws.amazon.com/vpc/pricing/"
+		dynamodb   = "https://aws.amazon.com/dynamodb/pricing/on-demand/"
 		kms        = "https://aws.amazon.com/kms/pricing/"
 		elsewhere  = "Seoul's own price was not found; this is the one of us-east-1"
 	)
@@ -96,6 +100,10 @@ func Seoul() List {
 			Note: "the first 300 million of a month"},
 		Events: {Name: "EventBridge, custom events", USD: 1.00, Per: million, Unit: "events of 64 KB",
 			Source: "https://aws.amazon.com/eventbridge/pricing/", Seen: "2026-06", Note: elsewhere},
+		TableWrites: {Name: "DynamoDB, writes", USD: 0.68, Per: million, Unit: "units of 1 KB", Source: dynamodb,
+			UsageType: "APN2-WriteRequestUnits", Seen: "2026-06-12"},
+		TableReads: {Name: "DynamoDB, consistent reads", USD: 0.1355, Per: million, Unit: "units of 4 KB", Source: dynamodb,
+			UsageType: "APN2-ReadRequestUnits", Seen: "2026-06-12"},
 		Logs: {Name: "CloudWatch Logs", USD: 0.76 + 0.0314, Per: 1, Unit: "GB", Source: cloudwatch,
 			UsageType: "APN2-DataProcessing-Bytes", Seen: read,
 			Note: "0.76 to take them in and 0.0314 to keep them for a month (APN2-TimedStorage-ByteHrs)"},

@@ -1,0 +1,99 @@
+package cost
+
+import (
+	"math"
+
+	"sms-api/internal/deployment/price"
+)
+
+// What the table of sends is asked, in request units; internal/guard says what its items are. A write takes a unit for each
+// KB of the item, also to delete it, and a consistent read one for each 4 KB, also of an item that is not there.
+//
+// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html
+const (
+	// guardBytes is the guard of a message without its recipients, digestBytes what each of these adds. What else there is,
+	// listings and claims, has less than a unit of writing.
+	guardBytes, digestBytes = 180, 8
+	writeUnit, readUnit     = 1 << 10, 4 << 10
+	// listings is over how many keys the open sends are spread: a look-up reads them all.
+	listings = 8
+	// tableSeconds is one call, of which DynamoDB says that it takes milliseconds.
+	tableSeconds = 0.01
+)
+
+// table is what calls of the table use in a function that runs anyway.
+func table(calls, writes, reads float64) Usage {
+	var u Usage
+	u[price.Compute] = calls * tableSeconds * memory
+	u[price.TableWrites], u[price.TableReads] = writes, reads
+	return u
+}
+
+// guardWrites and guardReads are the units of a guard of a message to n recipients.
+func guardWrites(n float64) float64 { return math.Ceil((guardBytes + n*digestBytes) / writeUnit) }
+func guardReads(n float64) float64  { return math.Ceil((guardBytes + n*digestBytes) / readUnit) }
+
+// tableAnswered is a send that Aligo accepts: listing, guard, claim, and the deletion of the listing.
+func tableAnswered(n float64) Usage { return table(4, 3+guardWrites(n), 0) }
+
+// tableRefused is one that Aligo has surely not got: listing, guard, the guard once more to close it, and the deletion.
+func tableRefused(n float64) Usage { return table(4, 2+2*guardWrites(n), 0) }
+
+// tableDoubted is one of which nobody knows: listing and guard, which stay.
+func tableDoubted(n float64) Usage { return table(2, 1+guardWrites(n), 0) }
+
+// tableRaised makes the attempts of before final after a refusal, tableNotFound after a look-up, which also deletes the listing.
+func tableRaised(n float64) Usage   { return table(1, guardWrites(n), 0) }
+func tableNotFound(n float64) Usage { return table(2, 1+guardWrites(n), 0) }
+
+// tableLook is the guard, which says what to look for in Aligo's history.
+func tableLook(n float64) Usage { return table(1, 0, guardReads(n)) }
+
+// tableFound is a call that the history has: whose it is, the open sends, the claim, and the deletion of the listing.
+func tableFound() Usage { return table(3+listings, 2, 1+listings) }
+
+// tableOwns is whether a call that was found is still the message's, which is asked before its receipts are read.
+func tableOwns() Usage { return table(1, 0, 1) }
+
+// tableUsage is what a path uses of the table.
+func (p Path) tableUsage(n float64) Usage {
+	var u Usage
+	found := false
+	next := func(i int) string {
+		if i < len(p.States) {
+			return p.States[i]
+		}
+		return ""
+	}
+	for i, s := range p.States {
+		switch s {
+		case sendAlimTalk, sendSMS:
+			found = false
+			switch {
+			case next(i+1) == wait:
+				u = u.Plus(tableAnswered(n))
+			case next(i+1) == reconcile && p.Lookups > 0:
+				u = u.Plus(tableDoubted(n))
+			default:
+				u = u.Plus(tableRefused(n))
+			}
+		case reconcile:
+			after := next(i + 2) // behind Settled?
+			switch {
+			case p.Lookups == 0:
+				u = u.Plus(tableRaised(n))
+				continue
+			case after == wait:
+				u, found = u.Plus(tableFound()), true
+			case after != lookAgain:
+				u = u.Plus(tableNotFound(n))
+			}
+			u = u.Plus(tableLook(n))
+		case read:
+			if found {
+				u = u.Plus(tableOwns())
+			}
+		}
+	}
+	return u.Plus(tableRefused(n).Times(float64(p.Retries)))
+}
