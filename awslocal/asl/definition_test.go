@@ -329,8 +329,8 @@ func TestStates(t *testing.T) {
 		}},
 		{Name: "Work", Type: "Task", Path: "/States/Work", Resource: invoke,
 			Retriers: []RetrierInfo{
-				{Index: 0, Path: "/States/Work/Retry[0]", ErrorEquals: []string{"X", "Y"}},
-				{Index: 1, Path: "/States/Work/Retry[1]", ErrorEquals: []string{"States.ALL"}},
+				{Index: 0, Path: "/States/Work/Retry[0]", ErrorEquals: []string{"X", "Y"}, MaxAttempts: 3},
+				{Index: 1, Path: "/States/Work/Retry[1]", ErrorEquals: []string{"States.ALL"}, MaxAttempts: 3},
 			},
 			Transitions: []Transition{
 				{Kind: ByNext, Path: "/States/Work/Next", Target: "End"},
