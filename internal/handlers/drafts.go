@@ -92,7 +92,7 @@ func (s style) check(text string) error {
 		return errors.New("the text is empty")
 	}
 	if bad := message.Unencodable(text); len(bad) > 0 {
-		return fmt.Errorf("an SMS cannot hold the character %U at position %d", bad[0].Rune, bad[0].Index)
+		return errors.New(message.UnencodableDetail(bad))
 	}
 	if n := s.bytes(text); n > message.MaxLMS {
 		return fmt.Errorf("the text has %d bytes, an LMS holds %d", n, message.MaxLMS)

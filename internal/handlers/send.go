@@ -118,7 +118,8 @@ func (d *Dispatch) fail(p message.Progress, bad []draft) message.Progress {
 // that the list cannot be had says nothing about the template.
 func (d *Dispatch) templateFault(err error) error {
 	if errors.Is(err, aligo.ErrNoTemplate) {
-		return &fault.Rejected{Reason: err.Error()}
+		// Without the code: it was not looked at when the message was accepted.
+		return &fault.Rejected{Reason: aligo.ErrNoTemplate.Error()}
 	}
 	return d.fault(err, true)
 }

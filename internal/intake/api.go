@@ -183,7 +183,7 @@ func (a *API) otherMethods(allowed string) http.Handler {
 			w.WriteHeader(http.StatusNoContent)
 			return
 		}
-		a.fail(w, r, problemMethod(r.Method, allowed))
+		a.fail(w, r, problemMethod(allowed))
 	})
 }
 
@@ -356,11 +356,7 @@ func (a *API) getMessage(w http.ResponseWriter, r *http.Request, caller Caller) 
 	if s := wait(o.Status, m, a.Now()); s > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(s))
 	}
-	if !caller.trusted() && !caller.has(ScopeAdmin) {
-		// What an operator has to repair, and which egress IP to register, is none of an untrusted caller's business.
-		o.Parked = nil
-	}
-	return a.writeCacheable(w, r, o)
+	return a.writeCacheable(w, r, shown(o, caller))
 }
 
 func (a *API) deleteMessage(w http.ResponseWriter, r *http.Request, caller Caller) error {
@@ -380,8 +376,23 @@ func (a *API) deleteMessage(w http.ResponseWriter, r *http.Request, caller Calle
 	}
 	a.Log.LogAttrs(r.Context(), slog.LevelInfo, "message cancelled", slog.String("message", m.ID), slog.String("caller", caller.ID))
 	w.Header().Set("Cache-Control", "no-store")
-	a.writeJSON(w, r, http.StatusOK, "application/json", o)
+	a.writeJSON(w, r, http.StatusOK, "application/json", shown(o, caller))
 	return nil
+}
+
+// shown is an outcome as a caller may see it. What an operator has to repair, which egress IP to register among it, is none
+// of an untrusted caller's business, whether it stands in parked or in a reason: reasons are what the codes mean, then.
+func shown(o message.Outcome, caller Caller) message.Outcome {
+	if caller.trusted() || caller.has(ScopeAdmin) {
+		return o
+	}
+	o.Parked, o.Recipients = nil, slices.Clone(o.Recipients)
+	for i, r := range o.Recipients {
+		if r.Reason != "" {
+			o.Recipients[i].Reason = message.Meaning(r.Channel, r.Code)
+		}
+	}
+	return o
 }
 
 // find reads a message of the caller, or of anybody for an operator. Those of others do not exist.

@@ -168,7 +168,7 @@ func TestRefusals(t *testing.T) {
 			errors: []string{
 				"/recipients/0/to is not a Korean telephone number",
 				"/recipients/1/to is a premium-rate number, which messages are never sent to or from",
-				"/recipients/1/colour is not a member of this object",
+				"/recipients/1 has a member that is not known",
 				"/sendAt must be an RFC 3339 time, such as 2026-12-01T09:00:00+09:00",
 				"/template is missing: an AlimTalk is made from an approved template",
 			},
@@ -195,12 +195,12 @@ func TestRefusals(t *testing.T) {
 		{
 			name: "a value that the fallback cannot carry", caller: service, status: 422, problem: "invalid-message",
 			body:   `{"template":"TX_1234","recipients":[{"to":"010-1234-5678","name":"홍😀","variables":{"주문번호":"A"}}]}`,
-			errors: []string{"/recipients/0/name may follow as SMS: SMS cannot carry '😀' (character 2)"},
+			errors: []string{"/recipients/0/name may follow as SMS: SMS cannot carry an emoji at character 2"},
 		},
 		{
 			name: "a template that the fallback cannot carry", caller: service, status: 422, problem: "invalid-message",
 			body:   `{"template":"TX_5678","recipients":[{"to":"010-1234-5678"},{"to":"010-1234-5679"}]}`,
-			errors: []string{"/fallback needs a text: that of the template cannot be an SMS, because SMS cannot carry '🎉' (character 7)"},
+			errors: []string{"/fallback needs a text: that of the template cannot be an SMS, because SMS cannot carry an emoji at character 7"},
 		},
 		{
 			name: "a fallback that is too long", caller: service, status: 422, problem: "invalid-message",
@@ -499,6 +499,40 @@ func TestUntrustedCallersDoNotSeeWhatOperatorsHaveToRepair(t *testing.T) {
 	}
 }
 
+// What parked hides, reasons hide as well: those that are in the history of executions say what they said once.
+func TestReasonsTellUntrustedCallersWhatTheCodeMeans(t *testing.T) {
+	t.Parallel()
+	s := newSystem(t)
+	id := s.do(t, http.MethodPost, "/v1/messages", untrusted, order).id(t)
+	for code, want := range map[string]string{
+		message.CodeExpired: "The message expired before it could be sent to the recipient.", message.CodeRejected: "Aligo refused the call.", "Z": "",
+	} {
+		o := outcomes()[message.MessageExpired]
+		o.ID, o.Recipients = id, []message.Result{{
+			To: "010****5678", Status: message.Failed, Channel: message.SMS, Code: code,
+			Reason: "ip: register 203.0.113.7 with Aligo", At: o.SettledAt,
+		}}
+		s.store.outcomes[id] = o
+		for _, method := range []string{http.MethodGet, http.MethodDelete} {
+			var got message.Outcome
+			answer := s.do(t, method, "/v1/messages/"+id, untrusted, "")
+			if err := json.Unmarshal(answer.body, &got); err != nil || len(got.Recipients) != 1 || strings.Contains(string(answer.body), "203.0.113.7") {
+				t.Fatalf("%s: %s, %v", method, answer.body, err)
+			}
+			if method == http.MethodGet && got.Recipients[0].Reason != want {
+				t.Errorf("%s: %q, want %q", code, got.Recipients[0].Reason, want)
+			}
+		}
+		if o.Recipients[0].Reason == want {
+			t.Error("the outcome itself was changed")
+		}
+	}
+	s.store.messages[id] = message.Message{ID: id, Caller: "service"}
+	if got := s.do(t, http.MethodGet, "/v1/messages/"+id, service, ""); !strings.Contains(string(got.body), "203.0.113.7") {
+		t.Errorf("an operator does not learn what to repair: %s", got.body)
+	}
+}
+
 func TestMessagesOfOthersDoNotExist(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
@@ -749,6 +783,26 @@ func TestListOfErrorsIsBounded(t *testing.T) {
 	if got.StatusCode != http.StatusUnprocessableEntity || len(got.body) > 110<<10 || len(p.Errors) < 1000 ||
 		!strings.HasPrefix(p.Detail, "20003 things are wrong; the first ") {
 		t.Errorf("%d, %d bytes, %d errors, %s", got.StatusCode, len(got.body), len(p.Errors), p.Detail)
+	}
+}
+
+// What a template says about a request that is wrong anyway is bounded before anything is compared.
+func TestTemplateIsHeldAgainstFewProblemsOnly(t *testing.T) {
+	t.Parallel()
+	for each, want := range map[int]struct{ asked, most int }{
+		1:   {1, 500 + 499 + 1000 + 2}, // a wrong value each, a number that is there 499 times too often, and what the template adds
+		100: {0, 50_000 + 499},         // more than anybody reads
+	} {
+		s := newSystem(t)
+		got := s.send(t, wrongEverywhere(each))
+		var p intake.Problem
+		var all int
+		if err := json.Unmarshal(got.Body.Bytes(), &p); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := fmt.Sscanf(p.Detail, "%d things", &all); err != nil || all > want.most || s.vendor.asked != want.asked {
+			t.Errorf("%d wrong values each: %s, asked for the template %d times; %v", each, p.Detail, s.vendor.asked, err)
+		}
 	}
 }
 

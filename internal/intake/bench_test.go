@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"sms-api/internal/message"
@@ -29,14 +30,47 @@ func BenchmarkPostMessage(b *testing.B) {
 			for b.Loop() {
 				s.log.Reset()
 				clear(s.store.messages)
-				r := httptest.NewRequestWithContext(b.Context(), http.MethodPost, "/v1/messages", bytes.NewReader(body.Bytes()))
-				r.Header.Set("Content-Type", "application/json")
-				r.Header.Set("X-Test-Caller", service)
-				w := httptest.NewRecorder()
-				if s.handler.ServeHTTP(w, r); w.Code != http.StatusAccepted {
+				if w := s.send(b, body.String()); w.Code != http.StatusAccepted {
 					b.Fatal(w.Code, w.Body)
 				}
 			}
 		})
+	}
+}
+
+// send has a message asked for, without a look at the document.
+func (s *system) send(tb testing.TB, body string) *httptest.ResponseRecorder {
+	tb.Helper()
+	r := httptest.NewRequestWithContext(tb.Context(), http.MethodPost, "/v1/messages", strings.NewReader(body))
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("X-Test-Caller", service)
+	w := httptest.NewRecorder()
+	s.handler.ServeHTTP(w, r)
+	return w
+}
+
+// wrongEverywhere is a body of nearly the size that is read, in which each of 500 recipients has many things wrong that the
+// rules find, and others that the template would.
+func wrongEverywhere(each int) string {
+	recipient := `{"to":"01012345678","variables":{`
+	for i := range each {
+		if i > 0 {
+			recipient += ","
+		}
+		recipient += fmt.Sprintf(`"k%d":1`, i)
+	}
+	recipient += `}}`
+	return `{"template":"TX_1234","recipients":[` + strings.Repeat(recipient+",", message.MaxRecipients-1) + recipient + `]}`
+}
+
+// BenchmarkWrongEverywhere is the most that a body can have wrong with it.
+func BenchmarkWrongEverywhere(b *testing.B) {
+	s := newSystem(b)
+	body := wrongEverywhere(100)
+	b.SetBytes(int64(len(body)))
+	for b.Loop() {
+		if w := s.send(b, body); w.Code != http.StatusUnprocessableEntity {
+			b.Fatalf("%d %.200s", w.Code, w.Body)
+		}
 	}
 }

@@ -8,7 +8,7 @@ import (
 )
 
 // Problem is a problem document (RFC 9457): the body of every response that is not a success, and the greater part of a
-// MessageRejected event. It holds no number and no text of the request.
+// MessageRejected event. It holds nothing that somebody has written into the request.
 type Problem struct {
 	// Type is the URI that a program tells problems apart by; it never changes.
 	Type   string `json:"type"`
@@ -91,9 +91,8 @@ func problemRoute() *problemError {
 	return problem(http.StatusNotFound, "not-found", "There is nothing here", "no resource has this path")
 }
 
-func problemMethod(method, allowed string) *problemError {
-	return problem(http.StatusMethodNotAllowed, "method-not-allowed", "The resource does not have this method", "%.20q is not one of %s",
-		method, allowed)
+func problemMethod(allowed string) *problemError {
+	return problem(http.StatusMethodNotAllowed, "method-not-allowed", "The resource does not have this method", "it has %s", allowed)
 }
 
 func problemNoMessage() *problemError {

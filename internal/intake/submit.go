@@ -97,10 +97,18 @@ func (d *door) accept(ctx context.Context, r message.Request, a message.Acceptan
 	return m, nil
 }
 
+// maxCompared bounds how many problems a request may have to be held against its template as well, and how many the template
+// may add: the list that its caller gets is not longer.
+const maxCompared = 1000
+
 // alsoWrong is what the template says about a request that cannot be accepted anyway, so that its caller learns of
 // everything at once. It says nothing about what is known to be wrong.
 func (d *door) alsoWrong(ctx context.Context, r message.Request, known []message.ValidationError) []message.ValidationError {
-	if r.Template == "" || len(r.Recipients) > message.MaxRecipients {
+	if r.Template == "" || len(r.Recipients) > message.MaxRecipients || len(known) > maxCompared {
+		return nil
+	}
+	covered := message.Covered(known)
+	if covered.Has("/channel") || covered.Has("/recipients") {
 		return nil
 	}
 	partial := message.Message{
@@ -109,11 +117,11 @@ func (d *door) alsoWrong(ctx context.Context, r message.Request, known []message
 	if f := r.Fallback; f != nil {
 		partial.Fallback = message.Fallback{Enabled: f.Enabled == nil || *f.Enabled, Text: f.Text}
 	}
-	return slices.DeleteFunc(d.check.message(ctx, partial), func(p message.ValidationError) bool {
-		return slices.ContainsFunc(known, func(k message.ValidationError) bool {
-			return p.Pointer == k.Pointer || strings.HasPrefix(p.Pointer, k.Pointer+"/")
-		})
-	})
+	if covered.Has("/fallback/enabled") || covered.Has("/fallback/text") {
+		// Nobody knows which text an SMS would have.
+		partial.Fallback.Enabled = false
+	}
+	return slices.DeleteFunc(d.check.message(ctx, partial), func(p message.ValidationError) bool { return covered.Has(p.Pointer) })
 }
 
 // messageID is the name of the execution: for a key a hash of caller and key, so that the same key of the same caller is

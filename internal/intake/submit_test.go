@@ -37,8 +37,8 @@ var beyondSchema = regexp.MustCompile(strings.Join([]string{
 	`^/recipients/\d+/to is (not a Korean telephone number|a premium-rate number|a business number|the same number as)`,
 	`^/recipients/\d+/to has a country code`,
 	`SMS cannot carry `, ` bytes (long )?in CP949`, ` is blank$`, ` leave \S+ blank$`,
-	`is missing: \S+ has #\{`, `is missing: the template has #\{`, `do not fit the template`, `has a #\{ that does not begin`,
-	`cannot have placeholders`, `has a control character`, `is not the name of a placeholder`,
+	` have no value for `, `is missing: the template has #\{`, `do not fit the template`, `has a #\{ that does not begin`,
+	`cannot have placeholders`, `has a control character`, `has a name that no placeholder has`,
 	`^/template is not the code of an approved template$`,
 	`^/sendAt is (more than|out of range)`, `^/expiresAt (is over|must be after sendAt|is more than)`, `must be an RFC 3339 time`,
 	`^/fallback/after (is longer than the message lives|must be from 5s to 24h)`, `makes no sense while fallback\.enabled is false`,
@@ -195,15 +195,15 @@ func TestEveryMemberOfARequestIsRead(t *testing.T) {
 			t.Errorf("the document has no %s", object)
 		}
 		for name := range members {
-			body, pointer := `{"`+name+`":null}`, "/"+name
+			body, parent := `{"`+name+`":null}`, ""
 			switch prefix {
 			case "fallback/":
-				body, pointer = `{"fallback":`+body+`}`, "/fallback"+pointer
+				body, parent = `{"fallback":`+body+`}`, "/fallback"
 			case "recipient/":
-				body, pointer = `{"recipients":[`+body+`]}`, "/recipients/0"+pointer
+				body, parent = `{"recipients":[`+body+`]}`, "/recipients/0"
 			}
 			for _, e := range s.do(t, http.MethodPost, "/v1/messages", service, body).pointers(t) {
-				if e == pointer+" is not a member of this object" {
+				if e == parent+" has a member that is not known" {
 					t.Errorf("the document has %s of %s, and nobody reads it", name, object)
 				}
 			}

@@ -73,6 +73,9 @@ func (c templateCheck) message(ctx context.Context, m message.Message) []message
 	}
 	renderer, templateFits := aligo.NewRenderer(t), true
 	for i, r := range m.Recipients {
+		if len(problems) >= maxCompared {
+			break
+		}
 		variables, values := message.Pointer("/recipients", strconv.Itoa(i), "variables"), r.Values()
 		rendered, err := renderer.Render(values)
 		var wrong *aligo.RenderError

@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -46,10 +45,7 @@ type Untrusted struct {
 
 // Accept makes a message of a request and fills the defaults in, or says everything that is wrong with it.
 func Accept(r Request, a Acceptance) (Message, []ValidationError) {
-	c := checker{decoder: decoder{problems: slices.Clone(r.problems)}, request: r, acceptance: a, misshapen: map[string]bool{}}
-	for _, p := range r.problems {
-		c.misshapen[p.Pointer] = true
-	}
+	c := checker{decoder: decoder{problems: slices.Clone(r.problems)}, request: r, acceptance: a, misshapen: Covered(r.problems)}
 	m := Message{
 		ID: a.ID, Caller: a.Caller, Channel: r.Channel, Template: r.Template, Text: r.Text, Title: r.Title,
 		Recipients: r.Recipients, SendAt: r.SendAt, Echo: r.Echo, CreatedAt: a.Now.UTC().Truncate(time.Millisecond), Guarded: true,
@@ -58,8 +54,10 @@ func Accept(r Request, a Acceptance) (Message, []ValidationError) {
 		m.Channel = AlimTalk
 	}
 	m.ExpiresAt = c.times()
-	m.Fallback = c.fallback(m)
-	c.channel(m)
+	if !c.misshapen.Has("/channel") {
+		m.Fallback = c.fallback(m)
+		c.channel(m)
+	}
 	c.recipients()
 	if len(c.problems) > 0 {
 		return Message{}, c.problems
@@ -82,12 +80,19 @@ type checker struct {
 	decoder
 	request    Request
 	acceptance Acceptance
-	misshapen  map[string]bool
+	misshapen  Coverage
 }
 
 func (c *checker) add(pointer, format string, args ...any) {
-	if !c.misshapen[pointer] {
+	if !c.misshapen.Has(pointer) {
 		c.decoder.add(pointer, format, args...)
+	}
+}
+
+// about adds a problem with what the pointer about leads to, which is not to be told.
+func (c *checker) about(about, pointer, format string, args ...any) {
+	if !c.misshapen.Has(about) {
+		c.decoder.about(about, pointer, format, args...)
 	}
 }
 
@@ -232,7 +237,7 @@ func (c *checker) recipients() {
 // text checks a text that goes out as SMS, with each recipient's values put in.
 func (c *checker) text(pointer, text string) {
 	names := Placeholders(text)
-	fine := true
+	fine := !c.misshapen.Has("/recipients")
 	wrong := func(at, format string, args ...any) {
 		fine = false
 		c.add(at, format, args...)
@@ -254,21 +259,41 @@ func (c *checker) text(pointer, text string) {
 	}
 	for i, r := range c.request.Recipients {
 		values := r.Values()
+		fine := fine
+		var missing []string
+		for n, name := range names {
+			value, given := values[name]
+			at := r.ValuePointer(i, name)
+			switch {
+			case !given && !c.misshapen.Has(at):
+				missing = append(missing, told(n, name))
+				fallthrough
+			case !given:
+				fine = false
+				continue
+			}
+			bad := Unencodable(value)
+			switch {
+			case len(bad) == 0:
+				continue
+			case name == NamePlaceholder:
+				c.add(at, "%s", UnencodableDetail(bad))
+			default:
+				c.about(at, recipientPointer(i, "variables"), "%s of %s: %s", told(n, name), pointer, UnencodableDetail(bad))
+			}
+			fine = false
+		}
+		if len(missing) > 0 {
+			// One error a recipient, however many are missing.
+			c.decoder.problems = append(c.decoder.problems, ValidationError{
+				Pointer: recipientPointer(i, "variables"), Detail: missingDetail(pointer, missing), beside: true,
+			})
+		}
+		if !fine {
+			continue
+		}
 		filled, err := Fill(text, values)
-		var missing *MissingError
-		if errors.As(err, &missing) {
-			for _, name := range missing.Names {
-				c.add(recipientPointer(i, "variables", name), "is missing: %s has #{%s}", pointer, name)
-			}
-		}
-		encodable := true
-		for _, name := range names {
-			if bad := Unencodable(values[name]); len(bad) > 0 {
-				encodable = false
-				c.add(r.ValuePointer(i, name), "%s", UnencodableDetail(bad))
-			}
-		}
-		if !fine || !encodable || err != nil {
+		if err != nil {
 			continue
 		}
 		if n, many := lmsBytes(filled); n > MaxLMS {
@@ -278,6 +303,24 @@ func (c *checker) text(pointer, text string) {
 			c.add(recipientPointer(i, "variables"), "leave %s blank", pointer)
 		}
 	}
+}
+
+// told is how a placeholder of a caller's text is told of: its name may be anything.
+func told(n int, name string) string {
+	if name == NamePlaceholder {
+		return "#{" + NamePlaceholder + "}"
+	}
+	return "placeholder " + strconv.Itoa(n+1)
+}
+
+// missingDetail says which placeholders of a text have no value, if they are not too many.
+func missingDetail(pointer string, missing []string) string {
+	const few = 5
+	rest := ""
+	if n := len(missing); n > few {
+		missing, rest = missing[:few], fmt.Sprintf(" and %d more", n-few)
+	}
+	return "have no value for " + strings.Join(missing, ", ") + rest + " of " + pointer
 }
 
 // lmsBytes counts a text's bytes in CP949, in figures for people, too. No character has less than one, and of a text that
@@ -302,23 +345,6 @@ func (c *checker) title(pointer, title string) {
 	if strings.Contains(title, "#{") {
 		c.add(pointer, "cannot have placeholders: it is the same for all recipients")
 	}
-}
-
-// UnencodableDetail names the first few characters that a phone would show as "?".
-func UnencodableDetail(bad []BadRune) string {
-	var b strings.Builder
-	b.WriteString("SMS cannot carry ")
-	for i, r := range bad {
-		if i == 5 {
-			fmt.Fprintf(&b, " and %d more", len(bad)-i)
-			break
-		}
-		if i > 0 {
-			b.WriteString(", ")
-		}
-		fmt.Fprintf(&b, "%q (character %d)", r.Rune, r.Index+1)
-	}
-	return b.String()
 }
 
 func recipientPointer(i int, tokens ...string) string {

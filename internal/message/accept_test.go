@@ -152,16 +152,17 @@ func TestTextsForSMS(t *testing.T) {
 	}{
 		{name: "the longest LMS", text: hangul(1000)},
 		{name: "a byte more", text: hangul(1000) + "a", want: []string{"/text has 2001 bytes in CP949; an LMS has at most 2000"}},
-		{name: "emoji", text: "축하😀 🎉", want: []string{`/text SMS cannot carry '😀' (character 3), '🎉' (character 5)`}},
+		{name: "emoji", text: "축하😀 🎉", want: []string{`/text SMS cannot carry an emoji at character 3, an emoji at character 5`}},
 		{name: "many emoji", text: "😀😀😀😀😀😀😀", want: []string{
-			`/text SMS cannot carry '😀' (character 1), '😀' (character 2), '😀' (character 3), '😀' (character 4), '😀' (character 5) and 2 more`,
+			`/text SMS cannot carry an emoji at character 1, an emoji at character 2, an emoji at character 3, an emoji at character 4, ` +
+				`an emoji at character 5 and 2 more`,
 		}},
 		{name: "blank", text: " \\n ", want: []string{"/text is blank"}},
 		{name: "half a placeholder", text: "#{고객명 님", want: []string{"/text has a #{ that does not begin a placeholder such as #{고객명}"}},
 		{name: "an empty placeholder", text: "#{}", want: []string{"/text has a #{ that does not begin a placeholder such as #{고객명}"}},
 		{name: "the longest title", text: "t", title: hangul(22)},
 		{name: "two bytes more", text: "t", title: hangul(23), want: []string{"/title has 46 bytes in CP949; a title has at most 44"}},
-		{name: "emoji in the title", text: "t", title: "😀", want: []string{`/title SMS cannot carry '😀' (character 1)`}},
+		{name: "emoji in the title", text: "t", title: "😀", want: []string{`/title SMS cannot carry an emoji at character 1`}},
 		{name: "a placeholder in the title", text: "t", title: "#{고객명}",
 			want: []string{"/title cannot have placeholders: it is the same for all recipients"}},
 		{name: "a line break in the title", text: "t", title: "a\\nb",
@@ -177,13 +178,14 @@ func TestTextsForSMS(t *testing.T) {
 		{name: "filled with nothing", text: "#{a}", variables: `"variables":{"a":""}`,
 			want: []string{"/recipients/0/variables leave /text blank"}},
 		{name: "filled with emoji", text: "#{고객명} #{a}", variables: `"name":"😀","variables":{"a":"b😀"}`, want: []string{
-			`/recipients/0/name SMS cannot carry '😀' (character 1)`, `/recipients/0/variables/a SMS cannot carry '😀' (character 2)`,
+			`/recipients/0/name SMS cannot carry an emoji at character 1`,
+			`/recipients/0/variables placeholder 2 of /text: SMS cannot carry an emoji at character 2`,
 		}},
 		{name: "the variable before the name", text: "#{고객명}", variables: `"name":"홍길동","variables":{"고객명":"😀"}`, want: []string{
-			`/recipients/0/variables/고객명 SMS cannot carry '😀' (character 1)`,
+			`/recipients/0/variables/고객명 SMS cannot carry an emoji at character 1`,
 		}},
 		{name: "missing", text: "#{a/b} #{고객명} #{a/b}", want: []string{
-			"/recipients/0/variables/a~1b is missing: /text has #{a/b}", "/recipients/0/variables/고객명 is missing: /text has #{고객명}",
+			"/recipients/0/variables have no value for placeholder 1, #{고객명} of /text",
 		}},
 	} {
 		for _, place := range []struct {
@@ -222,7 +224,9 @@ func TestEveryRecipientMustFillTheText(t *testing.T) {
 	t.Parallel()
 	got := problems(t, `{"channel":"sms","text":"#{a}","recipients":[{"to":"01012345678"},{"to":"01012345679","variables":{"a":"1"}},`+
 		`{"to":"01012345670","variables":{"b":"1"}}]}`, acceptance())
-	want := []string{"/recipients/0/variables/a is missing: /text has #{a}", "/recipients/2/variables/a is missing: /text has #{a}"}
+	want := []string{"/recipients/0/variables have no value for placeholder 1 of /text",
+		"/recipients/2/variables have no value for placeholder 1 of /text",
+	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}

@@ -28,6 +28,16 @@ const (
 	CodeBroken = "Broken"
 )
 
+// Meaning is what a code in a result of the channel means; empty for one that is not known.
+func Meaning(of Channel, word string) string {
+	for _, c := range Codes() {
+		if c.Word == word && (c.Channel == "" || c.Channel == of) {
+			return c.Meaning
+		}
+	}
+	return ""
+}
+
 // Codes are all words that are known. What the letters of AlimTalk's mean was found out with the client in
 // internal/aligo, which reads them; a test holds the two lists to each other.
 func Codes() []Code {
@@ -37,7 +47,7 @@ func Codes() []Code {
 		{CodeCancelled, own, Failed, false, "The message was cancelled before it was sent to the recipient."},
 		{CodeStopped, own, "", false, "An operator or the time limit ended the execution early: failed if nothing was sent, else unknown."},
 		{CodeInvalid, own, Failed, false, "The values do not fit the template, or the text cannot be an SMS."},
-		{CodeRejected, own, Failed, true, "Aligo refused the call: the reason has its words."},
+		{CodeRejected, own, Failed, true, "Aligo refused the call."},
 		{CodeNotAccepted, own, Failed, true, "Aligo accepted the call, but left the recipient out of it."},
 		{CodeAmbiguous, own, Unknown, false, "The answer to the call was lost, and Aligo could not tell whether it had accepted it."},
 		{CodeNoReceipt, own, Unknown, false, "Aligo accepted the call, and no receipt came in time."},
@@ -45,7 +55,7 @@ func Codes() []Code {
 
 		{"delivered", SMS, Delivered, false, "The SMS has arrived."},
 		{"number", SMS, Failed, false, "The SMS could not be delivered: the recipient's number or the sender number is wrong."},
-		{"other", SMS, Failed, false, "The SMS could not be delivered: the reason has Aligo's words."},
+		{"other", SMS, Failed, false, "The SMS could not be delivered for another reason."},
 
 		{"0", AlimTalk, Delivered, false, "The AlimTalk has arrived."},
 		{"A", AlimTalk, Failed, true, "The recipient does not use KakaoTalk."},

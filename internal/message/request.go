@@ -98,46 +98,93 @@ func decode(body []byte, event bool) (Request, error) {
 		var raw json.RawMessage
 		err := json.Unmarshal(body, &raw)
 		var syntax *json.SyntaxError
-		if errors.As(err, &syntax) {
-			err = fmt.Errorf("%w (byte %d)", err, syntax.Offset)
+		if !errors.As(err, &syntax) {
+			return Request{}, &SyntaxError{Detail: "the body is not JSON"}
 		}
-		return Request{}, &SyntaxError{Detail: fmt.Sprintf("the body is not JSON: %v", err)}
+		return Request{}, &SyntaxError{Detail: fmt.Sprintf("the body is not JSON: %s (byte %d)", withoutCharacter(syntax), syntax.Offset)}
 	}
 	read := reader{text: string(body)}
 	v, err := read.value()
 	if err != nil {
 		return Request{}, err
 	}
-	var d decoder
+	d := decoder{twice: make(map[string]bool, len(read.duplicates))}
 	for _, pointer := range read.duplicates {
-		d.add(pointer, "is there twice")
+		d.twice[pointer] = true
 	}
 	r := d.request(v, event)
 	r.problems = d.problems
 	return r, nil
 }
 
+// withoutCharacter is what encoding/json says without the character that it says it about: "invalid character 'x' after …".
+func withoutCharacter(err *json.SyntaxError) string {
+	const begin, end = "invalid character '", "' "
+	said := err.Error()
+	if at := strings.LastIndex(said, end); strings.HasPrefix(said, begin) && at > 0 {
+		return "invalid character " + said[at+len(end):]
+	}
+	return said
+}
+
 // decoder puts values that were read from JSON into a Request.
 type decoder struct {
 	problems []ValidationError
+	// twice are pointers to the members that are there twice.
+	twice map[string]bool
 }
 
 func (d *decoder) add(pointer, format string, args ...any) {
 	d.problems = append(d.problems, ValidationError{Pointer: pointer, Detail: fmt.Sprintf(format, args...)})
 }
 
-// members calls read for each member of an object. read tells whether there is a member of that name.
+// about adds a problem with what the pointer about leads to, which is not to be told.
+func (d *decoder) about(about, pointer, format string, args ...any) {
+	d.problems = append(d.problems, ValidationError{Pointer: pointer, Detail: fmt.Sprintf(format, args...), about: about})
+}
+
+// members calls read for each member of an object. read tells whether there is a member of that name. The values that read
+// is given are nil for null, which of a member that may be absent means the same.
 func (d *decoder) members(v any, pointer string, read func(name string, v any, pointer string) bool) {
 	o, ok := v.(object)
 	if !ok {
-		d.add(pointer, "must be an object")
+		d.add(pointer, "must be an object, and is %s", kind(v))
 		return
 	}
+	unknown := 0
 	for _, m := range o {
-		if at := Pointer(pointer, m.name); !read(m.name, m.value, at) {
-			d.add(at, "is not a member of this object")
+		at := Pointer(pointer, m.name)
+		switch {
+		case !read(m.name, m.value, at):
+			unknown++
+		case d.twice[at]:
+			d.add(at, "is there twice")
 		}
 	}
+	detail := "has a member that is not known"
+	if unknown > 1 {
+		detail = fmt.Sprintf("has %d members that are not known", unknown)
+	}
+	if unknown > 0 {
+		d.problems = append(d.problems, ValidationError{Pointer: pointer, Detail: detail, beside: true})
+	}
+}
+
+// kind says of which type a JSON value is.
+func kind(v any) string {
+	switch v.(type) {
+	case object:
+		return "an object"
+	case []any:
+		return "an array"
+	case string:
+		return "a string"
+	case bool:
+		return "a boolean"
+	case nil:
+		return "null"
+	}
+	return "a number"
 }
 
 func (d *decoder) request(v any, event bool) Request {
@@ -178,6 +225,8 @@ func (d *decoder) request(v any, event bool) Request {
 func (d *decoder) recipients(v any, pointer string) []Recipient {
 	list, ok := v.([]any)
 	switch {
+	case v == nil:
+		return nil
 	case !ok:
 		d.add(pointer, "must be an array")
 		return nil
@@ -199,9 +248,14 @@ func (d *decoder) recipient(v any, pointer string) Recipient {
 	d.members(v, pointer, func(name string, v any, p string) bool {
 		switch name {
 		case "to":
-			r.To, given = d.phone(v, p), true
+			r.To, given = d.phone(v, p), v != nil
 		case "name":
+			before := len(d.problems)
 			r.Name = Text(d.text(v, p, maxName, false))
+			if len(d.problems) > before {
+				// What it would fill is not missing.
+				d.problems[before].about = Pointer(pointer, "variables", NamePlaceholder)
+			}
 		case "variables":
 			r.Variables = d.variables(v, p)
 		default:
@@ -228,31 +282,42 @@ func (d *decoder) phone(v any, pointer string) Phone {
 }
 
 func (d *decoder) variables(v any, pointer string) map[string]Text {
+	if v == nil {
+		return nil
+	}
 	o, ok := v.(object)
 	if !ok {
-		d.add(pointer, "must be an object")
+		d.add(pointer, "must be an object, and is %s", kind(v))
 		return nil
 	}
 	if len(o) > maxVariables {
 		d.add(pointer, "has %d members; at most %d are allowed", len(o), maxVariables)
 	}
 	values := make(map[string]Text, len(o))
-	for _, m := range o {
+	for i, m := range o {
 		p := Pointer(pointer, m.name)
+		wrong := func(format string, args ...any) {
+			d.about(p, pointer, "member %d %s", i+1, fmt.Sprintf(format, args...))
+		}
 		n := utf8.RuneCountInString(m.name)
 		if n == 0 || n > maxVariableName || strings.ContainsAny(m.name, "{}") || broken(m.name, false) {
-			d.add(p, "is not the name of a placeholder: 1 to %d characters, without braces", maxVariableName)
+			wrong("has a name that no placeholder has: 1 to %d characters, without braces", maxVariableName)
 			continue
+		}
+		if d.twice[p] {
+			wrong("is there twice")
 		}
 		s, ok := m.value.(string)
 		switch {
+		case m.value == nil:
+			continue
 		case !ok:
-			d.add(p, "must be a string")
+			wrong("must be a string, and is %s", kind(m.value))
 			continue
 		case utf8.RuneCountInString(s) > maxVariableValue:
-			d.add(p, "has %d characters; at most %d are allowed", utf8.RuneCountInString(s), maxVariableValue)
+			wrong("has %d characters; at most %d are allowed", utf8.RuneCountInString(s), maxVariableValue)
 		case broken(s, true):
-			d.add(p, "%s", brokenDetail)
+			wrong("%s", brokenDetail)
 		}
 		values[m.name] = Text(s)
 	}
@@ -260,13 +325,18 @@ func (d *decoder) variables(v any, pointer string) map[string]Text {
 }
 
 func (d *decoder) fallback(v any, pointer string) *FallbackRequest {
+	if v == nil {
+		return nil
+	}
 	var f FallbackRequest
 	d.members(v, pointer, func(name string, v any, p string) bool {
 		switch name {
 		case "enabled":
-			if b, ok := v.(bool); ok {
-				f.Enabled = &b
-			} else {
+			switch v := v.(type) {
+			case bool:
+				f.Enabled = &v
+			case nil:
+			default:
 				d.add(p, "must be true or false")
 			}
 		case "text":
@@ -290,6 +360,7 @@ func (d *decoder) string(v any, pointer string, limit int) (string, bool) {
 	s, ok := v.(string)
 	n := utf8.RuneCountInString(s)
 	switch {
+	case v == nil:
 	case !ok:
 		d.add(pointer, "must be a string")
 	case n == 0:
@@ -329,6 +400,9 @@ func (d *decoder) text(v any, pointer string, limit int, lines bool) string {
 }
 
 func (d *decoder) oneOf(v any, pointer string, values ...string) string {
+	if v == nil {
+		return ""
+	}
 	for _, value := range values {
 		if v == value {
 			return value
@@ -339,6 +413,9 @@ func (d *decoder) oneOf(v any, pointer string, values ...string) string {
 }
 
 func (d *decoder) visible(v any, pointer string, limit int, detail string) string {
+	if v == nil {
+		return ""
+	}
 	s, ok := v.(string)
 	if !ok || !visibleASCII(s, limit) {
 		d.add(pointer, "%s", detail)
@@ -349,6 +426,9 @@ func (d *decoder) visible(v any, pointer string, limit int, detail string) strin
 
 // time reads an RFC 3339 time and brings it to whole seconds of UTC, so that the same instant is the same request.
 func (d *decoder) time(v any, pointer string) time.Time {
+	if v == nil {
+		return time.Time{}
+	}
 	var t time.Time
 	s, ok := v.(string)
 	// Unlike time.Parse, UnmarshalText takes nothing but RFC 3339.
@@ -365,6 +445,9 @@ func (d *decoder) time(v any, pointer string) time.Time {
 }
 
 func (d *decoder) duration(v any, pointer string) *Duration {
+	if v == nil {
+		return nil
+	}
 	s, ok := v.(string)
 	t, err := time.ParseDuration(s)
 	switch {

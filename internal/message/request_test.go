@@ -47,14 +47,14 @@ func TestBodyIsOneJSONValueInUTF8(t *testing.T) {
 		" \n":                  "the body is empty",
 		"{":                    "the body is not JSON: unexpected end of JSON input (byte 1)",
 		`{"template"`:          "the body is not JSON: unexpected end of JSON input (byte 11)",
-		`{"template":}`:        "the body is not JSON: invalid character '}' looking for beginning of value (byte 13)",
-		`{template:1}`:         "the body is not JSON: invalid character 't' looking for beginning of object key string (byte 2)",
-		`{} {}`:                "the body is not JSON: invalid character '{' after top-level value (byte 4)",
-		`{}x`:                  "the body is not JSON: invalid character 'x' after top-level value (byte 3)",
-		`{"a":1,}`:             "the body is not JSON: invalid character '}' looking for beginning of object key string (byte 8)",
+		`{"template":}`:        "the body is not JSON: invalid character looking for beginning of value (byte 13)",
+		`{template:1}`:         "the body is not JSON: invalid character looking for beginning of object key string (byte 2)",
+		`{} {}`:                "the body is not JSON: invalid character after top-level value (byte 4)",
+		`{}x`:                  "the body is not JSON: invalid character after top-level value (byte 3)",
+		`{"a":1,}`:             "the body is not JSON: invalid character looking for beginning of object key string (byte 8)",
 		"{\"a\":\"\xff\"}":     "the body is not UTF-8",
-		"\ufeff{}":             "the body is not JSON: invalid character 'ï' looking for beginning of value (byte 1)",
-		`{"a":"` + "\n" + `"}`: "the body is not JSON: invalid character '\\n' in string literal (byte 7)",
+		"\ufeff{}":             "the body is not JSON: invalid character looking for beginning of value (byte 1)",
+		`{"a":"` + "\n" + `"}`: "the body is not JSON: invalid character in string literal (byte 7)",
 		strings.Repeat("[", 100) + strings.Repeat("]", 100): "the body is nested deeper than 16 levels",
 	} {
 		_, err := message.Decode([]byte(body))
@@ -78,28 +78,24 @@ func TestShape(t *testing.T) {
 		name, body string
 		want       []string
 	}{
-		{"not an object", `[]`, []string{" must be an object", "/template is missing: an AlimTalk is made from an approved template",
-			"/recipients is missing"}},
-		{"null", `null`, []string{" must be an object", "/template is missing: an AlimTalk is made from an approved template",
-			"/recipients is missing"}},
+		{"not an object", `[]`, []string{" must be an object, and is an array"}},
+		{"null", `null`, []string{" must be an object, and is null"}},
 		{"nothing", `{}`, []string{"/template is missing: an AlimTalk is made from an approved template", "/recipients is missing"}},
 		{"unknown members", `{"template":"T","recipients":[{"to":"01012345678","phone":"1"}],"Template":"T","a/b~c":1,` +
 			`"fallback":{"failover":true},"idempotencyKey":"k"}`, []string{
-			"/recipients/0/phone is not a member of this object",
-			"/Template is not a member of this object",
-			"/a~1b~0c is not a member of this object",
-			"/fallback/failover is not a member of this object",
-			"/idempotencyKey is not a member of this object",
+			"/recipients/0 has a member that is not known",
+			"/fallback has a member that is not known",
+			" has 3 members that are not known",
 		}},
 		{"duplicate members",
 			`{"template":"T","template":"T","recipients":[{"to":"01012345678","to":"01012345678","variables":{"a":"1","a":"2"}}]}`, []string{
-				"/template is there twice", "/recipients/0/to is there twice", "/recipients/0/variables/a is there twice",
+				"/template is there twice", "/recipients/0/to is there twice", "/recipients/0/variables member 1 is there twice",
 			}},
 		{"wrong types", `{"channel":1,"template":2,"recipients":{},"fallback":"no","sendAt":3,"expiresAt":true,"reference":4}`, []string{
 			`/channel must be "alimtalk" or "sms"`,
 			"/template must be a template code: 1 to 64 visible ASCII characters",
 			"/recipients must be an array",
-			"/fallback must be an object",
+			"/fallback must be an object, and is a string",
 			"/sendAt must be an RFC 3339 time, such as 2026-12-01T09:00:00+09:00",
 			"/expiresAt must be an RFC 3339 time, such as 2026-12-01T09:00:00+09:00",
 			"/reference must be a string",
@@ -107,12 +103,10 @@ func TestShape(t *testing.T) {
 		{"wrong types inside",
 			`{"template":"T","recipients":["01012345678",{"to":1012345678,"name":null,"variables":[]},{"to":"01012345679","variables":{"a":1,` +
 				`"b":null}}],"fallback":{"enabled":"yes","text":1,"title":2,"after":5,"onUnknown":"maybe"}}`, []string{
-				"/recipients/0 must be an object",
+				"/recipients/0 must be an object, and is a string",
 				"/recipients/1/to must be a string",
-				"/recipients/1/name must be a string",
-				"/recipients/1/variables must be an object",
-				"/recipients/2/variables/a must be a string",
-				"/recipients/2/variables/b must be a string",
+				"/recipients/1/variables must be an object, and is an array",
+				"/recipients/2/variables member 1 must be a string, and is a number",
 				"/fallback/enabled must be true or false",
 				"/fallback/text must be a string",
 				"/fallback/title must be a string",
@@ -135,8 +129,8 @@ func TestShape(t *testing.T) {
 			[]string{
 				"/recipients/0/to has 33 characters; at most 32 are allowed",
 				"/recipients/0/name has 2001 characters; at most 100 are allowed",
-				"/recipients/0/variables/a has 2001 characters; at most 1000 are allowed",
-				"/recipients/0/variables/" + long[:3*65] + " is not the name of a placeholder: 1 to 64 characters, without braces",
+				"/recipients/0/variables member 1 has 2001 characters; at most 1000 are allowed",
+				"/recipients/0/variables member 2 has a name that no placeholder has: 1 to 64 characters, without braces",
 				"/fallback/text has 2001 characters; at most 2000 are allowed",
 				"/fallback/title has 45 characters; at most 44 are allowed",
 				"/reference has 129 characters; at most 128 are allowed",
@@ -145,21 +139,38 @@ func TestShape(t *testing.T) {
 			`{"template":"T","recipients":[{"to":"01012345678","name":"a\u0000","variables":{"a":"\ud800","b":"x\ny","c\u0007":""}}],` +
 				`"reference":"a\nb","fallback":{"text":"a\u0008"}}`, []string{
 				"/recipients/0/name has a control character, or U+FFFD, which stands for something that was lost",
-				"/recipients/0/variables/a has a control character, or U+FFFD, which stands for something that was lost",
-				"/recipients/0/variables/c\a is not the name of a placeholder: 1 to 64 characters, without braces",
+				"/recipients/0/variables member 1 has a control character, or U+FFFD, which stands for something that was lost",
+				"/recipients/0/variables member 3 has a name that no placeholder has: 1 to 64 characters, without braces",
 				"/reference has a control character, or U+FFFD, which stands for something that was lost",
 				"/fallback/text has a control character, or U+FFFD, which stands for something that was lost",
 			}},
 		{"501 recipients", `{"template":"T","recipients":[` + many + `]}`,
 			append([]string{"/recipients has 501 recipients; a message has at most 500"},
 				repeat(1, 500, "/recipients/%d/to is not a Korean telephone number")...)},
+		{"an optional member that is null is absent", `{"channel":null,"template":"T","text":null,"title":null,"fallback":null,"sendAt":null,` +
+			`"expiresAt":null,"reference":null,"recipients":[{"to":"01012345678","name":null,"variables":null},` +
+			`{"to":"01012345679","variables":{"a":null}}]}`, []string{}},
+		{"in a fallback, too", `{"template":"T","recipients":[{"to":"01012345678"}],"fallback":{"enabled":null,"text":null,"title":null,` +
+			`"after":null,"onUnknown":null}}`, []string{}},
+		{"one that is needed is missing", `{"template":null,"recipients":null}`,
+			[]string{"/template is missing: an AlimTalk is made from an approved template", "/recipients is missing"}},
+		{"a number that is null", `{"template":"T","recipients":[{"to":null},null]}`,
+			[]string{"/recipients/0/to is missing", "/recipients/1 must be an object, and is null"}},
+		{"an unknown one", `{"template":"T","recipients":[{"to":"01012345678"}],"colour":null}`, []string{" has a member that is not known"}},
+		{"a wrong channel says nothing about the rest", `{"channel":"SMS","text":"t","recipients":[{"to":"01012345678"}]}`,
+			[]string{`/channel must be "alimtalk" or "sms"`}},
+		{"nor do wrong values about what is missing", `{"channel":"sms","text":"#{고객명} #{a} #{b} #{c}","recipients":[` +
+			`{"to":"01012345678","name":"","variables":{"a":1,"b":"","c":""}},{"to":"01012345679","variables":[]},1]}`, []string{
+			"/recipients/0/name must not be empty", "/recipients/0/variables member 1 must be a string, and is a number",
+			"/recipients/1/variables must be an object, and is an array", "/recipients/2 must be an object, and is a number",
+		}},
 		{"no number", `{"template":"T","recipients":[{}]}`, []string{"/recipients/0/to is missing"}},
 		{"what is wrong in itself and what is wrong together",
 			`{"channel":"sms","template":"T","text":"#{a}","recipients":[{"to":"010"},{"to":"01012345678"}]}`, []string{
 				"/recipients/0/to is not a Korean telephone number",
 				"/template is for channel alimtalk only",
-				"/recipients/0/variables/a is missing: /text has #{a}",
-				"/recipients/1/variables/a is missing: /text has #{a}",
+				"/recipients/0/variables have no value for placeholder 1 of /text",
+				"/recipients/1/variables have no value for placeholder 1 of /text",
 			}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -102,7 +102,9 @@ function words(s) {
   return described.length ? h("dl", { class: "members" }, described.map((x) => [h("dt", {}, h("code", {}, x.const)), h("dd", {}, inline(x.description))])) : null;
 }
 
-function member(name, schema, look, { required, about, where } = {}) {
+function member(name, optional, look, { required, about, where } = {}) {
+  // Null means absent, of which nothing is to be said for each member.
+  const schema = optional?.anyOf?.some((x) => x.type === "null") ? optional.anyOf.find((x) => x.type !== "null") : optional;
   const named = nameOf(schema) ?? nameOf(schema?.items);
   const s = look(schema) ?? {};
   const inner = !named && (s.properties ? s : look(s.items)?.properties ? look(s.items) : null);
@@ -116,12 +118,12 @@ function member(name, schema, look, { required, about, where } = {}) {
 function typeOf(s, look) {
   if (s.const !== undefined) return JSON.stringify(s.const);
   if (s.items) return `${t("docs.list")}${typeOf(look(s.items), look)}`;
-  return [s.type ?? "", s.format ?? ""].filter(Boolean).join(", ");
+  return [...[s.type].flat().filter((x) => x !== "null"), s.format].filter(Boolean).join(", ");
 }
 
 function limits(s) {
   const say = [];
-  if (s.enum) say.push(s.enum.map((v) => h("code", {}, String(v))));
+  if (s.enum) say.push(s.enum.filter((v) => v !== null).map((v) => h("code", {}, String(v))));
   const range = (name, least, most) => { if (least !== undefined || most !== undefined) say.push(`${t(name)} ${least ?? 0}–${most ?? "∞"}`); };
   range("docs.length", s.minLength, s.maxLength);
   range("docs.items", s.minItems, s.maxItems);
