@@ -15,6 +15,7 @@ func contractRoutes() map[string][]string {
 		"POST /v1/messages":        send,
 		"GET /v1/messages/{id}":    slices.Concat(read, admin),
 		"DELETE /v1/messages/{id}": slices.Concat(send, admin),
+		"POST /v1/previews":        send,
 		"GET /v1/templates":        send,
 		"GET /v1/templates/{code}": send,
 		"GET /v1/balance":          text,

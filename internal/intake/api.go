@@ -90,13 +90,14 @@ type serve func(http.ResponseWriter, *http.Request, Caller) error
 // handlers has a handler for each operation of the OpenAPI document, by its operationId.
 func (a *API) handlers() map[string]serve {
 	return map[string]serve{
-		"sendMessage":   a.postMessage,
-		"getMessage":    a.getMessage,
-		"cancelMessage": a.deleteMessage,
-		"listTemplates": a.getTemplates,
-		"getTemplate":   a.getTemplate,
-		"getBalance":    a.getBalance,
-		"getContract":   a.getContract,
+		"sendMessage":    a.postMessage,
+		"previewMessage": a.postPreview,
+		"getMessage":     a.getMessage,
+		"cancelMessage":  a.deleteMessage,
+		"listTemplates":  a.getTemplates,
+		"getTemplate":    a.getTemplate,
+		"getBalance":     a.getBalance,
+		"getContract":    a.getContract,
 	}
 }
 
@@ -256,27 +257,12 @@ func (a *API) postMessage(w http.ResponseWriter, r *http.Request, caller Caller)
 	if err != nil {
 		return err
 	}
-	body, err := readBody(w, r)
+	request, s, err := a.submitted(w, r, caller)
 	if err != nil {
 		return err
 	}
-	request, err := message.Decode(body)
-	var syntax *message.SyntaxError
-	if errors.As(err, &syntax) {
-		return problemMalformed(syntax.Detail)
-	}
-	s := submission{caller: caller.ID, key: key}
-	if !caller.trusted() {
-		if err := templatesOnly(request); err != nil {
-			return err
-		}
-		s.untrusted = &message.Untrusted{MaxRecipients: a.UntrustedMaxRecipients}
-	}
-	d := door{
-		executions: a.Executions, now: a.Now,
-		check: templateCheck{templates: a.Templates, now: a.Now, log: a.Log, pause: &a.pause},
-	}
-	m, replayed, err := d.submit(r.Context(), request, s)
+	s.key = key
+	m, replayed, err := a.door().submit(r.Context(), request, s)
 	if err != nil {
 		return err
 	}
@@ -293,6 +279,34 @@ func (a *API) postMessage(w http.ResponseWriter, r *http.Request, caller Caller)
 	}
 	a.writeJSON(w, r, status, "application/json", Accepted{ID: m.ID, Status: "accepted"})
 	return nil
+}
+
+// submitted reads the request for a message, and says what its caller may ask for.
+func (a *API) submitted(w http.ResponseWriter, r *http.Request, caller Caller) (message.Request, submission, error) {
+	s := submission{caller: caller.ID}
+	body, err := readBody(w, r)
+	if err != nil {
+		return message.Request{}, s, err
+	}
+	request, err := message.Decode(body)
+	var syntax *message.SyntaxError
+	if errors.As(err, &syntax) {
+		return message.Request{}, s, problemMalformed(syntax.Detail)
+	}
+	if !caller.trusted() {
+		if err := templatesOnly(request); err != nil {
+			return message.Request{}, s, err
+		}
+		s.untrusted = &message.Untrusted{MaxRecipients: a.UntrustedMaxRecipients}
+	}
+	return request, s, nil
+}
+
+func (a *API) door() *door {
+	return &door{
+		executions: a.Executions, now: a.Now,
+		check: templateCheck{templates: a.Templates, now: a.Now, log: a.Log, pause: &a.pause},
+	}
 }
 
 // idempotencyKey is the header's value; empty without one.

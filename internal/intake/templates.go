@@ -195,11 +195,8 @@ func describeTemplate(t aligo.Template) Template {
 		recipient.Variables[name] = name
 	}
 	for _, b := range t.Buttons {
-		button := TemplateButton{Name: b.Name, Type: b.Type}
-		for _, link := range []string{b.LinkMobile, b.LinkPC, b.LinkIOS, b.LinkAndroid} {
-			if link != "" && !slices.Contains(button.URLs, link) {
-				button.URLs = append(button.URLs, link)
-			}
+		button := describeButton(b)
+		for _, link := range button.URLs {
 			// What stands for the beginning of an address has to look like one.
 			if names := message.Placeholders(link); len(names) > 0 && strings.HasPrefix(link, "#{"+names[0]+"}") &&
 				recipient.Variables[names[0]] != "" {

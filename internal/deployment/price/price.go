@@ -179,3 +179,6 @@ const (
 	LMSKRW      = 25.9
 	MMSKRW      = 60
 )
+
+// AligoSeen is the day for which those prices were known.
+const AligoSeen = "2026-11-22"

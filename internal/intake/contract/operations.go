@@ -10,6 +10,7 @@ func Operations() []Operation {
 		{ID: "getMessage", Method: "GET", Path: "/v1/messages/{id}", Scopes: []string{"messages:read", "messages:admin"}},
 		{ID: "cancelMessage", Method: "DELETE", Path: "/v1/messages/{id}", Scopes: []string{"messages:send", "messages:admin"}},
 		{ID: "getContract", Method: "GET", Path: "/v1/openapi.json", Public: true},
+		{ID: "previewMessage", Method: "POST", Path: "/v1/previews", Scopes: []string{"messages:send"}},
 		{ID: "listTemplates", Method: "GET", Path: "/v1/templates", Scopes: []string{"messages:send"}},
 		{ID: "getTemplate", Method: "GET", Path: "/v1/templates/{code}", Scopes: []string{"messages:send"}},
 	}

@@ -122,6 +122,7 @@ func TestOperations(t *testing.T) {
 		"GET /v1/messages/{id}: messages:read or messages:admin",
 		"DELETE /v1/messages/{id}: messages:send or messages:admin",
 		"GET /v1/openapi.json: everybody",
+		"POST /v1/previews: messages:send",
 		"GET /v1/templates: messages:send",
 		"GET /v1/templates/{code}: messages:send",
 	}

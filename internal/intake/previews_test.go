@@ -1,0 +1,134 @@
+package intake_test
+
+import (
+	"encoding/json"
+	"errors"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"sms-api/internal/aligo"
+	"sms-api/internal/intake"
+)
+
+func TestPreviews(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ name, caller, body string }{
+		{"an AlimTalk", untrusted, order},
+		{"an AlimTalk with buttons", service,
+			`{"template":"TX_2345","recipients":[{"to":"010-1234-5678","name":"김","variables":{"송장번호":"689"}}]}`},
+		{"an AlimTalk with a title and no fallback", service,
+			`{"template":"TX_4567","fallback":{"enabled":false},"recipients":[{"to":"010-1234-5678","name":"김","variables":{"날짜":"내일"}}]}`},
+		{"a fallback text and no receipts", service,
+			`{"template":"TX_5678","fallback":{"text":"#{고객명}님 축하합니다","onUnknown":"sms"},"recipients":[{"to":"010-1234-5678","name":"김"}]}`},
+		{"an SMS and an LMS", service,
+			`{"channel":"sms","title":"제목","text":"#{a}","recipients":[{"to":"010-1234-5678","variables":{"a":"짧게"}},` +
+				`{"to":"010-1234-5679","variables":{"a":"` + strings.Repeat("가", 46) + `"}}]}`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := newSystem(t)
+			got := s.do(t, http.MethodPost, "/v1/previews", c.caller, c.body)
+			if got.StatusCode != http.StatusOK || got.Header.Get("Cache-Control") != "no-store" {
+				t.Fatalf("%d %s", got.StatusCode, got.body)
+			}
+			golden(t, "preview "+c.name, got.body)
+			if s.store.count() != 0 || s.store.finds != 0 {
+				t.Error("something was started or looked up")
+			}
+		})
+	}
+}
+
+// What cannot be sent cannot be previewed, and the reasons are the same.
+func TestPreviewsAreRefusedAsMessagesAre(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ caller, body string }{
+		{"", order},
+		{"someone messages:read messages:text messages:admin", order},
+		{service, `{"template"`},
+		{service, `{"recipients":[{"to":"010"}],"sendAt":"2025-01-01T00:00:00Z"}`},
+		{service, strings.Replace(order, "TX_1234", "TX_9999", 1)},
+		{service, `{"template":"TX_1234","recipients":[{"to":"010-1234-5678"}]}`},
+		{untrusted, `{"channel":"sms","text":"buy","recipients":[{"to":"010-1234-5678"}]}`},
+		{untrusted, `{"template":"TX_5678","fallback":{"enabled":false},"recipients":[{"to":"010-1234-5678"},{"to":"02-123-4567"}]}`},
+	} {
+		s := newSystem(t)
+		preview := s.do(t, http.MethodPost, "/v1/previews", c.caller, c.body)
+		message := s.do(t, http.MethodPost, "/v1/messages", c.caller, c.body)
+		if preview.StatusCode != message.StatusCode || preview.StatusCode < http.StatusBadRequest ||
+			string(preview.body) != string(message.body) {
+			t.Errorf("%s: the preview is answered\n%s, the message\n%s", c.body, preview.body, message.body)
+		}
+	}
+	s := newSystem(t)
+	if got := s.do(t, http.MethodPost, "/v1/previews", service, order, "Content-Type: "); got.StatusCode != http.StatusUnsupportedMediaType {
+		t.Errorf("no type: %d", got.StatusCode)
+	}
+	s.vendor.err = errors.New("down")
+	if got := s.do(t, http.MethodPost, "/v1/previews", service, order); got.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("without templates: %d %s", got.StatusCode, got.body)
+	}
+}
+
+// The wallet's counts are the same money: what is needed of each is a part of it.
+func TestPreviewAsksWhetherTheWalletSuffices(t *testing.T) {
+	t.Parallel()
+	two := strings.Replace(order, `]}`, `,{"to":"010-1234-5679","name":"김","variables":{"주문번호":"A-18"}}]}`, 1)
+	sms := `{"channel":"sms","text":"#{a}","recipients":[{"to":"010-1234-5678","variables":{"a":"짧게"}},` +
+		`{"to":"010-1234-5679","variables":{"a":"` + strings.Repeat("가", 46) + `"}}]}`
+	alone := `{"fallback":{"enabled":false},` + two[1:]
+	yes, no := new(bool), new(bool)
+	*yes = true
+	for name, c := range map[string]struct {
+		caller, body string
+		wallet       aligo.Balance
+		err          error
+		want         *bool
+	}{
+		"enough for two SMS":              {service, two, aligo.Balance{SMS: 2, LMS: 1}, nil, yes},
+		"enough for one SMS":              {service, two, aligo.Balance{SMS: 1}, nil, no},
+		"empty":                           {service, two, aligo.Balance{}, nil, no},
+		"an SMS and an LMS of one wallet": {service, sms, aligo.Balance{SMS: 4, LMS: 1}, nil, no},
+		"enough for both":                 {service, sms, aligo.Balance{SMS: 5, LMS: 2}, nil, yes},
+		"AlimTalk alone":                  {service, alone, aligo.Balance{AlimTalk: 2, AlimTalkKnown: true}, nil, yes},
+		"too few AlimTalk":                {service, alone, aligo.Balance{SMS: 9, AlimTalk: 1, AlimTalkKnown: true}, nil, no},
+		"AlimTalk that is not told":       {service, alone, aligo.Balance{SMS: 2}, nil, yes},
+		"a caller who may not know":       {untrusted, order, aligo.Balance{SMS: 9}, nil, nil},
+		"Aligo does not tell":             {service, sms, aligo.Balance{SMS: 9}, errors.New("down"), nil},
+	} {
+		s := newSystem(t)
+		s.vendor.balance, s.vendor.err = c.wallet, c.err
+		var got intake.Preview
+		answer := s.do(t, http.MethodPost, "/v1/previews", c.caller, c.body)
+		if err := json.Unmarshal(answer.body, &got); err != nil {
+			t.Fatal(err)
+		}
+		if answer.StatusCode != http.StatusOK || (got.WalletSuffices == nil) != (c.want == nil) ||
+			c.want != nil && *got.WalletSuffices != *c.want {
+			t.Errorf("%s: %d %s", name, answer.StatusCode, answer.body)
+		}
+	}
+}
+
+// A preview shows what phones get, and no more of a number than everything else does.
+func TestPreviewMasksNumbers(t *testing.T) {
+	t.Parallel()
+	s := newSystem(t)
+	got := s.do(t, http.MethodPost, "/v1/previews", service, order)
+	if strings.Contains(string(got.body), "12345678") || !strings.Contains(string(got.body), `"to":"010****5678"`) {
+		t.Errorf("got %s", got.body)
+	}
+	if log := s.log.String(); strings.Contains(log, "홍길동") || strings.Contains(log, "A-17") {
+		t.Errorf("log: %s", log)
+	}
+	var members map[string]any
+	if err := json.Unmarshal(got.body, &members); err != nil {
+		t.Fatal(err)
+	}
+	if names := slices.Sorted(maps.Keys(members)); slices.Contains(names, "id") {
+		t.Errorf("a preview has an id: %q", names)
+	}
+}
