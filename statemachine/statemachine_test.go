@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"sms-api/internal/deployment"
 	"sms-api/statemachine"
@@ -120,6 +121,21 @@ func TestTasksEndAndRetriesAreSpread(t *testing.T) {
 			if r.JitterStrategy != "FULL" || r.MaxDelaySeconds == 0 {
 				t.Errorf("%s Retry %d: jitter %q, longest delay %d s: want FULL and a limit", name, i, r.JitterStrategy, r.MaxDelaySeconds)
 			}
+		}
+	}
+}
+
+// TestTasksOutliveTheirFunctions: what a function still does when its task is over nobody hears of.
+func TestTasksOutliveTheirFunctions(t *testing.T) {
+	t.Parallel()
+	for name, s := range states(t) {
+		i := slices.IndexFunc(deployment.Functions(), func(f deployment.Function) bool { return f.State == name })
+		if i < 0 {
+			continue
+		}
+		f := deployment.Functions()[i]
+		if task := time.Duration(s.TimeoutSeconds) * time.Second; task <= f.Timeout {
+			t.Errorf("%s ends after %v, the function %s after %v", name, task, f.Name, f.Timeout)
 		}
 	}
 }

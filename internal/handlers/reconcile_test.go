@@ -1,0 +1,272 @@
+package handlers_test
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"testing"
+	"time"
+
+	"sms-api/internal/aligo"
+	"sms-api/internal/fault"
+	"sms-api/internal/guard"
+	"sms-api/internal/handlers"
+	"sms-api/internal/message"
+)
+
+// asked is an Aligo whose history says the same to everybody, and that remembers what it was asked.
+type asked struct {
+	*aligo.Client
+
+	finding aligo.Finding
+	attempt aligo.Attempt
+}
+
+func (a *asked) FindSMS(_ context.Context, attempt aligo.Attempt) (aligo.Finding, error) {
+	a.attempt = attempt
+	return a.finding, nil
+}
+
+func (*asked) DigestKey(context.Context) ([]byte, error)      { return []byte("key"), nil }
+func (*asked) Account(context.Context) (aligo.Account, error) { return "shop", nil }
+
+// table is a table of sends that holds one guard, or none.
+type table struct {
+	*guard.Guards
+
+	guard   *guard.Guard
+	others  []guard.OpenSend
+	owner   map[string]string
+	raised  bool
+	claimed string
+}
+
+func (t *table) Opened(context.Context, string) (guard.Guard, bool, error) {
+	if t.guard == nil {
+		return guard.Guard{}, false, nil
+	}
+	return *t.guard, true, nil
+}
+
+func (t *table) Raise(context.Context, guard.Send, bool) error {
+	t.raised = true
+	return nil
+}
+
+func (t *table) Claim(_ context.Context, _ guard.Send, mid string) error {
+	t.claimed = mid
+	return nil
+}
+
+func (t *table) OpenSends(context.Context, string, guard.Account, message.Channel, time.Time) ([]guard.OpenSend, error) {
+	return t.others, nil
+}
+
+func (t *table) Owner(context.Context, guard.Account, message.Channel, ...string) (map[string]string, error) {
+	return t.owner, nil
+}
+
+// doubt is an SMS to two that was opened at noon and ended half a minute later, when it was first looked for.
+type doubt struct {
+	vendor *asked
+	table  *table
+	now    time.Time
+	in     handlers.Input
+}
+
+// tried is how long the attempt took.
+const tried = 30 * time.Second
+
+func noon() time.Time { return time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC) }
+
+func newDoubt(t *testing.T, verdict aligo.Verdict, candidates ...aligo.Candidate) *doubt {
+	t.Helper()
+	began := noon()
+	m := message.Message{
+		ID: "m", Channel: message.SMS, Text: "hello", Guarded: true, CreatedAt: began.Add(-time.Hour), ExpiresAt: began.Add(24 * time.Hour),
+		Recipients: []message.Recipient{{To: "01010005678"}, {To: "01010005679"}},
+	}
+	digester := guard.NewDigester([]byte("key"))
+	g := guard.Guard{
+		Send: guard.Send{Message: "m", Account: "shop", Channel: message.SMS, At: began, Expiry: m.ExpiresAt}, Open: true,
+		Recipients: []int{0, 1}, Key: digester.KeyID(),
+		Digests: []guard.Digest{digester.Digest("01010005678", "hello"), digester.Digest("01010005679", "hello")},
+	}
+	return &doubt{
+		vendor: &asked{finding: aligo.Finding{Verdict: verdict, Candidates: candidates}}, table: &table{guard: &g},
+		in: handlers.Input{Message: m, Progress: message.Progress{
+			Queue: &message.Queue{Channel: message.SMS}, Doubt: &message.Doubt{Error: fault.NameAmbiguous, Since: began, At: began.Add(tried)},
+		}},
+	}
+}
+
+// look reconciles at some time after noon.
+func (d *doubt) look(t *testing.T, after time.Duration) message.Progress {
+	t.Helper()
+	d.now = noon().Add(after)
+	h := &handlers.Dispatch{Aligo: d.vendor, Guards: d.table, Now: func() time.Time { return d.now }, Log: slog.New(slog.DiscardHandler)}
+	out, err := h.Reconcile(t.Context(), d.in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// As the state machine hands it on.
+	encoded, err := json.Marshal(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var p message.Progress
+	if err := json.Unmarshal(encoded, &p); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func TestNothingIsSentAgainBeforeTheHistoryHasHadItsTime(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		doubts  int
+		earlier time.Duration // the last moment, after the attempt has ended, at which it is too early
+	}{
+		"the first doubt":    {0, 5 * time.Minute},
+		"the second":         {1, 10 * time.Minute},
+		"the third":          {2, 20 * time.Minute},
+		"the fifth":          {4, 80 * time.Minute},
+		"any that is beyond": {11, 80 * time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newDoubt(t, aligo.NotAccepted)
+			d.in.Progress.Doubts = c.doubts
+			if p := d.look(t, tried+c.earlier-time.Second); d.table.raised || p.Doubt == nil {
+				t.Errorf("a second before its time is over it is sent again: %+v", p)
+			}
+			p := d.look(t, tried+c.earlier)
+			if !d.table.raised || p.Doubt != nil || p.Queue == nil || p.Sends != 1 || p.Doubts != c.doubts+1 {
+				t.Errorf("when its time is over it is not sent again: raised %v, %+v", d.table.raised, p)
+			}
+		})
+	}
+}
+
+func TestWhatIsLookedForIsAsOldAsTheSendAndAsYoungAsTheLook(t *testing.T) {
+	t.Parallel()
+	d := newDoubt(t, aligo.NotAccepted)
+	d.look(t, 16*time.Minute)
+	a := d.vendor.attempt
+	if !a.Since.Equal(noon()) || !a.Until.Equal(d.now) {
+		t.Errorf("looked for from %v until %v, want from noon until %v", a.Since, a.Until, d.now)
+	}
+	if a.Account != "shop" || len(a.To) != 2 || a.To[1] != "01010005679" || len(a.Digests) != 2 {
+		t.Errorf("looked for %+v", a)
+	}
+}
+
+// A message that no table guards may have been sent at any time before it was redriven.
+func TestARedriveLooksBackToTheBeginning(t *testing.T) {
+	t.Parallel()
+	for redrives, want := range map[int]time.Duration{0: 0, 1: -time.Hour} {
+		d := newDoubt(t, aligo.NotAccepted)
+		d.table.guard = nil
+		d.in.Message.Guarded = false
+		d.in.Redrives = redrives
+		d.in.Progress.Failure = &message.Failure{Error: fault.NameAmbiguous, Since: d.in.Progress.Doubt.Since}
+		d.in.Progress.Doubt = nil
+		p := d.look(t, time.Minute)
+		if got := d.vendor.attempt.Since.Sub(noon()); got != want || p.Redrives != redrives {
+			t.Errorf("%d redrives: looked for from noon %+v on, want %+v; afterwards %d are accounted for", redrives, got, want, p.Redrives)
+		}
+	}
+}
+
+func TestACallThatMayBeAnotherMessagesIsNotClaimedInAHurry(t *testing.T) {
+	t.Parallel()
+	whole, part := aligo.Candidate{MID: "7", Accepted: 2}, aligo.Candidate{MID: "7", Accepted: 1}
+	for name, c := range map[string]struct {
+		candidate aligo.Candidate
+		// other is when an equal send was opened, after noon; nil means that there is none.
+		other   *time.Duration
+		after   time.Duration
+		claimed bool
+	}{
+		"nobody else":                                {whole, nil, time.Minute, true},
+		"a part, and nobody else":                    {part, nil, time.Minute, true},
+		"another is young":                           {whole, ptr(3 * time.Minute), 7*time.Minute + 59*time.Second, false},
+		"another was young":                          {whole, ptr(3 * time.Minute), 8 * time.Minute, true},
+		"this one is young":                          {whole, ptr(-time.Hour), 4*time.Minute + 59*time.Second, false},
+		"this one was young":                         {whole, ptr(-time.Hour), 5 * time.Minute, true},
+		"a part while there is another, however old": {part, ptr(-time.Hour), 10 * time.Hour, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newDoubt(t, aligo.WasAccepted, c.candidate)
+			if c.other != nil {
+				d.table.others = []guard.OpenSend{{Message: "n", At: noon().Add(*c.other)}}
+			}
+			p := d.look(t, c.after)
+			if claimed := d.table.claimed != ""; claimed != c.claimed || claimed != (len(p.Batches) == 1) || claimed == (p.Doubt != nil) {
+				t.Errorf("claimed %q, want it %v; %+v", d.table.claimed, c.claimed, p)
+			}
+		})
+	}
+}
+
+func ptr[T any](v T) *T { return &v }
+
+func TestWhoseABatchIsDecidesWhetherALookUpSeesIt(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		owner map[string]string
+		taken map[string]bool
+	}{
+		"nobody's":              {nil, map[string]bool{"1": false, "2": false}},
+		"one is another's":      {map[string]string{"1": "n"}, map[string]bool{"1": true, "2": false}},
+		"one is its own":        {map[string]string{"1": "m"}, map[string]bool{"1": false, "2": true}},
+		"its own and another's": {map[string]string{"1": "m", "2": "n"}, map[string]bool{"1": false, "2": true}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newDoubt(t, aligo.NotAccepted)
+			d.table.owner = c.owner
+			d.look(t, time.Minute)
+			taken, err := d.vendor.attempt.Taken(t.Context(), []string{"1", "2"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for mid, want := range c.taken {
+				if taken[mid] != want {
+					t.Errorf("batch %s taken: %v, want %v", mid, taken[mid], want)
+				}
+			}
+		})
+	}
+}
+
+func TestWhatTheTableKnowsIsNotAsked(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		change func(*doubt)
+		sends  int
+		queued bool
+	}{
+		"it was found out already": {func(d *doubt) { d.table.guard.Sends, d.table.guard.Open = 3, false }, 3, true},
+		"it was cancelled":         {func(d *doubt) { d.table.guard.Cancelled = true }, 0, false},
+		"it was never opened":      {func(d *doubt) { d.table.guard = nil }, 1, true},
+		"it was closed":            {func(d *doubt) { d.table.guard.Open = false }, 1, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newDoubt(t, aligo.WasAccepted, aligo.Candidate{MID: "7", Accepted: 2})
+			c.change(d)
+			p := d.look(t, time.Minute)
+			if d.vendor.attempt.To != nil || d.table.claimed != "" {
+				t.Error("the history was asked")
+			}
+			if p.Sends != c.sends || (p.Queue != nil) != c.queued || p.Doubt != nil {
+				t.Errorf("%+v", p)
+			}
+			if raised := name == "it was never opened" || name == "it was closed"; d.table.raised != raised {
+				t.Errorf("raised %v, want %v", d.table.raised, raised)
+			}
+		})
+	}
+}
