@@ -32,6 +32,11 @@ func deploy(ctx *pulumi.Context, args deployArgs) error {
 	if err := config.follows(last); err != nil {
 		return err
 	}
+	if text := config.leaves(last, ctx.Project(), ctx.Stack()); text != "" {
+		if err := ctx.Log.Warn(text, nil); err != nil {
+			return err
+		}
+	}
 	key, err := newEncryptionKey(ctx, name, encryptionKeyArgs{config: config.encryption, account: in})
 	if err != nil {
 		return err

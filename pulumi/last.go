@@ -40,6 +40,24 @@ func findLastDeployment(ctx *pulumi.Context) (lastDeployment, error) {
 	return lastDeployment{encryptionKey: key, addresses: len(addresses)}, nil
 }
 
+// leaves says which addresses this deployment takes out of use, and how: the engine refuses to let go of what is protected.
+func (c config) leaves(last lastDeployment, project, stack string) string {
+	made := 0
+	if !c.network.own() && len(c.network.eipAllocationIDs) == 0 {
+		made = c.network.addresses()
+	}
+	if made >= last.addresses {
+		return ""
+	}
+	text := "An address that is registered with Aligo goes out of use. If the stack made it, it is protected, and pulumi refuses the " +
+		"deployment until you have said:"
+	for i := made; i < last.addresses; i++ {
+		text += fmt.Sprintf("\n   pulumi state unprotect 'urn:pulumi:%s::%s::sms-api:index:Network$aws:ec2/eip:Eip::%s-%s'", stack, project,
+			c.prefix, numbered("egress", i))
+	}
+	return text + "\nIt stays with AWS (3.65 USD a month) until aws ec2 release-address --allocation-id ..."
+}
+
 // follows says what cannot follow the last deployment, with the way to do it.
 func (c config) follows(last lastDeployment) error {
 	var errs []error

@@ -50,11 +50,14 @@ func newSecrets(ctx *pulumi.Context, name string, args secretsArgs, opts ...pulu
 			Value:       pulumi.String(config.values[parameter]), // the SDK makes a secret of it
 			// https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html
 			KeyId: pulumi.String("alias/aws/ssm"),
+			// One that somebody has written by hand is taken over.
+			Overwrite: pulumi.Bool(true),
 		}
 		if args.key.arn != nil {
 			written.KeyId = args.key.arn.ToStringOutput().ToStringPtrOutput()
 		}
-		if _, err := ssm.NewParameter(ctx, name+"-"+parameter, written, childOf(s)); err != nil {
+		// It stays when the stack no longer writes it: what sends messages needs it all the same.
+		if _, err := ssm.NewParameter(ctx, name+"-"+parameter, written, childOf(s), pulumi.RetainOnDelete(true)); err != nil {
 			return nil, err
 		}
 	}

@@ -59,6 +59,9 @@ func TestManagedSecrets(t *testing.T) {
 		parameter := c.one(t, "ssm:Parameter", name)
 		same(t, name, []any{parameter.at("name"), parameter.at("type"), parameter.at("keyId")},
 			[]any{"/team/aligo/" + name, "SecureString", "arn:aws:kms:ap-northeast-2:111122223333:key/1"})
+		// Written by hand before, it is taken over; it stays when it is to be written by hand again.
+		same(t, name+" is taken over", parameter.at("overwrite"), true)
+		same(t, name+" stays", parameter.rpc.GetRetainOnDelete(), true)
 		same(t, name+" is a secret for the engine", parameter.at("value"), map[string]any{"secret": value})
 	}
 	// Nothing but the parameters themselves knows a value.
