@@ -1,10 +1,11 @@
 #!/bin/bash
 # Makes Amazon Linux 2023 forward what the private subnets send, under the instance's own address.
 set -euo pipefail
-# The address changes while this runs, when the fixed one is attached.
+# Package mirrors and the way to them have bad moments.
 until dnf install -y nftables; do sleep 5; done
 echo 'net.ipv4.ip_forward = 1' >/etc/sysctl.d/90-nat.conf
-sysctl --system
+# This file alone: no other key that the machine does not know may end this script.
+sysctl --load /etc/sysctl.d/90-nat.conf
 cat >/etc/sysconfig/nftables.conf <<'EOF'
 table ip nat {
 	chain postrouting {

@@ -229,11 +229,11 @@ func (b *networkBuilder) wayOut() error {
 	for i, table := range b.privateTables {
 		to := &ec2.RouteArgs{RouteTableId: table.ID(), DestinationCidrBlock: pulumi.String(anywhere)}
 		if b.config.egress == egressNATInstance {
-			instance, err := b.natInstance()
+			at, instance, err := b.natInstance()
 			if err != nil {
 				return err
 			}
-			to.NetworkInterfaceId = instance.PrimaryNetworkInterfaceId
+			to.NetworkInterfaceId = at.ID()
 			b.network.natInstanceID = instance.ID()
 		} else {
 			gateway, err := ec2.NewNatGateway(b.ctx, b.name(numbered("nat", i)), &ec2.NatGatewayArgs{
@@ -343,14 +343,15 @@ func (b *networkBuilder) reachability() error {
 var natInstanceSetup string
 
 // natInstance makes one small machine that does what a NAT gateway does, for a tenth of the price and without its
-// availability: while it is broken or replaced, nothing gets out.
+// availability: while it is broken or replaced, nothing gets out. Its network interface has the fixed address before there is
+// a machine, so that no packet ever leaves by another one, and keeps it from one machine to the next.
 // https://docs.aws.amazon.com/vpc/latest/userguide/work-with-nat-instances.html
-func (b *networkBuilder) natInstance() (*ec2.Instance, error) {
+func (b *networkBuilder) natInstance() (*ec2.NetworkInterface, *ec2.Instance, error) {
 	image, err := ssm.LookupParameter(b.ctx, &ssm.LookupParameterArgs{
 		Name: "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64",
 	}, childOf(b.network))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	group, err := ec2.NewSecurityGroup(b.ctx, b.name("nat"), &ec2.SecurityGroupArgs{
 		VpcId: b.vpcID, Description: pulumi.String("sms-api NAT instance: HTTPS of the functions"),
@@ -361,33 +362,39 @@ func (b *networkBuilder) natInstance() (*ec2.Instance, error) {
 		Egress: ec2.SecurityGroupEgressArray{https("calls of the functions, package updates"), b.nameLookups("udp"), b.nameLookups("tcp")},
 	}, childOf(b.network))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
+	}
+	at, err := ec2.NewNetworkInterface(b.ctx, b.name("nat"), &ec2.NetworkInterfaceArgs{
+		Description: pulumi.String("sms-api NAT instance"), SubnetId: b.public[0].ID(), SecurityGroups: pulumi.StringArray{group.ID()},
+		SourceDestCheck: pulumi.Bool(false),
+	}, childOf(b.network))
+	if err != nil {
+		return nil, nil, err
+	}
+	address, err := ec2.NewEipAssociation(b.ctx, b.name("nat"), &ec2.EipAssociationArgs{
+		AllocationId: b.allocationIDs[0].ToStringOutput().ToStringPtrOutput(), NetworkInterfaceId: at.ID(), AllowReassociation: pulumi.Bool(true),
+	}, childOf(b.network), pulumi.DependsOn([]pulumi.Resource{b.publicRoute}))
+	if err != nil {
+		return nil, nil, err
 	}
 	instance, err := ec2.NewInstance(b.ctx, b.name("nat"), &ec2.InstanceArgs{
-		Ami:                 pulumi.String(image.Value),
-		InstanceType:        pulumi.String("t4g.nano"),
-		SubnetId:            b.public[0].ID(),
-		VpcSecurityGroupIds: pulumi.StringArray{group.ID()},
-		// The first boot installs a package before the fixed address is there.
-		AssociatePublicIpAddress: pulumi.Bool(true),
-		SourceDestCheck:          pulumi.Bool(false),
-		MetadataOptions:          ec2.InstanceMetadataOptionsArgs{HttpTokens: pulumi.String("required")},
+		Ami:                     pulumi.String(image.Value),
+		InstanceType:            pulumi.String("t4g.nano"),
+		PrimaryNetworkInterface: ec2.InstancePrimaryNetworkInterfaceArgs{NetworkInterfaceId: at.ID()},
+		MetadataOptions:         ec2.InstanceMetadataOptionsArgs{HttpTokens: pulumi.String("required")},
 		RootBlockDevice: ec2.InstanceRootBlockDeviceArgs{
 			Encrypted: pulumi.Bool(true), VolumeType: pulumi.String("gp3"), VolumeSize: pulumi.Int(8),
 		},
 		UserData:                pulumi.String(natInstanceSetup),
 		UserDataReplaceOnChange: pulumi.Bool(true),
 	},
-		childOf(b.network), pulumi.DependsOn([]pulumi.Resource{b.publicRoute}),
-		// Amazon publishes a new image every few weeks; that alone is no reason to interrupt the way out.
-		pulumi.IgnoreChanges([]string{"ami"}))
-	if err != nil {
-		return nil, err
-	}
-	_, err = ec2.NewEipAssociation(b.ctx, b.name("nat"), &ec2.EipAssociationArgs{
-		AllocationId: b.allocationIDs[0].ToStringOutput().ToStringPtrOutput(), InstanceId: instance.ID(), AllowReassociation: pulumi.Bool(true),
-	}, childOf(b.network))
-	return instance, err
+		childOf(b.network), pulumi.DependsOn([]pulumi.Resource{b.publicRoute, address}),
+		// The interface can be at one machine only.
+		pulumi.DeleteBeforeReplace(true),
+		// Amazon publishes a new image every few weeks; that alone is no reason to interrupt the way out. Whether packets of
+		// others are forwarded is the interface's to say; the provider would set it to its own default at the machine.
+		pulumi.IgnoreChanges([]string{"ami", "sourceDestCheck"}))
+	return at, instance, err
 }
 
 // quarters divides a block into four.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -70,6 +71,7 @@ func TestNewNetwork(t *testing.T) {
 	}
 	same(t, "the NAT gateway is public", nat.at("subnetId"), c.one(t, "ec2:Subnet", "public-a").id)
 	same(t, "the NAT gateway's address", nat.at("allocationId"), "eipalloc/sms-api-dev-egress")
+	waits(t, nat, "ec2/route:Route::sms-api-dev-public")
 	if !nat.rpc.GetDeleteBeforeReplace() {
 		t.Error("a new NAT gateway is made while the old one holds the address")
 	}
@@ -134,25 +136,59 @@ func TestNATInstance(t *testing.T) {
 	t.Parallel()
 	c := deployed(t, map[string]string{"network:egress": egressNATInstance})
 	same(t, "NAT gateways", len(c.all("ec2:NatGateway")), 0)
-	nat := c.one(t, "ec2:Instance", "nat")
+	nat, at := c.one(t, "ec2:Instance", "nat"), c.one(t, "ec2:NetworkInterface", "nat")
 	for _, subnet := range []string{"private-a", "private-b"} {
-		same(t, "way of "+subnet, way(t, c, c.one(t, "ec2:Subnet", subnet)), "0.0.0.0/0 networkInterfaceId interface-of/"+nat.name)
+		same(t, "way of "+subnet, way(t, c, c.one(t, "ec2:Subnet", subnet)), "0.0.0.0/0 networkInterfaceId "+at.id)
 	}
-	same(t, "it forwards", nat.at("sourceDestCheck"), false)
-	same(t, "it is public", nat.at("subnetId"), c.one(t, "ec2:Subnet", "public-a").id)
+	same(t, "it forwards", at.at("sourceDestCheck"), false)
+	same(t, "it is public", at.at("subnetId"), c.one(t, "ec2:Subnet", "public-a").id)
+	same(t, "its interface", nat.at("primaryNetworkInterface"), map[string]any{"networkInterfaceId": at.id})
 	same(t, "its image", nat.at("ami"), "ami-/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64")
 	same(t, "its type", nat.at("instanceType"), "t4g.nano")
 	same(t, "its metadata needs a token", nat.at("metadataOptions.httpTokens"), "required")
-	same(t, "a new image does not replace it", nat.rpc.GetIgnoreChanges(), []string{"ami"})
+	same(t, "its disk", nat.at("rootBlockDevice.encrypted"), true)
+	same(t, "a new image does not replace it, nor does the provider stop it from forwarding", nat.rpc.GetIgnoreChanges(),
+		[]string{"ami", "sourceDestCheck"})
+	same(t, "the old one lets go of the interface first", nat.rpc.GetDeleteBeforeReplace(), true)
+
+	// The address is there before the machine, which has no other: what leaves, leaves by it.
 	association := c.one(t, "ec2:EipAssociation", "nat")
-	same(t, "its address", []any{association.at("allocationId"), association.at("instanceId")},
-		[]string{"eipalloc/sms-api-dev-egress", nat.id})
+	same(t, "its address", []any{association.at("allocationId"), association.at("networkInterfaceId"), association.at("allowReassociation")},
+		[]any{"eipalloc/sms-api-dev-egress", at.id, true})
+	same(t, "another address", nat.at("associatePublicIpAddress"), nil)
+	for _, r := range []made{nat, association} {
+		waits(t, r, "ec2/route:Route::sms-api-dev-public")
+	}
+	waits(t, nat, "ec2/eipAssociation:EipAssociation::sms-api-dev-nat")
+
+	// The first boot is the only one that runs the script, and a new script needs a new machine.
+	same(t, "a new script is a new machine", nat.at("userDataReplaceOnChange"), true)
+	script := nat.text("userData")
+	for _, part := range []string{
+		"#!/bin/bash\n", "'net.ipv4.ip_forward = 1' >/etc/sysctl.d/90-nat.conf", "sysctl --load /etc/sysctl.d/90-nat.conf",
+		"hook postrouting", " masquerade\n", "systemctl enable --now nftables",
+	} {
+		if !strings.Contains(script, part) {
+			t.Errorf("the script lacks %q:\n%s", part, script)
+		}
+	}
+	if strings.Contains(script, "--system\n") {
+		t.Error("any other key that fails would end the script")
+	}
 	group := c.one(t, "ec2:SecurityGroup", "nat")
-	same(t, "its security group", nat.at("vpcSecurityGroupIds"), []string{group.id})
+	same(t, "its security group", at.at("securityGroups"), []string{group.id})
 	same(t, "what it lets in", rules(group, "ingress"), []string{"tcp 443-443 [10.77.8.0/22 10.77.12.0/22]"})
 	same(t, "what it lets out", rules(group, "egress"), []string{"tcp 443-443 [0.0.0.0/0]", "udp 53-53 [10.77.0.0/20]",
 		"tcp 53-53 [10.77.0.0/20]"})
 	same(t, "egressIps", c.outputs["egressIps"], []string{"203.0.113.1"})
+}
+
+// waits: the resource is made after the one whose URN ends like this.
+func waits(t *testing.T, r made, end string) {
+	t.Helper()
+	if !slices.ContainsFunc(r.rpc.GetDependencies(), func(urn string) bool { return strings.HasSuffix(urn, end) }) {
+		t.Errorf("%s %s does not wait for %s", r.kind, r.name, end)
+	}
 }
 
 func rules(group made, direction string) []string {
