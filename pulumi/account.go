@@ -33,11 +33,6 @@ func (a account) arn(service, resource string) string {
 	return "arn:" + a.partition + ":" + service + ":" + a.region + ":" + a.id + ":" + resource
 }
 
-// managedPolicy is the ARN of a policy of AWS.
-func (a account) managedPolicy(name string) string {
-	return "arn:" + a.partition + ":iam::aws:policy/" + name
-}
-
 // root is the account itself, as the principal of a policy.
 func (a account) root(id string) string {
 	return "arn:" + a.partition + ":iam::" + id + ":root"

@@ -64,7 +64,16 @@ func (f *functions) make(ctx *pulumi.Context, tasks bool) error {
 func (f *functions) add(ctx *pulumi.Context, kind deployment.Function) (*function, error) {
 	config, settings := f.args.config, f.args.config.functions[kind.Name]
 	name := f.name + "-" + kind.Name
-	statements := []iam.GetPolicyDocumentStatementInput{tracing()}
+	logGroup, err := newLogGroup(ctx, name, logGroupArgs{path: "/aws/lambda/" + name, days: config.logRetention, key: f.args.key}, childOf(f))
+	if err != nil {
+		return nil, err
+	}
+	statements := []iam.GetPolicyDocumentStatementInput{
+		// Not to create the group: lines that come late would bring back the one that a destroy has deleted, without its retention
+		// and in the way of the next deployment. AWS's own policies for functions allow that.
+		allow(pulumi.StringArray{pulumi.Sprintf("%s:*", logGroup.Arn)}, "logs:CreateLogStream", "logs:PutLogEvents"),
+		interfaces(), tracing(),
+	}
 	for _, p := range kind.Permissions {
 		on, ok := f.args.resources[p.On]
 		if !ok {
@@ -84,18 +93,6 @@ func (f *functions) add(ctx *pulumi.Context, kind deployment.Function) (*functio
 			"lambda.amazonaws.com"),
 		statements: statements,
 	}, childOf(f))
-	if err != nil {
-		return nil, err
-	}
-	// What a function in a VPC needs, in AWS's own words, and writing its logs: it names no resources.
-	// https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AWSLambdaVPCAccessExecutionRole.html
-	attachment, err := iam.NewRolePolicyAttachment(ctx, name, &iam.RolePolicyAttachmentArgs{
-		Role: role.Name, PolicyArn: pulumi.String(f.args.account.managedPolicy("service-role/AWSLambdaVPCAccessExecutionRole")),
-	}, childOf(role))
-	if err != nil {
-		return nil, err
-	}
-	logGroup, err := newLogGroup(ctx, name, logGroupArgs{path: "/aws/lambda/" + name, days: config.logRetention, key: f.args.key}, childOf(f))
 	if err != nil {
 		return nil, err
 	}
@@ -123,9 +120,8 @@ func (f *functions) add(ctx *pulumi.Context, kind deployment.Function) (*functio
 		TracingConfig: lambda.FunctionTracingConfigArgs{Mode: pulumi.String("Active")},
 	},
 		childOf(f),
-		// The permissions come first and go last, or the network interfaces cannot be taken down. (The log group comes first
-		// by its name above, or Lambda would make one that keeps everything for ever.)
-		pulumi.DependsOn([]pulumi.Resource{policy, attachment}),
+		// The permissions come first and go last, or the network interfaces cannot be taken down.
+		pulumi.DependsOn([]pulumi.Resource{policy}),
 		// AWS takes up to 20 minutes to give back the network interfaces.
 		pulumi.Timeouts(&pulumi.CustomTimeouts{Create: "15m", Update: "15m", Delete: "45m"}),
 		// It follows from the name, so it is what it was when the function was made. AWS emulators that do not keep it would

@@ -28,13 +28,9 @@ func TestFunctions(t *testing.T) {
 			"applicationLogLevel": "TRACE", "logFormat": "JSON", "logGroup": "/aws/lambda/sms-api-dev-" + kind.Name, "systemLogLevel": "INFO",
 		})
 		same(t, kind.Name+" has its role", f.at("role"), arnOf("iam:Role", "sms-api-dev-"+kind.Name))
-		// Before the function: the log group with its retention, and both policies, which must outlive its interfaces.
-		for _, first := range []string{"cloudwatch/logGroup:LogGroup", "iam/rolePolicy:RolePolicy",
-			"iam/rolePolicyAttachment:RolePolicyAttachment"} {
-			if !slices.ContainsFunc(f.rpc.GetDependencies(), func(urn string) bool { return strings.HasSuffix(urn, first+"::"+f.name) }) {
-				t.Errorf("%s does not wait for its %s", f.name, first)
-			}
-		}
+		// Before the function: the log group with its retention, and the policy, which must outlive its interfaces.
+		waits(t, f, "cloudwatch/logGroup:LogGroup::"+f.name)
+		waits(t, f, "iam/rolePolicy:RolePolicy::"+f.name)
 		if f.rpc.GetCustomTimeouts().GetDelete() != "45m" {
 			t.Errorf("%s: deletion may take %q", f.name, f.rpc.GetCustomTimeouts().GetDelete())
 		}

@@ -66,6 +66,13 @@ func newRole(
 	return role, policy, err
 }
 
+// interfaces lets Lambda put a function into a VPC. Which interfaces there will be nobody knows before.
+// https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
+func interfaces() iam.GetPolicyDocumentStatementArgs {
+	return allow(anything(), "ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:DeleteNetworkInterface",
+		"ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses")
+}
+
 // tracing lets a role report its traces; X-Ray has no resources for that:
 // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsx-ray.html
 func tracing() iam.GetPolicyDocumentStatementArgs {
