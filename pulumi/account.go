@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/pulumi/pulumi-aws/sdk/v7/go/aws"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -26,6 +28,25 @@ func findAccount(ctx *pulumi.Context) (account, error) {
 		return account{}, fmt.Errorf("find the account: %w", err)
 	}
 	return account{partition: partition.Partition, region: region.Region, id: caller.AccountId}, nil
+}
+
+// fits says which settings name what cannot be used from here, every one of them.
+func (a account) fits(c config) error {
+	var errs []error
+	for _, one := range []struct{ key, arn string }{
+		{"api:certificateArn", c.api.certificateARN}, {"alarms:topicArn", c.alarms.topicARN}, {"encryption:key", c.encryption.key},
+	} {
+		// arn:PARTITION:SERVICE:REGION:ACCOUNT:...
+		if parts := strings.Split(one.arn, ":"); len(parts) > 3 && parts[3] != a.region {
+			errs = append(errs, fmt.Errorf("%s: it is in %s, and the stack in %s", one.key, parts[3], a.region))
+		}
+	}
+	for _, zone := range c.network.availabilityZones {
+		if strings.TrimRight(zone, "abcdefghijklmnopqrstuvwxyz") != a.region {
+			errs = append(errs, fmt.Errorf("network:availabilityZones: %s is not in %s", zone, a.region))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // arn is the ARN of a resource in this account and region.

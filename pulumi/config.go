@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"net/url"
 	"path"
+	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
@@ -183,7 +184,7 @@ func readConfig(project, stack string, values map[string]string, secret []string
 	}
 	c.workflowLog = r.oneOf("workflow:logLevel", "ERROR", "OFF", "FATAL", "ERROR", "ALL")
 	c.encryption = r.encryption()
-	c.events = r.events()
+	c.events = r.events(c.prefix)
 	c.api = r.api()
 	c.secrets = r.secrets(project, stack, secret)
 	c.alarms = r.alarms()
@@ -280,7 +281,12 @@ func (r *reader) object(key string, into any) {
 	}
 	decoder := json.NewDecoder(bytes.NewReader([]byte(r.values[key])))
 	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(into); err != nil {
+	err := decoder.Decode(into)
+	if wrong := new(json.UnmarshalTypeError); errors.As(err, &wrong) && wrong.Type.Kind() == reflect.String {
+		r.fail(key, "YAML has read a text as a %s, and may have changed it: put it in quotes", wrong.Value)
+		return
+	}
+	if err != nil {
 		r.fail(key, "%v", err)
 	}
 }
@@ -388,7 +394,7 @@ func (r *reader) encryption() encryptionConfig {
 	return e
 }
 
-func (r *reader) events() eventsConfig {
+func (r *reader) events(prefix string) eventsConfig {
 	e := eventsConfig{
 		producerAccounts: r.list("events:producerAccounts", accountID, "an account's 12 digits"),
 		archiveDays:      r.number("events:archiveDays", 30, 0, 3650),
@@ -401,6 +407,12 @@ func (r *reader) events() eventsConfig {
 		}
 		if slices.ContainsFunc(e.routes[:i], func(other route.Route) bool { return other.Name == one.Name }) {
 			r.fail(key, "the name %q is there twice", one.Name)
+		}
+		for _, rule := range deployment.Rules([]route.Route{one}) {
+			if name := prefix + "-" + rule.Name; rule.Name == "route-"+one.Name && len(name) > deployment.RuleNameLength {
+				r.fail(key, "the name %q makes a rule of the name %s, which is %d characters too long", one.Name, name,
+					len(name)-deployment.RuleNameLength)
+			}
 		}
 	}
 	return e

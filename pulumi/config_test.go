@@ -1,14 +1,18 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
 	"gopkg.in/yaml.v3"
+
+	"sms-api/internal/deployment"
 )
 
 // TestBadSettings: one case a mistake, and what the program says about it.
@@ -92,9 +96,12 @@ func TestBadSettings(t *testing.T) {
 		`encryption:formerKeys: new is encryption:key`:                    {"encryption:key": "new", "encryption:formerKeys": `["new"]`},
 		`events:producerAccounts: "shop" is not an account's 12 digits`: {
 			"events:producerAccounts": "shop"},
-		`events:archiveDays: "-1" is not a number from 0`:   {"events:archiveDays": "-1"},
-		`events:routes[0]: name "Order Paid" is not`:        route(`{"name":"Order Paid"}`),
-		`events:routes[0]: pattern is not an event pattern`: route(`{"pattern":{}}`),
+		`events:producerAccounts: YAML has read a text as a number`: {"events:producerAccounts": `[222233334444]`},
+		`events:producerAccounts: "1.402433107e+09" is not`:         {"events:producerAccounts": "1.402433107e+09"},
+		`sms-api:tags: YAML has read a text as a number`:            {"sms-api:tags": `{"CostCenter":4711}`},
+		`events:archiveDays: "-1" is not a number from 0`:           {"events:archiveDays": "-1"},
+		`events:routes[0]: name "Order Paid" is not`:                route(`{"name":"Order Paid"}`),
+		`events:routes[0]: pattern is not an event pattern`:         route(`{"pattern":{}}`),
 		`events:routes[0]: pattern: detail.status: what is compared stands in a ` +
 			`list`: route(`{"pattern":{"detail":{"status":"PAID"}}}`),
 		`events:routes[0]: pattern: source: the list is empty`: route(`{"pattern":{"source":[]}}`),
@@ -183,6 +190,49 @@ func TestStackNames(t *testing.T) {
 	}
 }
 
+// TestRuleNames: what is accepted here is a name that EventBridge accepts.
+func TestRuleNames(t *testing.T) {
+	t.Parallel()
+	for length, ok := range map[int]bool{1: true, 17: true, 18: false, 30: false} {
+		name := strings.Repeat("x", length)
+		settings := map[string]string{"events:routes": `[{"name":"` + name + `","pattern":{"a":["b"]},"inputTemplate":"{}"}]`}
+		// sms-api-STACK is as long as it may be.
+		stack := strings.Repeat("s", 32)
+		config, err := readConfig("sms-api", stack, settings, nil)
+		if (err == nil) != ok {
+			t.Errorf("route %s: %v", name, err)
+		}
+		if err != nil {
+			continue
+		}
+		for _, rule := range deployment.Rules(config.events.routes) {
+			if full := config.prefix + "-" + rule.Name; len(full) > deployment.RuleNameLength {
+				t.Errorf("%s has %d characters", full, len(full))
+			}
+		}
+	}
+}
+
+// TestElsewhere: what is in another region is refused before anything is made, all of it at once.
+func TestElsewhere(t *testing.T) {
+	t.Parallel()
+	c := &cloud{}
+	err := tryDeploy(c, map[string]string{
+		"api:domainName": "sms.example.com", "api:certificateArn": "arn:aws:acm:us-east-1:111122223333:certificate/1",
+		"alarms:topicArn": "arn:aws:sns:eu-west-1:111122223333:oncall", "encryption:key": strings.Replace(theirKey, "-2:", "-1:", 1),
+		"network:availabilityZones": `["ap-northeast-2a","ap-northeast-1c"]`,
+	})
+	for _, says := range []string{
+		"api:certificateArn: it is in us-east-1, and the stack in ap-northeast-2", "alarms:topicArn: it is in eu-west-1",
+		"encryption:key: it is in ap-northeast-1", "network:availabilityZones: ap-northeast-1c is not in ap-northeast-2",
+	} {
+		if err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%q is not said in: %v", says, err)
+		}
+	}
+	same(t, "resources made before that", len(c.resources), 0)
+}
+
 func TestManagedSecretsAreRead(t *testing.T) {
 	t.Parallel()
 	config, err := readConfig("sms-api", "dev", managedSettings, managedKeys)
@@ -211,7 +261,22 @@ func TestForeignSettings(t *testing.T) {
 	}
 }
 
-// TestExampleStacks deploys the stack files of the repository.
+// TestExamplesSayNothing: a stack file that was copied and not read gives nobody rights, and nobody is written to.
+func TestExamplesSayNothing(t *testing.T) {
+	t.Parallel()
+	settings := stackFile(t, filepath.Join("..", "Pulumi.prod.yaml"), false)
+	for key, value := range settings {
+		if strings.Contains(strings.ToLower(value), "example") || regexp.MustCompile(`\d{12}`).MatchString(value) {
+			t.Errorf("%s is %s", key, value)
+		}
+	}
+	c := deployed(t, settings)
+	same(t, "others who may put events", len(c.all("cloudwatch:EventBusPolicy")), 0)
+	same(t, "others whose tokens are taken", len(c.all("apigatewayv2:Authorizer")), 0)
+	same(t, "subscriptions", len(c.all("sns:TopicSubscription")), 0)
+}
+
+// TestExampleStacks deploys the stack files of the repository with their examples.
 func TestExampleStacks(t *testing.T) {
 	t.Parallel()
 	for stack, check := range map[string]func(*testing.T, *cloud){
@@ -232,17 +297,21 @@ func TestExampleStacks(t *testing.T) {
 	} {
 		t.Run(stack, func(t *testing.T) {
 			t.Parallel()
-			check(t, deployed(t, stackFile(t, filepath.Join("..", "Pulumi."+stack+".yaml"))))
+			check(t, deployed(t, stackFile(t, filepath.Join("..", "Pulumi."+stack+".yaml"), true)))
 		})
 	}
 }
 
-// stackFile reads a stack's settings the way Pulumi hands them to a program: texts as they are, all else as JSON.
-func stackFile(t *testing.T, path string) map[string]string {
+// stackFile reads a stack's settings the way Pulumi hands them to a program: texts as they are, all else as JSON. With examples,
+// what begins with #: is a setting.
+func stackFile(t *testing.T, path string, examples bool) map[string]string {
 	t.Helper()
 	data, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if examples {
+		data = bytes.ReplaceAll(data, []byte("#: "), nil)
 	}
 	var file struct {
 		Config map[string]any `yaml:"config"`

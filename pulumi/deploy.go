@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"fmt"
 	"reflect"
 	"strings"
 
@@ -29,8 +31,8 @@ func deploy(ctx *pulumi.Context, args deployArgs) error {
 	if err != nil {
 		return err
 	}
-	if err := config.follows(last); err != nil {
-		return err
+	if err := errors.Join(in.fits(config), config.follows(last)); err != nil {
+		return fmt.Errorf("the configuration of stack %s does not fit:\n%w", ctx.Stack(), err)
 	}
 	if text := config.leaves(last, ctx.Project(), ctx.Stack()); text != "" {
 		if err := ctx.Log.Warn(text, nil); err != nil {

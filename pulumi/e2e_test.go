@@ -641,8 +641,8 @@ func (s *stack) checkOtherStacks(t *testing.T) {
 		"theirs": {
 			"network:subnetIds": "subnet-0aaaaaaaaaaaaaaaa", "network:securityGroupIds": "sg-0cccccccccccccccc",
 		},
-		"dev":  stackFile(t, filepath.Join("..", "Pulumi.dev.yaml")),
-		"prod": stackFile(t, filepath.Join("..", "Pulumi.prod.yaml")),
+		"dev":  stackFile(t, filepath.Join("..", "Pulumi.dev.yaml"), false),
+		"prod": stackFile(t, filepath.Join("..", "Pulumi.prod.yaml"), true),
 	} {
 		other := s.sibling(t, t.TempDir(), s.name+"-"+name)
 		other.set(t, settings)
