@@ -25,6 +25,7 @@ import (
 	"github.com/google/uuid"
 
 	"sms-api/awslocal/asl"
+	"sms-api/awslocal/clock"
 	"sms-api/awslocal/eventbus"
 	"sms-api/awslocal/rawjson"
 )
@@ -97,7 +98,7 @@ type operation func(ctx context.Context, body []byte) (any, error)
 // New makes an endpoint that has the default event bus and nothing else.
 func New(o Options) *Endpoint {
 	if o.Clock == nil {
-		o.Clock = machineClock{}
+		o.Clock = clock.Real(1)
 	}
 	if o.Kept == 0 {
 		o.Kept = DefaultKept
@@ -146,22 +147,6 @@ func (e *Endpoint) integrations() map[string]integration {
 		"arn:aws:states:::events:putEvents": {e.putEventsTask, asl.Arguments{"Entries": {
 			"Source": nil, "DetailType": nil, "Detail": nil, "Resources": nil, "Time": nil, "EventBusName": nil, "TraceHeader": nil,
 		}}},
-	}
-}
-
-// machineClock is the machine's own time.
-type machineClock struct{}
-
-func (machineClock) Now() time.Time { return time.Now() }
-
-func (machineClock) Sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }
 

@@ -475,19 +475,25 @@ func TestScenarios(t *testing.T) {
 	everyBranch(t, taken)
 }
 
-// everyBranch fails for each branch of the state machine that no scenario took.
-func everyBranch(t *testing.T, taken map[string]bool) {
+// machine is today's definition.
+func machine(t *testing.T) *asl.Machine {
 	t.Helper()
 	definition, err := statemachine.Definition(deployment.Tasks(), "bus")
 	if err != nil {
 		t.Fatal(err)
 	}
-	machine, err := asl.Parse([]byte(definition))
+	m, err := asl.Parse([]byte(definition))
 	if err != nil {
 		t.Fatal(err)
 	}
+	return m
+}
+
+// everyBranch fails for each branch of the state machine that no scenario took.
+func everyBranch(t *testing.T, taken map[string]bool) {
+	t.Helper()
 	branches := 0
-	for _, s := range machine.States() {
+	for _, s := range machine(t).States() {
 		var paths []string
 		for _, r := range s.Retriers {
 			if r.MaxAttempts > 0 { // else it is there for Catch

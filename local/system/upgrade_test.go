@@ -19,7 +19,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 
-	"sms-api/awslocal/asl"
 	"sms-api/internal/aligo/aligotest"
 	"sms-api/internal/deployment"
 	"sms-api/internal/message"
@@ -202,16 +201,8 @@ func TestEveryStateHasAGoldenFile(t *testing.T) {
 // states are those of today's definition.
 func states(t *testing.T) []string {
 	t.Helper()
-	definition, err := statemachine.Definition(deployment.Tasks(), "bus")
-	if err != nil {
-		t.Fatal(err)
-	}
-	machine, err := asl.Parse([]byte(definition))
-	if err != nil {
-		t.Fatal(err)
-	}
 	var names []string
-	for _, s := range machine.States() {
+	for _, s := range machine(t).States() {
 		names = append(names, s.Name)
 	}
 	return names

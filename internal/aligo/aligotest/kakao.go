@@ -276,7 +276,7 @@ func (s *Standin) receiptOf(b *batch, now time.Time) func(*row) object {
 	}
 	return func(r *row) object {
 		id, result, at := "Q"+strconv.FormatInt(r.id, 10), "", noTime
-		if r.result != "" && !b.test && s.settled(b, r, now) {
+		if r.result != "" && !b.test && s.reported(b, r, now) {
 			id, result, at = id[1:], r.result, usual
 			if r.after > 0 {
 				at = stamp(b.sentAt.Add(r.after))

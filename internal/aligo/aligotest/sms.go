@@ -263,7 +263,7 @@ func (s *Standin) smsHistory(req *request) object {
 		}
 		failures := 0
 		for i := range b.rows {
-			if r := &b.rows[i]; !r.arrives && s.settled(b, r, req.now) {
+			if r := &b.rows[i]; !r.arrives && s.reported(b, r, req.now) {
 				failures++
 			}
 		}
@@ -345,7 +345,7 @@ func (s *Standin) smsReceipts(req *request) object {
 			state = stateCancelled
 		case b.reserved():
 			state = stateReserved
-		case s.settled(b, r, req.now):
+		case s.reported(b, r, req.now):
 			state = orElse(r.result, stateSending)
 		}
 		rows = append(rows, object{

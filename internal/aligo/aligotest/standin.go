@@ -385,8 +385,8 @@ type row struct {
 // reserved tells whether the batch still waits for its time.
 func (b *batch) reserved() bool { return !b.fired && !b.cancelled }
 
-// settled tells whether the receipt of a row is there.
-func (s *Standin) settled(b *batch, r *row, now time.Time) bool {
+// reported tells whether the receipt of a row is there.
+func (s *Standin) reported(b *batch, r *row, now time.Time) bool {
 	return b.fired && !now.Before(b.sentAt.Add(r.wait(s.options.ReceiptDelay)))
 }
 
@@ -443,12 +443,12 @@ func (s *Standin) fire(b *batch, now time.Time) {
 		}
 	}
 	if b.kind == kindAlimTalk && slices.ContainsFunc(b.rows, row.failed) {
-		s.at(now.Add(s.options.ReceiptDelay), b, s.settle)
+		s.at(now.Add(s.options.ReceiptDelay), b, s.makeGood)
 	}
 }
 
-// settle refunds the AlimTalk that failed, and sends the SMS of failover=Y in their place.
-func (s *Standin) settle(b *batch, now time.Time) {
+// makeGood refunds the AlimTalk that failed, and sends the SMS of failover=Y in their place.
+func (s *Standin) makeGood(b *batch, now time.Time) {
 	instead := map[string]*batch{}
 	var order []*batch
 	for i := range b.rows {
