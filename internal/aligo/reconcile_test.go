@@ -1,7 +1,9 @@
 package aligo_test
 
 import (
+	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -340,37 +342,53 @@ func TestFindInStrangeHistories(t *testing.T) {
 	for name, c := range map[string]struct {
 		list, detail string
 		want         aligo.Verdict
+		// ahead is how far Aligo's clock is ahead of ours, as its answers' header says; 0 is without.
+		ahead time.Duration
 	}{
 		"listed, but its recipients are not yet": {list(`{"mid":"7","type":"AT","msg_count":"1",`+body+`,`+at+`}`, onePage), list("", onePage),
-			aligo.CannotTell},
+			aligo.CannotTell, 0},
 		"no text anywhere": {list(`{"mid":"7","type":"AT","msg_count":"1",`+at+`}`, onePage),
-			row("01012345678", `"message":""`), aligo.CannotTell},
+			row("01012345678", `"message":""`), aligo.CannotTell, 0},
 		"a text only with the recipients": {list(`{"mid":"7","type":"AT","msg_count":"1",`+at+`}`, onePage), row("01012345678", ours),
-			aligo.WasAccepted},
+			aligo.WasAccepted, 0},
 		"no count": {list(`{"mid":"7","type":"AT",`+body+`,`+at+`}`, onePage), row("010-1234-5678", ours),
-			aligo.WasAccepted},
+			aligo.WasAccepted, 0},
 		"no time": {list(`{"mid":"7","type":"AT",`+body+`}`, onePage), row("01012345678", ours),
-			aligo.WasAccepted},
+			aligo.WasAccepted, 0},
 		"reg_date instead of regdate": {list(`{"mid":"7","type":"AT",`+body+`,"reg_date":"2026-11-23 10:00:00"}`, onePage),
-			row("01012345678", ours), aligo.WasAccepted},
+			row("01012345678", ours), aligo.WasAccepted, 0},
 		"a text that the list cuts": {list(`{"mid":"7","msg_count":1,"mbody":"[마실상점] 주문이 접수되었습니다. \n\n홍길동님...",`+at+`}`, onePage),
-			row("01012345678", ours), aligo.WasAccepted},
+			row("01012345678", ours), aligo.WasAccepted, 0},
 		"a text cut where ours goes on": {list(`{"mid":"7","msg_count":1,"mbody":"[마실상점] 주문이 접수되었습니다.\n\n홍길동님...",`+at+`}`, onePage),
-			row("01012345678", ours), aligo.WasAccepted},
+			row("01012345678", ours), aligo.WasAccepted, 0},
 		"other line breaks": {list(`{"mid":"7","msg_count":1,`+strings.ReplaceAll(body, `\r\n`, `\n`)+`,`+at+`}`, onePage),
-			row("01012345678", strings.ReplaceAll(ours, `\r\n`, `\n`)), aligo.WasAccepted},
+			row("01012345678", strings.ReplaceAll(ours, `\r\n`, `\n`)), aligo.WasAccepted, 0},
 		"too late for the window": {list(`{"mid":"7","msg_count":1,`+body+`,"regdate":"2026-11-23 10:02:01"}`, onePage),
-			row("01012345678", ours), aligo.NotAccepted},
+			row("01012345678", ours), aligo.NotAccepted, 0},
 		"too early for the window": {list(`{"mid":"7","msg_count":1,`+body+`,"regdate":"2026-11-23 09:57:59"}`, onePage),
-			row("01012345678", ours), aligo.NotAccepted},
-		"without an id": {list(`{"msg_count":1,`+body+`,`+at+`}`, onePage), row("01012345678", ours), aligo.NotAccepted},
+			row("01012345678", ours), aligo.NotAccepted, 0},
+		"without an id": {list(`{"msg_count":1,`+body+`,`+at+`}`, onePage), row("01012345678", ours), aligo.NotAccepted, 0},
 		"a list without end": {list(`{"mid":"7","msg_count":1,"mbody":"다른 글",`+at+`}`, noEnd), row("01012345678", ours),
-			aligo.CannotTell},
+			aligo.CannotTell, 0},
 		"more recipients than ours": {list(`{"mid":"7","msg_count":"2",`+body+`,`+at+`}`, onePage), row("01012345678", ours),
-			aligo.NotAccepted},
+			aligo.NotAccepted, 0},
 		"an id that was a float on its way": {list(`{"mid":7.0,"msg_count":"1",`+body+`,`+at+`}`, onePage), row("01012345678", ours),
-			aligo.WasAccepted},
-		"empty pages of many": {list("", noEnd), "", aligo.CannotTell},
+			aligo.WasAccepted, 0},
+		"empty pages of many": {list("", noEnd), "", aligo.CannotTell, 0},
+		"a text only with the recipients, and another": {list(`{"mid":"7","type":"AT","msg_count":"1",`+at+`}`, onePage),
+			row("01012345678", `"message":"다른 글"`), aligo.CannotTell, 0},
+		"ours in the list, another with the recipients": {list(`{"mid":"7","type":"AT","msg_count":"1",`+body+`,`+at+`}`, onePage),
+			row("01012345678", `"message":"다른 글"`), aligo.CannotTell, 0},
+		"its clock is fast, and so is its time": {list(`{"mid":"7","msg_count":1,`+body+`,"regdate":"2026-11-23 10:03:10"}`, onePage),
+			row("01012345678", ours), aligo.WasAccepted, 190 * time.Second},
+		"its clock is slow, and so is its time": {list(`{"mid":"7","msg_count":1,`+body+`,"regdate":"2026-11-23 09:57:50"}`, onePage),
+			row("01012345678", ours), aligo.WasAccepted, -130 * time.Second},
+		"its clock is fast, and its time is right": {list(`{"mid":"7","msg_count":1,`+body+`,"regdate":"2026-11-23 10:00:00"}`, onePage),
+			row("01012345678", ours), aligo.WasAccepted, 190 * time.Second},
+		"its clock is slow, and its time is right": {list(`{"mid":"7","msg_count":1,`+body+`,"regdate":"2026-11-23 10:00:00"}`, onePage),
+			row("01012345678", ours), aligo.WasAccepted, -130 * time.Second},
+		"its clock is fast, and its time is beyond that": {list(`{"mid":"7","msg_count":1,`+body+`,"regdate":"2026-11-23 10:05:11"}`, onePage),
+			row("01012345678", ours), aligo.NotAccepted, 190 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -379,8 +397,13 @@ func TestFindInStrangeHistories(t *testing.T) {
 				if strings.HasSuffix(r.URL.Path, "/detail/") {
 					answer = c.detail
 				}
-				return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(answer))}, nil
+				header := http.Header{}
+				if c.ahead != 0 {
+					header.Set("Date", monday.Add(c.ahead).UTC().Format(http.TimeFormat))
+				}
+				return &http.Response{StatusCode: http.StatusOK, Header: header, Body: io.NopCloser(strings.NewReader(answer))}, nil
 			}))
+			client.Now = func() time.Time { return monday }
 			got, err := client.FindAlimTalk(t.Context(), attempt(aligo.Attempt{Since: monday, Until: monday,
 				To: []string{"01012345678"}}, orderText()))
 			if err != nil || got.Verdict != c.want {
@@ -406,5 +429,26 @@ func TestFindWhenHalfWasAccepted(t *testing.T) {
 	got, err := w.client.FindAlimTalk(t.Context(), attempt(aligo.Attempt{Since: monday, Until: monday, To: people}, orderText()))
 	if err != nil || got.Verdict != aligo.WasAccepted || !slices.Equal(got.Candidates, []aligo.Candidate{{MID: sent.MID, Accepted: 1}}) {
 		t.Errorf("got %+v, %v", got, err)
+	}
+}
+
+// Another account's history does not have the call, whatever became of it.
+func TestFindAsksNoOtherAccount(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	must[aligo.Accepted](t)(w.client.SendAlimTalk(t.Context(), order("01012345678")))
+	a := attempt(aligo.Attempt{Since: monday, Until: monday, To: []string{"01012345678"}}, orderText())
+	for name, find := range map[string]func(context.Context, aligo.Attempt) (aligo.Finding, error){
+		"AlimTalk": w.client.FindAlimTalk, "SMS": w.client.FindSMS,
+	} {
+		calls := len(w.Calls())
+		a.Account = "another"
+		got, err := find(t.Context(), a)
+		if !errors.Is(err, aligo.ErrOtherAccount) || got.Verdict != aligo.CannotTell || len(w.Calls()) > calls {
+			t.Errorf("%s: got %+v, %v after %d calls", name, got, err, len(w.Calls())-calls)
+		}
+		wantError(t, err, aligo.ClassNotConfigured, aligo.CauseCredentials)
+		a.Account = must[aligo.Account](t)(w.client.Account(t.Context()))
+		must[aligo.Finding](t)(find(t.Context(), a))
 	}
 }
