@@ -58,6 +58,7 @@ func TestNoEventIsLost(t *testing.T) {
 		same(t, name+" on failure", []any{config.at("functionName"), config.at("maximumRetryAttempts"),
 			config.at("destinationConfig.onFailure.destination")},
 			[]any{"sms-api-dev-" + name, retries, queue})
+		same(t, name+" waits in Lambda's queue for hours", config.at("maximumEventAgeInSeconds"), 6*60*60)
 	}
 	letters := c.one(t, "sqs:Queue", "dead-letters")
 	same(t, "queue", []any{letters.at("name"), letters.at("messageRetentionSeconds"), letters.at("sqsManagedSseEnabled")},
