@@ -161,6 +161,12 @@ func (d *Dispatch) ask(ctx context.Context, m message.Message, p message.Progres
 	if err == nil {
 		f, err = d.find(ctx, g.Channel, a)
 	}
+	if err == nil && f.Verdict == aligo.CannotTell {
+		// With the texts one is recognised that Aligo has cut or added to.
+		if a.Texts = d.texts(ctx, m, g, digester); a.Texts != nil {
+			f, err = d.find(ctx, g.Channel, a)
+		}
+	}
 	switch {
 	case err != nil && d.hopeless(m, p):
 		return d.giveUp(m, p, g.Recipients), nil
@@ -168,6 +174,33 @@ func (d *Dispatch) ask(ctx context.Context, m message.Message, p message.Progres
 		return message.Progress{}, d.fault(err, true)
 	}
 	return d.judge(ctx, m, p, g, f)
+}
+
+// texts are what the recipients of a send got, as far as it can be written today: the digests tell whether it is that. Nil
+// is no text at all.
+func (d *Dispatch) texts(ctx context.Context, m message.Message, g guard.Guard, digester guard.Digester) []string {
+	var drafts []draft
+	var err error
+	if g.Channel == message.AlimTalk {
+		drafts, err = d.alimTalkDrafts(ctx, m, g.Recipients)
+	} else {
+		drafts, err = d.smsDrafts(ctx, m, g.Recipients, today())
+	}
+	if err != nil {
+		return nil
+	}
+	var texts []string
+	for n, one := range drafts {
+		text := one.text(g.Channel)
+		if one.err != nil || digester.Digest(string(m.Recipients[one.recipient].To), aligo.Canonical(text)) != g.Digests[n] {
+			continue
+		}
+		if texts == nil {
+			texts = make([]string, len(drafts))
+		}
+		texts[n] = text
+	}
+	return texts
 }
 
 func (d *Dispatch) find(ctx context.Context, c message.Channel, a aligo.Attempt) (aligo.Finding, error) {

@@ -242,7 +242,9 @@ func unclaimed(t *testing.T) *world {
 func unreadableTemplates(t *testing.T) *world {
 	t.Helper()
 	w := newWorld(t)
-	for _, kind := range []aligotest.FaultKind{aligotest.FaultHTTP500, aligotest.FaultUnknownRefusal, aligotest.FaultUnregisteredIP} {
+	for _, kind := range []aligotest.FaultKind{
+		aligotest.FaultHTTP500, aligotest.FaultUnknownRefusal, aligotest.FaultUnregisteredIP, aligotest.FaultEmptyList,
+	} {
 		before := len(w.phones())
 		w.fault(aligotest.Fault{Endpoint: list, Kind: kind, Times: -1})
 		// What the door or a function has read before does not help for longer than ten minutes.

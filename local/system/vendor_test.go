@@ -1,0 +1,388 @@
+package system
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"sms-api/internal/aligo/aligotest"
+	"sms-api/internal/message"
+	"sms-api/internal/parameters"
+)
+
+// vendorStories are what Aligo may do that nobody has promised it would not.
+func vendorStories() map[string]func(*testing.T) *world {
+	return map[string]func(*testing.T) *world{
+		"what was sent is looked for, not what the template says today":                       changedTemplate,
+		"a call in doubt is looked up in the account that made it, or waits for it":           switchedAccount,
+		"a history that shows texts a little differently has the call all the same":           changedTexts,
+		"a call to the same people with another text may be it: unknown, and not sent again":  anotherText,
+		"a history that lags for minutes does not lead to a second message":                   laggingHistory,
+		"a call that is accepted long after it was written is not made again":                 acceptedLate,
+		"Aligo's clock may be slow or fast, and the call is found at the first look":          clocksApart,
+		"a history whose last day ends when it begins has today's calls":                      endIsMidnight,
+		"Aligo at its ugliest: slow clock, late history, last day missing, other line breaks": atItsUgliest,
+		"ten minutes of maintenance, refused in words that nobody knows, lose nothing":        maintenance,
+		"receipts that are somebody's to repair are reported, and an SMS goes out":            alertingReceipts,
+		"of two final receipts for a number the delivered one counts, in either order":        twoReceipts,
+		"a phone that is off for as long as carriers try gets its receipt in the end":         phoneOff,
+	}
+}
+
+func (w *world) behave(b aligotest.Behaviour) {
+	w.t.Helper()
+	if err := w.Aligo.SetBehaviour(b); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// receipts sets what the receipts of numbers with an ending say.
+func (w *world) receipts(channel message.Channel, ending string, rows ...aligotest.ReceiptRow) {
+	w.t.Helper()
+	if err := w.Aligo.SetReceipts(aligotest.Receipts{Ending: ending, Channel: string(channel), Rows: rows}); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// ends waits for the outcome of a message and compares it, and what phones have received since the world began.
+func (w *world) ends(what, id, outcome string, phones ...string) {
+	w.t.Helper()
+	o := w.settle(id)
+	if got := compact(o); got != outcome {
+		w.t.Errorf("%s: outcome %q, want %q", what, got, outcome)
+	}
+	w.check(id, o)
+	slices.Sort(phones)
+	if got := w.phones(); !slices.Equal(got, phones) {
+		w.t.Errorf("%s: phones received %q, want %q", what, got, phones)
+	}
+}
+
+// channels are the two ways to one number, and the calls of each.
+func channels() map[message.Channel]struct{ request, send, history, phone, delivered string } {
+	return map[message.Channel]struct{ request, send, history, phone, delivered string }{
+		message.AlimTalk: {to("", "5678"), send, history, "01010005678 alimtalk", "delivered: delivered alimtalk 0"},
+		message.SMS:      {plainSMS, sms, smsHist, "01010005678 sms", "delivered: delivered sms delivered"},
+	}
+}
+
+func changedTemplate(t *testing.T) *world {
+	t.Helper()
+	w := newWorld(t)
+	w.fault(aligotest.Fault{Endpoint: send, Kind: aligotest.FaultSlow})
+	id := w.post(to("", "5678"))
+	// It is sent, and not answered yet.
+	time.Sleep(time.Second)
+	if err := w.Aligo.SetTemplateState(aligotest.TemplateState{
+		Code: "TX_1234", Content: "#{고객명}님께서 주문하신 #{주문번호}번 상품은 다음 주에 보내 드립니다.",
+	}); err != nil {
+		t.Fatal(err)
+	}
+	stopThenRedrive(w, id)
+	time.Sleep(time.Hour)
+	if got, want := compact(w.get(id)), "delivered: delivered alimtalk 0"; got != want {
+		t.Errorf("outcome %q, want %q", got, want)
+	}
+	if got, want := w.phones(), []string{"01010005678 alimtalk"}; !slices.Equal(got, want) {
+		t.Errorf("phones received %q, want %q", got, want)
+	}
+	return w
+}
+
+// useAccount puts another account's credentials into the parameter store.
+func (w *world) useAccount(userID, apiKey string) {
+	w.t.Helper()
+	for name, value := range map[string]string{"user-id": userID, "api-key": apiKey} {
+		if err := w.AWS.PutParameter(parameters.DefaultPrefix+"/"+name, "SecureString", value); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+}
+
+func switchedAccount(t *testing.T) *world {
+	t.Helper()
+	var w *world
+	for channel, c := range channels() {
+		w = newWorld(t)
+		w.fault(aligotest.Fault{Endpoint: c.send, Kind: aligotest.FaultResetAfter})
+		w.fault(aligotest.Fault{Endpoint: c.history, Kind: aligotest.FaultHTTP500, Times: -1})
+		id := w.post(c.request)
+		time.Sleep(time.Minute)
+		w.useAccount(aligotest.OtherUserID, aligotest.OtherAPIKey)
+		// The credentials in memory are used for five minutes.
+		time.Sleep(10 * time.Minute)
+		w.Aligo.RemoveFaults(aligotest.FaultHTTP500, c.history)
+		time.Sleep(2 * time.Hour)
+		o := w.get(id)
+		if o.Status != message.Parked || o.Parked == nil || o.Parked.Cause != "credentials" ||
+			!strings.Contains(o.Parked.Reason, "another Aligo account") {
+			t.Errorf("%s: with the other account it is %s, %+v", channel, o.Status, o.Parked)
+		}
+		if got, want := w.phones(), []string{c.phone}; !slices.Equal(got, want) {
+			t.Errorf("%s: with the other account phones received %q, want %q", channel, got, want)
+		}
+		w.useAccount(aligotest.UserID, aligotest.APIKey)
+		w.ends(string(channel), id, c.delivered, c.phone)
+	}
+	return w
+}
+
+// doubted makes requests whose answers are lost, and expects each to be found in the history.
+func (w *world) doubted(what string) {
+	w.t.Helper()
+	for channel, c := range channels() {
+		before := w.phones()
+		w.fault(aligotest.Fault{Endpoint: c.send, Kind: aligotest.FaultResetAfter})
+		w.ends(fmt.Sprintf("%s, %s", what, channel), w.post(c.request), c.delivered, append(before, c.phone)...)
+	}
+}
+
+// withMarks are messages whose texts have what lists are known to change.
+func withMarks() map[string]struct{ request, send, phone, delivered string } {
+	const text = `안녕하세요 <마실상점> & \"친구\"입니다.\n\n내일은 쉽니다.\r\n모레 뵙겠습니다. 감사합니다. 건강하게 지내시기 바랍니다.`
+	return map[string]struct{ request, send, phone, delivered string }{
+		"AlimTalk": {
+			`{"template":"TX_1234","fallback":{"enabled":false},"recipients":[{"to":"01010005678","name":"김 & <이> 🙂",` +
+				`"variables":{"주문번호":"A\"1'"}}]}`,
+			send, "01010005678 alimtalk", "delivered: delivered alimtalk 0",
+		},
+		"LMS": {
+			`{"channel":"sms","title":"휴무","text":"` + text + `","recipients":[{"to":"01010005678"}]}`,
+			sms, "01010005678 sms", "delivered: delivered sms delivered",
+		},
+	}
+}
+
+func changedTexts(t *testing.T) *world {
+	t.Helper()
+	var w *world
+	for _, change := range []aligotest.TextChange{
+		aligotest.TextEscaped, aligotest.TextBR, aligotest.TextCollapsed, aligotest.TextSuffixed, aligotest.TextNoEmoji,
+		aligotest.TextCut,
+	} {
+		for name, m := range withMarks() {
+			w = newWorld(t)
+			w.behave(aligotest.Behaviour{Texts: []aligotest.TextChange{change}})
+			w.fault(aligotest.Fault{Endpoint: m.send, Kind: aligotest.FaultResetAfter})
+			w.ends(fmt.Sprintf("%s, %s", name, change), w.post(m.request), m.delivered, m.phone)
+		}
+	}
+	return w
+}
+
+func anotherText(t *testing.T) *world {
+	t.Helper()
+	var w *world
+	for name, m := range withMarks() {
+		w = newWorld(t)
+		w.behave(aligotest.Behaviour{Texts: []aligotest.TextChange{aligotest.TextOther}})
+		w.fault(aligotest.Fault{Endpoint: m.send, Kind: aligotest.FaultResetAfter})
+		channel := "alimtalk"
+		if m.send == sms {
+			channel = "sms"
+		}
+		w.ends(name, w.post(m.request), "partial: unknown "+channel+" Ambiguous", m.phone)
+	}
+	return w
+}
+
+func laggingHistory(t *testing.T) *world {
+	t.Helper()
+	var w *world
+	for _, lag := range []time.Duration{65 * time.Second, 2 * time.Minute, 4 * time.Minute} {
+		w = newWorld(t)
+		w.behave(aligotest.Behaviour{ListedAfter: message.Duration(lag)})
+		w.doubted(lag.String())
+	}
+	return w
+}
+
+func acceptedLate(t *testing.T) *world {
+	t.Helper()
+	var w *world
+	for channel, c := range channels() {
+		w = newWorld(t)
+		w.fault(aligotest.Fault{Endpoint: c.send, Kind: aligotest.FaultLate, After: message.Duration(95 * time.Second)})
+		w.ends(string(channel), w.post(c.request), c.delivered, c.phone)
+	}
+	return w
+}
+
+func clocksApart(t *testing.T) *world {
+	t.Helper()
+	var w *world
+	for _, ahead := range []time.Duration{-130 * time.Second, 190 * time.Second} {
+		for channel, c := range channels() {
+			w = newWorld(t)
+			w.behave(aligotest.Behaviour{ClockAhead: message.Duration(ahead)})
+			w.fault(aligotest.Fault{Endpoint: c.send, Kind: aligotest.FaultResetAfter})
+			id := w.post(c.request)
+			w.ends(fmt.Sprintf("%v, %s", ahead, channel), id, c.delivered, c.phone)
+			if looks := w.vendorCallsTo(c.history); looks != 1 {
+				t.Errorf("%v, %s: %d looks at the history, want 1", ahead, channel, looks)
+			}
+		}
+	}
+	return w
+}
+
+func endIsMidnight(t *testing.T) *world {
+	t.Helper()
+	w := newWorld(t)
+	w.behave(aligotest.Behaviour{EndIsMidnight: true})
+	w.doubted("the last day is missing")
+	return w
+}
+
+func atItsUgliest(t *testing.T) *world {
+	t.Helper()
+	w := newWorld(t)
+	w.behave(aligotest.Behaviour{
+		ClockAhead: message.Duration(-130 * time.Second), ListedAfter: message.Duration(65 * time.Second), EndIsMidnight: true,
+		Texts: []aligotest.TextChange{aligotest.TextEscaped, aligotest.TextBR},
+	})
+	w.doubted("all at once")
+	return w
+}
+
+func maintenance(t *testing.T) *world {
+	t.Helper()
+	w := newWorld(t)
+	// Whoever sends knows the template.
+	w.ends("before", w.post(to("", "1111")), "delivered: delivered alimtalk 0", "01010001111 alimtalk")
+	phones := w.phones()
+	w.fault(aligotest.Fault{Kind: aligotest.FaultUnknownRefusal, Times: -1})
+	var ids []string
+	for _, request := range []string{
+		to("", "2222"), to(`"fallback":{"text":"#{고객명} #{주문번호}"},`, "3333"), to(`"fallback":{"enabled":false},`, "4444"), plainSMS,
+	} {
+		ids = append(ids, w.post(request))
+	}
+	time.Sleep(10 * time.Minute)
+	for _, id := range ids {
+		if o := w.get(id); o.Status != message.Parked || o.Parked == nil || o.Parked.Cause != "unknown" {
+			t.Errorf("in the maintenance %s is %s, %+v", id, o.Status, o.Parked)
+		}
+	}
+	if got := w.phones(); !slices.Equal(got, phones) {
+		t.Errorf("in the maintenance phones received %q", got)
+	}
+	w.Aligo.RemoveFaults(aligotest.FaultUnknownRefusal, "")
+	for _, id := range ids {
+		if o := w.settle(id); o.Status != message.AllDelivered {
+			t.Errorf("after the maintenance: %s", compact(o))
+		}
+	}
+	var numbers []string
+	for _, phone := range w.phones() {
+		number, _, _ := strings.Cut(phone, " ")
+		numbers = append(numbers, number)
+	}
+	if want := []string{"01010001111", "01010002222", "01010003333", "01010004444", "01010005678"}; !slices.Equal(numbers, want) {
+		t.Errorf("messages on the phones of %q, want %q", numbers, want)
+	}
+	return w
+}
+
+func alertingReceipts(t *testing.T) *world {
+	t.Helper()
+	w := newWorld(t)
+	for letter, c := range map[string]struct{ alert, outcome, alone string }{
+		"a": {"balance", "delivered: delivered sms delivered", "failed: failed alimtalk a"},
+		"S": {"sender", "delivered: delivered sms delivered", "failed: failed alimtalk S"},
+		"U": {"template", "delivered: delivered sms delivered", "failed: failed alimtalk U"},
+		// It might have arrived.
+		"Z": {"unknown", "partial: unknown alimtalk Z", "partial: unknown alimtalk Z"},
+	} {
+		w = newWorld(t)
+		w.receipts(message.AlimTalk, "5678", aligotest.ReceiptRow{Result: letter})
+		var phones []string
+		if letter != "Z" {
+			phones = []string{"01010005678 sms"}
+		}
+		if letter == "a" {
+			// The SMS waits for whoever reads the alarm.
+			w.Aligo.SetBalance(7)
+			id := w.post(to("", "5678"))
+			time.Sleep(time.Hour)
+			if o := w.get(id); o.Status != message.Parked || o.Parked == nil || o.Parked.Cause != "balance" {
+				t.Errorf("with an empty wallet it is %s, %+v", o.Status, o.Parked)
+			}
+			w.Aligo.SetBalance(1000)
+			w.ends(letter, id, c.outcome, phones...)
+		} else {
+			w.ends(letter, w.post(to("", "5678")), c.outcome, phones...)
+		}
+		w.ends(letter+" without fallback", w.post(to(`"fallback":{"enabled":false},`, "5678")), c.alone, phones...)
+		const line, alert = `"msg":"receipts that a person must look at"`, `"alert":"%s","recipients":1`
+		logs := w.logs.String()
+		if n := strings.Count(logs, line); n != 2 || !strings.Contains(logs, fmt.Sprintf(alert, c.alert)) {
+			t.Errorf("%s: %d alerts in the logs, want 2 of %s", letter, n, c.alert)
+		}
+	}
+	return w
+}
+
+func twoReceipts(t *testing.T) *world {
+	t.Helper()
+	var w *world
+	rows := func(results ...string) []aligotest.ReceiptRow {
+		all := make([]aligotest.ReceiptRow, len(results))
+		for i, r := range results {
+			all[i].Result = r
+		}
+		return all
+	}
+	for _, reversed := range []bool{false, true} {
+		w = newWorld(t)
+		kakao, carrier := rows("B", "0"), rows("발/착신 번호 에러", "발송완료")
+		if reversed {
+			slices.Reverse(kakao)
+			slices.Reverse(carrier)
+		}
+		w.receipts(message.AlimTalk, "5678", kakao...)
+		w.receipts(message.SMS, "5678", carrier...)
+		w.ends("AlimTalk", w.post(to("", "5678")), "delivered: delivered alimtalk 0", "01010005678 alimtalk")
+		w.ends("SMS", w.post(plainSMS), "delivered: delivered sms delivered", "01010005678 alimtalk", "01010005678 sms")
+	}
+	return w
+}
+
+func phoneOff(t *testing.T) *world {
+	t.Helper()
+	w := newWorld(t)
+	long := strings.Repeat("긴 글 ", 30)
+	for _, c := range []struct {
+		request string
+		off     time.Duration
+	}{
+		{plainSMS, 25 * time.Hour},
+		{`{"channel":"sms","title":"제목","text":"` + long + `","recipients":[{"to":"01010005678"}]}`, 80 * time.Hour},
+	} {
+		w.receipts(message.SMS, "5678", aligotest.ReceiptRow{Result: "발송완료", After: message.Duration(c.off)})
+		began := time.Now()
+		id := w.post(c.request)
+		o := w.settle(id)
+		if got, want := compact(o), "delivered: delivered sms delivered"; got != want {
+			t.Errorf("off for %v: outcome %q, want %q", c.off, got, want)
+		}
+		if took := time.Since(began); took < c.off || took > c.off+time.Hour {
+			t.Errorf("off for %v: settled after %v", c.off, took)
+		}
+		w.check(id, o)
+	}
+	return w
+}
+
+// vendorCallsTo is how many calls to an endpoint Aligo has got.
+func (w *world) vendorCallsTo(endpoint string) int {
+	n := 0
+	for _, e := range w.vendorCalls() {
+		if e == endpoint {
+			n++
+		}
+	}
+	return n
+}
