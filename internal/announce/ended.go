@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 
@@ -16,7 +17,7 @@ import (
 
 // executions is what Ended calls of *execution.Executions.
 type executions interface {
-	Unannounced(ctx context.Context, id string) (o message.Outcome, ok bool, err error)
+	Unannounced(ctx context.Context, id string, ended time.Time) (o message.Outcome, ok bool, err error)
 }
 
 // Ended announces messages whose execution ended without doing so itself: cancelled ones, and those that timed out or
@@ -33,11 +34,13 @@ func (h *Ended) Handle(ctx context.Context, event events.EventBridgeEvent) error
 	var change struct {
 		Name   string `json:"name"`
 		Status string `json:"status"`
+		// StopDate is in milliseconds since 1970.
+		StopDate int64 `json:"stopDate"`
 	}
 	if err := json.Unmarshal(event.Detail, &change); err != nil || change.Name == "" {
 		return fmt.Errorf("event %s is not a status change of an execution", event.ID)
 	}
-	o, ok, err := h.Executions.Unannounced(ctx, change.Name)
+	o, ok, err := h.Executions.Unannounced(ctx, change.Name, time.UnixMilli(change.StopDate))
 	attributes := []slog.Attr{slog.String("message", change.Name), slog.String("execution", change.Status)}
 	switch {
 	case errors.Is(err, execution.ErrNotFound):

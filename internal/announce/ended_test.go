@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -26,7 +27,10 @@ type ended struct {
 	err error
 }
 
-func (e ended) Unannounced(_ context.Context, id string) (message.Outcome, bool, error) {
+func (e ended) Unannounced(_ context.Context, id string, at time.Time) (message.Outcome, bool, error) {
+	if !at.Equal(time.UnixMilli(1551225017576)) {
+		return message.Outcome{}, false, fmt.Errorf("ended at %s", at)
+	}
 	return message.Outcome{ID: id, Status: message.MessageCancelled}, e.ok, e.err
 }
 
@@ -50,7 +54,7 @@ func (b *bus) PutEvents(
 
 func TestEnded(t *testing.T) {
 	t.Parallel()
-	const change = `{"name":"m-1","status":"ABORTED"}`
+	const change = `{"name":"m-1","status":"ABORTED","stopDate":1551225017576}`
 	for name, c := range map[string]struct {
 		detail string
 		ended  ended

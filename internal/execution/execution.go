@@ -26,6 +26,9 @@ var ErrNotFound = errors.New("there is no such message")
 // ErrConflict says that another message has this id already.
 var ErrConflict = errors.New("another message has this id")
 
+// errIncomplete says that the history of an execution that has ended does not show it yet; it is consistent only eventually.
+var errIncomplete = errors.New("the history does not go as far as the end of the execution")
+
 // NotCancellableError says why a message cannot be cancelled.
 type NotCancellableError struct {
 	// Reason is for people.
@@ -122,6 +125,9 @@ func (e *Executions) outcome(ctx context.Context, d *sfn.DescribeExecutionOutput
 		return message.Outcome{}, err
 	case p.state == statemachine.StateAnnounce:
 		return decodeOutcome(p.input)
+	case d.Status != types.ExecutionStatusRunning && !p.ended:
+		// The last states may be missing, and what they knew: of whom a send was tried, or that the machine has announced.
+		return message.Outcome{}, errIncomplete
 	}
 	progress, err := p.progress()
 	switch {

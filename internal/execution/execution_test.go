@@ -48,12 +48,13 @@ type fake struct {
 }
 
 type run struct {
-	t       *testing.T
-	status  types.ExecutionStatus
-	input   string
-	output  *string
-	stopped *time.Time
-	events  []types.HistoryEvent
+	t        *testing.T
+	status   types.ExecutionStatus
+	input    string
+	output   *string
+	stopped  *time.Time
+	redriven *time.Time
+	events   []types.HistoryEvent
 }
 
 func (f *fake) StartExecution(_ context.Context, in *sfn.StartExecutionInput, _ ...func(*sfn.Options)) (*sfn.StartExecutionOutput, error) {
@@ -92,7 +93,7 @@ func (f *fake) DescribeExecution(
 	}
 	return &sfn.DescribeExecutionOutput{
 		ExecutionArn: in.ExecutionArn, StateMachineArn: aws.String(machineARN), StartDate: &created,
-		Status: r.status, Input: &r.input, Output: r.output, StopDate: r.stopped,
+		Status: r.status, Input: &r.input, Output: r.output, StopDate: r.stopped, RedriveDate: r.redriven,
 	}, nil
 }
 

@@ -24,6 +24,8 @@ type position struct {
 	input string
 	// called says that the state's task has been scheduled and that it may have done its work.
 	called bool
+	// ended says that the history goes as far as the end of the execution.
+	ended bool
 }
 
 // pageSize is how many events are read at once. An event may hold 256 KB twice, and the state entered last is nearly
@@ -33,7 +35,7 @@ const pageSize = 20
 // position reads the history backwards as far as the state entered last.
 func (e *Executions) position(ctx context.Context, arn string) (position, error) {
 	var p position
-	harmless := false
+	harmless, newest := false, true
 	in := &sfn.GetExecutionHistoryInput{ExecutionArn: &arn, ReverseOrder: true, IncludeExecutionData: aws.Bool(true), MaxResults: pageSize}
 	for {
 		page, err := e.Client.GetExecutionHistory(ctx, in)
@@ -42,6 +44,10 @@ func (e *Executions) position(ctx context.Context, arn string) (position, error)
 		}
 		for _, event := range page.Events {
 			switch event.Type {
+			case types.HistoryEventTypeExecutionFailed, types.HistoryEventTypeExecutionTimedOut, types.HistoryEventTypeExecutionAborted,
+				types.HistoryEventTypeExecutionSucceeded:
+				// Those further back were redriven.
+				p.ended = newest
 			case types.HistoryEventTypeTaskFailed:
 				d := event.TaskFailedEventDetails
 				harmless = d != nil && fault.NotSent(aws.ToString(d.Error))
@@ -52,6 +58,7 @@ func (e *Executions) position(ctx context.Context, arn string) (position, error)
 				harmless = false
 			default:
 			}
+			newest = false
 			if d := event.StateEnteredEventDetails; d != nil {
 				p.state, p.entered, p.input = aws.ToString(d.Name), aws.ToTime(event.Timestamp), aws.ToString(d.Input)
 				return p, nil

@@ -3,8 +3,10 @@ package execution
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
 
 	"sms-api/internal/message"
@@ -13,11 +15,15 @@ import (
 
 // Unannounced returns the outcome of a message whose execution ended without announcing it. ok is false when there is
 // nothing to announce from outside: the execution runs (again), has announced by itself, or failed in Announce, where
-// an operator's redrive resumes. The error is ErrNotFound, or Step Functions' and worth another try.
-func (e *Executions) Unannounced(ctx context.Context, id string) (o message.Outcome, ok bool, err error) {
+// an operator's redrive resumes. The error is ErrNotFound, or else worth another try: what Step Functions says of an
+// execution is consistent only eventually, so that it may still describe one as running that has ended.
+func (e *Executions) Unannounced(ctx context.Context, id string, ended time.Time) (o message.Outcome, ok bool, err error) {
 	d, m, err := e.describe(ctx, id)
 	if err != nil {
 		return message.Outcome{}, false, err
+	}
+	if lags(d, ended) {
+		return message.Outcome{}, false, fmt.Errorf("message %s: its execution has ended, but is described as it was before", id)
 	}
 	if d.Status == types.ExecutionStatusRunning || d.Status == types.ExecutionStatusPendingRedrive ||
 		d.Status == types.ExecutionStatusSucceeded {
@@ -41,4 +47,12 @@ func (e *Executions) Unannounced(ctx context.Context, id string) (o message.Outc
 		}
 	}
 	return o, true, nil
+}
+
+// lags says that the description is older than the end of the execution that somebody was told of.
+func lags(d *sfn.DescribeExecutionOutput, ended time.Time) bool {
+	if d.Status == types.ExecutionStatusRunning {
+		return d.RedriveDate == nil || d.RedriveDate.Before(ended)
+	}
+	return d.StopDate != nil && d.StopDate.Before(ended)
 }
