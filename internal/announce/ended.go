@@ -8,8 +8,7 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/aws/aws-lambda-go/events"
-
+	"sms-api/internal/deadletter"
 	"sms-api/internal/execution"
 	"sms-api/internal/message"
 	"sms-api/statemachine"
@@ -29,8 +28,8 @@ type Ended struct {
 	Log *slog.Logger
 }
 
-// Handle takes a "Step Functions Execution Status Change" event. An error is worth another try: Lambda makes it.
-func (h *Ended) Handle(ctx context.Context, event events.EventBridgeEvent) error {
+// Handle takes a "Step Functions Execution Status Change" event, or the dead letter of one. An error is worth another try: Lambda makes it.
+func (h *Ended) Handle(ctx context.Context, event deadletter.Event) error {
 	var change struct {
 		Name   string `json:"name"`
 		Status string `json:"status"`

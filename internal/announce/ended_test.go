@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 
 	"sms-api/internal/announce"
+	"sms-api/internal/deadletter"
 	"sms-api/internal/execution"
 	"sms-api/internal/message"
 )
@@ -79,7 +80,7 @@ func TestEnded(t *testing.T) {
 			t.Parallel()
 			var log bytes.Buffer
 			h := announce.Ended{Executions: c.ended, Bus: announce.Bus{Client: &c.bus, Name: "b"}, Log: slog.New(slog.NewJSONHandler(&log, nil))}
-			err := h.Handle(t.Context(), events.EventBridgeEvent{ID: "e-1", Detail: []byte(c.detail)})
+			err := h.Handle(t.Context(), deadletter.Event{EventBridgeEvent: events.EventBridgeEvent{ID: "e-1", Detail: []byte(c.detail)}})
 			if got := fmt.Sprint(err); got != cmp.Or(c.err, "<nil>") {
 				t.Errorf("error %s, want %q", got, c.err)
 			}

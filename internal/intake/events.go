@@ -7,9 +7,8 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/aws/aws-lambda-go/events"
-
 	"sms-api/internal/announce"
+	"sms-api/internal/deadletter"
 	"sms-api/internal/message"
 	"sms-api/statemachine"
 )
@@ -40,7 +39,7 @@ type Rejection struct {
 }
 
 // caller is who asks with an event: its source, and where that is another account, which may claim any source, the account.
-func (e *Events) caller(event events.EventBridgeEvent) string {
+func (e *Events) caller(event deadletter.Event) string {
 	if event.AccountID != "" && event.AccountID != e.Account {
 		return "event:" + event.AccountID + ":" + event.Source
 	}
@@ -49,8 +48,8 @@ func (e *Events) caller(event events.EventBridgeEvent) string {
 
 // Handle starts the message that an event asks for. What cannot be accepted becomes one MessageRejected, and that is no
 // error. An error is ours: Lambda tries again, and then puts the event into the dead-letter queue. The same event may
-// come any number of times.
-func (e *Events) Handle(ctx context.Context, event events.EventBridgeEvent) error {
+// come any number of times, and as a dead letter.
+func (e *Events) Handle(ctx context.Context, event deadletter.Event) error {
 	if event.DetailType != statemachine.DetailTypeRequested {
 		return fmt.Errorf("event %q has the detail-type %q, not %s: the rule is wrong", event.ID, event.DetailType,
 			statemachine.DetailTypeRequested)

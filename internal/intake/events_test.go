@@ -352,3 +352,18 @@ func TestAForeignAccountHasKeysOfItsOwn(t *testing.T) {
 		t.Errorf("the callers are %q, want %q", callers, want)
 	}
 }
+
+// Somebody invokes the function with what stands in the queue of dead letters, whoever has put it there.
+func TestADeadLetterIsItsEvent(t *testing.T) {
+	t.Parallel()
+	d := newDoor()
+	e := event("e-1", `{"template":"TX_1234","recipients":[{"to":"01012345678","variables":{"고객명":"a","주문번호":"b"}}]}`)
+	for _, letter := range []string{e, `{"version":"1.0","requestContext":{"condition":"RetriesExhausted"},"requestPayload":` + e + `}`} {
+		if err := d.handle(t, letter); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := d.store.count(); n != 1 {
+		t.Errorf("%d messages, want 1; the log says %s", n, d.log)
+	}
+}
