@@ -52,12 +52,19 @@ type guards interface {
 	Cancel(ctx context.Context, id string, expiry time.Time) error
 }
 
+// bus is what this package calls of announce.Bus.
+type bus interface {
+	Put(ctx context.Context, detailType string, detail any) error
+}
+
 // Executions are the executions of one state machine. All fields are needed, but Guards only to cancel and to tell what
-// became of a message.
+// became of a message, and Bus only to cancel.
 type Executions struct {
 	Client client
 	// Guards knows which messages are cancelled.
 	Guards guards
+	// Bus is where Cancel announces.
+	Bus bus
 	// StateMachineARN is arn:aws:states:REGION:ACCOUNT:stateMachine:NAME, or that of a version or an alias of it, which has
 	// its name behind a further colon.
 	StateMachineARN string
@@ -152,8 +159,9 @@ func decodeOutcome(s string) (message.Outcome, error) {
 	return o, nil
 }
 
-// Cancel stops a message of which nothing has been sent, and returns its outcome. To cancel it once more is no error.
-// Other errors are ErrNotFound and *NotCancellableError.
+// Cancel stops a message of which nothing has been sent, announces its outcome and returns it. To cancel it once more is no
+// error, and announces it again: Step Functions tells of executions that were stopped with best effort only, and whoever
+// got an error cannot know whether it has been announced. Other errors are ErrNotFound and *NotCancellableError.
 func (e *Executions) Cancel(ctx context.Context, id string) (message.Outcome, error) {
 	d, m, err := e.describe(ctx, id)
 	if err != nil {
@@ -166,8 +174,11 @@ func (e *Executions) Cancel(ctx context.Context, id string) (message.Outcome, er
 			return message.Outcome{}, fmt.Errorf("cancel message %s: %w", id, err)
 		case o.Status != message.MessageCancelled:
 			return message.Outcome{}, &NotCancellableError{Reason: fmt.Sprintf("the message is settled: %s", o.Status)}
+		case d.Status == types.ExecutionStatusSucceeded:
+			// The machine has announced it.
+			return o, nil
 		}
-		return o, nil
+		return e.announced(ctx, o)
 	}
 	if !m.Guarded {
 		if err := e.unsent(ctx, m, aws.ToString(d.ExecutionArn)); err != nil {
@@ -187,19 +198,45 @@ func (e *Executions) Cancel(ctx context.Context, id string) (message.Outcome, er
 	if err != nil {
 		return message.Outcome{}, fmt.Errorf("cancel message %s: %w", id, err)
 	}
-	p, err := e.position(ctx, aws.ToString(d.ExecutionArn))
+	d.Status, d.StopDate = types.ExecutionStatusAborted, stop.StopDate
+	o, err := e.stoppedOutcome(ctx, d, m)
 	if err != nil {
 		return message.Outcome{}, fmt.Errorf("cancel message %s: %w", id, err)
 	}
-	if p.state == statemachine.StateAnnounce {
-		// The machine has come to know it by itself.
-		return decodeOutcome(p.input)
+	if o, err = e.announced(ctx, o); err == nil && o.Status != message.MessageCancelled {
+		// The machine has come to its end by itself.
+		return message.Outcome{}, &NotCancellableError{Reason: fmt.Sprintf("the message is settled: %s", o.Status)}
 	}
-	progress, err := p.progress()
-	if err != nil {
-		return message.Outcome{}, fmt.Errorf("cancel message %s: %w", id, err)
+	return o, err
+}
+
+// announced announces an outcome and returns it.
+func (e *Executions) announced(ctx context.Context, o message.Outcome) (message.Outcome, error) {
+	if err := e.Bus.Put(ctx, statemachine.DetailTypeSettled, o); err != nil {
+		return message.Outcome{}, fmt.Errorf("announce message %s: %w", o.ID, err)
 	}
-	return stopped(m, p, progress, true, aws.ToTime(stop.StopDate)), nil
+	return o, nil
+}
+
+// stopLag is how long the history may need to show that the execution was stopped, before the caller has to ask again.
+const (
+	stopLag   = 200 * time.Millisecond
+	stopLooks = 10
+)
+
+// stoppedOutcome is the outcome of an execution that was stopped a moment ago.
+func (e *Executions) stoppedOutcome(ctx context.Context, d *sfn.DescribeExecutionOutput, m message.Message) (message.Outcome, error) {
+	for look := 1; ; look++ {
+		o, err := e.outcome(ctx, d, m)
+		if !errors.Is(err, errIncomplete) || look == stopLooks {
+			return o, err
+		}
+		select {
+		case <-time.After(stopLag):
+		case <-ctx.Done():
+			return o, err
+		}
+	}
 }
 
 // cancelMargin is how long a message must go on waiting for it to be cancelled. One that wakes up while it is being

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -43,8 +44,11 @@ type fake struct {
 	start, describe, history, stop error
 	pages                          int
 	table                          table
+	bus                            bus
 	// onStop happens to the history between the look and the stop.
 	onStop func(*run)
+	// lag is for how many looks the history does not show the stop.
+	lag int
 }
 
 type run struct {
@@ -131,6 +135,10 @@ func (f *fake) GetExecutionHistory(
 		return nil, errors.New("the history must be read backwards and with its data")
 	}
 	events := slices.Clone(r.events)
+	if f.lag > 0 && r.status == types.ExecutionStatusAborted {
+		f.lag--
+		events = events[:len(events)-1]
+	}
 	slices.Reverse(events)
 	from := 0
 	if in.NextToken != nil {
@@ -202,7 +210,22 @@ func executions(r *run, at time.Time) (*execution.Executions, *fake) {
 	if r != nil {
 		f.executions[executionARN+"0193"] = r
 	}
-	return &execution.Executions{Client: f, Guards: &f.table, StateMachineARN: machineARN, Now: func() time.Time { return at }}, f
+	return &execution.Executions{Client: f, Guards: &f.table, Bus: &f.bus, StateMachineARN: machineARN, Now: func() time.Time { return at }}, f
+}
+
+// bus keeps what is put on it as "detail-type status", unless it takes nothing.
+type bus struct {
+	put []string
+	err error
+}
+
+func (b *bus) Put(_ context.Context, detailType string, detail any) error {
+	if b.err != nil {
+		return b.err
+	}
+	o, _ := detail.(message.Outcome)
+	b.put = append(b.put, fmt.Sprintf("%s %s %s", detailType, o.ID, o.Status))
+	return nil
 }
 
 // table is the table of sends for one message.
@@ -523,6 +546,8 @@ func TestCancel(t *testing.T) {
 		damage func(*fake)
 		reason string
 		err    string
+		// announced is what is on the bus of a message that could not be cancelled; those that were are announced as that.
+		announced string
 	}{
 		{name: "scheduled", run: waiting()},
 		{name: "scheduled, in time", run: waiting(), at: time.Hour - 10*time.Second},
@@ -551,6 +576,19 @@ func TestCancel(t *testing.T) {
 			err: "cancel message 0193: no table"},
 		{name: "Step Functions does not stop it", run: waiting(), damage: func(f *fake) { f.stop = errors.New("throttled") },
 			err: "cancel message 0193: throttled"},
+		{name: "the history lags", run: waiting(), damage: func(f *fake) { f.lag = 9 }},
+		{name: "the history lags for long", run: waiting(), damage: func(f *fake) { f.lag = 100 }, err: "does not go as far as the end"},
+		{name: "the bus does not take it", run: waiting(), damage: func(f *fake) { f.bus.err = errors.New("no route to host") },
+			err: "announce message 0193: no route to host"},
+		{
+			name: "it expires in that moment", run: waiting(),
+			damage: func(f *fake) {
+				f.onStop = func(r *run) {
+					r.entered(statemachine.StateAnnounce, message.Outcome{ID: "0193", Status: message.MessageExpired})
+				}
+			},
+			reason: "the message is settled: expired", announced: "MessageSettled 0193 expired",
+		},
 		{name: "the history cannot be read", run: waiting(), damage: func(f *fake) { f.history = errors.New("throttled") }, err: "throttled"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -559,7 +597,12 @@ func TestCancel(t *testing.T) {
 			if c.damage != nil {
 				c.damage(f)
 			}
-			o, err := e.Cancel(t.Context(), "0193")
+			var o message.Outcome
+			var err error
+			synctest.Test(t, func(t *testing.T) { o, err = e.Cancel(t.Context(), "0193") })
+			if put := strings.Join(f.bus.put, ", "); put != c.announced && !(c.err == "" && c.reason == "" && put == "MessageSettled 0193 cancelled") {
+				t.Errorf("announced %q", put)
+			}
 			var not *execution.NotCancellableError
 			switch {
 			case c.err != "":

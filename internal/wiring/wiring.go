@@ -168,7 +168,7 @@ func (e *Environment) Account() string {
 // Outcomes makes what also cancels messages and tells what became of them.
 func (e *Environment) Outcomes() *execution.Executions {
 	x := e.Executions()
-	x.Guards = e.Guards()
+	x.Guards, x.Bus = e.Guards(), e.Bus()
 	return x
 }
 

@@ -1,6 +1,7 @@
 package system
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"slices"
@@ -26,6 +27,7 @@ func stories() map[string]func(*testing.T) *world {
 	return map[string]func(*testing.T) *world{
 		"a scheduled message is cancelled":                                         cancelScheduled,
 		"a parked message is cancelled":                                            cancelParked,
+		"a cancelled message whose end nobody hears of":                            cancelUnheard,
 		"a message that is being sent cannot be cancelled":                         cancelTooLate,
 		"an execution that is stopped in the middle of a send, and redriven":       stopAndRedrive,
 		"an outcome that cannot be announced is announced after a redrive":         redriveAnnounce,
@@ -40,6 +42,27 @@ func (w *world) cancel(id string) (int, string) {
 	w.t.Helper()
 	status, body := w.do(http.MethodDelete, "/v1/messages/"+id, "")
 	return status, string(body)
+}
+
+// Step Functions' events are best effort: who cancels does not depend on them.
+func cancelUnheard(t *testing.T) *world {
+	t.Helper()
+	w := newWorld(t)
+	lost := eventbus.Target{ID: "stopped", Deliver: func(context.Context, json.RawMessage) error { return nil }}
+	if err := w.AWS.Bus(eventbus.Default).PutTargets("stopped", lost); err != nil {
+		t.Fatal(err)
+	}
+	id := w.post(to(`"sendAt":"2000-01-02T00:00:00Z",`, "5678"))
+	time.Sleep(time.Hour)
+	if status, body := w.cancel(id); status != http.StatusOK {
+		t.Fatalf("cancel: %d %s", status, body)
+	}
+	o := w.settle(id)
+	if got, want := compact(o), "cancelled: failed Cancelled"; got != want {
+		t.Errorf("outcome %q, want %q", got, want)
+	}
+	w.check(id, o)
+	return w
 }
 
 func cancelScheduled(t *testing.T) *world {
