@@ -41,19 +41,23 @@ func (d *Dispatch) alimTalkDrafts(ctx context.Context, m message.Message, who []
 	return drafts, nil
 }
 
-// style is how the text of an SMS is measured.
+// style is how the text of an SMS is written and measured.
 type style struct {
+	write func(text string) string
 	bytes func(text string) int
 }
 
 // today is how SMS are written and sent.
-func today() style { return style{bytes: message.SMSBytes} }
+func today() style { return style{message.SMSText, message.SMSBytes} }
 
-// version010 is how version 0.1.0 did it: a line break was one byte. Which of the recipients a call of that version was for
-// follows from it.
+// version010 is how version 0.1.0 did it: a line break was one byte, and a text with a character that CP949 lacks was
+// not sent. Which of the recipients a call of that version was for follows from it.
 func version010() style {
 	oneByte := strings.NewReplacer("\n", " ", "\r", " ")
-	return style{bytes: func(text string) int { return message.SMSBytes(oneByte.Replace(text)) }}
+	return style{
+		write: func(text string) string { return text },
+		bytes: func(text string) int { return message.SMSBytes(oneByte.Replace(text)) },
+	}
 }
 
 // smsDrafts writes the SMS texts: those of channel sms, the fallback's own, or else the AlimTalk text with the addresses
@@ -81,6 +85,7 @@ func (d *Dispatch) smsDrafts(ctx context.Context, m message.Message, who []int, 
 	}
 	for n := range drafts {
 		if drafts[n].err == nil {
+			drafts[n].sms = s.write(drafts[n].sms)
 			drafts[n].err = s.check(drafts[n].sms)
 		}
 	}
@@ -122,9 +127,9 @@ func (s style) next(drafts []draft) (aligo.SMSType, []draft) {
 // title is the subject of an LMS; empty lets Aligo take the beginning of the text.
 func title(m message.Message) string {
 	if m.Channel == message.SMS {
-		return string(m.Title)
+		return message.SMSText(string(m.Title))
 	}
-	return string(m.Fallback.Title)
+	return message.SMSText(string(m.Fallback.Title))
 }
 
 func recipients(drafts []draft) []int {

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"sms-api/internal/aligo"
+	"sms-api/internal/message"
 )
 
 // Carriers count one byte or two for a line break. What would be an SMS by the one and not by the other is an LMS.
@@ -30,6 +31,24 @@ func TestWhatMayBeTooLongForAnSMSIsAnLMS(t *testing.T) {
 	kind, call = version010().next(drafts)
 	if kind != aligo.TypeSMS || !slices.Equal(recipients(call), []int{0, 1, 2}) {
 		t.Errorf("version 0.1.0 made a call as %s for %v", kind, recipients(call))
+	}
+}
+
+// The text is replaced where it is made, so that what is sent is what is looked for; an AlimTalk keeps its Unicode.
+func TestSMSHasEquivalentsOfWhatCarriersLack(t *testing.T) {
+	t.Parallel()
+	m := message.Message{
+		Channel: message.SMS, Text: "1,000₩ – #{고객명}", Title: "₩",
+		Recipients: []message.Recipient{{To: "01012345678", Name: "José"}, {To: "01012345679", Name: "😀"}},
+	}
+	var d Dispatch
+	drafts, err := d.smsDrafts(t.Context(), m, []int{0, 1}, today())
+	if err != nil || drafts[0].err != nil || drafts[0].text(message.SMS) != "1,000￦ - Jose" || title(m) != "￦" || drafts[1].err == nil {
+		t.Errorf("drafts %+v, title %q, %v", drafts, title(m), err)
+	}
+	// Version 0.1.0 could not send that.
+	if drafts, err = d.smsDrafts(t.Context(), m, []int{0}, version010()); err != nil || drafts[0].err == nil {
+		t.Errorf("version 0.1.0 would have sent %+v, %v", drafts, err)
 	}
 }
 

@@ -166,7 +166,7 @@ func TestRefusals(t *testing.T) {
 			name: "everything at once", caller: service, status: 422, problem: "invalid-message",
 			body: `{"recipients":[{"to":"010"},{"to":"060-700-1234","colour":"red"}],"sendAt":"tomorrow"}`,
 			errors: []string{
-				"/recipients/0/to is not a Korean telephone number",
+				"/recipients/0/to is not a Korean telephone number: it has 3 digits, and a mobile number that begins with 010 has 11",
 				"/recipients/1/to is a premium-rate number, which messages are never sent to or from",
 				"/recipients/1 has a member that is not known",
 				"/sendAt must be an RFC 3339 time, such as 2026-12-01T09:00:00+09:00",
@@ -194,13 +194,15 @@ func TestRefusals(t *testing.T) {
 		},
 		{
 			name: "a value that the fallback cannot carry", caller: service, status: 422, problem: "invalid-message",
-			body:   `{"template":"TX_1234","recipients":[{"to":"010-1234-5678","name":"홍😀","variables":{"주문번호":"A"}}]}`,
-			errors: []string{"/recipients/0/name may follow as SMS: SMS cannot carry an emoji at character 2"},
+			body: `{"template":"TX_1234","recipients":[{"to":"010-1234-5678","name":"홍😀","variables":{"주문번호":"A"}}]}`,
+			errors: []string{"/recipients/0/name may follow as SMS: SMS cannot carry an emoji at character 2; write it otherwise, " +
+				"give fallback.text without it, or set fallback.enabled to false"},
 		},
 		{
 			name: "a template that the fallback cannot carry", caller: service, status: 422, problem: "invalid-message",
-			body:   `{"template":"TX_5678","recipients":[{"to":"010-1234-5678"},{"to":"010-1234-5679"}]}`,
-			errors: []string{"/fallback needs a text: that of the template cannot be an SMS, because SMS cannot carry an emoji at character 7"},
+			body: `{"template":"TX_5678","recipients":[{"to":"010-1234-5678"},{"to":"010-1234-5679"}]}`,
+			errors: []string{"/fallback needs a text, or to have enabled false: that of the template cannot be an SMS, because " +
+				"SMS cannot carry an emoji at character 7"},
 		},
 		{
 			name: "a fallback that is too long", caller: service, status: 422, problem: "invalid-message",
@@ -245,6 +247,40 @@ func TestRefusals(t *testing.T) {
 			}
 			golden(t, "post "+c.name, got.body)
 		})
+	}
+}
+
+// What people's keyboards and other people's libraries write is taken, or refused for what it is.
+func TestWhatKeyboardsAndLibrariesWrite(t *testing.T) {
+	t.Parallel()
+	const composed = "\u1112\u1169\u11bc\u1100\u1175\u11af\u1103\u1169\u11bc" // 홍길동 as macOS writes it
+	for _, c := range []struct {
+		name, body string
+		errors     []string
+	}{
+		{"a name in NFD", strings.Replace(order, "홍길동", composed, 1), nil},
+		{"faithful equivalents", `{"channel":"sms","text":"가격: 1,000₩ – 오늘까지","recipients":[{"to":"01012345678"}]}`, nil},
+		{"an accent in a name that an SMS may have to carry", strings.Replace(order, "홍길동", "José\u00a0Núñez", 1), nil},
+		{"a number as it is pasted", strings.Replace(order, "010-1234-5678", "\u202a010-1234-5678\u202c", 1), nil},
+		{"a number that is too short", strings.Replace(order, "010-1234-5678", "010-1234-567", 1), []string{
+			"/recipients/0/to is not a Korean telephone number: it has 10 digits, and a mobile number that begins with 010 has 11",
+		}},
+		{"null", strings.Replace(order, `"template"`, `"fallback":null,"sendAt":null,"template"`, 1), nil},
+		{"no time zone", strings.Replace(order, `"template"`, `"sendAt":"2026-12-01T09:00:00","template"`, 1),
+			[]string{"/sendAt has no time zone; it needs one such as +09:00 or Z"}},
+		{"an array", `[]`, []string{" must be an object, and is an array"}},
+		{"an empty name", strings.Replace(order, "홍길동", "", 1), []string{"/recipients/0/name must not be empty"}},
+		{"a wrong channel", strings.Replace(order, `"template"`, `"channel":"SMS","template"`, 1),
+			[]string{`/channel must be "alimtalk" or "sms"`}},
+	} {
+		s := newSystem(t)
+		got := s.do(t, http.MethodPost, "/v1/messages", service, c.body)
+		switch {
+		case c.errors == nil && got.StatusCode != http.StatusAccepted:
+			t.Errorf("%s: %d %s", c.name, got.StatusCode, got.body)
+		case c.errors != nil && !slices.Equal(got.pointers(t), c.errors):
+			t.Errorf("%s: %q, want %q", c.name, got.pointers(t), c.errors)
+		}
 	}
 }
 
@@ -505,7 +541,8 @@ func TestReasonsTellUntrustedCallersWhatTheCodeMeans(t *testing.T) {
 	s := newSystem(t)
 	id := s.do(t, http.MethodPost, "/v1/messages", untrusted, order).id(t)
 	for code, want := range map[string]string{
-		message.CodeExpired: "The message expired before it could be sent to the recipient.", message.CodeRejected: "Aligo refused the call.", "Z": "",
+		message.CodeExpired:  "The message expired before it could be sent to the recipient.",
+		message.CodeRejected: "Aligo refused the call.", "Z": "",
 	} {
 		o := outcomes()[message.MessageExpired]
 		o.ID, o.Recipients = id, []message.Result{{
@@ -516,7 +553,8 @@ func TestReasonsTellUntrustedCallersWhatTheCodeMeans(t *testing.T) {
 		for _, method := range []string{http.MethodGet, http.MethodDelete} {
 			var got message.Outcome
 			answer := s.do(t, method, "/v1/messages/"+id, untrusted, "")
-			if err := json.Unmarshal(answer.body, &got); err != nil || len(got.Recipients) != 1 || strings.Contains(string(answer.body), "203.0.113.7") {
+			if err := json.Unmarshal(answer.body, &got); err != nil || len(got.Recipients) != 1 ||
+				strings.Contains(string(answer.body), "203.0.113.7") {
 				t.Fatalf("%s: %s, %v", method, answer.body, err)
 			}
 			if method == http.MethodGet && got.Recipients[0].Reason != want {

@@ -91,24 +91,26 @@ func (c templateCheck) message(ctx context.Context, m message.Message) []message
 			continue
 		}
 		text := aligo.FallbackText(rendered)
-		if n := message.SMSBytes(text); n > message.MaxLMS {
+		if n := message.SMSBytes(message.SMSText(text)); n > message.MaxLMS {
 			add(variables, "make the SMS that follows an undelivered AlimTalk "+strconv.Itoa(n)+" bytes long in CP949; an LMS has at most "+
 				""+strconv.Itoa(message.MaxLMS))
 		}
-		bad := message.Unencodable(text)
+		bad := message.Unsendable(text)
 		if len(bad) == 0 {
 			continue
 		}
 		theirs := false
 		for _, name := range renderer.Variables() {
-			if value := message.Unencodable(values[name]); len(value) > 0 {
-				add(r.ValuePointer(i, name), "may follow as SMS: "+message.UnencodableDetail(value))
+			if value := message.Unsendable(values[name]); len(value) > 0 {
+				add(r.ValuePointer(i, name), "may follow as SMS: "+message.UnencodableDetail(value)+
+					"; write it otherwise, give fallback.text without it, or set fallback.enabled to false")
 				theirs = true
 			}
 		}
 		if !theirs && templateFits {
 			templateFits = false
-			add("/fallback", "needs a text: that of the template cannot be an SMS, because "+message.UnencodableDetail(bad))
+			add("/fallback", "needs a text, or to have enabled false: that of the template cannot be an SMS, because "+
+				message.UnencodableDetail(bad))
 		}
 	}
 	return problems

@@ -242,13 +242,13 @@ func (c *checker) text(pointer, text string) {
 		fine = false
 		c.add(at, format, args...)
 	}
-	if bad := Unencodable(text); len(bad) > 0 {
-		wrong(pointer, "%s", UnencodableDetail(bad))
+	if bad := Unsendable(text); len(bad) > 0 {
+		wrong(pointer, "%s%s", UnencodableDetail(bad), wayOut(pointer))
 	}
 	if strings.Count(text, "#{") != len(placeholder.FindAllString(text, -1)) {
 		wrong(pointer, "has a #{ that does not begin a placeholder such as #{%s}", NamePlaceholder)
 	}
-	if strings.TrimSpace(text) == "" {
+	if strings.TrimSpace(SMSText(text)) == "" {
 		wrong(pointer, "is blank")
 	}
 	if len(names) == 0 {
@@ -272,20 +272,21 @@ func (c *checker) text(pointer, text string) {
 				fine = false
 				continue
 			}
-			bad := Unencodable(value)
+			bad := Unsendable(value)
 			switch {
 			case len(bad) == 0:
 				continue
 			case name == NamePlaceholder:
-				c.add(at, "%s", UnencodableDetail(bad))
+				c.add(at, "%s%s", UnencodableDetail(bad), wayOut(pointer))
 			default:
-				c.about(at, recipientPointer(i, "variables"), "%s of %s: %s", told(n, name), pointer, UnencodableDetail(bad))
+				c.about(at, recipientPointer(i, "variables"), "%s of %s: %s%s", told(n, name), pointer, UnencodableDetail(bad),
+					wayOut(pointer))
 			}
 			fine = false
 		}
 		if len(missing) > 0 {
 			// One error a recipient, however many are missing.
-			c.decoder.problems = append(c.decoder.problems, ValidationError{
+			c.problems = append(c.problems, ValidationError{
 				Pointer: recipientPointer(i, "variables"), Detail: missingDetail(pointer, missing), beside: true,
 			})
 		}
@@ -299,10 +300,18 @@ func (c *checker) text(pointer, text string) {
 		if n, many := lmsBytes(filled); n > MaxLMS {
 			c.add(recipientPointer(i, "variables"), "make %s %s bytes long in CP949; an LMS has at most %d", pointer, many, MaxLMS)
 		}
-		if strings.TrimSpace(filled) == "" {
+		if strings.TrimSpace(SMSText(filled)) == "" {
 			c.add(recipientPointer(i, "variables"), "leave %s blank", pointer)
 		}
 	}
+}
+
+// wayOut says what to do about a character that the SMS after an AlimTalk cannot carry.
+func wayOut(pointer string) string {
+	if strings.HasPrefix(pointer, "/fallback/") {
+		return "; without it, or with fallback.enabled false, the message can be sent"
+	}
+	return ""
 }
 
 // told is how a placeholder of a caller's text is told of: its name may be anything.
@@ -329,17 +338,17 @@ func lmsBytes(text string) (n int, figures string) {
 	if n = utf8.RuneCountInString(text); n > MaxLMS {
 		return n, "more than " + strconv.Itoa(n)
 	}
-	n = SMSBytes(text)
+	n = SMSBytes(SMSText(text))
 	return n, strconv.Itoa(n)
 }
 
 // title checks the title of an LMS, which is one for all recipients.
 func (c *checker) title(pointer, title string) {
-	if bad := Unencodable(title); len(bad) > 0 {
-		c.add(pointer, "%s", UnencodableDetail(bad))
+	if bad := Unsendable(title); len(bad) > 0 {
+		c.add(pointer, "%s%s", UnencodableDetail(bad), wayOut(pointer))
 		return
 	}
-	if n := SMSBytes(title); n > maxTitleBytes {
+	if n := SMSBytes(SMSText(title)); n > maxTitleBytes {
 		c.add(pointer, "has %d bytes in CP949; a title has at most %d", n, maxTitleBytes)
 	}
 	if strings.Contains(title, "#{") {

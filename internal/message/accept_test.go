@@ -42,7 +42,8 @@ func TestTimes(t *testing.T) {
 		{name: "but not if it has expired", times: `"sendAt":"2026-11-30T00:00:00Z"`,
 			wrong: "/sendAt is more than 24 hours ago (it is 2026-12-01T00:00:00Z): the message has expired"},
 		{name: "90 days ahead", times: `"sendAt":"2027-03-01T00:00:00Z"`, expiresAt: "2027-03-02T00:00:00Z"},
-		{name: "further ahead", times: `"sendAt":"2027-03-01T00:00:01Z"`, wrong: "/sendAt is more than 90 days ahead (it is 2026-12-01T00:00:00Z)"},
+		{name: "further ahead", times: `"sendAt":"2027-03-01T00:00:01Z"`,
+			wrong: "/sendAt is more than 90 days ahead (it is 2026-12-01T00:00:00Z)"},
 		{name: "expiresAt", times: `"expiresAt":"2026-12-01T00:01:00Z"`, expiresAt: "2026-12-01T00:01:00Z"},
 		{name: "expiresAt is over", times: `"expiresAt":"2026-12-01T00:00:00Z"`, wrong: "/expiresAt is over (it is 2026-12-01T00:00:00Z)"},
 		{name: "expiresAt at sendAt", times: `"sendAt":"2026-12-02T00:00:00Z","expiresAt":"2026-12-02T00:00:00Z"`,
@@ -60,10 +61,18 @@ func TestTimes(t *testing.T) {
 			expiresAt: "2026-12-02T00:00:00.123Z"},
 		{name: "not RFC 3339", times: `"sendAt":"2026-12-01 09:00:00"`,
 			wrong: "/sendAt must be an RFC 3339 time, such as 2026-12-01T09:00:00+09:00"},
-		{name: "no time zone", times: `"sendAt":"2026-12-01T09:00:00"`,
-			wrong: "/sendAt must be an RFC 3339 time, such as 2026-12-01T09:00:00+09:00"},
-		{name: "no such day", times: `"sendAt":"2026-02-30T09:00:00Z"`,
-			wrong: "/sendAt must be an RFC 3339 time, such as 2026-12-01T09:00:00+09:00"},
+		{name: "no time zone", times: `"sendAt":"2026-12-01T09:00:00"`, wrong: "/sendAt has no time zone; it needs one such as +09:00 or Z"},
+		{name: "no such day", times: `"sendAt":"2026-02-30T09:00:00Z"`, wrong: "/sendAt is on a day that does not exist"},
+		{name: "no such month", times: `"sendAt":"2026-13-01T09:00:00Z"`, wrong: "/sendAt is on a day that does not exist"},
+		{name: "no such hour", times: `"sendAt":"2026-12-01T24:00:00Z"`, wrong: "/sendAt is at a time of day that does not exist"},
+		{name: "no such second", times: `"sendAt":"2026-12-01T09:00:61Z"`, wrong: "/sendAt is at a time of day that does not exist"},
+		{name: "no such zone", times: `"sendAt":"2026-12-01T09:00:00+24:00"`, wrong: "/sendAt has a time zone that does not exist"},
+		{name: "small letters", times: `"expiresAt":"2026-12-02t09:00:00z"`, expiresAt: "2026-12-02T09:00:00Z"},
+		{name: "not on any day", times: `"sendAt":"2026-12-03T08:59:60+09:00"`,
+			wrong: "/sendAt has a leap second where there is none"},
+		{name: "a leap second is the second after it", times: `"sendAt":"2027-01-01T08:59:60+09:00"`, expiresAt: "2027-01-02T00:00:00Z"},
+		{name: "in the middle of a day there is none", times: `"sendAt":"2026-12-02T09:00:60Z"`,
+			wrong: "/sendAt has a leap second where there is none"},
 		{name: "the end of time", times: `"sendAt":"9999-12-31T23:59:59-09:00"`, wrong: "/sendAt is out of range"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -151,6 +160,10 @@ func TestTextsForSMS(t *testing.T) {
 		want                         []string
 	}{
 		{name: "the longest LMS", text: hangul(1000)},
+		{name: "what has an equivalent", text: "1,000₩ – “é”\u00a0\u200b", title: "₩"},
+		{name: "in a value", text: "#{a}", variables: `"variables":{"a":"café ☎\ufe0f"}`},
+		{name: "what cannot be seen has no bytes", text: hangul(999) + "\u200b"},
+		{name: "nothing that can be seen", text: "\u200b\u00a0", want: []string{"/text is blank"}},
 		{name: "a byte more", text: hangul(1000) + "a", want: []string{"/text has 2001 bytes in CP949; an LMS has at most 2000"}},
 		{name: "emoji", text: "축하😀 🎉", want: []string{`/text SMS cannot carry an emoji at character 3, an emoji at character 5`}},
 		{name: "many emoji", text: "😀😀😀😀😀😀😀", want: []string{
@@ -207,6 +220,9 @@ func TestTextsForSMS(t *testing.T) {
 				got := problems(t, body+`}]}`, acceptance())
 				want := make([]string, len(c.want))
 				for i, w := range c.want {
+					if strings.Contains(w, "SMS cannot carry") && place.pointer != "" {
+						w += "; without it, or with fallback.enabled false, the message can be sent"
+					}
 					for _, member := range []string{"/text", "/title"} {
 						w = strings.Replace(w, member, place.pointer+member, 1)
 					}

@@ -11,7 +11,9 @@ import (
 func TestParseRecipientPhone(t *testing.T) {
 	t.Parallel()
 	const (
-		notKorean = "is not a Korean telephone number"
+		notKorean = "is not a Korean telephone number: it "
+		begins    = notKorean + "begins as none does"
+		mobile    = ", and a mobile number that begins with 010 has 11"
 		business  = "is a business number, which cannot receive messages"
 		premium   = "is a premium-rate number, which messages are never sent to or from"
 		abroad    = "has a country code other than 82; only Korean numbers can be reached"
@@ -26,6 +28,15 @@ func TestParseRecipientPhone(t *testing.T) {
 		{written: "+82-010-1234-5678", want: "01012345678"},
 		{written: "+82 (0)10-1234-5678", want: "01012345678"},
 		{written: "821012345678", want: "01012345678"},
+		{written: "\u202a010-1234-5678\u202c", want: "01012345678"},
+		{written: "\u200e+82\u00a010\u20101234\u20105678\ufeff", want: "01012345678"},
+		{written: "０１０−１２３４−５６７８", want: "01012345678"},
+		{written: "＋８２（０）１０　1234　5678", want: "01012345678"},
+		{written: "010–1234—5678\n", want: "01012345678"},
+		{written: "010ㅡ1234ー5678", want: "01012345678"},
+		{written: "010·1234．5678", want: "01012345678"},
+		{written: "0082 10 1234 5678", want: "01012345678"},
+		{written: "0082-(0)10-1234-5678", want: "01012345678"},
 		{written: "011-123-4567", want: "0111234567"},
 		{written: "016-1234-5678", want: "01612345678"},
 		{written: "02-123-4567", want: "021234567"},
@@ -37,27 +48,30 @@ func TestParseRecipientPhone(t *testing.T) {
 		{written: "0504-1234-5678", want: "050412345678"},
 
 		{written: "1588-0000", wrong: business},
-		{written: "+82 1588-0000", wrong: notKorean},
+		{written: "+82 1588-0000", wrong: begins},
 		{written: "080-123-4567", wrong: business},
 		{written: "060-700-1234", wrong: premium},
 		{written: "+82 60-700-1234", wrong: premium},
 		{written: "060", wrong: premium},
 		{written: "+1 415 555 2671", wrong: abroad},
 		{written: "+81 90-1234-5678", wrong: abroad},
-		{written: "010-123-4567", wrong: notKorean},
-		{written: "010-1234-56789", wrong: notKorean},
-		{written: "012-1234-5678", wrong: notKorean},
-		{written: "015-1234-5678", wrong: notKorean},
-		{written: "02-012-3456", wrong: notKorean},
-		{written: "039-123-4567", wrong: notKorean},
-		{written: "0501-123-4567", wrong: notKorean},
-		{written: "112", wrong: notKorean},
-		{written: "00700-82-10-1234-5678", wrong: notKorean},
-		{written: "０１０12345678", wrong: notKorean},
-		{written: "010/1234/5678", wrong: notKorean},
-		{written: "++821012345678", wrong: notKorean},
-		{written: "phone", wrong: notKorean},
-		{written: "", wrong: notKorean},
+		{written: "010-123-4567", wrong: notKorean + "has 10 digits" + mobile},
+		{written: "010-1234-56789", wrong: notKorean + "has 12 digits" + mobile},
+		{written: "012-1234-5678", wrong: begins},
+		{written: "015-1234-5678", wrong: begins},
+		{written: "02-012-3456", wrong: notKorean + "goes on after its area code as none does"},
+		{written: "039-123-4567", wrong: begins},
+		{written: "0501-123-4567", wrong: begins},
+		{written: "112", wrong: begins},
+		{written: "00700-82-10-1234-5678", wrong: begins},
+		{written: "011-12-345", wrong: notKorean + "has 8 digits, and a mobile number that does not begin with 010 has 10 or 11"},
+		{written: "010-1234-٥678", wrong: notKorean + "has an Arabic digit at character 10"},
+		{written: "010-1234+5678", wrong: notKorean + "has a symbol at character 9"},
+		{written: "홍길동 010-1234-5678", wrong: notKorean + "has a Hangul letter at character 1"},
+		{written: "010/1234/5678", wrong: notKorean + "has a punctuation mark at character 4"},
+		{written: "++821012345678", wrong: notKorean + "has a symbol at character 2"},
+		{written: "phone", wrong: notKorean + "has a Latin letter at character 1"},
+		{written: "", wrong: notKorean + "has no digits"},
 	} {
 		got, wrong := message.ParseRecipientPhone(c.written)
 		if string(got) != c.want || wrong != c.wrong {

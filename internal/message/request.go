@@ -11,6 +11,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // Request is what a caller asks for, with absent members absent. Decode makes it, and with it the list of everything in
@@ -62,7 +64,7 @@ const (
 	maxAfter = 24 * time.Hour
 )
 
-var durationFormat = regexp.MustCompile(`^([0-9]{1,2}h)?([0-9]{1,4}m)?([0-9]{1,5}s)?$`)
+var durationFormat = regexp.MustCompile(`^([0-9]+h)?([0-9]+m)?([0-9]+s)?$`)
 
 // ValidIdempotencyKey says whether s is 1 to 255 visible ASCII characters.
 func ValidIdempotencyKey(s string) bool { return visibleASCII(s, MaxIdempotencyKey) }
@@ -196,9 +198,9 @@ func (d *decoder) request(v any, event bool) Request {
 		case "template":
 			r.Template = d.visible(v, p, maxTemplateCode, "must be a template code: 1 to 64 visible ASCII characters")
 		case "text":
-			r.Text = Text(d.text(v, p, maxText, true))
+			r.Text = composed(d.text(v, p, maxText, true))
 		case "title":
-			r.Title = Text(d.text(v, p, maxTitle, false))
+			r.Title = composed(d.text(v, p, maxTitle, false))
 		case "recipients":
 			r.Recipients = d.recipients(v, p)
 		case "fallback":
@@ -251,7 +253,7 @@ func (d *decoder) recipient(v any, pointer string) Recipient {
 			r.To, given = d.phone(v, p), v != nil
 		case "name":
 			before := len(d.problems)
-			r.Name = Text(d.text(v, p, maxName, false))
+			r.Name = composed(d.text(v, p, maxName, false))
 			if len(d.problems) > before {
 				// What it would fill is not missing.
 				d.problems[before].about = Pointer(pointer, "variables", NamePlaceholder)
@@ -295,7 +297,8 @@ func (d *decoder) variables(v any, pointer string) map[string]Text {
 	}
 	values := make(map[string]Text, len(o))
 	for i, m := range o {
-		p := Pointer(pointer, m.name)
+		name := string(composed(m.name))
+		p := Pointer(pointer, name)
 		wrong := func(format string, args ...any) {
 			d.about(p, pointer, "member %d %s", i+1, fmt.Sprintf(format, args...))
 		}
@@ -304,7 +307,7 @@ func (d *decoder) variables(v any, pointer string) map[string]Text {
 			wrong("has a name that no placeholder has: 1 to %d characters, without braces", maxVariableName)
 			continue
 		}
-		if d.twice[p] {
+		if _, again := values[name]; again || d.twice[Pointer(pointer, m.name)] {
 			wrong("is there twice")
 		}
 		s, ok := m.value.(string)
@@ -319,7 +322,7 @@ func (d *decoder) variables(v any, pointer string) map[string]Text {
 		case broken(s, true):
 			wrong("%s", brokenDetail)
 		}
-		values[m.name] = Text(s)
+		values[name] = composed(s)
 	}
 	return values
 }
@@ -340,9 +343,9 @@ func (d *decoder) fallback(v any, pointer string) *FallbackRequest {
 				d.add(p, "must be true or false")
 			}
 		case "text":
-			f.Text = Text(d.text(v, p, maxText, true))
+			f.Text = composed(d.text(v, p, maxText, true))
 		case "title":
-			f.Title = Text(d.text(v, p, maxTitle, false))
+			f.Title = composed(d.text(v, p, maxTitle, false))
 		case "after":
 			f.After = d.duration(v, p)
 		case "onUnknown":
@@ -399,6 +402,10 @@ func (d *decoder) text(v any, pointer string, limit int, lines bool) string {
 	return s
 }
 
+// composed is a text in NFC, the form in which keyboards write it: in another one, as file systems have it, the same word
+// would be another name of a placeholder, and its letters none that an SMS can carry.
+func composed(s string) Text { return Text(norm.NFC.String(s)) }
+
 func (d *decoder) oneOf(v any, pointer string, values ...string) string {
 	if v == nil {
 		return ""
@@ -429,19 +436,59 @@ func (d *decoder) time(v any, pointer string) time.Time {
 	if v == nil {
 		return time.Time{}
 	}
-	var t time.Time
-	s, ok := v.(string)
-	// Unlike time.Parse, UnmarshalText takes nothing but RFC 3339.
-	if !ok || t.UnmarshalText([]byte(s)) != nil {
-		d.add(pointer, "must be an RFC 3339 time, such as 2026-12-01T09:00:00+09:00")
+	s, _ := v.(string)
+	t, wrong := parseTime(s)
+	if wrong != "" {
+		d.add(pointer, "%s", wrong)
 		return time.Time{}
 	}
-	t = t.UTC().Truncate(time.Second)
 	if t.Year() < 1970 || t.Year() > 9998 {
 		d.add(pointer, "is out of range")
 		return time.Time{}
 	}
 	return t
+}
+
+var rfc3339 = regexp.MustCompile(`^([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.[0-9]+)?` +
+	`(?:[Zz]|([+-])([0-9]{2}):([0-9]{2}))?$`)
+
+// parseTime reads an RFC 3339 time in whole seconds of UTC; a leap second is the second after it. The second result says what
+// is wrong, and is empty when nothing is. time.Parse takes neither leap seconds nor small letters, and other things that
+// are not in the RFC.
+func parseTime(s string) (t time.Time, wrong string) {
+	m := rfc3339.FindStringSubmatch(s)
+	if m == nil {
+		return time.Time{}, "must be an RFC 3339 time, such as 2026-12-01T09:00:00+09:00"
+	}
+	n := make([]int, len(m))
+	for i, digits := range m {
+		n[i], _ = strconv.Atoi(digits)
+	}
+	year, month, day, hour, minute, second, zoneHour, zoneMinute := n[1], n[2], n[3], n[4], n[5], n[6], n[8], n[9]
+	zone := time.Duration(zoneHour)*time.Hour + time.Duration(zoneMinute)*time.Minute
+	if m[7] == "-" {
+		zone = -zone
+	}
+	const leap = 60
+	t = time.Date(year, time.Month(month), day, hour, minute, min(second, leap-1), 0, time.UTC).Add(-zone)
+	switch noon := time.Date(year, time.Month(month), day, 12, 0, 0, 0, time.UTC); {
+	case m[7] == "" && !strings.HasSuffix(strings.ToUpper(s), "Z"):
+		return time.Time{}, "has no time zone; it needs one such as +09:00 or Z"
+	case noon.Day() != day || int(noon.Month()) != month:
+		return time.Time{}, "is on a day that does not exist"
+	case hour > 23 || minute > 59 || second > leap:
+		return time.Time{}, "is at a time of day that does not exist"
+	case zoneHour > 23 || zoneMinute > 59:
+		return time.Time{}, "has a time zone that does not exist"
+	case second < leap:
+		return t, ""
+	}
+	// Leap seconds are the last of a month, everywhere at the same time.
+	t = t.Add(time.Second)
+	if t.Day() != 1 || t.Hour() != 0 || t.Minute() != 0 {
+		return time.Time{}, "has a leap second where there is none"
+	}
+	return t, ""
 }
 
 func (d *decoder) duration(v any, pointer string) *Duration {
@@ -451,10 +498,10 @@ func (d *decoder) duration(v any, pointer string) *Duration {
 	s, ok := v.(string)
 	t, err := time.ParseDuration(s)
 	switch {
-	case !ok || err != nil || !durationFormat.MatchString(s):
+	case !ok || s == "" || !durationFormat.MatchString(s):
 		d.add(pointer, "must be a duration in hours, minutes and seconds, such as 5m or 1h30m")
 		return nil
-	case t < minAfter || t > maxAfter:
+	case err != nil, t < minAfter, t > maxAfter: // more than a time.Duration holds is an error
 		d.add(pointer, "must be from 5s to 24h")
 		return nil
 	}

@@ -146,7 +146,7 @@ func TestShape(t *testing.T) {
 			}},
 		{"501 recipients", `{"template":"T","recipients":[` + many + `]}`,
 			append([]string{"/recipients has 501 recipients; a message has at most 500"},
-				repeat(1, 500, "/recipients/%d/to is not a Korean telephone number")...)},
+				repeat(1, 500, "/recipients/%d/to is not a Korean telephone number: it has a Latin letter at character 1")...)},
 		{"an optional member that is null is absent", `{"channel":null,"template":"T","text":null,"title":null,"fallback":null,"sendAt":null,` +
 			`"expiresAt":null,"reference":null,"recipients":[{"to":"01012345678","name":null,"variables":null},` +
 			`{"to":"01012345679","variables":{"a":null}}]}`, []string{}},
@@ -167,7 +167,7 @@ func TestShape(t *testing.T) {
 		{"no number", `{"template":"T","recipients":[{}]}`, []string{"/recipients/0/to is missing"}},
 		{"what is wrong in itself and what is wrong together",
 			`{"channel":"sms","template":"T","text":"#{a}","recipients":[{"to":"010"},{"to":"01012345678"}]}`, []string{
-				"/recipients/0/to is not a Korean telephone number",
+				"/recipients/0/to is not a Korean telephone number: it has 3 digits, and a mobile number that begins with 010 has 11",
 				"/template is for channel alimtalk only",
 				"/recipients/0/variables have no value for placeholder 1 of /text",
 				"/recipients/1/variables have no value for placeholder 1 of /text",
@@ -200,6 +200,21 @@ func TestDurations(t *testing.T) {
 		got := problems(t, `{"template":"T","recipients":[{"to":"01012345678"}],"fallback":{"after":"`+after+`"}}`, acceptance())
 		if (len(got) == 0) != want {
 			t.Errorf("%q: %q", after, got)
+		}
+	}
+}
+
+// Each kind of wrong duration has its own words.
+func TestWrongDurations(t *testing.T) {
+	t.Parallel()
+	const format, bounds = "must be a duration in hours, minutes and seconds, such as 5m or 1h30m", "must be from 5s to 24h"
+	for after, want := range map[string]string{
+		"5 minutes": format, "1.5h": format, "": format, "25h": bounds, "100h": bounds, "86401s": bounds, "1s": bounds,
+		"99999999999999h": bounds,
+	} {
+		got := problems(t, `{"template":"T","recipients":[{"to":"01012345678"}],"fallback":{"after":"`+after+`"}}`, acceptance())
+		if !slices.Equal(got, []string{"/fallback/after " + want}) {
+			t.Errorf("%q: %q, want %q", after, got, want)
 		}
 	}
 }
@@ -336,6 +351,27 @@ func golden(t *testing.T, file string, got []byte) {
 	}
 	if !bytes.Equal(got, want) {
 		t.Errorf("%s differs; got:\n%s", file, got)
+	}
+}
+
+// A name in the form of file systems is the same name, as a value and as the name of a placeholder.
+func TestTextsAreComposed(t *testing.T) {
+	t.Parallel()
+	const name, key, accented = "\u1112\u1169\u11bc\u1100\u1175\u11af\u1103\u1169\u11bc", "\u1107\u1165\u11ab\u1112\u1169", "e\u0301"
+	m := accept(t, `{"channel":"sms","text":"#{`+key+`} `+name+`","title":"`+key+`","recipients":[{"to":"01012345678","name":"`+name+
+		`","variables":{"`+key+`":"`+accented+`"}}]}`, acceptance())
+	r := m.Recipients[0]
+	if string(m.Text) != "#{번호} 홍길동" || string(m.Title) != "번호" || string(r.Name) != "홍길동" || string(r.Variables["번호"]) != "é" {
+		t.Errorf("accepted %q %q %q %q", string(m.Text), string(m.Title), string(r.Name), r.Values())
+	}
+	got := problems(t, `{"template":"T","recipients":[{"to":"01012345678","variables":{"`+key+`":"1","번호":"2"}}]}`, acceptance())
+	if want := []string{"/recipients/0/variables member 2 is there twice"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	f := accept(t, `{"template":"T","fallback":{"text":"`+name+`","title":"`+key+`"},"recipients":[{"to":"01012345678"}]}`,
+		acceptance()).Fallback
+	if string(f.Text) != "홍길동" || string(f.Title) != "번호" {
+		t.Errorf("fallback %q %q", string(f.Text), string(f.Title))
 	}
 }
 

@@ -34,7 +34,8 @@ func TestCharactersAreToldByTheirClass(t *testing.T) {
 		"ส": "a Thai letter", "ั": "a Thai mark", "๗": "a Thai digit", "😀": "an emoji", "❤": "an emoji", "\ufe0f": "an invisible character",
 		"\u200b": "an invisible character", "\u2066": "an invisible character", "\u00a0": "a space", "‐": "a dash", "•": "a punctuation mark",
 		"₿": "a currency sign", "⌘": "a symbol", "鿃": "a Chinese letter", "ﾊ": "a Japanese letter", "\u1112": "a Hangul letter",
-		"ა": "a Georgian letter", "𐌰": "a foreign letter", "ӿ": "a Cyrillic letter", "\ufffd": "U+FFFD, which stands for something that was lost,",
+		"ა": "a Georgian letter", "𐌰": "a foreign letter", "ӿ": "a Cyrillic letter",
+		"\ufffd": "U+FFFD, which stands for something that was lost,",
 		"\ue000": "a private character", "\U0003ffff": "a character that does not exist", "\u0301": "a combining mark", "é": "a Latin letter",
 	} {
 		bad := []message.BadRune{{Rune: []rune(character)[0], Index: 2}}
