@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -450,5 +451,28 @@ func TestFindAsksNoOtherAccount(t *testing.T) {
 		wantError(t, err, aligo.ClassNotConfigured, aligo.CauseCredentials)
 		a.Account = must[aligo.Account](t)(w.client.Account(t.Context()))
 		must[aligo.Finding](t)(find(t.Context(), a))
+	}
+}
+
+// Nobody knows whether the last day of a history belongs to it, so it is asked for a day more on either side.
+func TestFindAsksForADayMore(t *testing.T) {
+	t.Parallel()
+	asked := url.Values{}
+	client := clientWith(roundTripper(func(r *http.Request) (*http.Response, error) {
+		if err := r.ParseMultipartForm(1 << 20); err != nil && !errors.Is(err, http.ErrNotMultipart) {
+			return nil, err
+		}
+		asked = r.Form
+		const empty = `{"code":0,"result_code":1,"list":[],"currentPage":"1","totalPage":"1","totalCount":"0","next_yn":"N"}`
+		return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(empty))}, nil
+	}))
+	a := attempt(aligo.Attempt{Since: monday, Until: monday, To: []string{"01012345678"}}, orderText())
+	must[aligo.Finding](t)(client.FindAlimTalk(t.Context(), a))
+	if got := asked.Get("startdate") + " to " + asked.Get("enddate"); got != "20261122 to 20261124" {
+		t.Errorf("AlimTalk: asked from %s", got)
+	}
+	must[aligo.Finding](t)(client.FindSMS(t.Context(), a))
+	if got := asked.Get("start_date") + ", days: " + asked.Get("limit_day"); got != "20261124, days: 3" {
+		t.Errorf("SMS: asked for %s", got)
 	}
 }
