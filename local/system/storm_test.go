@@ -92,6 +92,7 @@ func newStorm(t *testing.T, seed uint64) *storm {
 		s.fault(f)
 	}
 	s.crew.Go(func() { s.outages(sequence(6)) })
+	s.crew.Go(func() { s.moods(sequence(7)) })
 	return s
 }
 

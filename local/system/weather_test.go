@@ -10,6 +10,7 @@ import (
 	"sms-api/awslocal/awsapi"
 	"sms-api/awslocal/eventbus"
 	"sms-api/internal/aligo/aligotest"
+	"sms-api/internal/message"
 	"sms-api/statemachine"
 )
 
@@ -45,6 +46,12 @@ func stormyVendor() []aligotest.Fault {
 	add(0.05, aligotest.FaultTypesSwapped, false, every...)
 	add(0.05, aligotest.FaultLimitIgnored, false, detail, history, smsList, smsHist)
 	add(0.02, aligotest.FaultEUCKR, false, every...)
+	add(0.02, aligotest.FaultEmptyList, false, list)
+	for _, e := range sends {
+		all = append(all, aligotest.Fault{
+			Endpoint: e, Kind: aligotest.FaultLate, Times: -1, Probability: 0.02, After: message.Duration(latestAcceptance),
+		})
+	}
 	return all
 }
 
@@ -162,6 +169,35 @@ func (s *storm) outages(random *rand.Rand) {
 		end()
 		if !goesOn {
 			return
+		}
+	}
+}
+
+// What is accepted and listed within five minutes of an attempt is not sent again: these two together stay below that.
+const (
+	latestAcceptance = 90 * time.Second
+	latestListing    = 3 * time.Minute
+)
+
+// moods are how Aligo behaves for some hours each: its history lags, and shows other texts. Its clock is wrong all the time.
+func (s *storm) moods(random *rand.Rand) {
+	changes := []aligotest.TextChange{
+		aligotest.TextEscaped, aligotest.TextBR, aligotest.TextCollapsed, aligotest.TextSuffixed, aligotest.TextNoEmoji, aligotest.TextCut,
+		aligotest.TextOther,
+	}
+	// A clock that jumps while a call is in doubt hides the call, see clockSkew in package aligo: it is wrong, but steadily.
+	ahead := message.Duration(random.Int64N(int64(10*time.Minute))) - message.Duration(5*time.Minute)
+	for first := true; first || s.calm(random, 3*time.Hour); first = false {
+		b := aligotest.Behaviour{ClockAhead: ahead}
+		if random.IntN(2) == 0 {
+			b.ListedAfter = message.Duration(random.Int64N(int64(latestListing)))
+		}
+		b.EndIsMidnight = random.IntN(2) == 0
+		for random.IntN(3) == 0 {
+			b.Texts = append(b.Texts, changes[random.IntN(len(changes))])
+		}
+		if err := s.Aligo.SetBehaviour(b); err != nil {
+			s.t.Error(err)
 		}
 	}
 }
