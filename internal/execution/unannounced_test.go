@@ -68,7 +68,8 @@ func TestUnannouncedOfWhatIsDescribedAsItWas(t *testing.T) {
 	t.Parallel()
 	for name, r := range map[string]*run{
 		"as running": begin(t, newMessage()),
-		"as redriven and running, before it ended again": redriven(begin(t, newMessage()).end(types.ExecutionStatusFailed), ended.Add(-time.Minute)),
+		"as redriven and running, before it ended again": redriven(begin(t, newMessage()).end(types.ExecutionStatusFailed),
+			ended.Add(-time.Minute)),
 		"as ended before it was redriven": {
 			t: t, status: types.ExecutionStatusFailed, input: encode(t, newMessage()), stopped: aws.Time(ended.Add(-time.Hour)),
 		},
@@ -77,7 +78,8 @@ func TestUnannouncedOfWhatIsDescribedAsItWas(t *testing.T) {
 		},
 		"with the history of before it was redriven": {
 			t: t, status: types.ExecutionStatusAborted, input: encode(t, newMessage()), stopped: &ended,
-			events: begin(t, newMessage()).end(types.ExecutionStatusFailed).add(types.HistoryEvent{Type: types.HistoryEventTypeExecutionRedriven}).events,
+			events: begin(t, newMessage()).end(types.ExecutionStatusFailed).
+				add(types.HistoryEvent{Type: types.HistoryEventTypeExecutionRedriven}).events,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
