@@ -91,6 +91,8 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 			return cost.Command(args[1:], out)
 		case "bench":
 			return bench.Command(ctx, args[1:], out)
+		case "route":
+			return tryRoute(args[1:], os.Stdin, time.Now(), out)
 		}
 	}
 	f, err := parse(args, out)
@@ -131,7 +133,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	traffic := &page.Traffic{}
 	var run func(deployment.Function, map[string]string) lambda.Handler
 	if f.process {
-		functions, err := build(ctx, awsURL, aligoURL, os.Stderr)
+		functions, err := build(ctx, routes, awsURL, aligoURL, os.Stderr)
 		if err != nil {
 			return err
 		}

@@ -20,6 +20,8 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/oapi-codegen/oapi-codegen/v2/pkg/codegen"
 	_ "github.com/oapi-codegen/runtime" // what the generated client imports
+
+	"sms-api/local/system"
 )
 
 // output is what the program prints, and a signal when it has printed all of its welcome.
@@ -176,17 +178,38 @@ func TestWhatCannotStartSaysWhy(t *testing.T) {
 	}
 }
 
-func TestTheExamplesRouteTurnsAnOrderIntoAMessage(t *testing.T) {
+// The example's routes turn orders into messages to those whom the order says, whatever else is in it.
+func TestTheExamplesRoutesTurnOrdersIntoMessages(t *testing.T) {
 	t.Parallel()
 	printed, _ := start(t, "-speed", "200", "-stack", "../"+defaultStack)
 	at := func(name string) string {
 		return regexp.MustCompile(name + `\s+(http://\S+)`).FindStringSubmatch(printed)[1]
 	}
-	do(t, fmt.Sprintf(`curl %s -H 'X-Amz-Target: AWSEvents.PutEvents' -d `+
-		`'{"Entries":[{"EventBusName":"sms-api","Source":"com.example.shop","DetailType":"OrderPaid",`+
-		`"Detail":"{\"order\":{\"id\":\"A-20\"},\"customer\":{\"name\":\"홍길동\",\"phone\":\"010-1234-5678\"}}"}]}'`,
-		at("AWS-compatible endpoint")))
-	waitFor(t, at("Aligo stand-in")+"/_standin/messages", "A-20")
+	for _, e := range []struct{ detailType, detail string }{
+		{"OrderPaid", `{"order":{"id":"A-20"},"customer":{"name":"홍길동","phone":"010-1234-5678"}}`},
+		{"OrderPaid", `{"order":{"id":"A-21"},"customer":{"name":"O\"Neil","phone":"010-1234-5679"}}`},
+		{"OrderPaid", `{"order":{"id":"A-22"},"customer":{"phone":"010-1234-5670",` +
+			`"name":"x\",\"variables\":{}},{\"to\":\"010-9999-8888\",\"name\":\"m"}}`},
+		{"OrderShipped", `{"order":{"id":"A-23"},"parcels":[{"phone":"010-2345-6781","name":"김","invoice":41},` +
+			`{"phone":"010-2345-6782","name":"이","invoice":"42"}]}`},
+	} {
+		entries, err := json.Marshal(map[string]any{"Entries": []any{map[string]string{
+			"EventBusName": system.BusName, "Source": "com.example.shop", "DetailType": e.detailType, "Detail": e.detail,
+		}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		do(t, fmt.Sprintf(`curl %s -H 'X-Amz-Target: AWSEvents.PutEvents' -d '%s'`, at("AWS-compatible endpoint"), entries))
+	}
+	phones := at("Aligo stand-in") + "/_standin/messages"
+	for _, to := range []string{"01012345678", "01012345679", "01012345670", "01023456781", "01023456782"} {
+		waitFor(t, phones, to)
+	}
+	got := do(t, "curl "+phones)
+	n := strings.Count(got, `"channel": "alimtalk"`)
+	if n != 5 || strings.Contains(got, `"01099998888"`) || !strings.Contains(got, `O\"Neil`) {
+		t.Errorf("%d AlimTalk:\n%s", n, got)
+	}
 }
 
 // TestAGeneratedClientDrivesTheAPI generates a client from the OpenAPI document and lets it talk to the running system.

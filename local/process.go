@@ -17,6 +17,7 @@ import (
 	"sms-api/awslocal/runtimeapi"
 	"sms-api/internal/compile"
 	"sms-api/internal/deployment"
+	"sms-api/internal/route"
 )
 
 // processes runs the functions as they are deployed: each a program that asks the Lambda Runtime API for work. What they
@@ -31,8 +32,8 @@ type processes struct {
 // environments is how many processes of one function run at the same time.
 const environments = 10
 
-// build compiles the functions into a folder that close removes.
-func build(ctx context.Context, awsURL, aligoURL string, out io.Writer) (*processes, error) {
+// build compiles the functions into a folder that close removes, and puts their files there.
+func build(ctx context.Context, routes []route.Route, awsURL, aligoURL string, out io.Writer) (*processes, error) {
 	root, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}").Output()
 	if err != nil {
 		return nil, fmt.Errorf("-process compiles the functions, so it runs in the module's folder: %w", err)
@@ -47,6 +48,13 @@ func build(ctx context.Context, awsURL, aligoURL string, out io.Writer) (*proces
 	}}
 	if err := compile.Build(ctx, strings.TrimSpace(string(root)), folder, compile.Target{}, "./lambdas/..."); err != nil {
 		return nil, errors.Join(err, p.close())
+	}
+	files, err := deployment.Files(routes)
+	for name, content := range files {
+		err = errors.Join(err, os.WriteFile(filepath.Join(folder, name), content, 0o600))
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("-process: %w", err), p.close())
 	}
 	return p, nil
 }

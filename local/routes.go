@@ -1,14 +1,24 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
+	"slices"
+	"strings"
+	"time"
 
 	"gopkg.in/yaml.v3"
 
+	"sms-api/awslocal/awsapi"
+	"sms-api/awslocal/eventbus"
+	"sms-api/internal/intake"
+	"sms-api/internal/message"
 	"sms-api/internal/route"
 )
 
@@ -43,4 +53,91 @@ func readRoutes(file string) ([]route.Route, error) {
 		return nil, fmt.Errorf("read the routes of %s: %w", file, err)
 	}
 	return routes, nil
+}
+
+// tryRoute is the command route: it reads an event, as EventBridge delivers it, and prints the message request that a route
+// makes of it. The error says everything that is wrong with it.
+func tryRoute(args []string, in io.Reader, now time.Time, out io.Writer) error {
+	set := flag.NewFlagSet("local route", flag.ContinueOnError)
+	set.SetOutput(out)
+	name := set.String("name", "", "name of the route")
+	stack := set.String("stack", defaultStack, "file of the Pulumi stack that has the route")
+	if err := set.Parse(args); err != nil {
+		return err
+	}
+	if set.NArg() > 0 {
+		return fmt.Errorf("unknown argument %q", set.Arg(0))
+	}
+	routes, err := readRoutes(*stack)
+	if err != nil {
+		return err
+	}
+	at := slices.IndexFunc(routes, func(r route.Route) bool { return r.Name == *name })
+	if at < 0 {
+		var names []string
+		for _, r := range routes {
+			names = append(names, r.Name)
+		}
+		return fmt.Errorf("-name is %q; the routes of %s are: %s", *name, *stack, strings.Join(names, ", "))
+	}
+	if err := errors.Join(routes[at].Check()...); err != nil {
+		return fmt.Errorf("route %s: %w", *name, err)
+	}
+	template, err := routes[at].Template()
+	if err != nil {
+		return err
+	}
+	event, err := io.ReadAll(in)
+	if err != nil {
+		return fmt.Errorf("read the event: %w", err)
+	}
+	if err := handedOver(routes[at], event); err != nil {
+		return err
+	}
+	events := intake.Events{Account: awsapi.Account, Routes: map[string]*route.Template{*name: template}}
+	request, wrong, err := events.Try(intake.Handed{Route: *name, Routed: event}, now)
+	if err != nil {
+		return err
+	}
+	if len(wrong) > 0 {
+		return fmt.Errorf("the event would become a MessageRejected:\n%s", list(wrong))
+	}
+	var printed bytes.Buffer
+	if err := json.Indent(&printed, request, "", "  "); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(out, printed.String())
+	return err
+}
+
+// handedOver says why the rule of a route would not hand an event over.
+func handedOver(r route.Route, event []byte) error {
+	var envelope struct {
+		Source, ID string
+		Detail     json.RawMessage
+	}
+	if err := json.Unmarshal(event, &envelope); err != nil {
+		return fmt.Errorf("the event is not a JSON object: %w", err)
+	}
+	if envelope.ID == "" || envelope.Source == "" || envelope.Detail == nil {
+		return errors.New(`the event has no id, source or detail; it is to be as EventBridge delivers it: ` +
+			`{"id":"…","source":"…","detail-type":"…","time":"…","detail":{…}}`)
+	}
+	pattern, err := eventbus.Compile(r.Pattern)
+	if err != nil {
+		return fmt.Errorf("route %s: %w", r.Name, err)
+	}
+	if !pattern.Match(event) {
+		return fmt.Errorf("the pattern of route %s does not match the event: its rule would not hand it over", r.Name)
+	}
+	return nil
+}
+
+// list is what is wrong, a line each.
+func list(wrong []message.ValidationError) string {
+	var lines []string
+	for _, w := range wrong {
+		lines = append(lines, "  "+strings.TrimSpace(w.Pointer+" "+w.Detail))
+	}
+	return strings.Join(lines, "\n")
 }

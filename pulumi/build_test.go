@@ -7,10 +7,13 @@ import (
 	"debug/elf"
 	"encoding/base64"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"sms-api/internal/deployment"
 )
 
 // module is a repository with two functions.
@@ -39,13 +42,16 @@ func module(t *testing.T, body string) string {
 func TestBuildFunctions(t *testing.T) {
 	t.Parallel()
 	here, there := module(t, `println("first")`), module(t, `println("first")`)
-	built, err := buildFunctions(t.Context(), here, []string{"first", "second"})
+	built, err := buildFunctions(t.Context(), here, "dev", kinds("first", "second"), besides())
 	if err != nil {
 		t.Fatal(err)
 	}
-	elsewhere, err := buildFunctions(t.Context(), there, []string{"first", "second"})
+	elsewhere, err := buildFunctions(t.Context(), there, "dev", kinds("first", "second"), besides())
 	if err != nil {
 		t.Fatal(err)
+	}
+	if filepath.Base(built["first"].zip) != "dev-first.zip" || filepath.Base(built["second"].zip) != "second.zip" {
+		t.Errorf("the packages are %v", built)
 	}
 	for name, code := range built {
 		if code.sha256 != elsewhere[name].sha256 {
@@ -58,28 +64,65 @@ func TestBuildFunctions(t *testing.T) {
 		if sum := sha256.Sum256(packed); base64.StdEncoding.EncodeToString(sum[:]) != code.sha256 {
 			t.Errorf("%s: the hash is not the package's", name)
 		}
-		checkPackage(t, packed)
+		beside := map[string]string{}
+		if name == "first" {
+			beside["a.json"] = "[1]"
+		}
+		checkPackage(t, packed, beside)
 	}
 	if built["first"].sha256 == built["second"].sha256 {
 		t.Error("two functions are the same package")
 	}
-	changed, err := buildFunctions(t.Context(), module(t, `println("changed")`), []string{"first"})
+	changed, err := buildFunctions(t.Context(), module(t, `println("changed")`), "dev", kinds("first"), besides())
 	if err != nil {
 		t.Fatal(err)
 	}
 	if changed["first"].sha256 == built["first"].sha256 {
 		t.Error("another source gives the same package")
 	}
+	refilled, err := buildFunctions(t.Context(), here, "prod", kinds("first"), map[string][]byte{"a.json": []byte("[2]")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if refilled["first"].sha256 == built["first"].sha256 || refilled["first"].zip == built["first"].zip {
+		t.Error("another stack's file gives the same package, or takes its place")
+	}
+	if _, err := buildFunctions(t.Context(), here, "dev", kinds("first"), nil); err == nil || !strings.Contains(err.Error(), "a.json") {
+		t.Errorf("without its file: %v", err)
+	}
 }
 
-// checkPackage: what provided.al2023 on arm64 can start.
-func checkPackage(t *testing.T, packed []byte) {
+// kinds are functions of the repository that module makes. The first has a file beside it.
+func kinds(names ...string) []deployment.Function {
+	var all []deployment.Function
+	for _, name := range names {
+		f := deployment.Function{Name: name}
+		if name == "first" {
+			f.Files = []string{"a.json"}
+		}
+		all = append(all, f)
+	}
+	return all
+}
+
+// besides are the contents of their files.
+func besides() map[string][]byte {
+	return map[string][]byte{"a.json": []byte("[1]"), "unasked.json": []byte("[]")}
+}
+
+// checkPackage: what provided.al2023 on arm64 can start, and these files beside it.
+func checkPackage(t *testing.T, packed []byte, beside map[string]string) {
 	t.Helper()
 	archive, err := zip.NewReader(bytes.NewReader(packed), int64(len(packed)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(archive.File) != 1 || archive.File[0].Name != "bootstrap" || archive.File[0].Mode().Perm() != 0o755 {
+	for name, want := range beside {
+		if got, err := fs.ReadFile(archive, name); err != nil || string(got) != want {
+			t.Errorf("%s is %q (%v)", name, got, err)
+		}
+	}
+	if len(archive.File) != 1+len(beside) || archive.File[0].Name != "bootstrap" || archive.File[0].Mode().Perm() != 0o755 {
 		t.Fatalf("the package has %v", archive.File)
 	}
 	file, err := archive.File[0].Open()
@@ -106,7 +149,7 @@ func checkPackage(t *testing.T, packed []byte) {
 func TestSecondBuild(t *testing.T) {
 	t.Parallel()
 	root := module(t, `println("first")`)
-	built, err := buildFunctions(t.Context(), root, []string{"second"})
+	built, err := buildFunctions(t.Context(), root, "dev", kinds("second"), besides())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +157,7 @@ func TestSecondBuild(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := buildFunctions(t.Context(), root, []string{"second"})
+	again, err := buildFunctions(t.Context(), root, "dev", kinds("second"), besides())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -136,7 +179,7 @@ func TestSecondBuild(t *testing.T) {
 
 func TestCompilerErrorsAreShown(t *testing.T) {
 	t.Parallel()
-	_, err := buildFunctions(t.Context(), module(t, `undefinedName()`), []string{"first", "second"})
+	_, err := buildFunctions(t.Context(), module(t, `undefinedName()`), "dev", kinds("first", "second"), besides())
 	if err == nil || !strings.Contains(err.Error(), "lambdas/first/main.go:3:15: undefined: undefinedName") {
 		t.Errorf("got %v", err)
 	}

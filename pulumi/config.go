@@ -400,18 +400,19 @@ func (r *reader) events(prefix string) eventsConfig {
 		archiveDays:      r.number("events:archiveDays", 30, 0, 3650),
 	}
 	r.object("events:routes", &e.routes)
+	errs, index := route.CheckAll(e.routes)
+	for i, err := range errs {
+		key := "events:routes"
+		if index[i] >= 0 {
+			key = fmt.Sprintf("events:routes[%d]", index[i])
+		}
+		r.fail(key, "%v", err)
+	}
 	for i, one := range e.routes {
-		key := fmt.Sprintf("events:routes[%d]", i)
-		for _, err := range one.Check() {
-			r.fail(key, "%v", err)
-		}
-		if slices.ContainsFunc(e.routes[:i], func(other route.Route) bool { return other.Name == one.Name }) {
-			r.fail(key, "the name %q is there twice", one.Name)
-		}
 		for _, rule := range deployment.Rules([]route.Route{one}) {
 			if name := prefix + "-" + rule.Name; rule.Name == "route-"+one.Name && len(name) > deployment.RuleNameLength {
-				r.fail(key, "the name %q makes a rule of the name %s, which is %d characters too long", one.Name, name,
-					len(name)-deployment.RuleNameLength)
+				r.fail(fmt.Sprintf("events:routes[%d]", i), "the name %q makes a rule of the name %s, which is %d characters too long", one.Name,
+					name, len(name)-deployment.RuleNameLength)
 			}
 		}
 	}

@@ -105,10 +105,10 @@ func TestBadSettings(t *testing.T) {
 		`events:routes[0]: pattern: detail.status: what is compared stands in a ` +
 			`list`: route(`{"pattern":{"detail":{"status":"PAID"}}}`),
 		`events:routes[0]: pattern: source: the list is empty`: route(`{"pattern":{"source":[]}}`),
-		`events:routes[0]: inputPaths: phone is "detail.phone", not a ` +
+		`events:routes[0]: pattern: it could match the system's own events`: route(
+			`{"pattern":{"detail":{"status":["failed"]}}}`),
+		`events:routes[0]: inputPaths: phone: "detail.phone" is not a ` +
 			`path`: route(`{"inputPaths":{"phone":"detail.phone"}}`),
-		`events:routes[0]: inputPaths: "eventId" is taken`: route(
-			`{"inputPaths":{"phone":"$.detail.phone","eventId":"$.id"}}`),
 		`events:routes[0]: inputPaths: "aws-phone" is not a name`: route(
 			`{"inputPaths":{"phone":"$.detail.phone","aws-phone":"$.a"}}`),
 		`events:routes[0]: inputTemplate: <number> is not among the inputPaths`: route(
@@ -118,7 +118,8 @@ func TestBadSettings(t *testing.T) {
 		`events:routes[0]: inputTemplate: it is longer than`: route(
 			`{"inputTemplate":"{\"text\":\"` + strings.Repeat("x", 8192) + `\"}"}`),
 		`events:routes[1]: the name "a" is there twice`: {"events:routes": `[{"name":"a",` +
-			`"pattern":{"a":["b"]},"inputTemplate":"{}"},{"name":"a","pattern":{"a":["b"]},"inputTemplate":"{}"}]`},
+			`"pattern":{"source":["b"]},"inputTemplate":"{}"},{"name":"a","pattern":{"source":["b"]},"inputTemplate":{}}]`},
+		`events:routes: there are 41; a stack has at most 40`: {"events:routes": `[` + strings.Repeat(`{},`, 40) + `{}]`},
 		`events:routes: json: unknown field "template"`: {
 			"events:routes": `[{"template":"x"}]`},
 		`api:jwtIssuer: "issuer.example.com" is not an https URL`: {

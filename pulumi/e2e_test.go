@@ -32,6 +32,7 @@ import (
 
 	"sms-api/internal/awsenv"
 	"sms-api/internal/deployment"
+	"sms-api/internal/route"
 	"sms-api/statemachine"
 )
 
@@ -427,11 +428,15 @@ func (s *stack) function(t *testing.T, kind string) *lambda.GetFunctionOutput {
 func (s *stack) checkFunctions(t *testing.T, address ec2types.Address) {
 	t.Helper()
 	t.Helper()
-	var names []string
-	for _, kind := range deployment.Functions() {
-		names = append(names, kind.Name)
+	var routes []route.Route
+	if err := json.Unmarshal([]byte(orderPaid), &routes); err != nil {
+		t.Fatal(err)
 	}
-	built, err := buildFunctions(t.Context(), s.root, names)
+	files, err := deployment.Files(routes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	built, err := buildFunctions(t.Context(), s.root, "sms-api-"+s.name, deployment.Functions(), files)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -564,7 +569,7 @@ func (s *stack) checkEvents(t *testing.T) {
 			if !strings.Contains(queue["Policy"], aws.ToString(rule.Arn)) {
 				t.Errorf("%s may not write dead letters", name)
 			}
-			if name == "route-order-paid" && !strings.Contains(aws.ToString(target.InputTransformer.InputTemplate), "MessageRequested") {
+			if name == "route-order-paid" && !strings.Contains(aws.ToString(target.InputTransformer.InputTemplate), "<aws.events.event.json>") {
 				t.Errorf("the route's transformer: %v", target.InputTransformer)
 			}
 			same(t, name+" takes", []string{aws.ToString(rule.EventPattern), aws.ToString(rule.ScheduleExpression)}, takes[name])

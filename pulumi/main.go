@@ -39,11 +39,11 @@ func run(ctx *pulumi.Context) error {
 	if err != nil {
 		return err
 	}
-	var names []string
-	for _, f := range deployment.Functions() {
-		names = append(names, f.Name)
+	files, err := deployment.Files(config.events.routes)
+	if err != nil {
+		return err
 	}
-	code, err := buildFunctions(ctx.Context(), ctx.RootDirectory(), names)
+	code, err := buildFunctions(ctx.Context(), ctx.RootDirectory(), config.prefix, deployment.Functions(), files)
 	if err != nil {
 		return err
 	}

@@ -29,12 +29,21 @@ const (
 
 // The event that Announce puts on the bus.
 const (
-	EventSource            = "sms-api"
-	DetailTypeSettled      = "MessageSettled"
-	DetailTypeRejected     = "MessageRejected"
-	DetailTypeRequested    = "MessageRequested"
-	DetailTypeStatusChange = "Step Functions Execution Status Change"
+	EventSource             = "sms-api"
+	DetailTypeAccepted      = "MessageAccepted"
+	DetailTypeSettled       = "MessageSettled"
+	DetailTypeRejected      = "MessageRejected"
+	DetailTypeCampaignPlan  = "CampaignPlanned"
+	DetailTypeCampaignEnded = "CampaignSettled"
+	DetailTypeRequested     = "MessageRequested"
+	DetailTypeStatusChange  = "Step Functions Execution Status Change"
 )
+
+// DetailTypes are those of what this system itself announces, all with EventSource. The names of those that it does not
+// announce yet are taken too.
+func DetailTypes() []string {
+	return []string{DetailTypeAccepted, DetailTypeSettled, DetailTypeRejected, DetailTypeCampaignPlan, DetailTypeCampaignEnded}
+}
 
 //go:embed dispatch.asl.json
 var definition string

@@ -18,20 +18,29 @@ type Event struct {
 
 // UnmarshalJSON reads either form. A record of an invocation with a record is that of its event.
 func (e *Event) UnmarshalJSON(text []byte) error {
+	text, err := Payload(text)
+	if err != nil {
+		return err
+	}
+	return problem(json.Unmarshal(text, &e.EventBridgeEvent))
+}
+
+// Payload is what the function was invoked with: what stands in the record of an invocation that Lambda gave up, and everything
+// else as it is. The text must be JSON.
+func Payload(text []byte) ([]byte, error) {
 	for {
 		var record struct {
 			Context json.RawMessage `json:"requestContext"`
 			Payload json.RawMessage `json:"requestPayload"`
 		}
 		if err := json.Unmarshal(text, &record); err != nil {
-			return problem(err)
+			return nil, problem(err)
 		}
 		if record.Context == nil || record.Payload == nil {
-			break
+			return text, nil
 		}
 		text = record.Payload
 	}
-	return problem(json.Unmarshal(text, &e.EventBridgeEvent))
 }
 
 // errNoEvent says nothing of the text: it may hold a message.

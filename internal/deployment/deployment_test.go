@@ -14,7 +14,9 @@ import (
 )
 
 // longRoute has the longest name that a route may have.
-var longRoute = route.Route{Name: "r" + strings.Repeat("x", 29), Pattern: json.RawMessage(`{"source":["shop"]}`), InputTemplate: "{}"}
+var longRoute = route.Route{
+	Name: "r" + strings.Repeat("x", 29), Pattern: json.RawMessage(`{"source":["shop"]}`), InputTemplate: json.RawMessage(`{}`),
+}
 
 // TestFunctionsAreWithinTheQuotas of AWS, whatever the stack is called.
 func TestFunctionsAreWithinTheQuotas(t *testing.T) {

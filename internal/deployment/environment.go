@@ -3,6 +3,8 @@ package deployment
 import (
 	"fmt"
 	"slices"
+
+	"sms-api/internal/route"
 )
 
 // Variable is a variable of a function's environment.
@@ -92,6 +94,12 @@ func Defaults() map[string]string {
 		values[v.Name] = v.Setting.Default
 	}
 	return values
+}
+
+// Files are the contents of all files that functions have beside their executable, by name.
+func Files(routes []route.Route) (map[string][]byte, error) {
+	content, err := route.File(routes)
+	return map[string][]byte{RoutesFile: content}, err
 }
 
 // Pick takes the function's variables out of the values of all. The error names one that has no value.

@@ -3,8 +3,8 @@
 // relies on. What deploys it, what runs it on one machine, what reckons its price and the tests read it here, so that each
 // of these facts stands once.
 //
-// It imports nothing but the standard library and what knows the names of states and the form of routes, so that a function
-// can import it for nothing.
+// It imports nothing but the standard library and what knows the names of states and the form of routes and messages, so
+// that a function can import it for nothing.
 package deployment
 
 import (
@@ -33,6 +33,8 @@ type Function struct {
 	Retries int
 	// Environment are the variables that it reads. All of them must be set.
 	Environment []Variable
+	// Files are the names of the files that lie beside its executable in its package.
+	Files []string
 	// Permissions are what it may do besides reporting logs and traces.
 	Permissions []Permission
 }
@@ -47,6 +49,11 @@ const (
 	// LambdaQueue is Lambda's own queue, which keeps what a rule has handed over.
 	LambdaQueue Caller = "Lambda"
 )
+
+// RoutesFile has the templates of the routes, as package route writes and reads them. It lies in the package of the function
+// that fills them in: they come with it, at one moment, without a call, and without regard to the 4 KB that all variables of a
+// function may have together, which is less than a single template may.
+const RoutesFile = "routes.json"
 
 // Unreserved is the Concurrency of a function that shares the account's.
 const Unreserved = -1
@@ -115,7 +122,7 @@ func Functions() []Function {
 		{
 			Name: Events, Does: "takes messages from the event bus", Timeout: 30 * time.Second, Longest: LongestFunction, Memory: DefaultMemory,
 			Concurrency: Unreserved, Caller: LambdaQueue, Retries: 2,
-			Environment: talksToAligo(stateMachineARN(), eventBusName()),
+			Environment: talksToAligo(stateMachineARN(), eventBusName()), Files: []string{RoutesFile},
 			Permissions: []Permission{start, {Executions, []string{"states:DescribeExecution"}}, announce, bury, credentials},
 		},
 		{

@@ -17,8 +17,7 @@ type Rule struct {
 	Pattern string
 	// Function is the name of the function that is called.
 	Function string
-	// InputPaths and InputTemplate make another event of the one that matched; empty hands it over as it is.
-	InputPaths    map[string]string
+	// InputTemplate is what the function is handed in place of the event; empty hands the event over as it is.
 	InputTemplate string
 }
 
@@ -31,7 +30,7 @@ func Rules(routes []route.Route) []Rule {
 	for _, r := range routes {
 		all = append(all, Rule{
 			Name: "route-" + r.Name, Description: "Events of another service become messages", Pattern: string(r.Pattern), Function: Events,
-			InputPaths: r.Paths(), InputTemplate: r.Template(),
+			InputTemplate: route.InputTemplate(r.Name),
 		})
 	}
 	return append(all,

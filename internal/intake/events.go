@@ -2,6 +2,7 @@ package intake
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -10,17 +11,20 @@ import (
 	"sms-api/internal/announce"
 	"sms-api/internal/deadletter"
 	"sms-api/internal/message"
+	"sms-api/internal/route"
 	"sms-api/statemachine"
 )
 
-// Events handles MessageRequested events. All fields are needed. Who may put events on the bus is trusted; that is for
-// the bus's policy to see to.
+// Events handles MessageRequested events, and the events of other services that routes make messages of. All fields are
+// needed. Who may put events on the bus is trusted; that is for the bus's policy to see to.
 type Events struct {
 	Executions starter
 	// Account is the account that the bus is in.
 	Account string
 	// Bus is where MessageRejected goes.
 	Bus announce.Bus
+	// Routes are the templates of the routes by their names.
+	Routes map[string]*route.Template
 	// Templates are checked against when they can be had.
 	Templates templates
 	Now       func() time.Time
@@ -33,6 +37,8 @@ type Events struct {
 type Rejection struct {
 	Problem
 
+	// Route is the name of the route that the event came by.
+	Route string `json:"route,omitempty"`
 	// IdempotencyKey is the request's, or the id of its event.
 	IdempotencyKey string `json:"idempotencyKey"`
 	Reference      string `json:"reference,omitempty"`
@@ -46,16 +52,46 @@ func (e *Events) caller(event deadletter.Event) string {
 	return "event:" + event.Source
 }
 
+// Handed is what a rule hands over: a MessageRequested event as it is, or the name of a route and the event beside it that the
+// route makes a message of.
+//
+// Rules of stacks from before hand over a MessageRequested event that an input transformer has made of such an event. While a
+// stack is upgraded some of those are still under way; they are read as what they say they are.
+type Handed struct {
+	deadletter.Event
+
+	// Route is the name of the route, and Routed the event beside it; empty without a route.
+	Route  string
+	Routed json.RawMessage
+}
+
+// UnmarshalJSON reads what a rule hands over, also as a dead letter.
+func (h *Handed) UnmarshalJSON(text []byte) error {
+	text, err := deadletter.Payload(text)
+	if err != nil {
+		return err
+	}
+	var routed struct {
+		Route string          `json:"route"`
+		Event json.RawMessage `json:"event"`
+	}
+	// What is not of this form is an event, or nothing at all.
+	if json.Unmarshal(text, &routed) == nil && routed.Route != "" {
+		h.Route, h.Routed = routed.Route, routed.Event
+		return nil
+	}
+	return h.Event.UnmarshalJSON(text)
+}
+
 // Handle starts the message that an event asks for. What cannot be accepted becomes one MessageRejected, and that is no
 // error. An error is ours: Lambda tries again, and then puts the event into the dead-letter queue. The same event may
 // come any number of times, and as a dead letter.
-func (e *Events) Handle(ctx context.Context, event deadletter.Event) error {
-	if event.DetailType != statemachine.DetailTypeRequested {
-		return fmt.Errorf("event %q has the detail-type %q, not %s: the rule is wrong", event.ID, event.DetailType,
-			statemachine.DetailTypeRequested)
+func (e *Events) Handle(ctx context.Context, handed Handed) error {
+	asked, err := e.read(handed)
+	if err != nil {
+		return err
 	}
-	d := door{executions: e.Executions, check: templateCheck{templates: e.Templates, now: e.Now, log: e.Log, pause: &e.pause}, now: e.Now}
-	r, err := message.DecodeEvent(event.Detail)
+	event, r := asked.event, asked.request
 	key := r.IdempotencyKey
 	if key == "" {
 		key = event.ID
@@ -63,15 +99,19 @@ func (e *Events) Handle(ctx context.Context, event deadletter.Event) error {
 	if key == "" {
 		return errors.New("an event without id and idempotencyKey could not be told from its repetitions")
 	}
+	d := door{
+		executions: e.Executions, check: templateCheck{templates: e.Templates, now: e.Now, log: e.Log, pause: &e.pause}, now: e.Now,
+		explain: asked.explain,
+	}
 	var m message.Message
 	var replayed bool
-	var syntax *message.SyntaxError
-	if errors.As(err, &syntax) {
-		err = problemMalformed(syntax.Detail)
-	} else {
+	if err = asked.refusal(); err == nil {
 		m, replayed, err = d.submit(ctx, r, submission{caller: e.caller(event), key: key, requestedAt: event.Time})
 	}
 	attributes := []slog.Attr{slog.String("event", event.ID), slog.String("source", event.Source)}
+	if handed.Route != "" {
+		attributes = append(attributes, slog.String("route", handed.Route))
+	}
 	var refusal *problemError
 	switch {
 	case err == nil:
@@ -84,5 +124,95 @@ func (e *Events) Handle(ctx context.Context, event deadletter.Event) error {
 	}
 	e.Log.LogAttrs(ctx, slog.LevelWarn, "event rejected", append(attributes, slog.String("problem", refusal.Type),
 		slog.Int("errors", len(refusal.Errors)))...)
-	return e.Bus.Put(ctx, statemachine.DetailTypeRejected, Rejection{Problem: refusal.Problem, IdempotencyKey: key, Reference: r.Reference})
+	return e.Bus.Put(ctx, statemachine.DetailTypeRejected,
+		Rejection{Problem: refusal.Problem, Route: handed.Route, IdempotencyKey: key, Reference: r.Reference})
+}
+
+// Try says what Handle would make of what a rule hands over, right now: the message request, and everything that is wrong with
+// it, as far as that can be said without the list of templates. Only Account and Routes are needed. The error is one that
+// Handle has, too, or says that the request is none.
+func (e *Events) Try(handed Handed, now time.Time) (request []byte, wrong []message.ValidationError, err error) {
+	asked, err := e.read(handed)
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case asked.filled != nil && len(asked.filled.Problems) > 0:
+		return nil, asked.filled.Problems, nil
+	case asked.syntax != nil:
+		return nil, nil, asked.syntax
+	}
+	request = asked.event.Detail
+	if asked.filled != nil {
+		request = asked.filled.Request
+	}
+	_, wrong = message.Accept(asked.request, message.Acceptance{ID: asked.event.ID, Caller: e.caller(asked.event), Now: now})
+	return request, asked.explain(wrong), nil
+}
+
+// asked is what an event asks for.
+type asked struct {
+	event   deadletter.Event
+	request message.Request
+	// syntax says that the request is not one.
+	syntax *message.SyntaxError
+	// filled is what the request was made of; nil without a route.
+	filled *route.Filled
+}
+
+// read reads the request that was handed over, or makes it. The error is ours.
+func (e *Events) read(handed Handed) (a asked, err error) {
+	a.event = handed.Event
+	detail := a.event.Detail
+	switch {
+	case handed.Route != "":
+		if a.filled, a.event, err = e.fill(handed); err != nil {
+			return a, err
+		}
+		detail = a.filled.Request
+	case a.event.DetailType != statemachine.DetailTypeRequested:
+		return a, fmt.Errorf("event %q has the detail-type %q, not %s: the rule is wrong", a.event.ID, a.event.DetailType,
+			statemachine.DetailTypeRequested)
+	}
+	a.request, err = message.DecodeEvent(detail)
+	if err != nil && !errors.As(err, &a.syntax) {
+		return a, err
+	}
+	return a, nil
+}
+
+// fill fills the template of a route in. A route that this function does not know is one that the stack has no more, or not
+// yet in what runs here: it is worth another try, and then an operator's look at the dead letter, rather than a lost event.
+func (e *Events) fill(handed Handed) (*route.Filled, deadletter.Event, error) {
+	var event deadletter.Event
+	template, ok := e.Routes[handed.Route]
+	if !ok {
+		return nil, event, fmt.Errorf("an event came by the route %q, which is not known here", handed.Route)
+	}
+	if err := json.Unmarshal(handed.Routed, &event); err != nil {
+		return nil, event, fmt.Errorf("route %s: %w", handed.Route, err)
+	}
+	filled, err := template.Fill(handed.Routed)
+	if err != nil {
+		return nil, event, fmt.Errorf("route %s: %w", handed.Route, err)
+	}
+	return &filled, event, nil
+}
+
+// refusal is what makes the request none that could be submitted: a *problemError, or nil.
+func (a asked) refusal() error {
+	switch {
+	case a.syntax != nil:
+		return problemMalformed(a.syntax.Detail)
+	case a.filled != nil && len(a.filled.Problems) > 0:
+		return problemInvalid(a.filled.Problems)
+	}
+	return nil
+}
+
+// explain adds to problems where they come from, if the request was made by a route.
+func (a asked) explain(problems []message.ValidationError) []message.ValidationError {
+	if a.filled == nil {
+		return problems
+	}
+	return a.filled.Explain(problems)
 }

@@ -53,15 +53,17 @@ type door struct {
 	bus    *bus
 	log    *bytes.Buffer
 	now    time.Time
+	events *intake.Events
 	lambda lambda.Handler
 }
 
 func newDoor() *door {
 	d := &door{store: newStore(), vendor: newVendor(), bus: &bus{}, log: &bytes.Buffer{}, now: now}
-	d.lambda = lambda.NewHandler((&intake.Events{
+	d.events = &intake.Events{
 		Executions: d.store, Account: "000000000000", Bus: announce.Bus{Client: d.bus, Name: "sms-api"}, Templates: d.vendor,
 		Now: func() time.Time { return d.now }, Log: slog.New(slog.NewJSONHandler(d.log, nil)),
-	}).Handle)
+	}
+	d.lambda = lambda.NewHandler(d.events.Handle)
 	return d
 }
 

@@ -43,15 +43,21 @@ func problemInvalid(errors []message.ValidationError) *problemError {
 	if len(errors) == 1 {
 		p.Detail = "1 thing is wrong"
 	}
+	if p.Errors = bounded(errors); len(p.Errors) < len(errors) {
+		p.Detail += fmt.Sprintf("; the first %d are listed", len(p.Errors))
+	}
+	return p
+}
+
+// bounded are as many errors as a problem has room for, the first ones.
+func bounded(errors []message.ValidationError) []message.ValidationError {
 	room := maxProblemBytes
 	for i, e := range errors {
 		if room -= len(e.Pointer) + len(e.Detail) + len(`{"pointer":"","detail":""},`); room < 0 {
-			p.Detail += fmt.Sprintf("; the first %d are listed", i)
-			break
+			return errors[:i]
 		}
-		p.Errors = append(p.Errors, e)
 	}
-	return p
+	return errors
 }
 
 func problemTooLarge(what string, size, limit int) *problemError {

@@ -32,6 +32,8 @@ type door struct {
 	executions starter
 	check      templateCheck
 	now        func() time.Time
+	// explain adds to what is wrong with a request where that comes from; nil when the caller has written the request.
+	explain func([]message.ValidationError) []message.ValidationError
 }
 
 // submission is who asks for a message, and how.
@@ -82,7 +84,7 @@ func (d *door) submit(ctx context.Context, r message.Request, s submission) (m m
 func (d *door) accept(ctx context.Context, r message.Request, a message.Acceptance) (message.Message, *problemError) {
 	m, problems := message.Accept(r, a)
 	if len(problems) > 0 {
-		return message.Message{}, problemInvalid(append(problems, d.alsoWrong(ctx, r, problems)...))
+		return message.Message{}, d.invalid(append(problems, d.alsoWrong(ctx, r, problems)...))
 	}
 	input, err := json.Marshal(m)
 	if err != nil {
@@ -92,7 +94,7 @@ func (d *door) accept(ctx context.Context, r message.Request, a message.Acceptan
 		return message.Message{}, problemTooLarge("the message with its defaults filled in", len(input), message.MaxSize)
 	}
 	if problems = d.check.message(ctx, m); len(problems) > 0 {
-		return message.Message{}, problemInvalid(problems)
+		return message.Message{}, d.invalid(problems)
 	}
 	return m, nil
 }
@@ -100,6 +102,13 @@ func (d *door) accept(ctx context.Context, r message.Request, a message.Acceptan
 // maxCompared bounds how many problems a request may have to be held against its template as well, and how many the template
 // may add: the list that its caller gets is not longer.
 const maxCompared = 1000
+
+func (d *door) invalid(problems []message.ValidationError) *problemError {
+	if d.explain != nil {
+		problems = d.explain(problems)
+	}
+	return problemInvalid(problems)
+}
 
 // alsoWrong is what the template says about a request that cannot be accepted anyway, so that its caller learns of
 // everything at once. It says nothing about what is known to be wrong.

@@ -1,125 +1,169 @@
-// Package route maps other services' events to messages: an EventBridge rule whose input transformer makes a
-// MessageRequested event of an event that knows nothing of messages. The deployed stack and the local system make the same
-// rule of it.
+// Package route maps other services' events to messages. An EventBridge rule hands such an event to the events function as
+// it is, with the route's name beside it; the function fills the route's template in. The template and the event are both
+// parsed JSON by then, so that a value of an event can become a text of the message and never a part of its structure: an
+// input transformer, which could fill the template in as well, escapes nothing.
 package route
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
-
-	"sms-api/statemachine"
+	"unicode/utf8"
 )
 
-// Route maps another service's event to a message: a rule on the bus with an input transformer.
-// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-transform-target-input.html
+// Route maps another service's event to a message: a rule on the bus, and what the message is made of.
 type Route struct {
 	Name string `json:"name"`
 	// Pattern is an EventBridge event pattern.
-	Pattern json.RawMessage `json:"pattern"`
-	// InputPaths names parts of the event: {"phone": "$.detail.customer.phone"}.
-	InputPaths map[string]string `json:"inputPaths"`
-	// InputTemplate is the message request, the detail of a MessageRequested event, with <phone> where that part goes.
-	InputTemplate string `json:"inputTemplate"`
+	Pattern json.RawMessage `json:"pattern,omitempty"`
+	// InputPaths names parts of the event: {"phone": "$.detail.customer.phone"}. A template may hold the paths themselves instead.
+	InputPaths map[string]string `json:"inputPaths,omitempty"`
+	// InputTemplate is the message request, the detail of a MessageRequested event, as an object, or as a text that is one.
+	// <phone>, or <$.detail.customer.phone>, stands where that part of the event goes; see Template.
+	InputTemplate json.RawMessage `json:"inputTemplate"`
 }
 
-// Limits of PutTargets: https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_InputTransformer.html
+// Limits of a route, and of the routes of a stack. All that they let through fits into the deployment package of the events
+// function, which holds them as a file: at most 1 MB of the 250 MB that it may have.
 const (
+	// MaxRoutes is how many there may be. Each is a rule with a statement in the policy of the events function, which may have
+	// 20,480 bytes, and its ARN in that of the dead-letter queue, which may have 8,192.
+	//
+	// https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+	// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-policies.html
+	MaxRoutes = 40
+	// The others are those of an EventBridge input transformer, in characters, which the template once was:
+	// https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_InputTransformer.html
 	maxInputPaths    = 100
+	maxInputPath     = 256
 	maxInputTemplate = 8192
+	maxName          = 30
 )
-
-var (
-	routeName   = regexp.MustCompile(`^[a-z][a-z0-9-]{0,29}$`)
-	pathName    = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
-	placeholder = regexp.MustCompile(`<([A-Za-z0-9_.-]+)>`)
-)
-
-// envelope names what the transformed event keeps of the original one: the events function takes the id as idempotency
-// key and the source as caller, as for an event that nobody transformed.
-func envelope() map[string]string {
-	return map[string]string{
-		"eventId": "$.id", "eventSource": "$.source", "eventAccount": "$.account", "eventTime": "$.time", "eventRegion": "$.region",
-	}
-}
-
-// Paths are the input paths of the rule's transformer: the route's own, and those of the event around the message.
-func (r Route) Paths() map[string]string {
-	paths := envelope()
-	maps.Copy(paths, r.InputPaths)
-	return paths
-}
-
-// Template is the input template of the rule's transformer: the route's own, as the detail of a MessageRequested event.
-func (r Route) Template() string {
-	return `{"version":"0","id":"<eventId>","detail-type":"` + statemachine.DetailTypeRequested + `","source":"<eventSource>",` +
-		`"account":"<eventAccount>","time":"<eventTime>","region":"<eventRegion>","resources":[],"detail":` + r.InputTemplate + `}`
-}
 
 // Check returns everything that is wrong with the route.
 func (r Route) Check() []error {
 	var errs []error
-	fail := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
-	if !routeName.MatchString(r.Name) {
-		fail("name %q is not up to 30 lower-case letters, digits and hyphens", r.Name)
+	if !validName(r.Name) {
+		errs = append(errs, fmt.Errorf("name %q is not up to %d lower-case letters, digits and hyphens", r.Name, maxName))
 	}
-	var pattern map[string]any
-	if err := json.Unmarshal(r.Pattern, &pattern); err != nil || len(pattern) == 0 {
-		fail("pattern is not an event pattern: a JSON object with at least one field")
-	} else if err := checkPattern(pattern); err != nil {
-		fail("pattern: %v", err)
+	if err := checkPattern(r.Pattern); err != nil {
+		errs = append(errs, err)
 	}
-	for _, name := range slices.Sorted(maps.Keys(r.InputPaths)) {
-		switch path := r.InputPaths[name]; {
-		case !pathName.MatchString(name) || strings.HasPrefix(strings.ToUpper(name), "AWS"):
-			fail("inputPaths: %q is not a name of letters, digits, _ and - that does not begin with AWS", name)
-		case envelope()[name] != "":
-			fail("inputPaths: %q is taken by the event around the message", name)
-		case path != "$" && !strings.HasPrefix(path, "$."):
-			fail("inputPaths: %s is %q, not a path such as $.detail.phone", name, path)
-		}
-	}
-	if len(r.Paths()) > maxInputPaths {
-		fail("inputPaths: there are more than %d", maxInputPaths-len(envelope()))
-	}
-	if len(r.Template()) > maxInputTemplate {
-		fail("inputTemplate: it is longer than %d characters", maxInputTemplate-len(Route{}.Template()))
-	}
-	for _, match := range placeholder.FindAllStringSubmatch(r.InputTemplate, -1) {
-		if _, ok := r.Paths()[match[1]]; !ok && !strings.HasPrefix(match[1], "aws.events.") {
-			fail("inputTemplate: <%s> is not among the inputPaths", match[1])
-		}
-	}
-	// A number fits both where a value stands alone and inside of a text.
-	var request map[string]any
-	if err := json.Unmarshal([]byte(placeholder.ReplaceAllString(r.InputTemplate, "0")), &request); err != nil {
-		fail("inputTemplate is not a JSON object with <names> in it: %v", err)
-	}
-	return errs
+	_, wrong := r.compile()
+	return append(errs, wrong...)
 }
 
-// checkPattern finds what EventBridge would refuse only during the deployment: a leaf that is not a list, an empty object.
-func checkPattern(pattern map[string]any) error {
-	for _, key := range slices.Sorted(maps.Keys(pattern)) {
-		switch value := pattern[key].(type) {
-		case []any:
-			if len(value) == 0 {
-				return fmt.Errorf("%s: the list is empty", key)
-			}
-		case map[string]any:
-			if len(value) == 0 {
-				return fmt.Errorf("%s: the object is empty", key)
-			}
-			if err := checkPattern(value); err != nil {
-				return fmt.Errorf("%s.%w", key, err)
-			}
-		default:
-			return errors.New(key + ": what is compared stands in a list, such as [\"OrderPaid\"]")
+func validName(name string) bool {
+	return name != "" && len(name) <= maxName && name[0] >= 'a' && name[0] <= 'z' &&
+		strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-") == ""
+}
+
+// CheckAll returns everything that is wrong with the routes of a stack, each with the index of its route; -1 is all of them.
+func CheckAll(routes []Route) (errs []error, index []int) {
+	fail := func(i int, err error) { errs, index = append(errs, err), append(index, i) }
+	if len(routes) > MaxRoutes {
+		fail(-1, fmt.Errorf("there are %d; a stack has at most %d", len(routes), MaxRoutes))
+	}
+	for i, r := range routes {
+		for _, err := range r.Check() {
+			fail(i, err)
+		}
+		if slices.ContainsFunc(routes[:i], func(other Route) bool { return other.Name == r.Name }) {
+			fail(i, fmt.Errorf("the name %q is there twice", r.Name))
 		}
 	}
-	return nil
+	return errs, index
 }
+
+// InputTemplate is the input template of a route's rule: {"route": NAME, "event": the event}.
+//
+// A value of the event cannot leave its place here. EventBridge puts in <aws.events.event.json> as the JSON document that
+// the whole event is, with what stands in its strings escaped as JSON has it, and takes it as a member's value only. It is
+// values that a path has taken out of the event, and that go into a string, which are not escaped.
+//
+// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-transform-target-input.html#eb-transform-input-predefined
+func InputTemplate(name string) string {
+	return `{"route":"` + name + `","event":<aws.events.event.json>}`
+}
+
+// File is the content of the file that the events function reads its templates from.
+func File(routes []Route) ([]byte, error) {
+	kept := make([]Route, len(routes))
+	for i, r := range routes {
+		r.Pattern = nil
+		kept[i] = r
+	}
+	content, err := json.Marshal(kept)
+	if err != nil {
+		return nil, fmt.Errorf("write the routes: %w", err)
+	}
+	return content, nil
+}
+
+// ReadFile reads what File has written: the templates by the names of their routes.
+func ReadFile(content []byte) (map[string]*Template, error) {
+	var routes []Route
+	if err := json.Unmarshal(content, &routes); err != nil {
+		return nil, fmt.Errorf("read the routes: %w", err)
+	}
+	templates := make(map[string]*Template, len(routes))
+	for _, r := range routes {
+		t, err := r.Template()
+		if err != nil {
+			return nil, fmt.Errorf("read the routes: route %s: %w", r.Name, err)
+		}
+		templates[r.Name] = t
+	}
+	return templates, nil
+}
+
+// checkInputPaths reads the named paths.
+func (c *compiler) inputPaths(given map[string]string) {
+	if len(given) > maxInputPaths {
+		c.fail("inputPaths: there are more than %d", maxInputPaths)
+	}
+	for _, name := range slices.Sorted(maps.Keys(given)) {
+		// The names that EventBridge itself has are kept free: they mean something else in an input transformer.
+		if !isVariable(name) || strings.HasPrefix(strings.ToUpper(name), "AWS") {
+			c.fail("inputPaths: %q is not a name of letters, digits, _ and - that does not begin with AWS", name)
+		}
+		p, err := parsePath(given[name])
+		if err != nil {
+			c.fail("inputPaths: %s: %v", name, err)
+		}
+		c.paths[name] = p
+	}
+}
+
+// templateText is the template as JSON. In the text that a route may have instead of an object a placeholder may stand for
+// a value without quotes, as in an input transformer; it gets them.
+func templateText(given json.RawMessage) string {
+	var text string
+	if json.Unmarshal(given, &text) != nil {
+		return string(given)
+	}
+	var out strings.Builder
+	quoted := false
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case c == '\\' && quoted && i+1 < len(text):
+			out.WriteByte(c)
+			i++
+		case c == '"':
+			quoted = !quoted
+		case c == '<' && !quoted:
+			if inner, _, ok := strings.Cut(text[i+1:], ">"); ok && !strings.Contains(inner, `"`) {
+				out.WriteString(`"<` + inner + `>"`)
+				i += len(inner) + 1
+				continue
+			}
+		}
+		out.WriteByte(text[i])
+	}
+	return out.String()
+}
+
+// templateLength is how long a template is, in characters.
+func templateLength(text string) int { return utf8.RuneCountInString(text) }

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -31,6 +32,7 @@ import (
 	"sms-api/internal/intake"
 	"sms-api/internal/logging"
 	"sms-api/internal/parameters"
+	"sms-api/internal/route"
 )
 
 // Environment is what a function is configured with. What its methods cannot make, because a variable is missing or is not
@@ -39,6 +41,8 @@ type Environment struct {
 	AWS aws.Config
 	// Variables are those that internal/deployment lists for the function.
 	Variables map[string]string
+	// Files are the contents of the files that internal/deployment lists for the function.
+	Files map[string][]byte
 	// AligoSMSURL and AligoKakaoURL are empty for the vendor's own.
 	AligoSMSURL, AligoKakaoURL string
 	// HTTP is the client for Aligo; nil means the aligo package's own.
@@ -51,10 +55,12 @@ type Environment struct {
 }
 
 // FromEnvironment reads AWS's variables (see package awsenv), those of the function as internal/deployment lists them, and
-// ALIGO_SMS_URL and ALIGO_KAKAO_URL, which may be missing. Err says what is wrong with them.
+// ALIGO_SMS_URL and ALIGO_KAKAO_URL, which may be missing, and the function's files, which lie where Lambda has unpacked it.
+// Err says what is wrong with them.
 func FromEnvironment(function string) *Environment {
 	e := &Environment{
 		Variables:   map[string]string{},
+		Files:       map[string][]byte{},
 		AligoSMSURL: os.Getenv(deployment.AligoSMSURL), AligoKakaoURL: os.Getenv(deployment.AligoKakaoURL),
 		Now: time.Now, Log: logging.New(),
 	}
@@ -72,6 +78,14 @@ func FromEnvironment(function string) *Environment {
 		} else {
 			e.miss(v.Name)
 		}
+	}
+	for _, name := range f.Files {
+		content, err := os.ReadFile(filepath.Join(os.Getenv("LAMBDA_TASK_ROOT"), name))
+		if err != nil {
+			e.errs = append(e.errs, fmt.Errorf("read a file of the function's package: %w", err))
+			continue
+		}
+		e.Files[name] = content
 	}
 	return e
 }
@@ -189,7 +203,23 @@ func (e *Environment) API(identify func(*http.Request) (intake.Caller, error)) *
 // Events makes the handler of the events function.
 func (e *Environment) Events() *intake.Events {
 	_, templates := e.Aligo()
-	return &intake.Events{Executions: e.Executions(), Account: e.Account(), Bus: e.Bus(), Templates: templates, Now: e.Now, Log: e.Log}
+	return &intake.Events{
+		Executions: e.Executions(), Account: e.Account(), Bus: e.Bus(), Routes: e.Routes(), Templates: templates, Now: e.Now, Log: e.Log,
+	}
+}
+
+// Routes reads the templates of the routes.
+func (e *Environment) Routes() map[string]*route.Template {
+	content, ok := e.Files[deployment.RoutesFile]
+	if !ok {
+		// FromEnvironment has said so of a function that should have it.
+		return nil
+	}
+	routes, err := route.ReadFile(content)
+	if err != nil {
+		e.errs = append(e.errs, err)
+	}
+	return routes
 }
 
 // Ended makes the handler of the settle function.

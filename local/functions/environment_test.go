@@ -64,6 +64,12 @@ func TestFunctionsNeedTheirEnvironment(t *testing.T) {
 					t.Errorf("without %s: %v\n%s", v.Name, err, log)
 				}
 			}
+			for _, name := range f.Files {
+				log, err := start(t, f, append(slices.Clone(env), "LAMBDA_TASK_ROOT="+t.TempDir()))
+				if !errors.Is(err, runtimeapi.ErrEnded) || !strings.Contains(log, name+": no such file") {
+					t.Errorf("without %s: %v\n%s", name, err, log)
+				}
+			}
 		})
 	}
 }

@@ -72,6 +72,15 @@ func build(tb testing.TB, target compile.Target) string {
 	if err := compile.Build(tb.Context(), root, out, target, packages...); err != nil {
 		tb.Fatal(err)
 	}
+	files, err := deployment.Files(nil)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	for name, content := range files {
+		if err := os.WriteFile(filepath.Join(out, name), content, 0o600); err != nil {
+			tb.Fatal(err)
+		}
+	}
 	return out
 }
 

@@ -117,10 +117,15 @@ func New(o Options) (*System, error) {
 	if err := endpoint.Table(GuardTable, guards.PartitionKey, guards.SortKey); err != nil {
 		return nil, err
 	}
+	errs, _ := route.CheckAll(o.Routes)
+	files, err := deployment.Files(o.Routes)
+	if err := errors.Join(append(errs, err)...); err != nil {
+		return nil, fmt.Errorf("the routes: %w", err)
+	}
 	s := &System{AWS: endpoint, Aligo: o.Aligo}
 	resources := map[string]string{}
 	for _, f := range deployment.Functions() {
-		arn, err := s.function(f, o)
+		arn, err := s.function(f, o, files)
 		if err != nil {
 			return nil, err
 		}
@@ -132,7 +137,6 @@ func New(o Options) (*System, error) {
 	if o.Definition != nil {
 		define = o.Definition
 	}
-	var err error
 	if s.Definition, err = define(resources, BusName); err != nil {
 		return nil, err
 	}
@@ -140,11 +144,6 @@ func New(o Options) (*System, error) {
 	role := "arn:aws:iam::" + awsapi.Account + ":role/" + statemachine.Name
 	if s.StateMachineARN, err = endpoint.StateMachine(statemachine.Name, role, []byte(s.Definition)); err != nil {
 		return nil, err
-	}
-	for _, r := range o.Routes {
-		if err := errors.Join(r.Check()...); err != nil {
-			return nil, fmt.Errorf("route %s: %w", r.Name, err)
-		}
 	}
 	for _, r := range deployment.Rules(o.Routes) {
 		if err := s.rule(r); err != nil {
@@ -155,7 +154,7 @@ func New(o Options) (*System, error) {
 }
 
 // function makes a function, and the API of the function that answers it.
-func (s *System) function(f deployment.Function, o Options) (arn string, err error) {
+func (s *System) function(f deployment.Function, o Options, files map[string][]byte) (arn string, err error) {
 	variables, err := Variables(f, o.EgressIPs)
 	if err != nil {
 		return "", err
@@ -165,7 +164,7 @@ func (s *System) function(f deployment.Function, o Options) (arn string, err err
 		config.HTTPClient = o.HTTP
 	}
 	e := &wiring.Environment{
-		AWS: config, Variables: variables, AligoSMSURL: o.AligoURL, AligoKakaoURL: o.AligoURL, HTTP: o.HTTP,
+		AWS: config, Variables: variables, Files: files, AligoSMSURL: o.AligoURL, AligoKakaoURL: o.AligoURL, HTTP: o.HTTP,
 		Now: o.AWS.Clock.Now, Log: o.Log,
 	}
 	if e.Log == nil {
@@ -200,7 +199,7 @@ func (s *System) rule(r deployment.Rule) error {
 	}
 	var input eventbus.Input
 	if r.InputTemplate != "" {
-		input.Transformer = &eventbus.Transformer{PathsMap: r.InputPaths, Template: r.InputTemplate}
+		input.Transformer = &eventbus.Transformer{Template: r.InputTemplate}
 	}
 	bus := s.AWS.Bus(BusName)
 	if r.OnDefaultBus {

@@ -168,6 +168,7 @@ func generated(t *testing.T) map[string][]byte {
 		"properties": with(problem["properties"].(object), object{
 			"idempotencyKey": object{"description": "The request's, or the id of its event.", "type": "string"},
 			"reference":      object{"description": "The request's.", "type": "string"},
+			"route":          object{"description": "The name of the route that made the request, if one has.", "type": "string"},
 		}),
 	})
 	message := schema("Message")

@@ -1,0 +1,245 @@
+package intake_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"sms-api/internal/intake"
+	"sms-api/internal/message"
+	"sms-api/internal/route"
+)
+
+// shipped is the route that the example stack has, and another one that goes through a list.
+func shipped(tb testing.TB) map[string]*route.Template {
+	tb.Helper()
+	templates, err := route.ReadFile([]byte(`[{"name":"order-paid","inputTemplate":{"template":"TX_1234","recipients":[{
+		"to":"<$.detail.customer.phone>","name":"<$.detail.customer.name>","variables":{"주문번호":"<$.detail.order.id>"}}],
+		"idempotencyKey":"order-paid-<$.detail.order.id>","reference":"<$.detail.order.id>"}},
+	{"name":"parcels","inputTemplate":{"template":"TX_1234","recipients":[{"forEach":"$.detail.who",
+		"to":"<@.phone>","name":"<@.name>","variables":{"주문번호":"<$.detail.id>"}}]}}]`))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return templates
+}
+
+// byRoute is what the rule of a route hands over for an event with this detail.
+func byRoute(name, detail string) string {
+	e := strings.Replace(event("e-1", detail), "MessageRequested", "OrderPaid", 1)
+	return strings.Replace(route.InputTemplate(name), "<aws.events.event.json>", e, 1)
+}
+
+func routed(tb testing.TB) *door {
+	tb.Helper()
+	d := newDoor()
+	d.events.Routes = shipped(tb)
+	return d
+}
+
+const customer = `{"order":{"id":"A-1"},"customer":{"name":%s,"phone":"010-1234-5678"}}`
+
+// A customer's name is a name, whatever is in it: it is at the one recipient that the template has, or the event is refused
+// because of it.
+func TestAValueOfAnEventNeverBecomesStructure(t *testing.T) {
+	t.Parallel()
+	for about, c := range map[string]struct {
+		name    string
+		refused bool
+	}{
+		"somebody else's recipient": {name: `x","variables":{"주문번호":"1"}},{"to":"010-9999-8888","name":"m`},
+		"a quote":                   {name: `O"Neil`},
+		"a backslash":               {name: `back\slash`},
+		"braces":                    {name: `{"to":"010-9999-8888"}`},
+		"a placeholder":             {name: `<$.detail.customer.phone>`},
+		"a line break":              {name: "two\nlines", refused: true},
+		"a control character":       {name: "a\x00b", refused: true},
+	} {
+		t.Run(about, func(t *testing.T) {
+			t.Parallel()
+			d := routed(t)
+			name, err := json.Marshal(c.name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := d.handle(t, byRoute("order-paid", fmt.Sprintf(customer, name))); err != nil {
+				t.Fatal(err)
+			}
+			rejected, ids := d.rejections(t), d.ids()
+			if c.refused {
+				var r intake.Rejection
+				if len(rejected) != 1 || len(ids) != 0 || json.Unmarshal([]byte(rejected[0]), &r) != nil ||
+					r.Errors[0].Pointer != "/recipients/0/name" ||
+					!strings.Contains(r.Errors[0].Detail, `(route order-paid: <$.detail.customer.name> is $.detail.customer.name)`) {
+					t.Errorf("%d messages, rejected: %s", len(ids), rejected)
+				}
+				return
+			}
+			if len(rejected) != 0 || len(ids) != 1 {
+				t.Fatalf("%d messages, rejected: %s", len(ids), rejected)
+			}
+			m := d.store.messages[ids[0]]
+			if len(m.Recipients) != 1 || m.Recipients[0].To != "01012345678" || string(m.Recipients[0].Name) != c.name ||
+				m.Caller != "event:shop.orders" || m.Reference != "A-1" {
+				t.Errorf("started %+v", m)
+			}
+		})
+	}
+}
+
+// What a route cannot make a message of becomes one MessageRejected that says which placeholder and which path.
+func TestWhatARouteCannotMakeAMessageOf(t *testing.T) {
+	t.Parallel()
+	const who = `{"order":{"id":"A-2"},"customer":{"name":"김","phone":%s}}`
+	for name, c := range map[string]struct {
+		event, pointer, says, key, reference string
+	}{
+		"a path that is not there": {
+			byRoute("order-paid", `{"order":{"id":"A-2"},"customer":{"name":"김"}}`), "/recipients/0/to",
+			"route order-paid: <$.detail.customer.phone> is $.detail.customer.phone, which the event does not have", "order-paid-A-2", "A-2",
+		},
+		"an object": {
+			byRoute("order-paid", fmt.Sprintf(who, `{"a":"01099998888"}`)), "/recipients/0/to",
+			"<$.detail.customer.phone> is $.detail.customer.phone, which is an object in the event", "order-paid-A-2", "A-2",
+		},
+		"no phone": {
+			byRoute("order-paid", fmt.Sprintf(who, `"0109999888877"`)), "/recipients/0/to",
+			"(route order-paid: <$.detail.customer.phone> is $.detail.customer.phone)", "order-paid-A-2", "A-2",
+		},
+		"no key": {
+			byRoute("order-paid", `{"customer":{"name":"김","phone":"01099998888"}}`), "/idempotencyKey",
+			"<$.detail.order.id> is $.detail.order.id, which the event does not have", "e-1", "",
+		},
+		"an empty list": {
+			byRoute("parcels", `{"id":"A-2","who":[]}`), "/recipients",
+			"must have at least one recipient (route parcels: forEach $.detail.who)", "e-1", "",
+		},
+		"one of a list": {
+			byRoute("parcels", `{"id":"A-2","who":[{"phone":"01099998888","name":"김"},{"phone":"02","name":"이"}]}`), "/recipients/1/to",
+			"(route parcels: <@.phone> is $.detail.who[1].phone)", "e-1", "",
+		},
+		"more than a message has": {
+			byRoute("parcels", `{"id":"A-2","who":[`+strings.Repeat(`{"phone":"01099998888","name":"김"},`, 500)+`0]}`), "/recipients",
+			"forEach goes through $.detail.who, which has 501 elements in the event; at most 500 are allowed", "e-1", "",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := routed(t)
+			if err := d.handle(t, c.event); err != nil {
+				t.Fatalf("a rejection is no error: %v", err)
+			}
+			rejected := d.rejections(t)
+			if len(rejected) != 1 || len(d.ids()) != 0 {
+				t.Fatalf("%d events, %d messages", len(rejected), len(d.ids()))
+			}
+			var r intake.Rejection
+			if err := json.Unmarshal([]byte(rejected[0]), &r); err != nil {
+				t.Fatal(err)
+			}
+			at := slices.IndexFunc(r.Errors, func(e message.ValidationError) bool { return e.Pointer == c.pointer })
+			if at < 0 || !strings.Contains(r.Errors[at].Detail, c.says) {
+				t.Errorf("got %+v, want %s at %s", r.Errors, c.says, c.pointer)
+			}
+			if r.Route == "" || r.IdempotencyKey != c.key || r.Reference != c.reference {
+				t.Errorf("route %q, key %q, reference %q", r.Route, r.IdempotencyKey, r.Reference)
+			}
+			if strings.Contains(rejected[0]+d.log.String(), "9999") {
+				t.Errorf("a value of the event is in %s\n%s", rejected[0], d.log)
+			}
+		})
+	}
+}
+
+func TestARouteGoesThroughAList(t *testing.T) {
+	t.Parallel()
+	d := routed(t)
+	var who []string
+	for i := range message.MaxRecipients {
+		who = append(who, fmt.Sprintf(`{"phone":"010-1234-%04d","name":"김"}`, i))
+	}
+	if err := d.handle(t, byRoute("parcels", `{"id":17,"who":[`+strings.Join(who, ",")+`]}`)); err != nil {
+		t.Fatal(err)
+	}
+	if len(d.ids()) != 1 || len(d.store.messages[d.ids()[0]].Recipients) != message.MaxRecipients {
+		t.Fatalf("%d messages, rejected: %s", len(d.ids()), d.rejections(t))
+	}
+	last := d.store.messages[d.ids()[0]].Recipients[message.MaxRecipients-1]
+	if last.To != "01012340499" || last.Variables["주문번호"] != "17" {
+		t.Errorf("the last recipient is %+v", last)
+	}
+}
+
+// While a stack is upgraded both kinds of rules may call the function, with the same event, too.
+func TestEventsOfRulesFromBeforeAreRead(t *testing.T) {
+	t.Parallel()
+	const detail = `{"order":{"id":"A-1"},"customer":{"name":"김","phone":"010-1234-5678"}}`
+	// What the rule's input transformer has made of the event.
+	transformed := `{"version":"0","id":"e-1","detail-type":"MessageRequested","source":"shop.orders","account":"000000000000",` +
+		`"time":"2026-12-01T00:00:00Z","region":"ap-northeast-2","resources":[],"detail":{ "template": "TX_1234", "recipients": [{ "to": ` +
+		`"010-1234-5678", "name": "김", "variables": { "주문번호": "A-1" } }], "idempotencyKey": "order-paid-A-1", "reference": "A-1" }}`
+	d := routed(t)
+	// A dead letter of Lambda's has what the function was invoked with.
+	dead := `{"version":"1.0","requestContext":{"requestId":"r-1"},"requestPayload":` + byRoute("order-paid", detail) + `}`
+	for _, e := range []string{transformed, byRoute("order-paid", detail), transformed, dead} {
+		if err := d.handle(t, e); err != nil {
+			t.Fatal(err)
+		}
+		if len(d.ids()) != 1 || len(d.bus.entries) != 0 {
+			t.Fatalf("%d messages, rejected: %s", len(d.ids()), d.rejections(t))
+		}
+	}
+}
+
+// A route that is not known, or not yet, is for Lambda to try again with: the event is not lost, and in the end it is an
+// operator's.
+func TestARouteThatIsNotKnownIsAnError(t *testing.T) {
+	t.Parallel()
+	for _, e := range []string{byRoute("order-shipped", `{}`), `{"route":"order-paid"}`, `{"route":"order-paid","event":[]}`} {
+		d := routed(t)
+		if err := d.handle(t, e); err == nil || len(d.bus.entries)+len(d.ids()) != 0 {
+			t.Errorf("%s: %v, %d events, %d messages", e, err, len(d.bus.entries), len(d.ids()))
+		}
+	}
+}
+
+// FuzzRoute has an event come by a route with values that could break a document. It becomes one message to whom the event
+// says, or one MessageRejected.
+func FuzzRoute(f *testing.F) {
+	for _, s := range []string{
+		`x","variables":{"주문번호":"1"}},{"to":"010-9999-8888","name":"m`, `O"Neil`, "a\nb\\", `"\ud800"`, `{"a":[]}`, `17`,
+	} {
+		f.Add(s, "010-1234-5678", s, uint32(1))
+		f.Add(s, s, s, uint32(100))
+	}
+	f.Add(`"`, "010-1234-5678", `"\udc00"`, uint32(1<<20))
+	routes := shipped(f)
+	f.Fuzz(func(t *testing.T, name, phone, raw string, times uint32) {
+		name = strings.Repeat(name, min(int(times), 1<<20/max(len(name), 1)))
+		if !json.Valid([]byte(raw)) {
+			raw = `"A-1"`
+		}
+		who, err := json.Marshal(map[string]string{"name": name, "phone": phone})
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := newDoor()
+		d.events.Routes = routes
+		if err := d.handle(t, byRoute("order-paid", `{"order":{"id":`+raw+`},"customer":`+string(who)+`}`)); err != nil {
+			t.Fatal(err)
+		}
+		ids := slices.Sorted(maps.Keys(d.store.messages))
+		if len(ids)+len(d.bus.entries) != 1 {
+			t.Fatalf("%d messages, %d events", len(ids), len(d.bus.entries))
+		}
+		for _, m := range d.store.messages {
+			want, wrong := message.ParseRecipientPhone(phone)
+			if len(m.Recipients) != 1 || m.Recipients[0].To != want || wrong != "" {
+				t.Fatalf("it goes to %d, whose number is %v, want %q %s", len(m.Recipients), m.Recipients[0].To, want, wrong)
+			}
+		}
+	})
+}
