@@ -33,7 +33,8 @@ var (
 	gif  = []byte("GIF89a\x01\x00\x01\x00")
 )
 
-// Each endpoint is called once against the stand-in, the two that the client does not know with a plain form. The golden file of the name has what went over the wire: the form's
+// Each endpoint is called once against the stand-in, the two that the client does not know with a plain form. The golden file of
+// the name has what went over the wire: the form's
 // fields in their order, and the answer to the byte.
 func TestEndpoints(t *testing.T) {
 	t.Parallel()

@@ -121,11 +121,12 @@ func (e *Error) Error() string {
 // Public says what happened in this package's own words. Unlike Error it repeats nothing that the vendor or the network has
 // written, so that it may be shown to whoever asked for the call.
 func (e *Error) Public() string {
-	switch {
-	case e.Class == ClassInvalid:
+	switch e.Class {
+	case ClassInvalid:
 		return (&Error{Class: ClassInvalid, Endpoint: e.Endpoint, Problems: e.Problems}).Error()
-	case e.Class == ClassAmbiguous || e.Class == ClassTransient:
+	case ClassAmbiguous, ClassTransient:
 		return "Aligo could not be asked"
+	default:
 	}
 	words := map[Cause]string{
 		CauseIP: "the calling address is not registered", CauseCredentials: "the credentials are not accepted",

@@ -41,7 +41,8 @@ type TemplateCache struct {
 }
 
 // Template returns an approved template by its code. The error is ErrNoTemplate when there is none, or an *Error when
-// the list cannot be read or has no template at all: then nothing is known about this one. While the vendor cannot be reached, an old list serves on.
+// the list cannot be read or has no template at all: then nothing is known about this one. While the vendor cannot be
+// reached, an old list serves on.
 func (t *TemplateCache) Template(ctx context.Context, code string) (Template, error) {
 	found, ok, err := t.lookUp(ctx, code, orDefault(t.TTL, DefaultTemplateTTL), true)
 	if err != nil {

@@ -38,10 +38,10 @@ func (w *world) behave(b aligotest.Behaviour) {
 	}
 }
 
-// receipts sets what the receipts of numbers with an ending say.
-func (w *world) receipts(channel message.Channel, ending string, rows ...aligotest.ReceiptRow) {
+// receipts sets what the receipts of the numbers …5678 say.
+func (w *world) receipts(channel message.Channel, rows ...aligotest.ReceiptRow) {
 	w.t.Helper()
-	if err := w.Aligo.SetReceipts(aligotest.Receipts{Ending: ending, Channel: string(channel), Rows: rows}); err != nil {
+	if err := w.Aligo.SetReceipts(aligotest.Receipts{Ending: "5678", Channel: string(channel), Rows: rows}); err != nil {
 		w.t.Fatal(err)
 	}
 }
@@ -297,7 +297,7 @@ func alertingReceipts(t *testing.T) *world {
 		"Z": {"unknown", "partial: unknown alimtalk Z", "partial: unknown alimtalk Z"},
 	} {
 		w = newWorld(t)
-		w.receipts(message.AlimTalk, "5678", aligotest.ReceiptRow{Result: letter})
+		w.receipts(message.AlimTalk, aligotest.ReceiptRow{Result: letter})
 		var phones []string
 		if letter != "Z" {
 			phones = []string{"01010005678 sms"}
@@ -342,8 +342,8 @@ func twoReceipts(t *testing.T) *world {
 			slices.Reverse(kakao)
 			slices.Reverse(carrier)
 		}
-		w.receipts(message.AlimTalk, "5678", kakao...)
-		w.receipts(message.SMS, "5678", carrier...)
+		w.receipts(message.AlimTalk, kakao...)
+		w.receipts(message.SMS, carrier...)
 		w.ends("AlimTalk", w.post(to("", "5678")), "delivered: delivered alimtalk 0", "01010005678 alimtalk")
 		w.ends("SMS", w.post(plainSMS), "delivered: delivered sms delivered", "01010005678 alimtalk", "01010005678 sms")
 	}
@@ -361,7 +361,7 @@ func phoneOff(t *testing.T) *world {
 		{plainSMS, 25 * time.Hour},
 		{`{"channel":"sms","title":"제목","text":"` + long + `","recipients":[{"to":"01010005678"}]}`, 80 * time.Hour},
 	} {
-		w.receipts(message.SMS, "5678", aligotest.ReceiptRow{Result: "발송완료", After: message.Duration(c.off)})
+		w.receipts(message.SMS, aligotest.ReceiptRow{Result: "발송완료", After: message.Duration(c.off)})
 		began := time.Now()
 		id := w.post(c.request)
 		o := w.settle(id)
