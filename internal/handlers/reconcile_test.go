@@ -27,6 +27,8 @@ func (a *asked) FindSMS(_ context.Context, attempt aligo.Attempt) (aligo.Finding
 	return a.finding, nil
 }
 
+func (*asked) SMSReceipts(context.Context, string) ([]aligo.SMSReceipt, error) { return nil, nil }
+
 func (*asked) DigestKey(context.Context) ([]byte, error)      { return []byte("key"), nil }
 func (*asked) Account(context.Context) (aligo.Account, error) { return "shop", nil }
 
@@ -37,9 +39,12 @@ type table struct {
 	guard   *guard.Guard
 	others  []guard.OpenSend
 	owner   map[string]string
+	owns    bool
 	raised  bool
 	claimed string
 }
+
+func (t *table) Owns(context.Context, string, guard.Batch) (bool, error) { return t.owns, nil }
 
 func (t *table) Opened(context.Context, string) (guard.Guard, bool, error) {
 	if t.guard == nil {
@@ -151,8 +156,12 @@ func TestNothingIsSentAgainBeforeTheHistoryHasHadItsTime(t *testing.T) {
 func TestWhatIsLookedForIsAsOldAsTheSendAndAsYoungAsTheLook(t *testing.T) {
 	t.Parallel()
 	d := newDoubt(t, aligo.NotAccepted)
+	d.in.Progress.Batches = []message.Batch{{Channel: message.AlimTalk, MID: "5", At: noon().Add(-time.Minute)}}
 	d.look(t, 16*time.Minute)
 	a := d.vendor.attempt
+	if len(a.Known) != 1 || a.Known[0] != "5" {
+		t.Errorf("the message's other calls are %q, want 5", a.Known)
+	}
 	if !a.Since.Equal(noon()) || !a.Until.Equal(d.now) {
 		t.Errorf("looked for from %v until %v, want from noon until %v", a.Since, a.Until, d.now)
 	}
@@ -268,5 +277,31 @@ func TestWhatTheTableKnowsIsNotAsked(t *testing.T) {
 				t.Errorf("raised %v, want %v", d.table.raised, raised)
 			}
 		})
+	}
+}
+
+// A call that a look-up found is another message's as soon as that has an answer with its id: then this one's is in doubt
+// again.
+func TestReceiptsAreReadOfOwnBatchesOnly(t *testing.T) {
+	t.Parallel()
+	for _, owns := range []bool{true, false} {
+		d := newDoubt(t, aligo.NotAccepted)
+		d.table.owns = owns
+		d.in.Progress = message.Progress{Sends: 1, Wait: 5, Batches: []message.Batch{
+			{Channel: message.SMS, MID: "7", At: noon(), Account: "shop", Found: true},
+		}}
+		for range d.in.Message.Recipients {
+			d.in.Progress.Recipients = append(d.in.Progress.Recipients, message.Result{Status: message.Pending, Channel: message.SMS})
+		}
+		h := &handlers.Dispatch{
+			Aligo: d.vendor, Guards: d.table, Now: func() time.Time { return noon().Add(time.Minute) }, Log: slog.New(slog.DiscardHandler),
+		}
+		out, err := h.Receipts(t.Context(), d.in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if doubted := out.Doubt != nil && out.Queue != nil && len(out.Batches) == 0 && out.Sends == 0; doubted == owns {
+			t.Errorf("owned %v: %+v", owns, out.Progress)
+		}
 	}
 }
