@@ -1,0 +1,66 @@
+package handlers_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"testing"
+	"time"
+
+	"sms-api/internal/aligo"
+	"sms-api/internal/fault"
+	"sms-api/internal/guard"
+	"sms-api/internal/handlers"
+	"sms-api/internal/message"
+)
+
+// slow is an Aligo to which the way takes its time, after everything is ready.
+type slow struct {
+	*aligo.Client
+
+	way func()
+}
+
+func (*slow) DigestKey(context.Context) ([]byte, error) { return []byte("key"), nil }
+
+func (s *slow) SendSMS(ctx context.Context, call aligo.SMS) (aligo.Accepted, error) {
+	if err := call.Guard.Before(ctx, "shop"); err != nil {
+		return aligo.Accepted{}, err
+	}
+	s.way()
+	if err := call.Guard.Gate(); err != nil {
+		return aligo.Accepted{}, err
+	}
+	return aligo.Accepted{MID: "7", Accepted: 2}, nil
+}
+
+// closing is a table that remembers whether the send was closed.
+type closing struct {
+	open
+
+	closed bool
+}
+
+func (c *closing) Close(context.Context, guard.Send) error {
+	c.closed = true
+	return nil
+}
+
+// The expiry is looked at when the next thing to go is the first byte, however long credentials and handshakes took.
+func TestNothingLeavesAfterTheExpiry(t *testing.T) {
+	t.Parallel()
+	for late, expired := range map[time.Duration]bool{-time.Second: false, 0: true} {
+		d := newDoubt(t, aligo.NotAccepted)
+		d.in.Progress = message.Progress{Queue: &message.Queue{Channel: message.SMS}}
+		now, table := noon(), &closing{}
+		h := &handlers.Dispatch{
+			Aligo: &slow{way: func() { now = d.in.Message.ExpiresAt.Add(late) }}, Guards: table, Now: func() time.Time { return now },
+			Log: slog.New(slog.DiscardHandler),
+		}
+		out, err := h.SendSMS(t.Context(), d.in)
+		var e *fault.Expired
+		if errors.As(err, &e) != expired || (len(out.Batches) == 1) == expired || table.closed != expired {
+			t.Errorf("%v after the expiry: %v, closed %v, %+v", late, err, table.closed, out.Progress)
+		}
+	}
+}
