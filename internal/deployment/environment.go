@@ -37,6 +37,7 @@ const (
 	EventBusName           = "EVENT_BUS_NAME"
 	Stack                  = "STACK"
 	UntrustedMaxRecipients = "UNTRUSTED_MAX_RECIPIENTS"
+	UntrustedMaxSchedule   = "UNTRUSTED_MAX_SCHEDULE"
 	GuardTable             = "GUARD_TABLE"
 )
 

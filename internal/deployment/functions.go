@@ -112,6 +112,9 @@ func Functions() []Function {
 			Environment: talksToAligo(stateMachineARN(), eventBusName(), guardTable(), Variable{
 				Name: UntrustedMaxRecipients, Holds: "how many recipients a message of an untrusted caller may have", MayBeEmpty: true,
 				Setting: &Setting{Key: "api:untrustedMaxRecipients", Default: "1", Lowest: 1, Highest: 500},
+			}, Variable{
+				Name: UntrustedMaxSchedule, Holds: "how many hours ahead a message of an untrusted caller may be scheduled", MayBeEmpty: true,
+				Setting: &Setting{Key: "api:untrustedMaxSchedule", Default: "24", Lowest: 1, Highest: 90 * 24},
 			}),
 			Permissions: []Permission{
 				start,

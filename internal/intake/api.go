@@ -66,6 +66,8 @@ type API struct {
 	Identify func(*http.Request) (Caller, error)
 	// UntrustedMaxRecipients is how many recipients a message of an untrusted caller may have.
 	UntrustedMaxRecipients int
+	// UntrustedMaxSchedule is how far ahead it may be scheduled: not for long after a stolen token has been taken away.
+	UntrustedMaxSchedule time.Duration
 	// Templates are checked against when they can be had.
 	Templates templates
 	Wallet    wallet
@@ -297,7 +299,7 @@ func (a *API) submitted(w http.ResponseWriter, r *http.Request, caller Caller) (
 		if err := templatesOnly(request); err != nil {
 			return message.Request{}, s, err
 		}
-		s.untrusted = &message.Untrusted{MaxRecipients: a.UntrustedMaxRecipients}
+		s.untrusted = &message.Untrusted{MaxRecipients: a.UntrustedMaxRecipients, MaxSchedule: a.UntrustedMaxSchedule}
 	}
 	return request, s, nil
 }

@@ -352,6 +352,7 @@ func (s *system) serve(api *intake.API) {
 		api.Executions = s.store
 	}
 	api.Identify, api.UntrustedMaxRecipients, api.Templates, api.Wallet = identify, 1, s.vendor, s.vendor
+	api.UntrustedMaxSchedule = 24 * time.Hour
 	api.Now, api.Log = func() time.Time { return s.now }, slog.New(slog.NewJSONHandler(s.log, nil))
 	s.handler = api.Handler()
 	s.function = &apigateway.Handler{HTTP: s.handler, Log: api.Log}

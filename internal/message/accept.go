@@ -38,9 +38,12 @@ type Acceptance struct {
 	Untrusted *Untrusted
 }
 
-// Untrusted is what protects against a stolen token and SMS pumping: few recipients, and mobile phones only.
+// Untrusted is what protects against a stolen token and SMS pumping: few recipients, mobile phones only, and nothing that
+// goes out long after the token has been taken away.
 type Untrusted struct {
 	MaxRecipients int
+	// MaxSchedule bounds SendAt, from now on.
+	MaxSchedule time.Duration
 }
 
 // Accept makes a message of a request and fills the defaults in, or says everything that is wrong with it.
@@ -106,6 +109,8 @@ func (c *checker) times() (expiresAt time.Time) {
 	}
 	if r.SendAt.After(now.Add(maxSchedule)) {
 		c.add("/sendAt", "is more than 90 days ahead%s", it)
+	} else if u := c.acceptance.Untrusted; u != nil && r.SendAt.After(now.Add(u.MaxSchedule)) {
+		c.add("/sendAt", "is more than %v hours ahead, the most that this caller may ask for%s", u.MaxSchedule.Hours(), it)
 	}
 	if !r.SendAt.IsZero() {
 		start = r.SendAt

@@ -152,6 +152,23 @@ func TestUntrustedCallersSendToFewMobilePhones(t *testing.T) {
 	}
 }
 
+func TestUntrustedCallersScheduleNotFarAhead(t *testing.T) {
+	t.Parallel()
+	for sendAt, want := range map[string]string{
+		"2026-12-02T00:00:00Z": "",
+		"2026-11-01T00:00:00Z": "/sendAt is more than 24 hours ago (it is 2026-12-01T00:00:00Z): the message has expired",
+		"2026-12-02T00:00:01Z": "/sendAt is more than 24 hours ahead, the most that this caller may ask for (it is 2026-12-01T00:00:00Z)",
+		"2027-12-02T00:00:00Z": "/sendAt is more than 90 days ahead (it is 2026-12-01T00:00:00Z)",
+	} {
+		a := acceptance()
+		a.Untrusted = &message.Untrusted{MaxRecipients: 1, MaxSchedule: 24 * time.Hour}
+		got := problems(t, `{"template":"T","sendAt":"`+sendAt+`","recipients":[{"to":"01012345678"}]}`, a)
+		if strings.Join(got, "; ") != want {
+			t.Errorf("%s: got %q, want %q", sendAt, got, want)
+		}
+	}
+}
+
 func TestTextsForSMS(t *testing.T) {
 	t.Parallel()
 	hangul := func(n int) string { return strings.Repeat("가", n) } // 2 bytes each

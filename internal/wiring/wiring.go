@@ -196,7 +196,8 @@ func (e *Environment) API(identify func(*http.Request) (intake.Caller, error)) *
 	client, templates := e.Aligo()
 	return &intake.API{
 		Executions: e.Outcomes(), Identify: identify, UntrustedMaxRecipients: e.number(deployment.UntrustedMaxRecipients),
-		Templates: templates, Wallet: client, Now: e.Now, Log: e.Log,
+		UntrustedMaxSchedule: time.Duration(e.number(deployment.UntrustedMaxSchedule)) * time.Hour,
+		Templates:            templates, Wallet: client, Now: e.Now, Log: e.Log,
 	}
 }
 

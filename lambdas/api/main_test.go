@@ -3,6 +3,7 @@ package main
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"sms-api/internal/apigateway"
 	"sms-api/internal/wiring"
@@ -12,7 +13,7 @@ func TestSetUp(t *testing.T) {
 	for name, value := range map[string]string{
 		"AWS_REGION": "ap-northeast-2", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
 		"LOG_LEVEL": "info", "PARAMETER_PREFIX": "/sms-api/dev/aligo", "EGRESS_IPS": "", "STATE_MACHINE_ARN": "arn",
-		"GUARD_TABLE": "guards",
+		"GUARD_TABLE": "guards", "UNTRUSTED_MAX_SCHEDULE": "",
 	} {
 		t.Setenv(name, value)
 	}
@@ -20,7 +21,7 @@ func TestSetUp(t *testing.T) {
 		t.Setenv("UNTRUSTED_MAX_RECIPIENTS", value)
 		e := wiring.FromEnvironment("api")
 		api := e.API(apigateway.Identify)
-		if err := e.Err(); err != nil || api.UntrustedMaxRecipients != want {
+		if err := e.Err(); err != nil || api.UntrustedMaxRecipients != want || api.UntrustedMaxSchedule != 24*time.Hour {
 			t.Errorf("%q: %+v, %v", value, api, err)
 		}
 	}
