@@ -49,12 +49,13 @@ func TestCaller(t *testing.T) {
 func TestFlagsSayWhoCalls(t *testing.T) {
 	t.Parallel()
 	printed, _ := start(t, "-caller", "web", "-scopes", "messages:send")
-	url := strings.Fields(printed[strings.Index(printed, "http://"):])[0]
+	at := regexp.MustCompile(`http://\S+`)
+	url := at.FindString(printed)
 	if got := do(t, "curl "+url+"/v1/balance"); !strings.Contains(got, "insufficient-scope") {
 		t.Errorf("the balance: %s", got)
 	}
 	printed, _ = start(t, "-caller", "")
-	url = strings.Fields(printed[strings.Index(printed, "http://"):])[0]
+	url = at.FindString(printed)
 	if got := do(t, "curl "+url+"/v1/templates"); !strings.Contains(got, "unauthenticated") {
 		t.Errorf("nobody: %s", got)
 	}
