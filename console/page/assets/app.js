@@ -83,9 +83,9 @@ function frame() {
       h("nav", { "aria-label": t("nav.label") }, list),
       h("div", { class: "tools" },
         live,
-        time,
         h("button", { type: "button", class: "quiet", lang: other, onclick: () => choose(other) }, other === "ko" ? "한국어" : "English"),
         themeButton),
+      time,
     ),
     main,
   );

@@ -2,7 +2,7 @@
 import { announce, h, put, show, unique } from "./dom.js";
 import { icon } from "./icons.js";
 import { t } from "./i18n.js";
-import { local, number, phone, rfc3339, smsBytes } from "./format.js";
+import { local, number, phone, rfc3339, won } from "./format.js";
 import { call, get, Problem } from "./api.js";
 import { copyButton, failure, status, testNumbers } from "./parts.js";
 import { bubble } from "./bubble.js";
@@ -13,13 +13,16 @@ const samples = { 고객명: "홍길동", 주문번호: "A-17", 송장번호: "6
 const nameVariable = "고객명";
 
 const placeholders = (text) => [...new Set([...text.matchAll(/#\{([^{}]+)\}/g)].map((m) => m[1]))];
-const filled = (text, values) => text.replace(/#\{([^{}]+)\}/g, (whole, name) => values[name] || whole);
+// pause is how long nothing is written until the preview is asked for, in ms.
+const pause = 200;
 
 export function compose({ query: q, refresh, signal }) {
   let system = null;
   let templates = [];
   let result = null;
   let tries = 0;
+  let asking;
+  let turn = 0;
   const recipients = [];
 
   const field = (label, control, { hint, pointer, wide } = {}) => {
@@ -46,7 +49,6 @@ export function compose({ query: q, refresh, signal }) {
   const smsText = h("textarea", { rows: 4 });
   smsText.value = t("compose.sms.sample");
   const smsTitle = text({ maxlength: 44 });
-  const count = h("p", { class: "hint", "aria-live": "polite" });
   const list = h("div", { class: "recipients" });
   const fallbackOn = h("input", { type: "checkbox", checked: true });
   const fallbackText = h("textarea", { rows: 3 });
@@ -95,7 +97,7 @@ export function compose({ query: q, refresh, signal }) {
         h("section", { class: "box", "aria-labelledby": "line-title" }, h("div", { class: "box-head" }, h("h2", { id: "line-title" }, t("compose.line")), copyButton(() => line.textContent)), line))));
 
   put(alimTalkPart, field(t("compose.template"), template, { pointer: "/template" }));
-  put(smsPart, field(t("compose.text"), smsText, { pointer: "/text", hint: t("compose.text.hint") }), count, field(t("compose.title"), smsTitle, { pointer: "/title", hint: t("compose.title.hint") }));
+  put(smsPart, field(t("compose.text"), smsText, { pointer: "/text", hint: t("compose.text.hint") }), field(t("compose.title"), smsTitle, { pointer: "/title", hint: t("compose.title.hint") }));
   put(eventPart, field(t("compose.source"), source, { hint: t("compose.source.hint") }));
   put(fallbackPart, h("summary", {}, t("compose.fallback")),
     h("p", { class: "check" }, fallbackOn, h("label", { for: fallbackOn.id = unique("field") }, t("compose.fallback.enabled"))),
@@ -205,25 +207,47 @@ export function compose({ query: q, refresh, signal }) {
     put(send, icon("compose"), t(body.sendAt ? "compose.schedule" : event ? "compose.put" : "compose.send"));
     if (event) line.textContent = system ? awsLine(system, source.value, key.value ? { ...body, idempotencyKey: key.value } : body) : "";
     else line.textContent = curlLine(location.origin, body, key.value);
-    const bytes = smsBytes(smsText.value);
-    put(count, t(bytes > 90 ? "compose.bytes.lms" : "compose.bytes.sms", { n: number(bytes) }));
     drawPreview(body);
   }
 
+  // drawPreview asks the API what the first recipient would get, and what all of it costs, when nobody writes any more.
   function drawPreview(body) {
-    const first = body.recipients[0] ?? {};
-    const values = { ...(first.name ? { [nameVariable]: first.name } : {}), ...first.variables };
-    const chosen = templates.find((x) => x.code === body.template);
-    if (body.channel === "sms") {
-      put(preview, bubble({ channel: "sms", from: system?.sender ?? "", text: filled(body.text, values), title: body.title }));
-    } else if (chosen) {
-      put(preview, bubble({
-        channel: "alimtalk", from: system?.channelName ?? "", text: filled(chosen.text, values), emphasisTitle: chosen.title ? filled(chosen.title, values) : "",
-        buttons: (chosen.buttons ?? []).map((b) => ({ name: filled(b.name, values), linkMo: b.urls?.[0] && filled(b.urls[0], values), linkPc: b.urls?.[1] && filled(b.urls[1], values) })),
-      }));
-    } else {
+    clearTimeout(asking);
+    turn += 1;
+    const mine = turn;
+    if (body.channel !== "sms" && !body.template) {
       put(preview, h("p", { class: "muted" }, t("compose.preview.none")));
+      return;
     }
+    asking = setTimeout(async () => {
+      let drawn;
+      try {
+        drawn = previewed((await call("POST", "/v1/previews", { body, signal })).json);
+      } catch (error) {
+        if (error.name === "AbortError") return;
+        const wrong = error instanceof Problem && error.errors.length ? error.errors.map((e) => h("li", {}, h("code", {}, e.pointer || "/"), ` ${e.detail}`)) : [h("li", {}, error.message)];
+        drawn = [h("p", { class: "muted" }, t("compose.preview.wrong")), h("ul", { class: "muted" }, wrong)];
+      }
+      if (mine === turn) put(preview, drawn);
+    }, pause);
+  }
+
+  function previewed(p) {
+    const { alimtalk, sms } = p.recipients[0];
+    const parts = [];
+    if (alimtalk) {
+      const buttons = (alimtalk.buttons ?? []).map((b) => ({ name: b.name, linkMo: b.urls?.[0], linkPc: b.urls?.[1] }));
+      parts.push(bubble({ channel: "alimtalk", from: system?.channelName ?? "", text: alimtalk.text, emphasisTitle: alimtalk.title, buttons }));
+    }
+    if (alimtalk && sms) parts.push(h("p", { class: "muted" }, t("compose.preview.sms")));
+    if (sms) {
+      parts.push(bubble({ channel: "sms", from: system?.sender ?? "", text: sms.text, title: sms.title }),
+        h("p", { class: "muted" }, t(sms.type === "LMS" ? "compose.bytes.lms" : "compose.bytes.sms", { n: number(sms.bytes) })));
+    }
+    const prices = { price: won(p.priceKRW), most: won(p.priceAtMostKRW), seen: p.listPrices.seen };
+    parts.push(h("p", { class: "muted" }, t(p.priceAtMostKRW > p.priceKRW ? "compose.price.most" : "compose.price", prices)));
+    if (p.walletSuffices === false) parts.push(h("p", { class: "failure" }, t("compose.wallet.short")));
+    return parts;
   }
 
   async function submit(event) {

@@ -62,10 +62,3 @@ export function rfc3339(value) {
   const zone = offset === 0 ? "Z" : `${offset < 0 ? "-" : "+"}${pad(Math.trunc(offset / 60))}:${pad(offset % 60)}`;
   return local(date) + zone;
 }
-
-// smsBytes is how many bytes carriers count for a text, as long as they can show all of it: two for a line break, too.
-export function smsBytes(text) {
-  let n = 0;
-  for (const character of text.replace(/\r\n?/g, "\n")) n += character.codePointAt(0) < 0x80 && character !== "\n" ? 1 : 2;
-  return n;
-}
