@@ -51,8 +51,16 @@ type PreviewSMS struct {
 	// Title is that of an LMS, if the request has one.
 	Title string `json:"title,omitempty"`
 	// Bytes is the length of the text in CP949.
-	Bytes    int     `json:"bytes"`
-	PriceKRW float64 `json:"priceKRW"`
+	Bytes int `json:"bytes"`
+	// Replaced are the characters that an SMS cannot carry and of which it has an equivalent, each once.
+	Replaced []Replacement `json:"replaced,omitempty"`
+	PriceKRW float64       `json:"priceKRW"`
+}
+
+// Replacement is a character and what stands for it in an SMS; To is empty for one that nobody sees.
+type Replacement struct {
+	From string `json:"from"`
+	To   string `json:"to"`
 }
 
 // ListPrices are what Aligo asks for one recipient.
@@ -173,7 +181,14 @@ func previewAlimTalk(rendered aligo.Rendered) *PreviewAlimTalk {
 }
 
 func previewSMS(text, title string) *PreviewSMS {
-	p := &PreviewSMS{Type: aligo.TypeSMS, Text: text, Bytes: message.SMSBytes(text), PriceKRW: price.SMSKRW}
+	sent := message.SMSText(text)
+	p := &PreviewSMS{Type: aligo.TypeSMS, Text: sent, Bytes: message.SMSBytes(sent), PriceKRW: price.SMSKRW}
+	for _, bad := range message.Unencodable(text) {
+		from := string(bad.Rune)
+		if one := (Replacement{From: from, To: message.SMSText(from)}); !slices.Contains(p.Replaced, one) {
+			p.Replaced = append(p.Replaced, one)
+		}
+	}
 	if p.Bytes > message.MaxSMS {
 		p.Type, p.Title, p.PriceKRW = aligo.TypeLMS, title, price.LMSKRW
 	}

@@ -23,6 +23,8 @@ func TestPreviews(t *testing.T) {
 			`{"template":"TX_4567","fallback":{"enabled":false},"recipients":[{"to":"010-1234-5678","name":"김","variables":{"날짜":"내일"}}]}`},
 		{"a fallback text and no receipts", service,
 			`{"template":"TX_5678","fallback":{"text":"#{고객명}님 축하합니다","onUnknown":"sms"},"recipients":[{"to":"010-1234-5678","name":"김"}]}`},
+		{"an SMS with equivalents", service,
+			`{"channel":"sms","text":"가격: 1,000₩ – 오늘₩까지","recipients":[{"to":"010-1234-5678"}]}`},
 		{"an SMS and an LMS", service,
 			`{"channel":"sms","title":"제목","text":"#{a}","recipients":[{"to":"010-1234-5678","variables":{"a":"짧게"}},` +
 				`{"to":"010-1234-5679","variables":{"a":"` + strings.Repeat("가", 46) + `"}}]}`},

@@ -74,7 +74,7 @@ func TestTypesHaveTheMembersOfTheDocument(t *testing.T) {
 		"Accepted": intake.Accepted{}, "Message": message.Outcome{}, "Result": message.Result{}, "Parking": message.Parking{},
 		"Template": intake.Template{}, "Button": intake.TemplateButton{}, "Balance": intake.Balance{},
 		"Preview": intake.Preview{}, "PreviewRecipient": intake.PreviewRecipient{}, "PreviewAlimTalk": intake.PreviewAlimTalk{},
-		"PreviewSMS": intake.PreviewSMS{}, "ListPrices": intake.ListPrices{},
+		"PreviewSMS": intake.PreviewSMS{}, "Replacement": intake.Replacement{}, "ListPrices": intake.ListPrices{},
 		"Problem": intake.Problem{}, "BodyError": message.ValidationError{},
 	} {
 		promised := slices.Sorted(maps.Keys(at(t, document(t), "components", "schemas", name, "properties").(object)))
