@@ -69,8 +69,8 @@ func newRole(
 // interfaces lets Lambda put a function into a VPC. Which interfaces there will be nobody knows before.
 // https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
 func interfaces() iam.GetPolicyDocumentStatementArgs {
-	return allow(anything(), "ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:DeleteNetworkInterface",
-		"ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses")
+	return allow(anything(), "ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets",
+		"ec2:DeleteNetworkInterface", "ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses")
 }
 
 // tracing lets a role report its traces; X-Ray has no resources for that:

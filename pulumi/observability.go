@@ -146,6 +146,8 @@ func (o *observability) dimensions(args observabilityArgs, a deployment.Alarm) p
 		return pulumi.StringMap{"NatGatewayId": args.network.natGatewayIDs[a.Gateway]}
 	case deployment.NATInstance:
 		return pulumi.StringMap{"InstanceId": args.network.natInstanceID}
+	case deployment.Credentials, deployment.Executions, deployment.EventBus, deployment.Guards:
+		// No alarm watches one of these.
 	}
 	return nil
 }
@@ -213,8 +215,8 @@ func (o *observability) queries(ctx *pulumi.Context, args observabilityArgs) err
 		name, text string
 		in         pulumi.StringArray
 	}{
-		{"parked", "filter fault = \"NotConfigured\" or fault = \"Unrecognised\"\n| stats count(*) as times, latest(error) as reason, latest(@timestamp) as last by " +
-			"message, cause\n| sort last desc", tasks},
+		{"parked", "filter fault = \"NotConfigured\" or fault = \"Unrecognised\"\n| stats count(*) as times, latest(error) as reason, " +
+			"latest(@timestamp) as last by message, cause\n| sort last desc", tasks},
 		{"receipts", "filter ispresent(alert)\n| stats sum(recipients) as people, count(*) as messages by alert, bin(1h)", tasks},
 		{"faults", "filter ispresent(fault)\n| stats count(*) as times by fault, cause, bin(1h)", all},
 		{"one-message", "filter message = \"PUT-THE-ID-HERE\"\n| sort @timestamp asc\n| display @timestamp, @log, level, msg, fault, cause, " +
