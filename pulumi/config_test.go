@@ -196,7 +196,7 @@ func TestRuleNames(t *testing.T) {
 	t.Parallel()
 	for length, ok := range map[int]bool{1: true, 17: true, 18: false, 30: false} {
 		name := strings.Repeat("x", length)
-		settings := map[string]string{"events:routes": `[{"name":"` + name + `","pattern":{"a":["b"]},"inputTemplate":"{}"}]`}
+		settings := map[string]string{"events:routes": `[{"name":"` + name + `","pattern":{"source":["shop"]},"inputTemplate":"{}"}]`}
 		// sms-api-STACK is as long as it may be.
 		stack := strings.Repeat("s", 32)
 		config, err := readConfig("sms-api", stack, settings, nil)
