@@ -118,7 +118,7 @@ func (d *Dispatch) waitFor(m message.Message, p message.Progress) message.Progre
 	p.Wait = 0
 	var until, newest time.Time
 	for _, b := range p.Batches {
-		if len(openIn(m, p, b)) == 0 {
+		if len(waitingIn(m, p, b)) == 0 {
 			continue
 		}
 		if end := readUntil(m, b); end.After(until) {
@@ -138,12 +138,20 @@ func (d *Dispatch) waitFor(m message.Message, p message.Progress) message.Progre
 	}
 	wait = min(wait, until.Sub(now))
 	alimTalk := func(r message.Result) bool { return open(r) && r.Channel == message.AlimTalk }
-	if left := fallbackAt(m, p).Sub(now); left > 0 && slices.ContainsFunc(p.Recipients, alimTalk) {
-		wait = min(wait, left)
+	switch left := fallbackAt(m, p).Sub(now); {
+	case slices.ContainsFunc(p.Recipients, alimTalk):
+		if left > 0 {
+			wait = min(wait, left)
+		}
+	case slices.ContainsFunc(p.Recipients, undelivered):
+		wait = min(wait, onceMore)
 	}
 	p.Wait = seconds(wait)
 	return p
 }
+
+// onceMore is after what time a receipt that asks for an SMS is looked at once more, when no other is missing.
+const onceMore = 10 * time.Second
 
 // open says that a call to the recipient was accepted and its receipt has not come.
 func open(r message.Result) bool {

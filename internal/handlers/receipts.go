@@ -30,9 +30,13 @@ func (d *Dispatch) receipts(ctx context.Context, in Input) (message.Progress, er
 	m, p := in.Message, start(in.Message, in.Progress)
 	p.Batches = slices.Clone(p.Batches)
 	alerts := map[string]int{}
+	due := map[int]bool{} // the recipients for whom an SMS was due at the look before
+	for i, r := range p.Recipients {
+		due[i] = undelivered(r)
+	}
 	for n := range p.Batches {
 		b := &p.Batches[n]
-		waiting := openIn(m, p, *b)
+		waiting := waitingIn(m, p, *b)
 		if len(waiting) == 0 {
 			continue
 		}
@@ -56,7 +60,7 @@ func (d *Dispatch) receipts(ctx context.Context, in Input) (message.Progress, er
 			}
 			if ok {
 				d.receive(m, &p.Recipients[i], receipt)
-				if receipt.Alert != "" {
+				if receipt.Alert != "" && !due[i] {
 					alerts[string(receipt.Alert)]++
 				}
 			}
@@ -68,7 +72,7 @@ func (d *Dispatch) receipts(ctx context.Context, in Input) (message.Progress, er
 	}
 	p.Reads++
 	p.Parked = nil
-	return d.decide(m, p), nil
+	return d.decide(m, p, due), nil
 }
 
 // owned says that a batch is this message's. One that a look-up found is not any more when another message has got an
@@ -98,6 +102,9 @@ func (d *Dispatch) owned(ctx context.Context, m message.Message, b *message.Batc
 func (d *Dispatch) doubtAgain(m message.Message, p message.Progress, batch int, waiting []int) message.Progress {
 	b := p.Batches[batch]
 	p.Batches = slices.Delete(p.Batches, batch, batch+1)
+	for _, i := range waiting {
+		p.Recipients[i].Code, p.Recipients[i].Reason = "", "" // the receipts were the other message's
+	}
 	now := d.Now().UTC()
 	if p.Queue != nil || p.Sends != b.Sends+1 {
 		// Another call was made since, and the table knows the latest only.
@@ -112,6 +119,7 @@ func (d *Dispatch) doubtAgain(m message.Message, p message.Progress, batch int, 
 // receive applies one receipt to a recipient. A failed AlimTalk for which an SMS makes sense stays pending, with the
 // receipt's code, until the SMS has been sent.
 func (d *Dispatch) receive(m message.Message, r *message.Result, receipt aligo.Receipt) {
+	r.Code, r.Reason = "", "" // what an earlier look said of AlimTalk
 	fallback := r.Channel == message.AlimTalk && m.Fallback.Enabled
 	// Wallet and sender number are the operator's to repair. The SMS is parked until they are, if they are not by then.
 	repairable := receipt.Alert == aligo.CauseBalance || receipt.Alert == aligo.CauseSender
@@ -134,15 +142,19 @@ func (d *Dispatch) receive(m message.Message, r *message.Result, receipt aligo.R
 	}
 }
 
-// decide says what comes next: the fallback once every AlimTalk receipt is there or their time is over, else a wait.
-func (d *Dispatch) decide(m message.Message, p message.Progress) message.Progress {
+// decide says what comes next: the fallback once every AlimTalk receipt is there or their time is over, else a wait. A
+// receipt that says no is looked at once more before, because a number may get a second row, and delivered wins: before are
+// those who were due at the look before.
+func (d *Dispatch) decide(m message.Message, p message.Progress, before map[int]bool) message.Progress {
 	now := d.Now()
 	for _, b := range p.Batches {
 		if now.Before(readUntil(m, b)) {
 			continue
 		}
-		for _, i := range openIn(m, p, b) {
-			finish(&p.Recipients[i], message.Unknown, codeNoReceipt, "no receipt came in time", now)
+		for _, i := range waitingIn(m, p, b) {
+			if before[i] = undelivered(p.Recipients[i]); !before[i] {
+				finish(&p.Recipients[i], message.Unknown, codeNoReceipt, "no receipt came in time", now)
+			}
 		}
 	}
 	late := !now.Before(fallbackAt(m, p))
@@ -150,12 +162,12 @@ func (d *Dispatch) decide(m message.Message, p message.Progress) message.Progres
 	for i := range p.Recipients {
 		r := &p.Recipients[i]
 		switch {
-		case undelivered(*r):
+		case undelivered(*r) && before[i]:
 			due = append(due, i)
 		case open(*r) && r.Channel == message.AlimTalk && late && m.Fallback.Enabled && m.Fallback.OnUnknown == message.SMSUnknown:
 			r.Code, r.Reason = codeNoReceipt, "no receipt after "+time.Duration(m.Fallback.After).String()
 			due = append(due, i)
-		case open(*r) && r.Channel == message.AlimTalk:
+		case open(*r) && r.Channel == message.AlimTalk, undelivered(*r):
 			still = append(still, i)
 		}
 	}
@@ -165,15 +177,16 @@ func (d *Dispatch) decide(m message.Message, p message.Progress) message.Progres
 	return d.waitFor(m, p)
 }
 
-// openIn are the recipients of a batch whose receipts have not come.
-func openIn(m message.Message, p message.Progress, b message.Batch) []int {
+// waitingIn are the recipients of a batch whose receipts are read: those who have none, and those who are not queued yet
+// for the SMS that theirs asks for.
+func waitingIn(m message.Message, p message.Progress, b message.Batch) []int {
 	who := b.Recipients
 	if len(who) == 0 {
 		who = everybody(m)
 	}
 	var waiting []int
 	for _, i := range who {
-		if r := p.Recipients[i]; open(r) && r.Channel == b.Channel {
+		if r := p.Recipients[i]; (open(r) || undelivered(r) && p.Queue == nil) && r.Channel == b.Channel {
 			waiting = append(waiting, i)
 		}
 	}

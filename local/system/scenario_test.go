@@ -61,9 +61,11 @@ func to(options string, endings ...string) string {
 var (
 	alimTalkSent = []string{statemachine.StateRoute, statemachine.StateSendAlimTalk}
 	smsSent      = []string{statemachine.StateSendSMS}
-	reconciled   = []string{statemachine.StateReconcile, statemachine.StateSettled}
-	lookedAgain  = []string{statemachine.StateWaitToLookAgain, statemachine.StateReconcile, statemachine.StateSettled}
-	parked       = []string{statemachine.StateWaitForRepair, statemachine.StateSettled, statemachine.StateSendAlimTalk}
+	// A receipt that asks for an SMS is looked at twice.
+	lookedTwice = slices.Repeat(toReceipts, 2)
+	reconciled  = []string{statemachine.StateReconcile, statemachine.StateSettled}
+	lookedAgain = []string{statemachine.StateWaitToLookAgain, statemachine.StateReconcile, statemachine.StateSettled}
+	parked      = []string{statemachine.StateWaitForRepair, statemachine.StateSettled, statemachine.StateSendAlimTalk}
 )
 
 func scenarios() []scenario {
@@ -84,14 +86,14 @@ func scenarios() []scenario {
 		},
 		{
 			name: "somebody without KakaoTalk gets an SMS", request: to("", "0001"),
-			visited: way(alimTalkSent, toReceipts, smsSent, toReceipts, announced),
+			visited: way(alimTalkSent, lookedTwice, smsSent, toReceipts, announced),
 			phones:  []string{"01010000001 sms"},
-			calls:   []string{list, list, send, detail, list, sms, smsList},
-			outcome: "delivered: delivered sms delivered", takes: 10 * time.Second,
+			calls:   []string{list, list, send, detail, detail, list, sms, smsList},
+			outcome: "delivered: delivered sms delivered", takes: 20 * time.Second,
 		},
 		{
 			name: "only those who were not reached get an SMS", request: to("", "5678", "0001", "0002", "1111"),
-			visited: way(alimTalkSent, toReceipts, smsSent, toReceipts, announced),
+			visited: way(alimTalkSent, lookedTwice, smsSent, toReceipts, announced),
 			phones:  []string{"01010005678 alimtalk", "01010010001 sms", "01010020002 sms", "01010031111 alimtalk"},
 			outcome: "delivered: delivered alimtalk 0; delivered sms delivered; delivered sms delivered; delivered alimtalk 0",
 		},
@@ -102,7 +104,7 @@ func scenarios() []scenario {
 		},
 		{
 			name: "AlimTalk and SMS both fail", request: to("", "0004"),
-			visited: way(alimTalkSent, toReceipts, smsSent, toReceipts, announced),
+			visited: way(alimTalkSent, lookedTwice, smsSent, toReceipts, announced),
 			outcome: "failed: failed sms number",
 		},
 		{
@@ -113,7 +115,7 @@ func scenarios() []scenario {
 		},
 		{
 			name: "an unclear receipt is a reason for an SMS when the caller says so", request: to(`"fallback":{"onUnknown":"sms"},`, "0008"),
-			visited: way(alimTalkSent, toReceipts, smsSent, toReceipts, announced),
+			visited: way(alimTalkSent, lookedTwice, smsSent, toReceipts, announced),
 			phones:  []string{"01010000008 alimtalk", "01010000008 sms"},
 			outcome: "delivered: delivered sms delivered",
 		},
@@ -150,14 +152,14 @@ func scenarios() []scenario {
 		},
 		{
 			name: "the SMS was accepted, but the answer is lost", request: to("", "0007"),
-			visited: way(alimTalkSent, toReceipts, smsSent, reconciled, toReceipts, announced),
+			visited: way(alimTalkSent, lookedTwice, smsSent, reconciled, toReceipts, announced),
 			phones:  []string{"01010000007 sms"},
 			outcome: "delivered: delivered sms delivered",
 		},
 		{
 			name: "the SMS was not accepted, and the answer is lost", request: to("", "0001"),
 			vendor: []aligotest.Fault{{Endpoint: sms, Kind: aligotest.FaultResetBefore}},
-			visited: way(alimTalkSent, toReceipts, smsSent, reconciled, lookedAgain, lookedAgain, lookedAgain, lookedAgain, smsSent, toReceipts,
+			visited: way(alimTalkSent, lookedTwice, smsSent, reconciled, lookedAgain, lookedAgain, lookedAgain, lookedAgain, smsSent, toReceipts,
 				announced),
 			phones:  []string{"01010000001 sms"},
 			outcome: "delivered: delivered sms delivered",
@@ -165,7 +167,7 @@ func scenarios() []scenario {
 		{
 			name: "Aligo cannot be reached for a moment when the SMS is due", request: to("", "0001"),
 			functions: map[string][]invocationFault{"sms": {notReached, notReached}},
-			visited:   way(alimTalkSent, toReceipts, smsSent, toReceipts, announced),
+			visited:   way(alimTalkSent, lookedTwice, smsSent, toReceipts, announced),
 			phones:    []string{"01010000001 sms"},
 			outcome:   "delivered: delivered sms delivered",
 		},
@@ -218,7 +220,7 @@ func scenarios() []scenario {
 			request: `{"template":"TX_1234","recipients":[{"to":"01010000001","name":"홍길동","variables":{"주문번호":"A-1"}},{"to":"01010010001",` +
 				`"name":"🙂","variables":{"주문번호":"A-2"}}]}`,
 			vendor:  listUnread,
-			visited: way(alimTalkSent, toReceipts, smsSent, toReceipts, announced),
+			visited: way(alimTalkSent, lookedTwice, smsSent, toReceipts, announced),
 			phones:  []string{"01010000001 sms"},
 			outcome: "partial: delivered sms delivered; failed alimtalk Invalid",
 		},
@@ -257,12 +259,12 @@ func scenarios() []scenario {
 			name:    "a message whose text can be an SMS for nobody is a failure that says why",
 			request: `{"template":"TX_1234","recipients":[{"to":"01010000001","name":"🙂","variables":{"주문번호":"A-1"}}]}`,
 			vendor:  listUnread,
-			visited: way(alimTalkSent, toReceipts, smsSent, reconciled, announced),
+			visited: way(alimTalkSent, lookedTwice, smsSent, reconciled, announced),
 			outcome: "failed: failed alimtalk Invalid",
 		},
 		{
 			name: "an SMS that is due when the message has expired is not sent", request: to(`"expiresAt":"2000-01-01T00:00:05Z",`, "0001", "5678"),
-			visited: way(alimTalkSent, toReceipts, smsSent, reconciled, announced),
+			visited: way(alimTalkSent, lookedTwice, smsSent, reconciled, announced),
 			phones:  []string{"01010015678 alimtalk"},
 			outcome: "partial: failed alimtalk Expired; delivered alimtalk 0",
 		},
@@ -290,7 +292,7 @@ func scenarios() []scenario {
 			vendor: []aligotest.Fault{{Endpoint: detail, Kind: aligotest.FaultUnregisteredIP, Times: 2}},
 			visited: way(alimTalkSent, []string{statemachine.StateWaitForReceipts, statemachine.StateReadReceipts},
 				slices.Repeat([]string{statemachine.StateWaitForRepair, statemachine.StateSettled, statemachine.StateReadReceipts}, 2),
-				[]string{statemachine.StateSettled}, smsSent, toReceipts, announced),
+				[]string{statemachine.StateSettled}, toReceipts, smsSent, toReceipts, announced),
 			phones:  []string{"01010000001 sms"},
 			outcome: "delivered: delivered sms delivered",
 		},
@@ -313,12 +315,12 @@ func scenarios() []scenario {
 		{
 			name: "an empty wallet parks the SMS as well, and nothing else is tried meanwhile", request: to("", "0001"),
 			vendor: []aligotest.Fault{{Endpoint: sms, Kind: aligotest.FaultNoBalance, Times: 2}},
-			visited: way(alimTalkSent, toReceipts, smsSent, slices.Repeat([]string{statemachine.StateWaitForRepair, statemachine.StateSettled,
+			visited: way(alimTalkSent, lookedTwice, smsSent, slices.Repeat([]string{statemachine.StateWaitForRepair, statemachine.StateSettled,
 				statemachine.StateSendSMS}, 2),
 				toReceipts, announced),
 			phones:  []string{"01010000001 sms"},
-			calls:   []string{list, list, send, detail, list, sms, sms, sms, smsList},
-			outcome: "delivered: delivered sms delivered", takes: 3*time.Minute + 10*time.Second,
+			calls:   []string{list, list, send, detail, detail, list, sms, sms, sms, smsList},
+			outcome: "delivered: delivered sms delivered", takes: 3*time.Minute + 20*time.Second,
 		},
 		{
 			name: "a message whose fault nobody repairs expires and says which it was", request: to(`"expiresAt":"2000-01-01T01:00:00Z",`, "5678"),
@@ -329,9 +331,9 @@ func scenarios() []scenario {
 		{
 			name: "throttled functions are called again", request: to("", "0001"),
 			functions: map[string][]invocationFault{"alimtalk": {throttled, throttled}, "sms": {throttled}, "receipts": {throttled}},
-			visited:   way(alimTalkSent, toReceipts, smsSent, toReceipts, announced),
+			visited:   way(alimTalkSent, lookedTwice, smsSent, toReceipts, announced),
 			phones:    []string{"01010000001 sms"},
-			calls:     []string{list, list, send, detail, list, sms, smsList},
+			calls:     []string{list, list, send, detail, detail, list, sms, smsList},
 			outcome:   "delivered: delivered sms delivered",
 		},
 		{
@@ -357,7 +359,7 @@ func scenarios() []scenario {
 		{
 			name: "a function whose time is over after it has sent", request: to("", "0001"),
 			functions: map[string][]invocationFault{"sms": {timedOutAfter}},
-			visited:   way(alimTalkSent, toReceipts, smsSent, reconciled, toReceipts, announced),
+			visited:   way(alimTalkSent, lookedTwice, smsSent, reconciled, toReceipts, announced),
 			phones:    []string{"01010000001 sms"},
 			outcome:   "delivered: delivered sms delivered",
 		},

@@ -347,6 +347,12 @@ func twoReceipts(t *testing.T) *world {
 		w.ends("AlimTalk", w.post(to("", "5678")), "delivered: delivered alimtalk 0", "01010005678 alimtalk")
 		w.ends("SMS", w.post(plainSMS), "delivered: delivered sms delivered", "01010005678 alimtalk", "01010005678 sms")
 	}
+	// The row that says delivered comes after the first look.
+	w = newWorld(t)
+	late := rows("B", "0")
+	late[1].After = message.Duration(8 * time.Second)
+	w.receipts(message.AlimTalk, late...)
+	w.ends("a second row that comes late", w.post(to("", "5678")), "delivered: delivered alimtalk 0", "01010005678 alimtalk")
 	return w
 }
 
