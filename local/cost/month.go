@@ -49,15 +49,20 @@ func (m Month) recipients() (all, sms, lms float64) {
 // visits is how often a message goes to Send SMS, on average: once if anybody needs an SMS, and once if anybody needs an
 // LMS.
 func (m Month) visits() (sms, lms float64) {
-	atLeastOne := func(share float64) float64 { return 1 - math.Pow(1-share, float64(m.Recipients)) }
-	return atLeastOne(m.Fallback * (1 - m.LMS)), atLeastOne(m.Fallback * m.LMS)
+	return m.atLeastOne(m.Fallback * (1 - m.LMS)), m.atLeastOne(m.Fallback * m.LMS)
 }
+
+// atLeastOne is how probably a message has a recipient of those that are this share of all.
+func (m Month) atLeastOne(share float64) float64 { return 1 - math.Pow(1-share, float64(m.Recipients)) }
 
 // fallback is what the SMS of the month use in the state machine.
 func (m Month) fallback() Usage {
 	_, sms, lms := m.recipients()
 	visitsSMS, visitsLMS := m.visits()
-	var u Usage
+	// Before an SMS the AlimTalk's receipts are looked at once more.
+	u := readAlimTalk(float64(m.Recipients))
+	u[price.Transitions] = 3 // Wait for receipts, Read receipts, Settled?
+	u = u.Times(m.atLeastOne(m.Fallback) * m.Messages)
 	for _, kind := range []struct{ visits, recipients float64 }{{visitsSMS * m.Messages, sms}, {visitsLMS * m.Messages, lms}} {
 		if kind.visits == 0 {
 			continue

@@ -75,8 +75,8 @@ func Paths() []Path {
 	return []Path{
 		delivered(),
 		{Name: "AlimTalk delivered, receipt at the second look", States: way(begin, byAlimTalk, receipts, end)},
-		{Name: "AlimTalk not delivered, SMS instead", States: way(begin, byAlimTalk, bySMS, end)},
-		{Name: "AlimTalk not delivered to some, SMS and LMS instead", States: way(begin, byAlimTalk, bySMS, bySMS, end)},
+		{Name: "AlimTalk not delivered, SMS instead", States: way(begin, byAlimTalk, receipts, bySMS, end)},
+		{Name: "AlimTalk not delivered to some, SMS and LMS instead", States: way(begin, byAlimTalk, receipts, bySMS, bySMS, end)},
 		{Name: "SMS only", States: way(begin, bySMS, end)},
 		{Name: "scheduled, AlimTalk delivered", States: way(begin, []string{statemachine.StateWaitUntilSendTime}, begin, byAlimTalk, end)},
 		{Name: "refused by Aligo, SMS instead", States: way(begin, []string{sendAlimTalk, reconcile, settled}, bySMS, end)},
