@@ -276,7 +276,8 @@ func (d *Dispatch) judge(
 		p.Sends, p.Doubt, p.Doubts = p.Sends+1, nil, p.Doubts+1
 		return p, nil
 	}
-	if d.hopeless(m, p) {
+	// A history that can be read and does not have the call only needs its time: then it is certain that nothing was sent.
+	if nearlyCertain := f.Verdict == aligo.NotAccepted && !wantsSMS(m, p); d.hopeless(m, p) && !nearlyCertain {
 		return d.giveUp(m, p, g.Recipients), nil
 	}
 	if left := earliest.Sub(now); left > 0 {

@@ -310,8 +310,8 @@ func outages() map[string]outage {
 		"server errors wherever one asks": {weekOf("5678"), vendorOutage(aligotest.FaultHTTP500, list, send, history, detail, sms, smsHist,
 			smsList), expired},
 		// The last of the calls is in doubt when the message expires.
-		"server errors of AlimTalk":     {weekOf("5678"), vendorOutage(aligotest.FaultHTTP500, send), unknown},
-		"server errors of SMS":          {smsWeek, vendorOutage(aligotest.FaultHTTP500, sms), "partial: unknown sms Ambiguous"},
+		"server errors of AlimTalk":     {weekOf("5678"), vendorOutage(aligotest.FaultHTTP500, send), "expired: failed Expired"},
+		"server errors of SMS":          {smsWeek, vendorOutage(aligotest.FaultHTTP500, sms), "expired: failed Expired"},
 		"server errors of the history":  {weekOf("0005"), vendorOutage(aligotest.FaultHTTP500, history), found},
 		"server errors of the receipts": {weekOf("5678"), vendorOutage(aligotest.FaultHTTP500, detail), "partial: unknown alimtalk NoReceipt"},
 		"nobody reaches Aligo":          {weekOf("5678"), unreachableVendor, expired},
