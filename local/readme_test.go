@@ -206,9 +206,9 @@ func bill() []passage {
 		row("otherwise: Aligo's own failover", ", which nobody can hold back or explain afterwards", difference("Aligo's own failover=Y")),
 		{
 			"(?m)^What the fixed part costs a month is the output `monthlyFixedCost`: [^|]*? in a network of your own\\.\n",
-			fmt.Sprintf("What the fixed part costs a month is the output `monthlyFixedCost`: %.2f USD with the defaults, %.2f with a gateway in each\n"+
-				"zone, about %.0f with a NAT instance, %.2f in a network of your own.\n", prices.Cost(fixed), prices.Cost(zones),
-				prices.Cost(instance), prices.Cost(own)),
+			fmt.Sprintf("What the fixed part costs a month is the output `monthlyFixedCost`: %.2f USD with the defaults, "+
+				"%.2f with a gateway in each\nzone, about %.0f with a NAT instance, %.2f in a network of your own.\n",
+				prices.Cost(fixed), prices.Cost(zones), prices.Cost(instance), prices.Cost(own)),
 		},
 	}
 }

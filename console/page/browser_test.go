@@ -288,12 +288,13 @@ func TestBrowserWalk(t *testing.T) {
 	for _, state := range []string{"Reconcile", "Wait for repair", "Wait until send time", "Wait to look again"} {
 		b.see(state+" is grey", ended(state)+` === "not"`)
 	}
-	if n := js[int](b, `document.querySelectorAll(".edge.taken").length`); n != 7 {
-		t.Errorf("%d ways are marked as taken, want 7", n)
+	if n := js[int](b, `document.querySelectorAll(".edge.taken").length`); n != 8 {
+		t.Errorf("%d ways are marked as taken, want 8", n)
 	}
 	b.see("the timeline",
 		`[...document.querySelectorAll(".timeline h3")].map((x) => x.textContent).join(" > ") === "Route > Send AlimTalk > Wait for receipts > `+
-			`Read receipts > Settled? > Send SMS > Wait for receipts > Read receipts > Settled? > Announce"`)
+			`Read receipts > Settled? > Wait for receipts > Read receipts > Settled? > Send SMS > Wait for receipts > Read receipts > `+
+			`Settled? > Announce"`)
 	b.see("the calls", `["/akv10/alimtalk/send/", "/send/", "/sms_list/"].every((x) => `+
 		`document.querySelector('[aria-labelledby="calls-title"]').innerText.includes(x))`)
 	b.press("an input", `document.querySelector("#visit-1 details summary")`)
@@ -305,8 +306,8 @@ func TestBrowserWalk(t *testing.T) {
 		t.Error("the timeline shows a number or a text")
 	}
 	b.shot("way")
-	b.press("a state", `document.querySelector('.graph a[href="#visit-9"] rect')`)
-	b.see("leads to its visit", `document.querySelector("#visit-9:target")`)
+	b.press("a state", `document.querySelector('.graph a[href="#visit-12"] rect')`)
+	b.see("leads to its visit", `document.querySelector("#visit-12:target")`)
 	b.press("back to the phone", `document.querySelector(".received footer a")`)
 	b.see("the bubble is pointed at", `location.pathname === "/phones/01012340001" && document.querySelector(".delivery.pointed")`)
 

@@ -164,7 +164,8 @@ type deliveryView struct {
 
 func (d *delivery) view() deliveryView {
 	v := deliveryView{
-		PhoneMessage: d.PhoneMessage, Number: d.number, Characters: len([]rune(d.Text)), Bytes: message.SMSBytes(d.Text), Price: listPrice(d.Type),
+		PhoneMessage: d.PhoneMessage, Number: d.number, Characters: len([]rune(d.Text)), Bytes: message.SMSBytes(d.Text),
+		Price: listPrice(d.Type),
 	}
 	if d.record != nil {
 		v.Message, v.Reference = d.record.id, d.record.reference

@@ -277,12 +277,12 @@ func TestAMessageShowsTheWayItTook(t *testing.T) {
 	if err := json.Unmarshal(raw.body, &m); err != nil {
 		t.Fatal(err)
 	}
-	const want = "Route > Send AlimTalk > Wait for receipts > Read receipts > Settled? > Send SMS > Wait for receipts > Read receipts > " +
-		"Settled? > Announce"
+	const want = "Route > Send AlimTalk > Wait for receipts > Read receipts > Settled? > Wait for receipts > Read receipts > Settled? > " +
+		"Send SMS > Wait for receipts > Read receipts > Settled? > Announce"
 	if got := m.states(); got != want {
 		t.Errorf("the way is\n%s, want\n%s", got, want)
 	}
-	if m.Status != "delivered" || m.Way.Status != "SUCCEEDED" || m.Way.Transitions != 10 {
+	if m.Status != "delivered" || m.Way.Status != "SUCCEEDED" || m.Way.Transitions != 13 {
 		t.Errorf("status %s, %s, %d transitions", m.Status, m.Way.Status, m.Way.Transitions)
 	}
 	var calls []string
@@ -292,7 +292,8 @@ func TestAMessageShowsTheWayItTook(t *testing.T) {
 		}
 	}
 	wantCalls := []string{
-		"/akv10/alimtalk/send/ in Send AlimTalk", "/akv10/history/detail/ in Read receipts", "/send/ in Send SMS", "/sms_list/ in Read receipts",
+		"/akv10/alimtalk/send/ in Send AlimTalk", "/akv10/history/detail/ in Read receipts", "/akv10/history/detail/ in Read receipts",
+		"/send/ in Send SMS", "/sms_list/ in Read receipts",
 	}
 	if !slices.Equal(calls, wantCalls) {
 		t.Errorf("the calls are\n%v, want\n%v", calls, wantCalls)
@@ -475,7 +476,7 @@ func TestOverviewAndClearing(t *testing.T) {
 	var o overview
 	w.until(t, "everything is counted", func() bool {
 		o = get[overview](t, w, "/inbox/overview")
-		return o.Messages["scheduled"] == 1 && o.Usage["transitions"] == 6+10+10+2
+		return o.Messages["scheduled"] == 1 && o.Usage["transitions"] == 6+13+13+2
 	})
 	if o.Messages["delivered"] != 2 || o.Messages["failed"] != 1 || o.Recipients["delivered"] != 2 || o.Last["sms"] != 2 {
 		t.Errorf("the counts are %+v", o)
@@ -483,7 +484,7 @@ func TestOverviewAndClearing(t *testing.T) {
 	if o.Fallbacks != 2 || o.FallbackOf != 3 {
 		t.Errorf("%d of %d fell back, want 2 of 3", o.Fallbacks, o.FallbackOf)
 	}
-	want := map[string]int{"messages": 4, "transitions": 28, "invocations": 2 + 4 + 4, "events": 3, "alimtalk": 1, "sms": 0, "lms": 1,
+	want := map[string]int{"messages": 4, "transitions": 34, "invocations": 2 + 5 + 5, "events": 3, "alimtalk": 1, "sms": 0, "lms": 1,
 		"mms": 0}
 	if !maps.Equal(o.Usage, want) {
 		t.Errorf("the usage is %+v, want %+v", o.Usage, want)

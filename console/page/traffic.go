@@ -113,7 +113,8 @@ func (u *usage) bill() bill {
 		AWS: price.Seoul().Cost(price.Usage{
 			price.Transitions: float64(u.Transitions), price.Invocations: float64(u.Invocations), price.Events: float64(u.Events),
 		}),
-		Aligo: float64(u.AlimTalk)*listPrice("AT") + float64(u.SMS)*listPrice("SMS") + float64(u.LMS)*listPrice("LMS") + float64(u.MMS)*listPrice("MMS"),
+		Aligo: float64(u.AlimTalk)*listPrice("AT") + float64(u.SMS)*listPrice("SMS") + float64(u.LMS)*listPrice("LMS") +
+			float64(u.MMS)*listPrice("MMS"),
 	}
 }
 

@@ -97,7 +97,8 @@ func Functions() []Function {
 		{
 			Name: "receipts", Does: "reads delivery receipts", Timeout: time.Minute, Longest: longestRead, Memory: DefaultMemory,
 			Concurrency: Unreserved, Caller: StateMachineTask, State: statemachine.StateReadReceipts,
-			Environment: talksToAligo(guardTable()), Permissions: []Permission{credentials, {Guards, []string{"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem"}}},
+			Environment: talksToAligo(guardTable()),
+			Permissions: []Permission{credentials, {Guards, []string{"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem"}}},
 		},
 		{
 			Name: "reconcile", Does: "finds out what became of a send that failed", Timeout: time.Minute, Longest: longestRead,
@@ -171,7 +172,8 @@ func Tasks() map[string]string {
 // Permission is something that a function may do.
 type Permission struct {
 	On Resource
-	// Actions are IAM's names: https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
+	// Actions are IAM's names:
+	// https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
 	Actions []string
 }
 

@@ -7,8 +7,10 @@ const (
 	LongestFunction = 15 * time.Minute
 	// EnvironmentSize is what all variables of a function may have together, names and values, in bytes.
 	EnvironmentSize = 4 << 10
-	// LeastMemory and MostMemory of a function, in MB.
-	LeastMemory, MostMemory = 128, 10240
+	// LeastMemory is what a function may have at least, in MB.
+	LeastMemory = 128
+	// MostMemory is what a function may have at most, in MB.
+	MostMemory = 10240
 	// AccountConcurrency is how many functions an account may run at once, unless AWS allows it more; a new account has ten.
 	AccountConcurrency = 1000
 	// FunctionNameLength in characters: https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html

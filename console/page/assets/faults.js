@@ -12,7 +12,8 @@ const switches = ["unregistered-ip", "bad-credentials", "no-balance", "unregiste
 // What goes wrong on the way or at the vendor, for some calls.
 const kinds = [
   "reset-after", "reset-before", "http-500", "html-200", "slow", "unregistered-ip", "no-balance", "bad-credentials", "unregistered-sender",
-  "unknown-refusal", "partial", "cut-off", "slow-body", "receipts-late", "receipts-out-of-order", "rows-duplicated", "types-swapped", "limit-ignored", "euc-kr",
+  "unknown-refusal", "partial", "cut-off", "slow-body", "receipts-late", "receipts-out-of-order", "rows-duplicated", "types-swapped", "limit-ignored",
+  "late", "empty-list", "euc-kr",
 ];
 
 const endpoints = [

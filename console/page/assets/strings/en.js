@@ -325,6 +325,10 @@ export const en = {
   "fault.types-swapped.text": "Numbers come as strings, and strings of digits as numbers.",
   "fault.limit-ignored": "Page size ignored",
   "fault.limit-ignored.text": "Pages have 50 rows (30 in the SMS lists), whatever was asked for.",
+  "fault.late": "Carried out late",
+  "fault.late.text": "The connection is reset, and the call is carried out after that.",
+  "fault.empty-list": "Empty list",
+  "fault.empty-list.text": "A list has no rows.",
   "fault.euc-kr": "Answer in EUC-KR",
   "fault.euc-kr.text": "The answer's texts are in EUC-KR.",
 

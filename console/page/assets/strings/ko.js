@@ -325,6 +325,10 @@ export const ko = {
   "fault.types-swapped.text": "숫자는 문자열로, 숫자 문자열은 숫자로 옵니다.",
   "fault.limit-ignored": "무시되는 페이지 크기",
   "fault.limit-ignored.text": "요청한 크기와 관계없이 50행(문자 목록은 30행)씩 옵니다.",
+  "fault.late": "늦은 처리",
+  "fault.late.text": "연결이 끊기고, 그 뒤에 요청이 처리됩니다.",
+  "fault.empty-list": "빈 목록",
+  "fault.empty-list.text": "목록에 행이 없습니다.",
   "fault.euc-kr": "EUC-KR 응답",
   "fault.euc-kr.text": "응답의 글자가 EUC-KR로 옵니다.",
 
