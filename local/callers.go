@@ -3,14 +3,10 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"net/http"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
-
-	"gopkg.in/yaml.v3"
 
 	"sms-api/internal/deployment"
 	"sms-api/internal/intake"
@@ -35,22 +31,11 @@ func caller(id, scopes string) (func(*http.Request) (intake.Caller, error), erro
 
 // readOrigins takes the setting api:corsOrigins out of a stack's file. The default file may be missing.
 func readOrigins(file string) ([]string, error) {
-	content, err := os.ReadFile(file)
-	switch {
-	case errors.Is(err, fs.ErrNotExist) && file == defaultStack:
-		return nil, nil
-	case err != nil:
-		return nil, fmt.Errorf("read the origins: %w", err)
+	var config struct {
+		Origins []string `yaml:"api:corsOrigins"`
 	}
-	var stack struct {
-		Config struct {
-			Origins []string `yaml:"api:corsOrigins"`
-		} `yaml:"config"`
-	}
-	if err := yaml.Unmarshal(content, &stack); err != nil {
-		return nil, fmt.Errorf("read the origins of %s: %w", file, err)
-	}
-	return stack.Config.Origins, nil
+	err := readStack(file, "origins", &config)
+	return config.Origins, err
 }
 
 // crossOrigin answers browsers for the API, as API Gateway does: it answers preflights itself, and says nothing to origins

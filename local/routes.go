@@ -28,23 +28,14 @@ const defaultStack = "Pulumi.dev.yaml"
 // readRoutes takes the setting events:routes out of a stack's file. The default file may be missing: the program runs
 // anywhere.
 func readRoutes(file string) ([]route.Route, error) {
-	content, err := os.ReadFile(file)
-	switch {
-	case errors.Is(err, fs.ErrNotExist) && file == defaultStack:
-		return nil, nil
-	case err != nil:
-		return nil, fmt.Errorf("read the routes: %w", err)
+	var config struct {
+		Routes []map[string]any `yaml:"events:routes"`
 	}
-	var stack struct {
-		Config struct {
-			Routes []map[string]any `yaml:"events:routes"`
-		} `yaml:"config"`
-	}
-	if err := yaml.Unmarshal(content, &stack); err != nil {
-		return nil, fmt.Errorf("read the routes of %s: %w", file, err)
+	if err := readStack(file, "routes", &config); err != nil || config.Routes == nil {
+		return nil, err
 	}
 	// The program that deploys reads them as JSON.
-	encoded, err := json.Marshal(stack.Config.Routes)
+	encoded, err := json.Marshal(config.Routes)
 	if err != nil {
 		return nil, fmt.Errorf("read the routes of %s: %w", file, err)
 	}
@@ -140,4 +131,26 @@ func list(wrong []message.ValidationError) string {
 		lines = append(lines, "  "+strings.TrimSpace(w.Pointer+" "+w.Detail))
 	}
 	return strings.Join(lines, "\n")
+}
+
+// readStack reads what is wanted of a stack's file into config, which has the settings as fields. The default file may be
+// missing.
+func readStack(file, what string, config any) error {
+	content, err := os.ReadFile(file)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && file == defaultStack:
+		return nil
+	case err != nil:
+		return fmt.Errorf("read the %s: %w", what, err)
+	}
+	var stack struct {
+		Config yaml.Node `yaml:"config"`
+	}
+	if err = yaml.Unmarshal(content, &stack); err == nil {
+		err = stack.Config.Decode(config)
+	}
+	if err != nil {
+		return fmt.Errorf("read the %s of %s: %w", what, file, err)
+	}
+	return nil
 }

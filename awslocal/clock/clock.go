@@ -43,10 +43,8 @@ func (c *Scaled) Sleep(ctx context.Context, d time.Duration) error {
 		// Rounded up: a sleeper that wakes before its time would find that nothing is due yet.
 		d = time.Duration(float64(d)/c.speed) + 1
 	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
 	select {
-	case <-timer.C:
+	case <-time.After(d):
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()

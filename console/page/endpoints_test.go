@@ -82,8 +82,8 @@ func order(to, more string) string {
 	return fmt.Sprintf(`{"template":"TX_1234","recipients":[{"to":%q,"name":"홍길동","variables":{"주문번호":"A-17"}}]%s}`, to, more)
 }
 
-// until waits for something to be true, and looks whenever the page's stream says that something has changed.
-func (w *world) until(t *testing.T, what string, holds func() bool) {
+// stream opens the page's stream.
+func (w *world) stream(t *testing.T) io.ReadCloser {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.url+"/inbox/stream", nil)
 	if err != nil {
@@ -93,10 +93,17 @@ func (w *world) until(t *testing.T, what string, holds func() bool) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = response.Body.Close() }()
-	late := time.AfterFunc(30*time.Second, func() { _ = response.Body.Close() })
+	return response.Body
+}
+
+// until waits for something to be true, and looks whenever the page's stream says that something has changed.
+func (w *world) until(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	stream := w.stream(t)
+	defer func() { _ = stream.Close() }()
+	late := time.AfterFunc(30*time.Second, func() { _ = stream.Close() })
 	defer late.Stop()
-	lines := bufio.NewScanner(response.Body)
+	lines := bufio.NewScanner(stream)
 	for lines.Scan() {
 		if lines.Text() == "event: change" && holds() {
 			return
@@ -544,15 +551,8 @@ func TestOtherSitesCanNeitherReadNorChangeAnything(t *testing.T) {
 func TestOpenPagesDoNotKeepTheServerFromShuttingDown(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.url+"/inbox/stream", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	response, err := http.DefaultClient.Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = response.Body.Close() }()
+	stream := w.stream(t)
+	defer func() { _ = stream.Close() }()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	begin := time.Now()

@@ -70,6 +70,21 @@ func TestFindAfterALostAnswer(t *testing.T) {
 	for kind, send := range map[string]func(*testing.T, *world, ...string) (aligo.Accepted, error){"AlimTalk": alimTalk, "SMS": one,
 		"mass SMS": mass} {
 		people := []string{"01012345678", "01023456789", "01034567890"}
+		answerLost := func(t *testing.T, w *world) []string {
+			t.Helper()
+			lose(t, w, send, people)
+			return nil
+		}
+		// doubtful sends while something goes wrong, so that nobody knows whether it was accepted.
+		doubtful := func(f aligotest.Fault) func(*testing.T, *world) []string {
+			return func(t *testing.T, w *world) []string {
+				t.Helper()
+				setFault(t, w, f)
+				_, err := send(t, w, people...)
+				wantError(t, err, aligo.ClassAmbiguous, "")
+				return nil
+			}
+		}
 		for name, c := range map[string]struct {
 			options func(*aligotest.ServerOptions)
 			// play makes the lost send, with whatever else goes on, and returns the ids that are known to be others'.
@@ -80,32 +95,10 @@ func TestFindAfterALostAnswer(t *testing.T) {
 			// accepted is how many recipients it has; 0 is all.
 			accepted int
 		}{
-			"the answer was lost": {play: func(t *testing.T, w *world) []string {
-				t.Helper()
-				lose(t, w, send, people)
-				return nil
-			}, want: aligo.WasAccepted},
-			"the request was lost": {play: func(t *testing.T, w *world) []string {
-				t.Helper()
-				setFault(t, w, aligotest.Fault{Kind: aligotest.FaultResetBefore})
-				_, err := send(t, w, people...)
-				wantError(t, err, aligo.ClassAmbiguous, "")
-				return nil
-			}, want: aligo.NotAccepted},
-			"a page of HTML, and it was accepted": {play: func(t *testing.T, w *world) []string {
-				t.Helper()
-				setFault(t, w, aligotest.Fault{Kind: aligotest.FaultHTML200, Accepted: true})
-				_, err := send(t, w, people...)
-				wantError(t, err, aligo.ClassAmbiguous, "")
-				return nil
-			}, want: aligo.WasAccepted},
-			"a server error, and it was not": {play: func(t *testing.T, w *world) []string {
-				t.Helper()
-				setFault(t, w, aligotest.Fault{Kind: aligotest.FaultHTTP500})
-				_, err := send(t, w, people...)
-				wantError(t, err, aligo.ClassAmbiguous, "")
-				return nil
-			}, want: aligo.NotAccepted},
+			"the answer was lost":                 {play: answerLost, want: aligo.WasAccepted},
+			"the request was lost":                {play: doubtful(aligotest.Fault{Kind: aligotest.FaultResetBefore}), want: aligo.NotAccepted},
+			"a page of HTML, and it was accepted": {play: doubtful(aligotest.Fault{Kind: aligotest.FaultHTML200, Accepted: true}), want: aligo.WasAccepted},
+			"a server error, and it was not":      {play: doubtful(aligotest.Fault{Kind: aligotest.FaultHTTP500}), want: aligo.NotAccepted},
 			"the same was sent before, which is known": {play: func(t *testing.T, w *world) []string {
 				t.Helper()
 				first := must[aligo.Accepted](t)(send(t, w, people...))
@@ -179,19 +172,11 @@ func TestFindAfterALostAnswer(t *testing.T) {
 			"our clock is 90 seconds fast": {options: func(o *aligotest.ServerOptions) {
 				now := o.Now
 				o.Now = func() time.Time { return now().Add(-90 * time.Second) }
-			}, play: func(t *testing.T, w *world) []string {
-				t.Helper()
-				lose(t, w, send, people)
-				return nil
-			}, want: aligo.WasAccepted},
+			}, play: answerLost, want: aligo.WasAccepted},
 			"our clock is 90 seconds slow": {options: func(o *aligotest.ServerOptions) {
 				now := o.Now
 				o.Now = func() time.Time { return now().Add(90 * time.Second) }
-			}, play: func(t *testing.T, w *world) []string {
-				t.Helper()
-				lose(t, w, send, people)
-				return nil
-			}, want: aligo.WasAccepted},
+			}, play: answerLost, want: aligo.WasAccepted},
 			"midnight in Korea passes": {play: func(t *testing.T, w *world) []string {
 				t.Helper()
 				w.Add(14*time.Hour - 10*time.Second)

@@ -287,10 +287,8 @@ func (g *Guards) batch(ctx context.Context, keys []map[string]types.AttributeVal
 }
 
 func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
 	select {
-	case <-timer.C:
+	case <-time.After(d):
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()

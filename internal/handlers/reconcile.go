@@ -131,9 +131,16 @@ func (d *Dispatch) neverOpened(ctx context.Context, m message.Message, p message
 		return lookAgain(p, left), nil
 	}
 	err := d.Guards.Raise(ctx, guard.Send{Message: m.ID, Sends: p.Sends, Expiry: m.ExpiresAt}, maySent(p))
-	switch {
-	case errors.Is(err, guard.ErrCancelled):
+	if errors.Is(err, guard.ErrCancelled) {
 		return d.cancelled(p), nil
+	}
+	return raised(p, err)
+}
+
+// raised is what follows the attempt to end a send by raising the count, which ended in err: the next send, whose doubts are
+// counted.
+func raised(p message.Progress, err error) (message.Progress, error) {
+	switch {
 	case errors.Is(err, guard.ErrOpened):
 		// A late invocation has opened it in this moment.
 		return lookAgain(p, firstWait), nil
@@ -266,15 +273,7 @@ func (d *Dispatch) judge(
 			}), nil
 		}
 	case f.Verdict == aligo.NotAccepted && !now.Before(earliest):
-		err := d.Guards.Raise(ctx, g.Send, g.Sent)
-		switch {
-		case errors.Is(err, guard.ErrOpened):
-			return lookAgain(p, firstWait), nil
-		case err != nil:
-			return message.Progress{}, tableFault(err)
-		}
-		p.Sends, p.Doubt, p.Doubts = p.Sends+1, nil, p.Doubts+1
-		return p, nil
+		return raised(p, d.Guards.Raise(ctx, g.Send, g.Sent))
 	}
 	// A history that can be read and does not have the call only needs its time: then it is certain that nothing was sent.
 	if nearlyCertain := f.Verdict == aligo.NotAccepted && !wantsSMS(m, p); d.hopeless(m, p) && !nearlyCertain {

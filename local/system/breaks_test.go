@@ -144,10 +144,7 @@ func invokedTwice(t *testing.T) *world {
 		return answer, err
 	})
 	id := w.post(to("", "5678"))
-	o := w.settle(id)
-	if got, want := compact(o), "delivered: delivered alimtalk 0"; got != want {
-		t.Errorf("outcome %q, want %q", got, want)
-	}
+	o := w.settlesAs(id, "delivered: delivered alimtalk 0")
 	if got, want := w.phones(), []string{"01010005678 alimtalk"}; !slices.Equal(got, want) {
 		t.Errorf("phones received %q, want %q", got, want)
 	}
@@ -202,10 +199,7 @@ func withoutTable(t *testing.T) *world {
 	mu.Lock()
 	away = false
 	mu.Unlock()
-	o := w.settle(id)
-	if got, want := compact(o), "delivered: delivered alimtalk 0"; got != want {
-		t.Errorf("outcome %q, want %q", got, want)
-	}
+	o := w.settlesAs(id, "delivered: delivered alimtalk 0")
 	w.check(id, o)
 	return w
 }

@@ -57,10 +57,7 @@ func cancelUnheard(t *testing.T) *world {
 	if status, body := w.cancel(id); status != http.StatusOK {
 		t.Fatalf("cancel: %d %s", status, body)
 	}
-	o := w.settle(id)
-	if got, want := compact(o), "cancelled: failed Cancelled"; got != want {
-		t.Errorf("outcome %q, want %q", got, want)
-	}
+	o := w.settlesAs(id, "cancelled: failed Cancelled")
 	w.check(id, o)
 	return w
 }
@@ -76,10 +73,7 @@ func cancelScheduled(t *testing.T) *world {
 	if status, body := w.cancel(id); status != http.StatusOK {
 		t.Fatalf("cancel: %d %s", status, body)
 	}
-	o := w.settle(id)
-	if got, want := compact(o), "cancelled: failed Cancelled"; got != want {
-		t.Errorf("outcome %q, want %q", got, want)
-	}
+	o := w.settlesAs(id, "cancelled: failed Cancelled")
 	time.Sleep(48 * time.Hour)
 	if got := w.phones(); len(got) > 0 {
 		t.Errorf("phones received %q after the message was cancelled", got)
@@ -115,10 +109,7 @@ func cancelTooLate(t *testing.T) *world {
 			t.Errorf("cancel while or after the message is sent: %d %s, want 409", status, body)
 		}
 	}
-	o := w.settle(id)
-	if got, want := compact(o), "delivered: delivered sms delivered"; got != want {
-		t.Errorf("outcome %q, want %q", got, want)
-	}
+	o := w.settlesAs(id, "delivered: delivered sms delivered")
 	w.check(id, o)
 	return w
 }
@@ -192,10 +183,7 @@ func redriveAnnounce(t *testing.T) *world {
 	if _, err := w.sfn.RedriveExecution(t.Context(), &sfn.RedriveExecutionInput{ExecutionArn: w.arn(id)}); err != nil {
 		t.Fatal(err)
 	}
-	o := w.settle(id)
-	if got, want := compact(o), "delivered: delivered alimtalk 0"; got != want {
-		t.Errorf("outcome %q, want %q", got, want)
-	}
+	o := w.settlesAs(id, "delivered: delivered alimtalk 0")
 	if got, want := w.visited(id), way(alimTalkSent, toReceipts, announced); !slices.Equal(got, want) {
 		t.Errorf("visited %q, want %q", got, want)
 	}
@@ -221,10 +209,7 @@ func timeOut(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := w.settle(id)
-	if got, want := compact(o), "failed: failed Stopped"; got != want {
-		t.Errorf("outcome %q, want %q", got, want)
-	}
+	o := w.settlesAs(id, "failed: failed Stopped")
 	w.check(id, o)
 	return w
 }
@@ -286,10 +271,7 @@ func unreachable(t *testing.T) *world {
 		t.Errorf("status %s while Aligo cannot be reached, want sending", got)
 	}
 	w.network.serve(t, "aligo", w.Aligo)
-	o := w.settle(id)
-	if got, want := compact(o), "delivered: delivered alimtalk 0"; got != want {
-		t.Errorf("outcome %q, want %q", got, want)
-	}
+	o := w.settlesAs(id, "delivered: delivered alimtalk 0")
 	if got, want := w.phones(), []string{"01010005678 alimtalk"}; !slices.Equal(got, want) {
 		t.Errorf("phones received %q, want %q", got, want)
 	}

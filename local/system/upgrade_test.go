@@ -11,7 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -301,7 +301,7 @@ func (g golden) carry(t *testing.T, define definer) {
 	if err := json.Unmarshal(g.Message, &m); err != nil {
 		t.Fatalf("the message cannot be read: %v", err)
 	}
-	gate.set(g.Redrives > 0)
+	gate.shut.Store(g.Redrives > 0)
 	_, err := w.sfn.StartExecution(t.Context(), &sfn.StartExecutionInput{
 		StateMachineArn: &w.StateMachineARN, Name: &m.ID, Input: aws.String(string(g.Message)),
 	})
@@ -310,7 +310,7 @@ func (g golden) carry(t *testing.T, define definer) {
 	}
 	for n := range g.Redrives {
 		w.stopped(m.ID)
-		gate.set(n+1 < g.Redrives)
+		gate.shut.Store(n+1 < g.Redrives)
 		if _, err := w.sfn.RedriveExecution(t.Context(), &sfn.RedriveExecutionInput{ExecutionArn: w.arn(m.ID)}); err != nil {
 			t.Fatal(err)
 		}
@@ -370,26 +370,13 @@ func (w *world) stopped(id string) {
 }
 
 // gate keeps the functions of the state machine from doing anything while it is shut.
-type gate struct {
-	mu   sync.Mutex
-	shut bool
-}
-
-func (g *gate) set(shut bool) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.shut = shut
-}
+type gate struct{ shut atomic.Bool }
 
 type around func(ctx context.Context, function string, next func(context.Context) ([]byte, error)) ([]byte, error)
 
 func (g *gate) around(inner around) around {
 	return func(ctx context.Context, function string, next func(context.Context) ([]byte, error)) ([]byte, error) {
-		g.mu.Lock()
-		f, _ := deployment.FunctionNamed(function)
-		shut := g.shut && f.State != ""
-		g.mu.Unlock()
-		if shut {
+		if f, _ := deployment.FunctionNamed(function); g.shut.Load() && f.State != "" {
 			// Nobody listens any more when this ends.
 			time.Sleep(time.Second)
 			return nil, errors.New("the execution should have been stopped")

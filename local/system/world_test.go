@@ -325,6 +325,16 @@ func (w *world) get(id string) message.Outcome {
 // longest is more than any message can take: 90 days of schedule, 7 of life, 3 of late receipts, and what is left open.
 const longest = 110 * 24 * time.Hour
 
+// settlesAs waits for the message's MessageSettled, which is to have this outcome.
+func (w *world) settlesAs(id, want string) message.Outcome {
+	w.t.Helper()
+	o := w.settle(id)
+	if got := compact(o); got != want {
+		w.t.Errorf("outcome %q, want %q", got, want)
+	}
+	return o
+}
+
 // settle waits for the message's MessageSettled.
 func (w *world) settle(id string) message.Outcome {
 	w.t.Helper()

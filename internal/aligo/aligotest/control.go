@@ -24,7 +24,7 @@ func (s *Standin) controls() {
 			// Balance is in won.
 			Balance *float64 `json:"balance"`
 		}
-		s.control(w, r, &to, func() error {
+		control(w, r, &to, func() error {
 			if to.Balance == nil || *to.Balance < 0 {
 				return errors.New(`say {"balance": n}, in won`)
 			}
@@ -39,7 +39,7 @@ func (s *Standin) controls() {
 		var to struct {
 			IPs *[]string `json:"ips"`
 		}
-		s.control(w, r, &to, func() error {
+		control(w, r, &to, func() error {
 			if to.IPs == nil {
 				return errors.New(`say {"ips": ["203.0.113.1"]}; an empty list lets everybody call`)
 			}
@@ -57,31 +57,27 @@ func (s *Standin) controls() {
 		s.RemoveFaults(FaultKind(r.FormValue("fault")), r.FormValue("endpoint"))
 		w.WriteHeader(http.StatusNoContent)
 	})
-	s.mux.HandleFunc("POST /_standin/faults", func(w http.ResponseWriter, r *http.Request) {
-		var f Fault
-		s.control(w, r, &f, func() error { return s.SetFault(f) })
-	})
-	s.mux.HandleFunc("POST /_standin/templates", func(w http.ResponseWriter, r *http.Request) {
-		var to TemplateState
-		s.control(w, r, &to, func() error { return s.SetTemplateState(to) })
-	})
+	s.mux.HandleFunc("POST /_standin/faults", applies(s.SetFault))
+	s.mux.HandleFunc("POST /_standin/templates", applies(s.SetTemplateState))
 	s.mux.HandleFunc("GET /_standin/behaviour", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, s.Behaviour()) })
-	s.mux.HandleFunc("POST /_standin/behaviour", func(w http.ResponseWriter, r *http.Request) {
-		var to Behaviour
-		s.control(w, r, &to, func() error { return s.SetBehaviour(to) })
-	})
-	s.mux.HandleFunc("POST /_standin/receipts", func(w http.ResponseWriter, r *http.Request) {
-		var to Receipts
-		s.control(w, r, &to, func() error { return s.SetReceipts(to) })
-	})
+	s.mux.HandleFunc("POST /_standin/behaviour", applies(s.SetBehaviour))
+	s.mux.HandleFunc("POST /_standin/receipts", applies(s.SetReceipts))
 	s.mux.HandleFunc("DELETE /_standin", func(w http.ResponseWriter, _ *http.Request) {
 		s.Reset()
 		w.WriteHeader(http.StatusNoContent)
 	})
 }
 
+// applies answers with what becomes of a JSON body that set takes.
+func applies[T any](set func(T) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		var to T
+		control(w, r, &to, func() error { return set(to) })
+	}
+}
+
 // control reads a JSON body and applies it, or says what is wrong with it.
-func (s *Standin) control(w http.ResponseWriter, r *http.Request, into any, apply func() error) {
+func control(w http.ResponseWriter, r *http.Request, into any, apply func() error) {
 	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<20))
 	d.DisallowUnknownFields()
 	err := d.Decode(into)

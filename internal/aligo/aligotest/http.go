@@ -204,10 +204,8 @@ func (s *Standin) reply(w http.ResponseWriter, r *http.Request, answer object, f
 
 // wait waits until the time is over or the caller is gone; it tells whether the caller is still there.
 func wait(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
 	select {
-	case <-timer.C:
+	case <-time.After(d):
 		return true
 	case <-ctx.Done():
 		return false

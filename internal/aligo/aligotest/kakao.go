@@ -241,14 +241,12 @@ func kakaoPage(rows []object, number, size, total int) object {
 const noTime = "0000-00-00 00:00:00"
 
 func (s *Standin) alimTalkReceipts(req *request) object {
-	if req.get("mid") == "" {
-		return missing(req, "메시지 아이디", "mid")
+	b, all, refusal := s.rowsOf(req, true)
+	if refusal != nil {
+		return refusal
 	}
-	req.call.MID = req.get("mid")
-	var all []row
-	b := s.batchOf(req, true)
-	if b != nil && !b.cancelled && req.fault.Kind != FaultEmptyList {
-		all = b.listed(req.now, s.options.ReceiptDelay)
+	if b != nil && b.cancelled {
+		all = nil
 	}
 	number, size := req.int("page", 1, 1<<30), s.pageSize(req, "limit", 50)
 	part, _ := page(all, number, size)

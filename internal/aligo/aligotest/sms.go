@@ -325,15 +325,23 @@ func (o object) with(changes ...member) object {
 	return changed
 }
 
-func (s *Standin) smsReceipts(req *request) object {
+// rowsOf is the batch that a call asks about, nil if it is not known, with those of its rows that are listed by now; refusal
+// is the answer to a call that does not ask about any.
+func (s *Standin) rowsOf(req *request, alimTalk bool) (b *batch, all []row, refusal object) {
 	if req.get("mid") == "" {
-		return missing(req, "메시지 아이디", "mid")
+		return nil, nil, missing(req, "메시지 아이디", "mid")
 	}
 	req.call.MID = req.get("mid")
-	var all []row
-	b := s.batchOf(req, false)
-	if b != nil && req.fault.Kind != FaultEmptyList {
+	if b = s.batchOf(req, alimTalk); b != nil && req.fault.Kind != FaultEmptyList {
 		all = b.listed(req.now, s.options.ReceiptDelay)
+	}
+	return b, all, nil
+}
+
+func (s *Standin) smsReceipts(req *request) object {
+	b, all, refusal := s.rowsOf(req, false)
+	if refusal != nil {
+		return refusal
 	}
 	part, more := page(all, req.int("page", 1, 1<<30), s.pageSize(req, "page_size", 30))
 	var rows []object

@@ -75,13 +75,19 @@ func (w *world) post(ctx context.Context, path string, fields ...string) (string
 		return "", err
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	_, body, err := w.do(req)
+	return body, err
+}
+
+// do makes a request and reads the answer.
+func (w *world) do(req *http.Request) (status int, body string, err error) {
 	resp, err := w.HTTPClient().Do(req)
 	if err != nil {
-		return "", err
+		return 0, "", err
 	}
 	defer func() { _ = resp.Body.Close() }()
-	body, err := io.ReadAll(resp.Body)
-	return string(body), err
+	b, err := io.ReadAll(resp.Body)
+	return resp.StatusCode, string(b), err
 }
 
 // unescaped turns \uXXXX into what it stands for.
@@ -236,17 +242,12 @@ func TestIntolerance(t *testing.T) {
 				t.Fatal(err)
 			}
 			req.Header.Set("Content-Type", c.kind)
-			resp, err := w.HTTPClient().Do(req)
+			status, body, err := w.do(req)
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer func() { _ = resp.Body.Close() }()
-			body, err := io.ReadAll(resp.Body)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if resp.StatusCode != c.status || !strings.HasPrefix(string(body), c.want) {
-				t.Errorf("%d %s, want %d %s", resp.StatusCode, body, c.status, c.want)
+			if status != c.status || !strings.HasPrefix(body, c.want) {
+				t.Errorf("%d %s, want %d %s", status, body, c.status, c.want)
 			}
 		})
 	}
@@ -878,16 +879,11 @@ func TestControls(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		resp, err := w.HTTPClient().Do(req)
+		status, answer, err := w.do(req)
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer func() { _ = resp.Body.Close() }()
-		b, err := io.ReadAll(resp.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return resp.StatusCode, string(b)
+		return status, answer
 	}
 	if _, body := do(http.MethodGet, "/_standin/messages", ""); strings.TrimSpace(body) != "[]" {
 		t.Errorf("no messages are %s", body)
