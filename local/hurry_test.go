@@ -16,30 +16,13 @@ import (
 	"sms-api/awslocal/awsapi"
 	"sms-api/internal/aligo/aligotest"
 	"sms-api/internal/intake"
+	"sms-api/internal/pipenet"
 )
-
-// pipes is a listener whose connections are pipes, so that a server may run in a bubble of its own time.
-type pipes struct {
-	connections chan net.Conn
-	closed      chan struct{}
-}
-
-func (p *pipes) Accept() (net.Conn, error) {
-	select {
-	case c := <-p.connections:
-		return c, nil
-	case <-p.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-func (p *pipes) Close() error   { close(p.closed); return nil }
-func (p *pipes) Addr() net.Addr { return &net.TCPAddr{} }
 
 // serve runs a server until the test ends and returns what opens a connection to it.
 func serve(t *testing.T, handler http.Handler) (dial func() net.Conn) {
 	t.Helper()
-	listener := &pipes{make(chan net.Conn), make(chan struct{})}
+	listener := pipenet.Listen()
 	server := newServer(handler)
 	go func() { _ = server.Serve(listener) }()
 	t.Cleanup(func() {
@@ -49,7 +32,9 @@ func serve(t *testing.T, handler http.Handler) (dial func() net.Conn) {
 	return func() net.Conn {
 		here, there := net.Pipe()
 		t.Cleanup(func() { _ = here.Close() })
-		listener.connections <- there
+		if err := listener.Hand(t.Context(), there); err != nil {
+			t.Error(err)
+		}
 		return here
 	}
 }

@@ -47,21 +47,28 @@ const (
 
 // arnOf is the ARN of a resource of this kind, with the parts that the program itself relies on as AWS has them.
 func arnOf(kind, name string) string {
-	known := map[string]string{
-		"lambda:Function":      "lambda function:%s",
-		"sfn:StateMachine":     "states stateMachine:%s",
-		"cloudwatch:EventBus":  "events event-bus/%s",
-		"cloudwatch:EventRule": "events rule/%s",
-		"cloudwatch:LogGroup":  "logs log-group:%s",
-		"sqs:Queue":            "sqs %s",
-		"sns:Topic":            "sns %s",
-		"kms:Key":              "kms key/%s",
-		"dynamodb:Table":       "dynamodb table/%s",
-		"iam:Role":             "iam role/%s",
-	}
-	service, format, ok := strings.Cut(known[kind], " ")
-	if !ok {
-		service, format = "x", "%s"
+	service, format := "x", "%s"
+	switch kind {
+	case "lambda:Function":
+		service, format = "lambda", "function:%s"
+	case "sfn:StateMachine":
+		service, format = "states", "stateMachine:%s"
+	case "cloudwatch:EventBus":
+		service, format = "events", "event-bus/%s"
+	case "cloudwatch:EventRule":
+		service, format = "events", "rule/%s"
+	case "cloudwatch:LogGroup":
+		service, format = "logs", "log-group:%s"
+	case "sqs:Queue":
+		service, format = "sqs", "%s"
+	case "sns:Topic":
+		service, format = "sns", "%s"
+	case "kms:Key":
+		service, format = "kms", "key/%s"
+	case "dynamodb:Table":
+		service, format = "dynamodb", "table/%s"
+	case "iam:Role":
+		service, format = "iam", "role/%s"
 	}
 	return fmt.Sprintf("arn:aws:%s:%s:%s:"+format, service, testRegion, testAccount, name)
 }

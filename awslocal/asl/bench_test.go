@@ -40,16 +40,11 @@ const sixStates = `{"QueryLanguage":"JSONata","StartAt":"Route","TimeoutSeconds"
   "Output":"{% $states.input %}","End":true}}}`
 
 func message(recipients int) json.RawMessage {
-	var b strings.Builder
-	b.WriteString(`{"channel":"alimtalk","template":"TX_1234","recipients":[`)
-	for i := range recipients {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		fmt.Fprintf(&b, `{"to":"0101234%04d","name":"홍길동","variables":{"주문번호":"A-%d"}}`, i, i)
+	all := make([]string, recipients)
+	for i := range all {
+		all[i] = fmt.Sprintf(`{"to":"0101234%04d","name":"홍길동","variables":{"주문번호":"A-%d"}}`, i, i)
 	}
-	b.WriteString(`]}`)
-	return json.RawMessage(b.String())
+	return json.RawMessage(`{"channel":"alimtalk","template":"TX_1234","recipients":[` + strings.Join(all, ",") + `]}`)
 }
 
 func BenchmarkSixStates(b *testing.B) {

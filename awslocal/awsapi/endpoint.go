@@ -339,7 +339,7 @@ func writeError(w http.ResponseWriter, contentType string, err error) {
 }
 
 func writeJSON(w http.ResponseWriter, contentType string, status int, value any) {
-	body, err := marshal(value)
+	body, err := rawjson.Marshal(value)
 	if err != nil {
 		// Every value comes from this package, so only a bug gets here.
 		status, body = http.StatusInternalServerError, []byte(`{"__type":"InternalFailure","message":"The response cannot be encoded."}`)
@@ -348,17 +348,6 @@ func writeJSON(w http.ResponseWriter, contentType string, status int, value any)
 	w.WriteHeader(status)
 	// The client is gone when this fails; there is nobody to tell.
 	_, _ = w.Write(body)
-}
-
-// marshal writes JSON without escaping <, > and &, as AWS does.
-func marshal(value any) ([]byte, error) {
-	var buf bytes.Buffer
-	enc := json.NewEncoder(&buf)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(value); err != nil {
-		return nil, err
-	}
-	return bytes.TrimSuffix(buf.Bytes(), []byte("\n")), nil
 }
 
 // epoch is a timestamp of the awsJson protocols: seconds since 1970 with milliseconds.

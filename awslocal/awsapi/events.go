@@ -12,6 +12,7 @@ import (
 
 	"sms-api/awslocal/asl"
 	"sms-api/awslocal/eventbus"
+	"sms-api/awslocal/rawjson"
 )
 
 // maxListed is how many rules, targets and buses are in one page, and how many targets are put at once.
@@ -129,7 +130,7 @@ func (e *Endpoint) putEventsTask(ctx context.Context, call asl.Call) (json.RawMe
 	case err != nil:
 		return nil, fmt.Errorf("events:putEvents: %w", err)
 	}
-	result, err := marshal(out)
+	result, err := rawjson.Marshal(out)
 	if err != nil {
 		return nil, fmt.Errorf("events:putEvents: %w", err)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"sms-api/awslocal/asl"
 	"sms-api/awslocal/eventbus"
+	"sms-api/awslocal/rawjson"
 )
 
 // nameLifetime is how long the name of a closed execution cannot be used again.
@@ -342,7 +343,7 @@ func (s *states) emit(x *execution, is snapshot) {
 		output, outputDetails = nil, &dataDetails{false}
 	}
 	detail := func(input, output *string) (string, error) {
-		text, err := marshal(struct {
+		text, err := rawjson.Marshal(struct {
 			ExecutionARN           string       `json:"executionArn"`
 			StateMachineARN        string       `json:"stateMachineArn"`
 			Name                   string       `json:"name"`

@@ -269,7 +269,7 @@ func (e *Endpoint) invokeTask(ctx context.Context, call asl.Call) (json.RawMessa
 	if compact, err := rawjson.AppendCompact(result, output); err == nil {
 		return append(compact, tail...), nil
 	}
-	text, err := marshal(string(output))
+	text, err := rawjson.Marshal(string(output))
 	if err != nil {
 		return nil, fmt.Errorf("lambda:invoke %s: %w", name, err)
 	}

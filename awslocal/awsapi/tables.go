@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"github.com/sivchari/kumo/inprocess"
+
+	"sms-api/awslocal/rawjson"
 )
 
 // tables is DynamoDB. The tables themselves are github.com/sivchari/kumo's; what is here refuses what kumo would pass over,
@@ -38,7 +40,7 @@ func (e *Endpoint) Table(name, partition, sort string) error {
 	if sort != "" {
 		keys, definitions = append(keys, element{sort, "RANGE"}), append(definitions, definition{sort, "S"})
 	}
-	body, err := marshal(struct {
+	body, err := rawjson.Marshal(struct {
 		TableName, BillingMode string
 		KeySchema              []element
 		AttributeDefinitions   []definition

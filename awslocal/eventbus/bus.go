@@ -302,7 +302,7 @@ func (s *Service) put(ctx context.Context, e Entry, d Detail) (Result, error) {
 		e.Resources = []string{}
 	}
 	id := uuid.NewString()
-	head, err := marshal(envelope{
+	head, err := rawjson.Marshal(envelope{
 		Version: "0", ID: id, DetailType: e.DetailType, Source: e.Source, Account: s.config.Account,
 		Time: e.Time.UTC().Format(time.RFC3339), Region: s.config.Region, Resources: e.Resources,
 	})

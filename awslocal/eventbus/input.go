@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"sms-api/awslocal/rawjson"
 )
 
 // Limits of an input transformer.
@@ -93,7 +95,7 @@ func (in Input) compile(target string) (builder, error) {
 			if !ok {
 				return json.RawMessage("null"), nil
 			}
-			return marshal(value)
+			return rawjson.Marshal(value)
 		}, nil
 	case in.Transformer != nil:
 		build, err := in.Transformer.compile()
@@ -264,7 +266,7 @@ func writeValue(out *bytes.Buffer, value any, found, quoted bool) error {
 		out.WriteString(text)
 		return nil
 	}
-	encoded, err := marshal(value)
+	encoded, err := rawjson.Marshal(value)
 	if err != nil {
 		return err
 	}
@@ -274,17 +276,6 @@ func writeValue(out *bytes.Buffer, value any, found, quoted bool) error {
 	}
 	out.Write(encoded)
 	return nil
-}
-
-// marshal writes JSON without escaping <, > and &.
-func marshal(value any) ([]byte, error) {
-	var buf bytes.Buffer
-	enc := json.NewEncoder(&buf)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(value); err != nil {
-		return nil, err
-	}
-	return bytes.TrimSuffix(buf.Bytes(), []byte("\n")), nil
 }
 
 // path is a JSON path of the kind EventBridge understands: names, array indices and wildcards.

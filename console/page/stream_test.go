@@ -5,36 +5,22 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"sms-api/internal/testkit"
 )
 
 // listener is a page that reads the stream.
 type listener struct {
 	*httptest.ResponseRecorder
-
-	mu sync.Mutex
+	testkit.Buffer
 }
 
-func (l *listener) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.ResponseRecorder.Write(p)
-}
+func (l *listener) Write(p []byte) (int, error) { return l.Buffer.Write(p) }
 
-func (l *listener) changes() int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return strings.Count(l.Body.String(), "event: change")
-}
-
-func (l *listener) text() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.Body.String()
-}
+func (l *listener) changes() int { return strings.Count(l.String(), "event: change") }
 
 func TestAPageHearsOfChanges(t *testing.T) {
 	t.Parallel()
@@ -61,13 +47,13 @@ func TestAPageHearsOfChanges(t *testing.T) {
 		if n := page.changes(); n != 2 {
 			t.Errorf("%d events after a thousand changes at once, want 2", n)
 		}
-		if !strings.Contains(page.text(), `data: {"version":1000}`) {
-			t.Errorf("the stream does not say the version: %s", page.text())
+		if !strings.Contains(page.String(), `data: {"version":1000}`) {
+			t.Errorf("the stream does not say the version: %s", page.String())
 		}
 		time.Sleep(2 * streamIdle)
 		synctest.Wait()
-		if n := page.changes(); n != 2 || !strings.Contains(page.text(), ": still here") {
-			t.Errorf("a quiet stream is %q", page.text())
+		if n := page.changes(); n != 2 || !strings.Contains(page.String(), ": still here") {
+			t.Errorf("a quiet stream is %q", page.String())
 		}
 		s.close()
 		s.close()

@@ -12,6 +12,7 @@ import (
 
 	"sms-api/internal/aligo"
 	"sms-api/internal/aligo/aligotest"
+	"sms-api/internal/testkit"
 )
 
 // recorded answers each call with what the stand-in said to the same path and page before, so that a benchmark measures
@@ -38,7 +39,7 @@ func keyOf(req *http.Request, form []byte) string {
 }
 
 // record lets a client make calls to a stand-in and gives one that gets the same answers.
-func record(b *testing.B, calls func(*aligo.Client, *clock)) *aligo.Client {
+func record(b *testing.B, calls func(*aligo.Client, *testkit.Clock)) *aligo.Client {
 	b.Helper()
 	answers, now := recorded{}, newClock()
 	standin := aligotest.New(aligotest.Options{Now: now.Now})
@@ -67,7 +68,7 @@ func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f
 func BenchmarkSendAlimTalk(b *testing.B) {
 	for _, n := range []int{1, aligo.MaxAlimTalkRecipients} {
 		message := order(numbers(n)...)
-		client := record(b, func(c *aligo.Client, _ *clock) {
+		client := record(b, func(c *aligo.Client, _ *testkit.Clock) {
 			if _, err := c.SendAlimTalk(b.Context(), message); err != nil {
 				b.Fatal(err)
 			}
@@ -86,7 +87,7 @@ func BenchmarkSendAlimTalk(b *testing.B) {
 func BenchmarkAlimTalkReceipts(b *testing.B) {
 	for _, n := range []int{1, aligo.MaxAlimTalkRecipients} {
 		var mid string
-		client := record(b, func(c *aligo.Client, now *clock) {
+		client := record(b, func(c *aligo.Client, now *testkit.Clock) {
 			a, err := c.SendAlimTalk(b.Context(), order(numbers(n)...))
 			if err != nil {
 				b.Fatal(err)

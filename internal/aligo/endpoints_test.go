@@ -11,7 +11,6 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/url"
-	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -21,6 +20,7 @@ import (
 
 	"sms-api/internal/aligo"
 	"sms-api/internal/aligo/aligotest"
+	"sms-api/internal/testkit"
 )
 
 // update writes the golden files anew: go test ./internal/aligo -run TestEndpoints -update.
@@ -462,17 +462,5 @@ func readableForm(contentType string, body []byte) (string, error) {
 
 func golden(t *testing.T, name, got string) {
 	t.Helper()
-	path := filepath.Join("testdata", "golden", name+".txt")
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatalf("%v: run with -update to write it", err)
-	}
-	if got != string(want) {
-		t.Errorf("the exchange is not that of %s\ngot:\n%s\nwant:\n%s", path, got, want)
-	}
+	testkit.Golden(t, *update, filepath.Join("testdata", "golden", name+".txt"), []byte(got))
 }

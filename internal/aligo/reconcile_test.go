@@ -95,10 +95,12 @@ func TestFindAfterALostAnswer(t *testing.T) {
 			// accepted is how many recipients it has; 0 is all.
 			accepted int
 		}{
-			"the answer was lost":                 {play: answerLost, want: aligo.WasAccepted},
-			"the request was lost":                {play: doubtful(aligotest.Fault{Kind: aligotest.FaultResetBefore}), want: aligo.NotAccepted},
-			"a page of HTML, and it was accepted": {play: doubtful(aligotest.Fault{Kind: aligotest.FaultHTML200, Accepted: true}), want: aligo.WasAccepted},
-			"a server error, and it was not":      {play: doubtful(aligotest.Fault{Kind: aligotest.FaultHTTP500}), want: aligo.NotAccepted},
+			"the answer was lost":  {play: answerLost, want: aligo.WasAccepted},
+			"the request was lost": {play: doubtful(aligotest.Fault{Kind: aligotest.FaultResetBefore}), want: aligo.NotAccepted},
+			"a page of HTML, and it was accepted": {
+				play: doubtful(aligotest.Fault{Kind: aligotest.FaultHTML200, Accepted: true}), want: aligo.WasAccepted,
+			},
+			"a server error, and it was not": {play: doubtful(aligotest.Fault{Kind: aligotest.FaultHTTP500}), want: aligo.NotAccepted},
 			"the same was sent before, which is known": {play: func(t *testing.T, w *world) []string {
 				t.Helper()
 				first := must[aligo.Accepted](t)(send(t, w, people...))

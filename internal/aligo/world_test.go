@@ -2,40 +2,22 @@ package aligo_test
 
 import (
 	"errors"
-	"sync"
 	"testing"
 	"time"
 
 	"sms-api/internal/aligo"
 	"sms-api/internal/aligo/aligotest"
+	"sms-api/internal/testkit"
 )
 
 // monday is when the tests take place: 10:00 on a Monday in Korea.
 var monday = time.Date(2026, 11, 23, 10, 0, 0, 0, time.FixedZone("KST", 9*60*60))
 
-// clock is a clock that stands still until it is told otherwise.
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func newClock() *clock { return &clock{now: monday} }
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) Add(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-}
+func newClock() *testkit.Clock { return testkit.NewClock(monday) }
 
 // world is a stand-in, a client and the clock of both.
 type world struct {
-	*clock
+	*testkit.Clock
 	*aligotest.Server
 	client *aligo.Client
 	// since is when the attempt that is looked for began, if not at the start.
@@ -47,7 +29,7 @@ func newWorld(t *testing.T, options ...func(*aligotest.ServerOptions)) *world {
 	c := newClock()
 	server := aligotest.NewServer(t, append([]func(*aligotest.ServerOptions){func(o *aligotest.ServerOptions) { o.Now = c.Now }},
 		options...)...)
-	return &world{clock: c, Server: server, client: server.Client()}
+	return &world{Clock: c, Server: server, client: server.Client()}
 }
 
 // order is an AlimTalk of template TX_1234.

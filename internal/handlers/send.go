@@ -18,10 +18,7 @@ func (d *Dispatch) SendAlimTalk(ctx context.Context, in Input) (Output, error) {
 }
 
 func (d *Dispatch) sendAlimTalk(ctx context.Context, in Input) (message.Progress, error) {
-	if err := checkRedrive(in); err != nil {
-		return message.Progress{}, err
-	}
-	if err := d.checkExpiry(in); err != nil {
+	if err := d.checkSend(in); err != nil {
 		return message.Progress{}, err
 	}
 	m, p := in.Message, start(in.Message, in.Progress)
@@ -58,10 +55,7 @@ func (d *Dispatch) SendSMS(ctx context.Context, in Input) (Output, error) {
 }
 
 func (d *Dispatch) sendSMS(ctx context.Context, in Input) (message.Progress, error) {
-	if err := checkRedrive(in); err != nil {
-		return message.Progress{}, err
-	}
-	if err := d.checkExpiry(in); err != nil {
+	if err := d.checkSend(in); err != nil {
 		return message.Progress{}, err
 	}
 	m, p := in.Message, start(in.Message, in.Progress)
@@ -122,4 +116,12 @@ func (d *Dispatch) templateFault(err error) error {
 		return &fault.Rejected{Reason: aligo.ErrNoTemplate.Error()}
 	}
 	return d.fault(err, true)
+}
+
+// checkSend says why nothing may be sent any more, nil if something may.
+func (d *Dispatch) checkSend(in Input) error {
+	if err := checkRedrive(in); err != nil {
+		return err
+	}
+	return d.checkExpiry(in)
 }

@@ -1,7 +1,6 @@
 package intake_test
 
 import (
-	"bytes"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -9,28 +8,21 @@ import (
 	"testing"
 
 	"sms-api/internal/message"
+	"sms-api/internal/testkit"
 )
 
 // BenchmarkPostMessage is a request with everything but Step Functions and the network.
 func BenchmarkPostMessage(b *testing.B) {
 	for _, n := range []int{1, message.MaxRecipients} {
-		var body bytes.Buffer
-		body.WriteString(`{"template":"TX_1234","recipients":[`)
-		for i := range n {
-			if i > 0 {
-				body.WriteByte(',')
-			}
-			fmt.Fprintf(&body, `{"to":"010-1234-%04d","name":"홍길동","variables":{"주문번호":"A-%d"}}`, i, i)
-		}
-		body.WriteString(`]}`)
+		body := testkit.Request("", n)
 		b.Run(fmt.Sprintf("recipients=%d", n), func(b *testing.B) {
 			s := newSystem(b)
-			b.SetBytes(int64(body.Len()))
+			b.SetBytes(int64(len(body)))
 			b.ReportAllocs()
 			for b.Loop() {
 				s.log.Reset()
 				clear(s.store.messages)
-				if w := s.send(b, body.String()); w.Code != http.StatusAccepted {
+				if w := s.send(b, body); w.Code != http.StatusAccepted {
 					b.Fatal(w.Code, w.Body)
 				}
 			}

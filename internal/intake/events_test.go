@@ -21,7 +21,7 @@ import (
 	"sms-api/internal/aligo"
 	"sms-api/internal/announce"
 	"sms-api/internal/intake"
-	"sms-api/internal/intake/contract"
+	"sms-api/internal/intake/contract/contracttest"
 )
 
 // bus keeps what is put on it.
@@ -100,29 +100,12 @@ func (d *door) rejections(t *testing.T) []string {
 // conforms proves that an event with this detail is what its schema says.
 func conforms(t *testing.T, detailType, source, detail string) {
 	t.Helper()
-	text, err := contract.EventSchema(detailType)
-	if err != nil {
-		t.Fatal(err)
-	}
-	schema, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := jsonschema.NewCompiler()
-	c.AssertFormat()
-	if err := c.AddResource("schema", schema); err != nil {
-		t.Fatal(err)
-	}
-	compiled, err := c.Compile("schema")
-	if err != nil {
-		t.Fatal(err)
-	}
 	whole := strings.Replace(strings.Replace(event("1", detail), "MessageRequested", detailType, 1), "shop.orders", source, 1)
 	v, err := jsonschema.UnmarshalJSON(strings.NewReader(whole))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := compiled.Validate(v); err != nil {
+	if err := contracttest.Schema(t, detailType).Validate(v); err != nil {
 		t.Errorf("%s: %v", whole, err)
 	}
 }

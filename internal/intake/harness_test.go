@@ -9,7 +9,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -27,6 +26,7 @@ import (
 	"sms-api/internal/intake"
 	"sms-api/internal/intake/contract"
 	"sms-api/internal/message"
+	"sms-api/internal/testkit"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -361,19 +361,5 @@ func golden(tb testing.TB, name string, got []byte) {
 	}
 	indented.WriteByte('\n')
 	file := filepath.Join("testdata", strings.ReplaceAll(name, " ", "-")+".json")
-	if *update {
-		if err := os.MkdirAll("testdata", 0o755); err != nil {
-			tb.Fatal(err)
-		}
-		if err := os.WriteFile(file, indented.Bytes(), 0o644); err != nil {
-			tb.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	if !bytes.Equal(indented.Bytes(), want) {
-		tb.Errorf("%s differs; got:\n%s", file, indented.Bytes())
-	}
+	testkit.Golden(tb, *update, file, indented.Bytes())
 }

@@ -1,30 +1,22 @@
 package message_test
 
 import (
-	"bytes"
 	"fmt"
 	"testing"
 
 	"sms-api/internal/message"
+	"sms-api/internal/testkit"
 )
 
 // BenchmarkAccept is what the door does with a body before it looks at the template.
 func BenchmarkAccept(b *testing.B) {
 	for _, n := range []int{1, message.MaxRecipients} {
-		var body bytes.Buffer
-		body.WriteString(`{"template":"TX_1234","reference":"order-17","recipients":[`)
-		for i := range n {
-			if i > 0 {
-				body.WriteByte(',')
-			}
-			fmt.Fprintf(&body, `{"to":"010-1234-%04d","name":"홍길동","variables":{"주문번호":"A-%d"}}`, i, i)
-		}
-		body.WriteString(`]}`)
+		body := []byte(testkit.Request(`"reference":"order-17",`, n))
 		b.Run(fmt.Sprintf("recipients=%d", n), func(b *testing.B) {
-			b.SetBytes(int64(body.Len()))
+			b.SetBytes(int64(len(body)))
 			b.ReportAllocs()
 			for b.Loop() {
-				r, err := message.Decode(body.Bytes())
+				r, err := message.Decode(body)
 				if err != nil {
 					b.Fatal(err)
 				}

@@ -7,7 +7,6 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -15,6 +14,7 @@ import (
 	"time"
 
 	"sms-api/internal/message"
+	"sms-api/internal/testkit"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -330,27 +330,8 @@ func TestMessageJSON(t *testing.T) {
 			if again, err := json.MarshalIndent(back, "", "  "); err != nil || !bytes.Equal(again, got) {
 				t.Errorf("read back it is %s, %v", again, err)
 			}
-			golden(t, filepath.Join("testdata", name+".json"), append(got, '\n'))
+			testkit.Golden(t, *update, filepath.Join("testdata", name+".json"), append(got, '\n'))
 		})
-	}
-}
-
-func golden(t *testing.T, file string, got []byte) {
-	t.Helper()
-	if *update {
-		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(file, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(got, want) {
-		t.Errorf("%s differs; got:\n%s", file, got)
 	}
 }
 

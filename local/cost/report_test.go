@@ -7,6 +7,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"sms-api/internal/testkit"
 )
 
 var update = flag.Bool("update", false, "write the golden files of the reports")
@@ -26,18 +28,7 @@ func TestReports(t *testing.T) {
 			if err := Command(args, &out); err != nil {
 				t.Fatal(err)
 			}
-			if *update {
-				if err := os.WriteFile(golden, out.Bytes(), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(golden)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if !bytes.Equal(out.Bytes(), want) {
-				t.Errorf("the report is not %s; go test ./local/cost -update writes it:\n%s", golden, out.Bytes())
-			}
+			testkit.Golden(t, *update, golden, out.Bytes())
 		})
 	}
 }

@@ -1,17 +1,16 @@
 package functions
 
 import (
-	"bytes"
 	"errors"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"sms-api/awslocal/runtimeapi"
 	"sms-api/internal/compile"
 	"sms-api/internal/deployment"
+	"sms-api/internal/testkit"
 )
 
 // TestEveryFolderIsAFunction: what is in lambdas/ is deployed, and what is deployed is in lambdas/.
@@ -38,7 +37,7 @@ func TestFunctionsNeedTheirEnvironment(t *testing.T) {
 	out := build(t, compile.Target{})
 	start := func(t *testing.T, f deployment.Function, env []string) (log string, err error) {
 		t.Helper()
-		var written lockedBuffer
+		var written testkit.Buffer
 		e, err := runtimeapi.Launch(t.Context(), runtimeapi.Function{
 			Name: f.Name, Path: filepath.Join(out, f.Name), Memory: f.Memory, Timeout: f.Timeout, Env: env, Log: &written,
 		})
@@ -72,22 +71,4 @@ func TestFunctionsNeedTheirEnvironment(t *testing.T) {
 			}
 		})
 	}
-}
-
-// lockedBuffer takes what a process writes while the test goes on.
-type lockedBuffer struct {
-	mu     sync.Mutex
-	buffer bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buffer.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buffer.String()
 }

@@ -8,50 +8,24 @@ import (
 	"net/http"
 	"sync"
 	"testing"
+
+	"sms-api/internal/pipenet"
 )
 
 // memory is a network inside one process: servers listen on names, and its client dials them. Unlike sockets it lets
 // testing/synctest see that everybody is waiting, so that time can move on.
 type memory struct {
 	mu        sync.Mutex
-	listeners map[string]*memoryListener
+	listeners map[string]*pipenet.Listener
 }
-
-type memoryListener struct {
-	name  string
-	conns chan net.Conn
-	once  sync.Once
-	done  chan struct{}
-}
-
-func (l *memoryListener) Accept() (net.Conn, error) {
-	select {
-	case c := <-l.conns:
-		return c, nil
-	case <-l.done:
-		return nil, net.ErrClosed
-	}
-}
-
-func (l *memoryListener) Close() error {
-	l.once.Do(func() { close(l.done) })
-	return nil
-}
-
-func (l *memoryListener) Addr() net.Addr { return memoryAddr(l.name) }
-
-type memoryAddr string
-
-func (memoryAddr) Network() string  { return "memory" }
-func (a memoryAddr) String() string { return string(a) }
 
 // serve answers http://name with the handler until the test ends.
 func (n *memory) serve(t *testing.T, name string, h http.Handler) {
 	t.Helper()
-	l := &memoryListener{name: name, conns: make(chan net.Conn), done: make(chan struct{})}
+	l := pipenet.Listen()
 	n.mu.Lock()
 	if n.listeners == nil {
-		n.listeners = map[string]*memoryListener{}
+		n.listeners = map[string]*pipenet.Listener{}
 	}
 	n.listeners[name] = l
 	n.mu.Unlock()
@@ -87,14 +61,10 @@ func (n *memory) dial(ctx context.Context, _, address string) (net.Conn, error) 
 		return nil, fmt.Errorf("nobody listens on %s", host)
 	}
 	near, far := newPipe()
-	select {
-	case l.conns <- far:
-		return near, nil
-	case <-l.done:
-		return nil, fmt.Errorf("%s has hung up", host)
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	if err := l.Hand(ctx, far); err != nil {
+		return nil, fmt.Errorf("%s: %w", host, err)
 	}
+	return near, nil
 }
 
 // pipe is an end of a net.Pipe whose writes do not wait for the reader, as those of a socket do not: net/http counts on

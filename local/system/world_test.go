@@ -1,7 +1,6 @@
 package system
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -27,6 +26,7 @@ import (
 	"sms-api/internal/fault"
 	"sms-api/internal/intake"
 	"sms-api/internal/message"
+	"sms-api/internal/testkit"
 	"sms-api/statemachine"
 )
 
@@ -41,7 +41,7 @@ type world struct {
 	config  aws.Config
 	sfn     *sfn.Client
 	events  *eventbridge.Client
-	logs    *lockedBuffer
+	logs    *testkit.Buffer
 	// taken are the branches of the state machine that executions took, by their JSON path.
 	taken map[string]bool
 	// faults are what happens to invocations of functions, by function name, one invocation each.
@@ -52,24 +52,6 @@ type world struct {
 	mu      sync.Mutex
 	settled map[string][]message.Outcome
 	news    chan struct{}
-}
-
-// lockedBuffer collects what the functions log.
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
 
 // invocationFault replaces one invocation of a function, or wraps it.
@@ -191,7 +173,7 @@ func newWorld(t *testing.T, configure ...func(*Options, *aligotest.Options)) *wo
 	t.Helper()
 	network := &memory{}
 	w := &world{
-		t: t, network: network, client: network.client(t), logs: &lockedBuffer{}, settled: map[string][]message.Outcome{},
+		t: t, network: network, client: network.client(t), logs: &testkit.Buffer{}, settled: map[string][]message.Outcome{},
 		news:  make(chan struct{}),
 		taken: map[string]bool{},
 		faults: &invocationFaults{

@@ -65,9 +65,9 @@ func TestLateness(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.behave(t, aligotest.Behaviour{})
-	w.pass(64 * time.Second)
+	w.Add(64 * time.Second)
 	listed(0)
-	w.pass(time.Second)
+	w.Add(time.Second)
 	listed(1)
 	if err := w.SetFault(aligotest.Fault{Endpoint: "/send/", Kind: aligotest.FaultLate, After: seconds(95)}); err != nil {
 		t.Fatal(err)
@@ -75,12 +75,12 @@ func TestLateness(t *testing.T) {
 	if _, err := w.Client().SendSMS(t.Context(), sms("01012345679")); err == nil {
 		t.Error("there was an answer")
 	}
-	w.pass(94 * time.Second)
+	w.Add(94 * time.Second)
 	listed(1)
 	if n := len(w.Messages()); n != 1 {
 		t.Errorf("%d phones rang too early", n-1)
 	}
-	w.pass(time.Second)
+	w.Add(time.Second)
 	listed(2)
 	if n := len(w.Messages()); n != 2 {
 		t.Errorf("%d messages on phones, want 2", n)
@@ -185,11 +185,11 @@ func TestReceiptsAsSet(t *testing.T) {
 		}
 	}
 	see("5678 pending ", "5679 pending ", "5678 pending")
-	w.pass(5 * time.Second)
+	w.Add(5 * time.Second)
 	see("5678 failed a", "5679 failed B", "5678 pending")
-	w.pass(55 * time.Second)
+	w.Add(55 * time.Second)
 	see("5678 failed a", "5679 delivered 0", "5678 pending", "5679 rang")
-	w.pass(25 * time.Hour)
+	w.Add(25 * time.Hour)
 	see("5678 failed a", "5679 delivered 0", "5678 delivered", "5679 rang", "5678 rang")
 }
 
@@ -205,7 +205,7 @@ func TestTwoAccounts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.pass(time.Minute)
+	w.Add(time.Minute)
 	for who, client := range map[string]*aligo.Client{"the other": other, "the first": w.Client()} {
 		want := 1
 		if client != other {

@@ -19,6 +19,7 @@ import (
 	"testing"
 
 	"sms-api/internal/aligo/aligotest"
+	"sms-api/internal/testkit"
 )
 
 // record runs the other clients for real, which needs node, npm with its registry, and curl:
@@ -61,18 +62,7 @@ func TestOtherClients(t *testing.T) {
 				}
 				got := exchange(t, strings.TrimPrefix(w.URL, "http://"), sent)
 				answer := strings.TrimSuffix(file, ".http") + ".json"
-				if *record {
-					if err := os.WriteFile(answer, got, 0o600); err != nil {
-						t.Fatal(err)
-					}
-				}
-				want, err := os.ReadFile(answer)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if !bytes.Equal(got, want) {
-					t.Errorf("%s\ngot  %s\nwant %s", file, got, want)
-				}
+				testkit.Golden(t, *record, answer, got)
 				if code, _, _ := strings.Cut(unescaped(t, string(got)), " "); code != "0" && code != "1" {
 					t.Errorf("%s was refused: %s", file, got)
 				}

@@ -8,17 +8,16 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"errors"
 	"fmt"
 	"io"
 	"log"
 	"math/big"
 	"net"
 	"net/http"
-	"sync"
 	"time"
 
 	"sms-api/internal/aligo"
+	"sms-api/internal/pipenet"
 )
 
 // Credentials are the stand-in's account as the client takes them.
@@ -82,10 +81,16 @@ func NewServer(t TB, options ...func(*ServerOptions)) *Server {
 
 func (s *Server) listen(o ServerOptions) (net.Listener, error) {
 	if o.InMemory {
-		pipes := newPipes()
+		listener := pipenet.Listen()
 		s.URL = "http://aligo.test"
-		s.transport.DialContext = pipes.dial
-		return pipes, nil
+		s.transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+			client, server := net.Pipe()
+			if err := listener.Hand(ctx, server); err != nil {
+				return nil, fmt.Errorf("the stand-in does not take a connection: %w", err)
+			}
+			return client, nil
+		}
+		return listener, nil
 	}
 	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -142,48 +147,3 @@ func Certificate() (tls.Certificate, error) {
 	}
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: parsed}, nil
 }
-
-// pipes is a listener whose connections are net.Pipes.
-type pipes struct {
-	conns  chan net.Conn
-	closed chan struct{}
-	once   sync.Once
-}
-
-func newPipes() *pipes { return &pipes{conns: make(chan net.Conn), closed: make(chan struct{})} }
-
-func (p *pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
-	client, server := net.Pipe()
-	select {
-	case p.conns <- server:
-		return client, nil
-	case <-p.closed:
-		return nil, errors.New("the stand-in is closed")
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
-// Accept waits for a connection.
-func (p *pipes) Accept() (net.Conn, error) {
-	select {
-	case conn := <-p.conns:
-		return conn, nil
-	case <-p.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-// Close ends Accept.
-func (p *pipes) Close() error {
-	p.once.Do(func() { close(p.closed) })
-	return nil
-}
-
-// Addr is made up.
-func (p *pipes) Addr() net.Addr { return pipeAddr{} }
-
-type pipeAddr struct{}
-
-func (pipeAddr) Network() string { return "pipe" }
-func (pipeAddr) String() string  { return "pipe" }

@@ -11,7 +11,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -19,34 +18,22 @@ import (
 
 	"sms-api/internal/aligo"
 	"sms-api/internal/aligo/aligotest"
+	"sms-api/internal/testkit"
 )
 
 var monday = time.Date(2026, 11, 23, 10, 0, 0, 0, time.FixedZone("KST", 9*60*60))
 
 type world struct {
 	*aligotest.Server
-	mu  sync.Mutex
-	now time.Time
+	*testkit.Clock
 }
 
 func newWorld(t *testing.T, options ...func(*aligotest.ServerOptions)) *world {
 	t.Helper()
-	w := &world{now: monday}
+	w := &world{Clock: testkit.NewClock(monday)}
 	w.Server = aligotest.NewServer(t, append([]func(*aligotest.ServerOptions){func(o *aligotest.ServerOptions) { o.Now = w.Now }},
 		options...)...)
 	return w
-}
-
-func (w *world) Now() time.Time {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.now
-}
-
-func (w *world) pass(d time.Duration) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.now = w.now.Add(d)
 }
 
 const orderText = "[마실상점] 주문이 접수되었습니다.\r\n\r\n홍길동님, 주문해 주셔서 감사합니다.\r\n\r\n■ 주문번호: A-17\r\n\r\n상품이 준비되는 대로 발송 소식을 알려 드리겠습니다."
@@ -302,7 +289,7 @@ func TestTestNumbers(t *testing.T) {
 				if !call.Accepted {
 					return lost + "not accepted"
 				}
-				w.pass(aligotest.DefaultReceiptDelay)
+				w.Add(aligotest.DefaultReceiptDelay)
 				r, ok := receipt(call.MID)
 				if !ok {
 					t.Fatal("no receipt")
@@ -393,7 +380,7 @@ func TestResultsThatComeLater(t *testing.T) {
 				t.Fatal(err)
 			}
 			paid := w.Balance()
-			w.pass(aligotest.DefaultReceiptDelay)
+			w.Add(aligotest.DefaultReceiptDelay)
 			rows, err := client.AlimTalkReceipts(t.Context(), a.MID)
 			if err != nil || rows[0].Result.Code != c.want {
 				t.Errorf("the receipt is %+v, %v, want %s", rows[0].Result, err, c.want)
@@ -415,7 +402,7 @@ func TestResultsThatComeLater(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		w.pass(time.Minute)
+		w.Add(time.Minute)
 		rows, err := client.AlimTalkReceipts(t.Context(), a.MID)
 		if err != nil || rows[0].Result.Code != "1" || len(w.Messages()) != 0 {
 			t.Errorf("the receipt is %+v, %v", rows[0].Result, err)
@@ -447,17 +434,17 @@ func TestWallet(t *testing.T) {
 	w.SetBalance(106.5)
 	_, err := client.SendAlimTalk(ctx, order("01012340008"))
 	check("an AlimTalk", err, 100)
-	w.pass(time.Minute)
+	w.Add(time.Minute)
 	check("that may have arrived is not refunded", nil, 100)
 	_, err = client.SendAlimTalk(ctx, order("01012345678", "01012340001"))
 	check("two AlimTalk", err, 87)
-	w.pass(time.Minute)
+	w.Add(time.Minute)
 	check("a failed one is refunded", nil, 93.5)
 	_, err = client.SendSMS(ctx, sms("01012345678"))
 	check("an SMS", err, 85.1)
 	_, err = client.SendSMS(ctx, sms("01012340004"))
 	check("an SMS that fails", err, 76.7)
-	w.pass(time.Minute)
+	w.Add(time.Minute)
 	check("is not refunded", nil, 76.7)
 	lms := sms("01012345678")
 	lms.Type = aligo.TypeLMS
@@ -515,7 +502,7 @@ func TestReservations(t *testing.T) {
 	if err != nil || receipts[0].Result.State != aligo.StatePending {
 		t.Errorf("a reservation is %+v, %v", receipts[0].Result, err)
 	}
-	w.pass(55 * time.Minute)
+	w.Add(55 * time.Minute)
 	for range 2 {
 		// Six minutes before.
 		w.says(t, "/cancel/", "1 success", "mid="+taken.MID)
@@ -523,14 +510,14 @@ func TestReservations(t *testing.T) {
 	if got := w.Balance(); got != aligotest.DefaultBalance-6.5-8.4 {
 		t.Errorf("%v won are left after cancelling", got)
 	}
-	w.pass(time.Second)
+	w.Add(time.Second)
 	// Less than five minutes before.
 	w.says(t, "/akv10/cancel/", "-99 발송 5분전까지만 취소가 가능합니다.", "mid="+a.MID)
-	w.pass(5*time.Minute - 2*time.Second)
+	w.Add(5*time.Minute - 2*time.Second)
 	if n := len(w.Messages()); n != 0 {
 		t.Errorf("%d phones rang early", n)
 	}
-	w.pass(time.Hour)
+	w.Add(time.Hour)
 	w.Advance()
 	if want := []string{"AT 11:00", "SMS 11:01"}; !slices.Equal(heard, want) {
 		t.Errorf("heard %q, want %q", heard, want)
@@ -553,7 +540,7 @@ func TestFailover(t *testing.T) {
 		"receiver_1=01012345678", "subject_1=a", "message_1="+orderText, "fmessage_1=짧은 글",
 		"receiver_2=01012340001", "subject_2=a", "message_2="+orderText, "fmessage_2=짧은 글", "fsubject_2=제목",
 		"receiver_3=01012340002", "subject_3=a", "message_3="+orderText, "fmessage_3="+strings.Repeat("긴", 50))
-	w.pass(aligotest.DefaultReceiptDelay)
+	w.Add(aligotest.DefaultReceiptDelay)
 	client := w.Client()
 	rows, err := client.AlimTalkReceipts(t.Context(), "1306113822")
 	if err != nil || len(rows) != 3 || rows[0].FallbackMID != "" || rows[1].FallbackMID == "" || rows[2].FallbackMID == rows[1].FallbackMID {
@@ -566,7 +553,7 @@ func TestFailover(t *testing.T) {
 	if want := []string{"01012345678 AT", "01012340001 SMS", "01012340002 LMS"}; !slices.Equal(got, want) {
 		t.Errorf("phones received %q, want %q", got, want)
 	}
-	w.pass(aligotest.DefaultReceiptDelay)
+	w.Add(aligotest.DefaultReceiptDelay)
 	instead, err := client.SMSReceipts(t.Context(), rows[1].FallbackMID)
 	if err != nil || len(instead) != 1 || instead[0].Result.State != aligo.StateDelivered {
 		t.Errorf("the SMS instead: %+v, %v", instead, err)
@@ -590,7 +577,7 @@ func TestTestMode(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.pass(time.Hour)
+	w.Add(time.Hour)
 	rows, err := client.AlimTalkReceipts(t.Context(), b.MID)
 	if err != nil || rows[0].Result.State != aligo.StatePending {
 		t.Errorf("the receipt of a test is %+v, %v", rows[0].Result, err)

@@ -13,6 +13,8 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"sms-api/internal/intake/contract"
+	"sms-api/internal/intake/contract/contracttest"
+	"sms-api/internal/testkit"
 )
 
 type object = map[string]any
@@ -217,7 +219,7 @@ func TestEventsAreMadeFromTheDocument(t *testing.T) {
 	t.Parallel()
 	files := generated(t)
 	for name, want := range files {
-		holdFile(t, name, want)
+		testkit.Golden(t, *update, name, want)
 	}
 	for _, pattern := range []string{"schemas/*", "examples/*"} {
 		found, err := filepath.Glob(pattern)
@@ -230,32 +232,6 @@ func TestEventsAreMadeFromTheDocument(t *testing.T) {
 			}
 		}
 	}
-}
-
-// compile reads the schema of an event as the registry does: as draft 4, with formats.
-func compile(t *testing.T, detailType string) *jsonschema.Schema {
-	t.Helper()
-	text, err := contract.EventSchema(detailType)
-	if err != nil {
-		t.Fatal(err)
-	}
-	v, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := jsonschema.NewCompiler()
-	c.AssertFormat()
-	if err := c.AddResource(detailType, v); err != nil {
-		t.Fatal(err)
-	}
-	s, err := c.Compile(detailType)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if s.DraftVersion != 4 {
-		t.Fatalf("%s is of draft %d", detailType, s.DraftVersion)
-	}
-	return s
 }
 
 func TestExamplesFitTheirSchemas(t *testing.T) {
@@ -278,11 +254,11 @@ func TestExamplesFitTheirSchemas(t *testing.T) {
 		if status {
 			statuses++
 		}
-		if err := compile(t, detailType).Validate(v); err != nil {
+		if err := contracttest.Schema(t, detailType).Validate(v); err != nil {
 			t.Errorf("%s: %v", file, err)
 		}
 		v.(object)["detail"] = object{}
-		if err := compile(t, detailType).Validate(v); err == nil {
+		if err := contracttest.Schema(t, detailType).Validate(v); err == nil {
 			t.Errorf("%s: its schema takes an empty detail", file)
 		}
 	}
@@ -293,7 +269,7 @@ func TestExamplesFitTheirSchemas(t *testing.T) {
 
 func TestSchemaOfMessageRequestedRefusesWhatMakesNoSense(t *testing.T) {
 	t.Parallel()
-	schema := compile(t, "MessageRequested")
+	schema := contracttest.Schema(t, "MessageRequested")
 	b, err := os.ReadFile("examples/MessageRequested.json")
 	if err != nil {
 		t.Fatal(err)

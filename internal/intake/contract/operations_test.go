@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"sms-api/internal/intake/contract"
+	"sms-api/internal/testkit"
 )
 
 // readOperations reads the operations of an OpenAPI document, in the order of paths and, within one, of OpenAPI's methods.
@@ -91,7 +92,7 @@ func Operations() []Operation {
 
 func TestOperationsAreThoseOfTheDocument(t *testing.T) {
 	t.Parallel()
-	holdFile(t, "operations.go", operationsInGo(t))
+	testkit.Golden(t, *update, "operations.go", operationsInGo(t))
 }
 
 func TestDocumentsWithoutOperations(t *testing.T) {

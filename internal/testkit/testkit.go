@@ -1,0 +1,86 @@
+// Package testkit is what tests of several packages share. Only tests import it.
+package testkit
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// Buffer takes what others write while the test goes on. The zero value is empty.
+type Buffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+// Write appends p. It does not fail.
+func (b *Buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+// String is all that has been written.
+func (b *Buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+// Clock is a clock that stands still until it is told otherwise.
+type Clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+// NewClock returns a clock that shows now.
+func NewClock(now time.Time) *Clock { return &Clock{now: now} }
+
+// Now is what the clock shows.
+func (c *Clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+// Add moves the clock on.
+func (c *Clock) Add(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
+// Golden fails the test if got is not what the file has. With update it writes the file first, and its folder.
+func Golden(tb testing.TB, update bool, file string, got []byte) {
+	tb.Helper()
+	if update {
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			tb.Fatal(err)
+		}
+		if err := os.WriteFile(file, got, 0o644); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		tb.Errorf("%s is another; go test with -update (-record for recorded clients) writes it.\ngot:\n%s\nwant:\n%s", file, got, want)
+	}
+}
+
+// Request is the body of a request that sends template TX_1234 to so many recipients. Fields are members that it has
+// besides, each with a comma behind it.
+func Request(fields string, recipients int) string {
+	all := make([]string, recipients)
+	for i := range all {
+		all[i] = fmt.Sprintf(`{"to":"010-1234-%04d","name":"홍길동","variables":{"주문번호":"A-%d"}}`, i, i)
+	}
+	return `{"template":"TX_1234",` + fields + `"recipients":[` + strings.Join(all, ",") + `]}`
+}
