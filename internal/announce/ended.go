@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"sms-api/internal/deadletter"
+	"sms-api/internal/deadline"
 	"sms-api/internal/execution"
 	"sms-api/internal/message"
 	"sms-api/statemachine"
@@ -28,6 +29,9 @@ type Ended struct {
 	Log *slog.Logger
 }
 
+// spare is what is left of the function's time when that of its calls is over, so that it says itself what has failed.
+const spare = 2 * time.Second
+
 // Handle takes a "Step Functions Execution Status Change" event, or the dead letter of one. An error is worth another try: Lambda makes it.
 func (h *Ended) Handle(ctx context.Context, event deadletter.Event) error {
 	var change struct {
@@ -39,6 +43,8 @@ func (h *Ended) Handle(ctx context.Context, event deadletter.Event) error {
 	if err := json.Unmarshal(event.Detail, &change); err != nil || change.Name == "" {
 		return fmt.Errorf("event %s is not a status change of an execution", event.ID)
 	}
+	ctx, cancel := deadline.Before(ctx, spare)
+	defer cancel()
 	o, ok, err := h.Executions.Unannounced(ctx, change.Name, time.UnixMilli(change.StopDate))
 	attributes := []slog.Attr{slog.String("message", change.Name), slog.String("execution", change.Status)}
 	switch {

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -92,4 +93,27 @@ func TestEnded(t *testing.T) {
 			}
 		})
 	}
+}
+
+// stalled is a store that does not answer as long as somebody waits for it.
+type stalled struct{}
+
+func (stalled) Unannounced(ctx context.Context, _ string, _ time.Time) (message.Outcome, bool, error) {
+	<-ctx.Done()
+	return message.Outcome{}, false, ctx.Err()
+}
+
+func TestEndedSaysThatItHasWaitedInVain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		function, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		defer cancel()
+		h := &announce.Ended{Executions: stalled{}, Log: slog.New(slog.DiscardHandler)}
+		err := h.Handle(function, deadletter.Event{
+			EventBridgeEvent: events.EventBridgeEvent{Detail: []byte(`{"name":"m-1","status":"ABORTED"}`)},
+		})
+		if !errors.Is(err, context.DeadlineExceeded) || function.Err() != nil {
+			t.Errorf("%v; the function: %v", err, function.Err())
+		}
+	})
 }

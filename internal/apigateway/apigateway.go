@@ -18,6 +18,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/aws/aws-lambda-go/events"
+
+	"sms-api/internal/deadline"
 )
 
 // Handler is an HTTP handler as a function of Lambda.
@@ -32,11 +34,8 @@ const spare = 500 * time.Millisecond
 // Invoke answers the event of a request. It never returns an error: API Gateway would tell the caller nothing but 500, and
 // Lambda's runtime would log whatever the error quotes of the request. What is no event of API Gateway gets an answer, too.
 func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
-	if deadline, ok := ctx.Deadline(); ok {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-spare))
-		defer cancel()
-	}
+	ctx, cancel := deadline.Before(ctx, spare)
+	defer cancel()
 	w := &response{header: http.Header{}}
 	if r, ok := newRequest(ctx, payload); ok {
 		h.HTTP.ServeHTTP(w, r)

@@ -17,6 +17,10 @@ import (
 // ErrEnvironment says that a variable which Lambda always sets is missing.
 var ErrEnvironment = errors.New("AWS_REGION, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY must be set")
 
+// CallTimeout is how long one attempt of a call may take. A function has seconds: a call that hangs must fail while there is
+// time to try again.
+const CallTimeout = 5 * time.Second
+
 // Config reads AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN and, if it is set,
 // AWS_ENDPOINT_URL, which sends every service's calls to one address.
 // See https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html.
@@ -35,9 +39,8 @@ func New(region string, credentials aws.Credentials, endpoint string) aws.Config
 	c := aws.Config{
 		Region:      region,
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return credentials, nil }),
-		// A function has seconds: a call that hangs must fail while there is time to try again.
-		HTTPClient: &http.Client{Timeout: 5 * time.Second},
-		Retryer:    func() aws.Retryer { return retry.NewStandard() },
+		HTTPClient:  &http.Client{Timeout: CallTimeout},
+		Retryer:     func() aws.Retryer { return retry.NewStandard() },
 	}
 	if endpoint != "" {
 		c.BaseEndpoint = aws.String(endpoint)

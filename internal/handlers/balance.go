@@ -8,6 +8,7 @@ import (
 	"io"
 
 	"sms-api/internal/aligo"
+	"sms-api/internal/deadline"
 	"sms-api/internal/fault"
 )
 
@@ -47,6 +48,8 @@ type Report struct {
 
 // Handle makes the check. Whatever is wrong is in the report; an error means that the metrics could not be written.
 func (b *Balance) Handle(ctx context.Context) (Report, error) {
+	ctx, cancel := deadline.Before(ctx, reserve)
+	defer cancel()
 	balance, err := b.Wallet.Remain(ctx)
 	if err != nil {
 		return b.trouble(ctx, err), nil

@@ -2,11 +2,13 @@ package handlers_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"log/slog"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"sms-api/internal/aligo"
@@ -115,4 +117,30 @@ func TestBalanceSaysWhatIsWrongWithTheWayOut(t *testing.T) {
 			}
 		})
 	}
+}
+
+// silent is a wallet that does not answer as long as somebody waits for it.
+type silent struct{}
+
+func (silent) Remain(ctx context.Context) (aligo.Balance, error) {
+	<-ctx.Done()
+	return aligo.Balance{}, ctx.Err()
+}
+
+func (s silent) HeartInfo(ctx context.Context) (aligo.Balance, error) { return s.Remain(ctx) }
+
+func TestBalanceSaysThatNobodyAnswers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		function, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		defer cancel()
+		var logs bytes.Buffer
+		b := &handlers.Balance{
+			Dispatch: &handlers.Dispatch{Now: time.Now, Log: slog.New(slog.NewJSONHandler(&logs, nil))}, Wallet: silent{},
+		}
+		r, err := b.Handle(function)
+		if err != nil || function.Err() != nil || r.Problem == "" || !strings.Contains(logs.String(), `"fault":"Transient"`) {
+			t.Errorf("%+v, %v; the function: %v; the log: %s", r, err, function.Err(), &logs)
+		}
+	})
 }

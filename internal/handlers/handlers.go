@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"sms-api/internal/aligo"
+	"sms-api/internal/deadline"
 	"sms-api/internal/message"
 )
 
@@ -70,12 +71,8 @@ type Dispatch struct {
 func (d *Dispatch) run(
 	ctx context.Context, what string, in Input, step func(context.Context, Input) (message.Progress, error),
 ) (Output, error) {
-	if deadline, ok := ctx.Deadline(); ok {
-		// The answer must be on its way before Lambda ends the function: an error that is reported beats a crash.
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-reserve))
-		defer cancel()
-	}
+	ctx, cancel := deadline.Before(ctx, reserve)
+	defer cancel()
 	p, err := step(ctx, in)
 	attributes := []slog.Attr{slog.String("message", in.Message.ID), slog.Int("recipients", len(in.Message.Recipients))}
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"sms-api/internal/announce"
 	"sms-api/internal/deadletter"
+	"sms-api/internal/deadline"
 	"sms-api/internal/message"
 	"sms-api/internal/route"
 	"sms-api/statemachine"
@@ -83,10 +84,15 @@ func (h *Handed) UnmarshalJSON(text []byte) error {
 	return h.Event.UnmarshalJSON(text)
 }
 
+// spare is what is left of the function's time when that of its calls is over, so that it says itself what has failed.
+const spare = 2 * time.Second
+
 // Handle starts the message that an event asks for. What cannot be accepted becomes one MessageRejected, and that is no
 // error. An error is ours: Lambda tries again, and then puts the event into the dead-letter queue. The same event may
 // come any number of times, and as a dead letter.
 func (e *Events) Handle(ctx context.Context, handed Handed) error {
+	ctx, cancel := deadline.Before(ctx, spare)
+	defer cancel()
 	asked, err := e.read(handed)
 	if err != nil {
 		return err

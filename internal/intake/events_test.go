@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
@@ -22,6 +23,7 @@ import (
 	"sms-api/internal/announce"
 	"sms-api/internal/intake"
 	"sms-api/internal/intake/contract/contracttest"
+	"sms-api/internal/message"
 )
 
 // bus keeps what is put on it.
@@ -351,4 +353,26 @@ func TestADeadLetterIsItsEvent(t *testing.T) {
 	if n := d.store.count(); n != 1 {
 		t.Errorf("%d messages, want 1; the log says %s", n, d.log)
 	}
+}
+
+// stalled is a store that does not answer as long as somebody waits for it.
+type stalled struct{ *store }
+
+func (stalled) Start(ctx context.Context, _ message.Message) (message.Message, bool, error) {
+	<-ctx.Done()
+	return message.Message{}, false, ctx.Err()
+}
+
+func TestEventThatIsWaitedForInVainIsSaidToBe(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := newDoor()
+		d.events.Executions = stalled{d.store}
+		function, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		defer cancel()
+		_, err := lambda.NewHandler(d.events.Handle).Invoke(function, []byte(event("e-1", order)))
+		if err == nil || function.Err() != nil || !strings.Contains(d.log.String(), "event not handled") {
+			t.Errorf("%v; the function: %v; the log: %s", err, function.Err(), d.log)
+		}
+	})
 }

@@ -13,6 +13,7 @@ import (
 
 	"sms-api/awslocal/awsapi"
 	"sms-api/internal/aligo/aligotest"
+	"sms-api/internal/deployment"
 	"sms-api/internal/message"
 )
 
@@ -30,7 +31,38 @@ func breaks() map[string]func(*testing.T) *world {
 		"a list of templates that cannot be read for hours is no refusal of the message":  unreadableTemplates,
 		"a message that may have gone out as AlimTalk is not cancelled before its SMS":    cancelAfterDoubt,
 		"a message that has expired while it was parked does not say what was to be done": expiredParked,
+		"a table that does not answer holds nobody up: the API says that it cannot":       stalledTable,
 	}
+}
+
+func stalledTable(t *testing.T) *world {
+	t.Helper()
+	w := newWorld(t)
+	id := w.post(to(`"sendAt":"2000-01-02T00:00:00Z",`, "5678"))
+	w.table.set(stalled)
+	api, _ := deployment.FunctionNamed(deployment.API)
+	begin := time.Now()
+	status, answer := w.cancel(id)
+	if status != http.StatusServiceUnavailable || !strings.Contains(answer, `"type":"urn:sms-api:problem:unavailable"`) {
+		t.Errorf("cancel: %d %s, want a problem", status, answer)
+	}
+	if took := time.Since(begin); took >= api.Timeout {
+		t.Errorf("answered after %v, which is when Lambda kills the function", took)
+	}
+	w.table.set(nil)
+	if status, answer := w.cancel(id); status != http.StatusOK {
+		t.Errorf("cancel, when the table answers again: %d %s", status, answer)
+	}
+	if got, want := compact(w.settle(id)), "cancelled: failed Cancelled"; got != want {
+		t.Errorf("the outcome is %q, want %q", got, want)
+	}
+	return w
+}
+
+// stalled is an operation that is not answered as long as somebody waits for it.
+func stalled(ctx context.Context, _ string, _ func(context.Context) ([]byte, error)) ([]byte, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
 }
 
 func redriveCancelled(t *testing.T) *world {

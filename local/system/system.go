@@ -4,6 +4,7 @@
 package system
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -19,6 +20,7 @@ import (
 	"sms-api/awslocal/awsapi"
 	"sms-api/awslocal/eventbus"
 	"sms-api/internal/aligo/aligotest"
+	"sms-api/internal/apigateway"
 	"sms-api/internal/awsenv"
 	"sms-api/internal/deployment"
 	"sms-api/internal/execution"
@@ -161,7 +163,10 @@ func (s *System) function(f deployment.Function, o Options, files map[string][]b
 	}
 	config := awsenv.New(awsapi.Region, aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local", Source: "local"}, o.AWSURL)
 	if o.HTTP != nil {
-		config.HTTPClient = o.HTTP
+		// A call of AWS has its limit here, too.
+		client := *o.HTTP
+		client.Timeout = cmp.Or(client.Timeout, awsenv.CallTimeout)
+		config.HTTPClient = &client
 	}
 	e := &wiring.Environment{
 		AWS: config, Variables: variables, Files: files, AligoSMSURL: o.AligoURL, AligoKakaoURL: o.AligoURL, HTTP: o.HTTP,
@@ -171,7 +176,7 @@ func (s *System) function(f deployment.Function, o Options, files map[string][]b
 		e.Log = logging.New()
 	}
 	if f.Caller == deployment.APIGateway {
-		s.Executions, s.API = e.Outcomes(), e.API(o.Identify).Handler()
+		s.Executions, s.API = e.Outcomes(), apigateway.Limited(e.API(o.Identify).Handler(), f.Timeout)
 		return "", e.Err()
 	}
 	handle, ok := inProcess()[f.Name]
