@@ -17,7 +17,7 @@ import (
 
 // executions is what Ended calls of *execution.Executions.
 type executions interface {
-	Unannounced(ctx context.Context, id string, ended time.Time) (o message.Outcome, ok bool, err error)
+	Unannounced(ctx context.Context, id string, end execution.End) (o message.Outcome, ok bool, err error)
 }
 
 // Ended announces messages whose execution ended without doing so itself: cancelled ones, and those that timed out or
@@ -38,14 +38,16 @@ func (h *Ended) Handle(ctx context.Context, event deadletter.Event) error {
 		Name   string `json:"name"`
 		Status string `json:"status"`
 		// StopDate is in milliseconds since 1970.
-		StopDate int64 `json:"stopDate"`
+		StopDate     int64 `json:"stopDate"`
+		RedriveCount int32 `json:"redriveCount"`
 	}
 	if err := json.Unmarshal(event.Detail, &change); err != nil || change.Name == "" {
 		return fmt.Errorf("event %s is not a status change of an execution", event.ID)
 	}
 	ctx, cancel := deadline.Before(ctx, spare)
 	defer cancel()
-	o, ok, err := h.Executions.Unannounced(ctx, change.Name, time.UnixMilli(change.StopDate))
+	o, ok, err := h.Executions.Unannounced(ctx, change.Name,
+		execution.End{At: time.UnixMilli(change.StopDate), Redrives: change.RedriveCount})
 	attributes := []slog.Attr{slog.String("message", change.Name), slog.String("execution", change.Status)}
 	switch {
 	case errors.Is(err, execution.ErrNotFound):

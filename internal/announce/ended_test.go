@@ -29,9 +29,9 @@ type ended struct {
 	err error
 }
 
-func (e ended) Unannounced(_ context.Context, id string, at time.Time) (message.Outcome, bool, error) {
-	if !at.Equal(time.UnixMilli(1551225017576)) {
-		return message.Outcome{}, false, fmt.Errorf("ended at %s", at)
+func (e ended) Unannounced(_ context.Context, id string, end execution.End) (message.Outcome, bool, error) {
+	if !end.At.Equal(time.UnixMilli(1551225017576)) || end.Redrives != 2 {
+		return message.Outcome{}, false, fmt.Errorf("ended at %s, redriven %d times", end.At, end.Redrives)
 	}
 	return message.Outcome{ID: id, Status: message.MessageCancelled}, e.ok, e.err
 }
@@ -56,7 +56,7 @@ func (b *bus) PutEvents(
 
 func TestEnded(t *testing.T) {
 	t.Parallel()
-	const change = `{"name":"m-1","status":"ABORTED","stopDate":1551225017576}`
+	const change = `{"name":"m-1","status":"ABORTED","stopDate":1551225017576,"redriveCount":2}`
 	for name, c := range map[string]struct {
 		detail string
 		ended  ended
@@ -98,7 +98,7 @@ func TestEnded(t *testing.T) {
 // stalled is a store that does not answer as long as somebody waits for it.
 type stalled struct{}
 
-func (stalled) Unannounced(ctx context.Context, _ string, _ time.Time) (message.Outcome, bool, error) {
+func (stalled) Unannounced(ctx context.Context, _ string, _ execution.End) (message.Outcome, bool, error) {
 	<-ctx.Done()
 	return message.Outcome{}, false, ctx.Err()
 }

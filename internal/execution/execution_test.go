@@ -59,6 +59,7 @@ type run struct {
 	output   *string
 	stopped  *time.Time
 	redriven *time.Time
+	redrives int32
 	events   []types.HistoryEvent
 }
 
@@ -99,6 +100,7 @@ func (f *fake) DescribeExecution(
 	return &sfn.DescribeExecutionOutput{
 		ExecutionArn: in.ExecutionArn, StateMachineArn: aws.String(machineARN), StartDate: &created,
 		Status: r.status, Input: &r.input, Output: r.output, StopDate: r.stopped, RedriveDate: r.redriven,
+		RedriveCount: &r.redrives,
 	}, nil
 }
 

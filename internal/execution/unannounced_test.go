@@ -42,7 +42,7 @@ func TestUnannounced(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			e, _ := executions(c.run, created)
-			o, ok, err := e.Unannounced(t.Context(), "0193", ended)
+			o, ok, err := e.Unannounced(t.Context(), "0193", execution.End{At: ended})
 			if err != nil || ok != (c.want != "") || o.Status != c.want {
 				t.Errorf("got %s, %v, %v; want %s", o.Status, ok, err, c.want)
 			}
@@ -53,12 +53,12 @@ func TestUnannounced(t *testing.T) {
 func TestUnannouncedOfWhatCannotBeRead(t *testing.T) {
 	t.Parallel()
 	e, _ := executions(nil, created)
-	if _, _, err := e.Unannounced(t.Context(), "0193", ended); !errors.Is(err, execution.ErrNotFound) {
+	if _, _, err := e.Unannounced(t.Context(), "0193", execution.End{At: ended}); !errors.Is(err, execution.ErrNotFound) {
 		t.Errorf("got %v", err)
 	}
 	e, f := executions(begin(t, newMessage()).end(types.ExecutionStatusAborted), created)
 	f.history = errors.New("throttled")
-	if _, ok, err := e.Unannounced(t.Context(), "0193", ended); err == nil || ok {
+	if _, ok, err := e.Unannounced(t.Context(), "0193", execution.End{At: ended}); err == nil || ok {
 		t.Errorf("got %v, %v", ok, err)
 	}
 }
@@ -66,26 +66,46 @@ func TestUnannouncedOfWhatCannotBeRead(t *testing.T) {
 // What Step Functions says of an execution may be older than the event that tells of its end.
 func TestUnannouncedOfWhatIsDescribedAsItWas(t *testing.T) {
 	t.Parallel()
-	for name, r := range map[string]*run{
-		"as running": begin(t, newMessage()),
-		"as redriven and running, before it ended again": redriven(begin(t, newMessage()).end(types.ExecutionStatusFailed),
-			ended.Add(-time.Minute)),
-		"as ended before it was redriven": {
-			t: t, status: types.ExecutionStatusFailed, input: encode(t, newMessage()), stopped: aws.Time(ended.Add(-time.Hour)),
-		},
-		"with a history that does not show the end": {
+	aborted := func(stopped time.Time, redrives int32) *run {
+		r := begin(t, newMessage()).end(types.ExecutionStatusAborted)
+		r.stopped, r.redrives = &stopped, redrives
+		return r
+	}
+	running := func(at time.Time, redrives int32) *run {
+		r := redriven(begin(t, newMessage()).end(types.ExecutionStatusFailed), at)
+		r.redrives = redrives
+		return r
+	}
+	for name, c := range map[string]struct {
+		run      *run
+		redrives int32
+		lags     bool
+	}{
+		"as running": {run: begin(t, newMessage()), lags: true},
+		"as redriven and running, before it ended again":         {running(ended.Add(-time.Minute), 1), 1, true},
+		"as redriven and running, just before it ended again":    {running(ended.Add(-time.Millisecond), 1), 1, true},
+		"as redriven and running, by an event without the count": {running(ended.Add(-time.Minute), 1), 0, true},
+		"as ended before it was redriven":                        {aborted(ended.Add(-time.Hour), 0), 1, true},
+		"as ended just before it was redriven":                   {aborted(ended.Add(-time.Millisecond), 0), 1, true},
+		"as ended earlier, by an event without the count":        {aborted(ended.Add(-time.Hour), 0), 0, true},
+		"with a history that does not show the end": {run: &run{
 			t: t, status: types.ExecutionStatusAborted, input: encode(t, newMessage()), stopped: &ended, events: begin(t, newMessage()).events,
-		},
-		"with the history of before it was redriven": {
+		}, lags: true},
+		"with the history of before it was redriven": {run: &run{
 			t: t, status: types.ExecutionStatusAborted, input: encode(t, newMessage()), stopped: &ended,
 			events: begin(t, newMessage()).end(types.ExecutionStatusFailed).
 				add(types.HistoryEvent{Type: types.HistoryEventTypeExecutionRedriven}).events,
-		},
+		}, lags: true},
+		"as it is, by a clock that is a little behind":               {run: aborted(ended.Add(-time.Second), 0)},
+		"as it is, by a clock that is a little behind, redriven":     {aborted(ended.Add(-time.Second), 2), 2, false},
+		"as redriven since, by a clock that is a little behind":      {running(ended.Add(-time.Second), 2), 1, false},
+		"as redriven since and ended, with the end still to be told": {aborted(ended.Add(time.Minute), 1), 0, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			e, _ := executions(r, created)
-			if o, ok, err := e.Unannounced(t.Context(), "0193", ended); err == nil || ok {
+			e, _ := executions(c.run, created)
+			o, ok, err := e.Unannounced(t.Context(), "0193", execution.End{At: ended, Redrives: c.redrives})
+			if (err != nil) != c.lags || ok && c.lags {
 				t.Errorf("got %s, %v, %v", o.Status, ok, err)
 			}
 		})
@@ -94,6 +114,6 @@ func TestUnannouncedOfWhatIsDescribedAsItWas(t *testing.T) {
 
 // redriven is an execution that was taken up again and runs.
 func redriven(r *run, at time.Time) *run {
-	r.status, r.stopped, r.redriven = types.ExecutionStatusRunning, nil, &at
+	r.status, r.stopped, r.redriven, r.redrives = types.ExecutionStatusRunning, nil, &at, 1
 	return r.add(types.HistoryEvent{Type: types.HistoryEventTypeExecutionRedriven})
 }
