@@ -10,7 +10,9 @@ type schema struct{ name, content string }
 
 func eventSchemas() ([]schema, error) {
 	var found []schema
-	for _, name := range []string{statemachine.DetailTypeRequested, statemachine.DetailTypeSettled, statemachine.DetailTypeRejected} {
+	for _, name := range []string{
+		statemachine.DetailTypeRequested, statemachine.DetailTypeAccepted, statemachine.DetailTypeSettled, statemachine.DetailTypeRejected,
+	} {
 		content, err := contract.EventSchema(name)
 		if err != nil {
 			return nil, err

@@ -27,7 +27,7 @@ const (
 	StateAnnounce          = "Announce"
 )
 
-// The event that Announce puts on the bus.
+// The events of this system: their source, and what they are.
 const (
 	EventSource             = "sms-api"
 	DetailTypeAccepted      = "MessageAccepted"

@@ -431,8 +431,11 @@ func TestEventsOfTheBus(t *testing.T) {
 		for _, e := range get[list[event]](t, w, "/inbox/events").Items {
 			byType[e.DetailType] = e
 		}
-		return len(byType) == 3
+		return len(byType) == 4
 	})
+	if e := byType["MessageAccepted"]; e.Source != "sms-api" || e.Message == "" || e.Message != byType["MessageSettled"].Message {
+		t.Errorf("MessageAccepted is %+v", e)
+	}
 	if e := byType["MessageSettled"]; e.Source != "sms-api" || e.Message == "" {
 		t.Errorf("MessageSettled is %+v", e)
 	} else if m := get[messageDetail](t, w, "/inbox/messages/"+e.Message); m.Status != "delivered" {

@@ -114,7 +114,8 @@ func (b *Page) eventPut(_ context.Context, event json.RawMessage) error {
 		// The title of a problem and of somebody else's event is none of ours.
 		out.Detail = maskNumbers(string(e.Detail))
 	}
-	if e.DetailType == statemachine.DetailTypeSettled && e.Source == statemachine.EventSource {
+	ofMessage := e.DetailType == statemachine.DetailTypeSettled || e.DetailType == statemachine.DetailTypeAccepted
+	if ofMessage && e.Source == statemachine.EventSource {
 		var about struct {
 			ID string `json:"id"`
 		}

@@ -22,7 +22,7 @@ type Events struct {
 	Executions starter
 	// Account is the account that the bus is in.
 	Account string
-	// Bus is where MessageRejected goes.
+	// Bus is where MessageAccepted and MessageRejected go.
 	Bus announce.Bus
 	// Routes are the templates of the routes by their names.
 	Routes map[string]*route.Template
@@ -32,6 +32,17 @@ type Events struct {
 	Log       *slog.Logger
 
 	pause pause
+}
+
+// Acceptance is the detail of a MessageAccepted event: from it the producer of an event knows which message that has become.
+type Acceptance struct {
+	ID string `json:"id"`
+	// IdempotencyKey is the request's, or the id of its event.
+	IdempotencyKey string `json:"idempotencyKey"`
+	message.Echo
+	// CreatedAt is when the message was accepted first; a repetition does not change it.
+	CreatedAt      time.Time `json:"createdAt"`
+	RecipientCount int       `json:"recipientCount"`
 }
 
 // Rejection is the detail of a MessageRejected event.
@@ -87,9 +98,10 @@ func (h *Handed) UnmarshalJSON(text []byte) error {
 // spare is what is left of the function's time when that of its calls is over, so that it says itself what has failed.
 const spare = 2 * time.Second
 
-// Handle starts the message that an event asks for. What cannot be accepted becomes one MessageRejected, and that is no
-// error. An error is ours: Lambda tries again, and then puts the event into the dead-letter queue. The same event may
-// come any number of times, and as a dead letter.
+// Handle starts the message that an event asks for, and announces it with MessageAccepted. What cannot be accepted becomes one
+// MessageRejected, and that is no error. An error is ours: Lambda tries again, and then puts the event into the dead-letter
+// queue. The same event may come any number of times, and as a dead letter; each time it is announced anew. So it is when the
+// bus did not take the announcement: the message is started by then, and the next try finds it and says so.
 func (e *Events) Handle(ctx context.Context, handed Handed) error {
 	ctx, cancel := deadline.Before(ctx, spare)
 	defer cancel()
@@ -123,7 +135,9 @@ func (e *Events) Handle(ctx context.Context, handed Handed) error {
 	case err == nil:
 		e.Log.LogAttrs(ctx, slog.LevelInfo, "message accepted", append(attributes, slog.String("message", m.ID),
 			slog.Bool("replayed", replayed))...)
-		return nil
+		return e.Bus.Put(ctx, statemachine.DetailTypeAccepted, Acceptance{
+			ID: m.ID, IdempotencyKey: key, Echo: m.Echo, CreatedAt: m.CreatedAt, RecipientCount: len(m.Recipients),
+		})
 	case !errors.As(err, &refusal):
 		e.Log.LogAttrs(ctx, slog.LevelError, "event not handled", append(attributes, slog.String("error", err.Error()))...)
 		return fmt.Errorf("event %s: %w", event.ID, err)

@@ -81,20 +81,35 @@ func (d *door) handle(t *testing.T, event string) error {
 	return err
 }
 
-// rejections are the details of the MessageRejected events, each of which is what its schema says.
+// rejections are the details of the MessageRejected events, acceptances those of the MessageAccepted events, each of which is
+// what its schema says.
 func (d *door) rejections(t *testing.T) []string {
+	t.Helper()
+	return d.announced(t, "MessageRejected")
+}
+
+func (d *door) acceptances(t *testing.T) []string {
+	t.Helper()
+	return d.announced(t, "MessageAccepted")
+}
+
+func (d *door) announced(t *testing.T, detailType string) []string {
 	t.Helper()
 	var list []string
 	for _, e := range d.bus.entries {
-		if aws.ToString(e.Source) != "sms-api" || aws.ToString(e.DetailType) != "MessageRejected" || aws.ToString(e.EventBusName) != "sms-api" {
-			t.Errorf("put %s %s on %s", aws.ToString(e.Source), aws.ToString(e.DetailType), aws.ToString(e.EventBusName))
+		found := aws.ToString(e.DetailType)
+		if aws.ToString(e.Source) != "sms-api" || found != "MessageRejected" && found != "MessageAccepted" ||
+			aws.ToString(e.EventBusName) != "sms-api" {
+			t.Errorf("put %s %s on %s", aws.ToString(e.Source), found, aws.ToString(e.EventBusName))
 		}
 		detail := aws.ToString(e.Detail)
 		if len(detail) > 250<<10 {
 			t.Errorf("a detail of %d bytes does not fit into an event", len(detail))
 		}
-		conforms(t, "MessageRejected", "sms-api", detail)
-		list = append(list, detail)
+		conforms(t, found, "sms-api", detail)
+		if found == detailType {
+			list = append(list, detail)
+		}
 	}
 	return list
 }
@@ -120,12 +135,54 @@ func TestEventStartsAMessage(t *testing.T) {
 	if err := d.handle(t, event("e-1", order)); err != nil {
 		t.Fatal(err)
 	}
-	if len(d.ids()) != 1 || len(d.bus.entries) != 0 {
+	if len(d.ids()) != 1 || len(d.bus.entries) != 1 {
 		t.Fatalf("messages %q, events %v", d.ids(), d.bus.entries)
 	}
 	m := d.store.messages[d.ids()[0]]
 	if m.Caller != "event:shop.orders" || m.Template != "TX_1234" {
 		t.Errorf("started %+v", m)
+	}
+}
+
+// Whoever has put an event on the bus hears which message it has become, and with each repetition hears the same again.
+func TestTheProducerLearnsTheID(t *testing.T) {
+	t.Parallel()
+	d := newDoor()
+	withKey := strings.Replace(order, "{", `{"idempotencyKey":"k","reference":"order-17",`, 1)
+	for _, e := range []string{event("e-1", withKey), event("e-2", withKey)} {
+		if err := d.handle(t, e); err != nil {
+			t.Fatal(err)
+		}
+		d.now = d.now.Add(time.Hour)
+	}
+	told := d.acceptances(t)
+	want := `{"id":"` + d.ids()[0] + `","idempotencyKey":"k","reference":"order-17","createdAt":"2026-12-01T00:00:00Z","recipientCount":1}`
+	if !slices.Equal(told, []string{want, want}) {
+		t.Errorf("told %s, want %s twice", told, want)
+	}
+	d = newDoor()
+	if err := d.handle(t, event("e-1", order)); err != nil {
+		t.Fatal(err)
+	}
+	want = `{"id":"` + d.ids()[0] + `","idempotencyKey":"e-1","createdAt":"2026-12-01T00:00:00Z","recipientCount":1}`
+	if told := d.acceptances(t); !slices.Equal(told, []string{want}) {
+		t.Errorf("told %s, want %s", told, want)
+	}
+}
+
+// What cannot be told at once is told when Lambda tries the event again. The message is sent once.
+func TestAnAcceptanceThatCannotBeToldIsToldLater(t *testing.T) {
+	t.Parallel()
+	d := newDoor()
+	d.bus.err = errors.New("no route to host")
+	for range 3 {
+		if err := d.handle(t, event("e-1", order)); err == nil || !strings.Contains(err.Error(), "MessageAccepted: no route to host") {
+			t.Errorf("got %v", err)
+		}
+	}
+	d.bus.err = nil
+	if err := d.handle(t, event("e-1", order)); err != nil || len(d.ids()) != 1 || len(d.acceptances(t)) != 1 {
+		t.Errorf("%v, %d messages, told %s", err, len(d.ids()), d.acceptances(t))
 	}
 }
 
@@ -152,8 +209,8 @@ func TestTheSameEventSendsOnce(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if got := len(d.ids()); got != c.want || len(d.bus.entries) != 0 {
-				t.Errorf("%d messages, want %d; events: %v", got, c.want, d.rejections(t))
+			if got := len(d.ids()); got != c.want || len(d.rejections(t)) != 0 || len(d.acceptances(t)) != len(c.events) {
+				t.Errorf("%d messages, want %d; events: %v %v", got, c.want, d.rejections(t), d.acceptances(t))
 			}
 		})
 	}
@@ -167,7 +224,7 @@ func TestReplayedArchiveSendsNothingAgain(t *testing.T) {
 	}
 	// A month later the message exists still: nothing happens, and nothing is rejected.
 	d.now = now.Add(30 * 24 * time.Hour)
-	if err := d.handle(t, event("e-1", order)); err != nil || len(d.ids()) != 1 || len(d.bus.entries) != 0 {
+	if err := d.handle(t, event("e-1", order)); err != nil || len(d.ids()) != 1 || len(d.rejections(t)) != 0 {
 		t.Errorf("after a month: %v, %d messages, %d events", err, len(d.ids()), len(d.bus.entries))
 	}
 	// After 90 days Step Functions has forgotten it, but what was asked for then has expired.
@@ -297,8 +354,8 @@ func TestEventsAreTrustedAndSurviveAligoBeingDown(t *testing.T) {
 		`{"channel":"sms","text":"안녕하세요","recipients":[{"to":"010-1234-5678"},{"to":"02-123-4567"}]}`,
 		`{"template":"TX_9999","recipients":[{"to":"010-1234-5678"}]}`,
 	} {
-		if err := d.handle(t, event("e-"+string(rune('1'+i)), detail)); err != nil || len(d.bus.entries) != 0 || len(d.ids()) != i+1 {
-			t.Errorf("%s: %v, %d events, %d messages", detail, err, len(d.bus.entries), len(d.ids()))
+		if err := d.handle(t, event("e-"+string(rune('1'+i)), detail)); err != nil || len(d.rejections(t)) != 0 || len(d.ids()) != i+1 {
+			t.Errorf("%s: %v, rejected %s, %d messages", detail, err, d.rejections(t), len(d.ids()))
 		}
 	}
 }

@@ -189,14 +189,16 @@ func pages(rows float64, size int) int { return max(1, int(math.Ceil(rows/float6
 // chunks is how many events EventBridge counts.
 func chunks(bytes float64) float64 { return max(1, math.Ceil(bytes/eventBytes)) }
 
-// Door is what a message uses before the state machine has it: an event or a request, the function that takes it and the
-// start of the execution.
+// Door is what a message uses before the state machine has it: an event or a request, the function that takes it, the start of
+// the execution, and the event that announces it where an event has asked for it.
 func Door(byEvent bool, recipients int) Usage {
 	u := visit()
 	u[price.NAT] += float64(recipients) * startBytes / gigabyte
 	if byEvent {
 		u[price.Requests] = 0
-		u[price.Events] = chunks(float64(recipients) * startBytes)
+		u[price.Events] = chunks(float64(recipients)*startBytes) + 1
+		u[price.Compute] += awsSeconds * memory
+		u[price.NAT] += (callBytesOut + callBytesIn) / float64(gigabyte)
 		u[price.Logs] -= accessLogBytes / float64(gigabyte)
 	}
 	return u

@@ -3,9 +3,11 @@ package system
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -214,10 +216,31 @@ func timeOut(t *testing.T) *world {
 	return w
 }
 
-// sameEvent puts one event twice, as EventBridge may and as a replayed archive does.
+// sameEvent puts one event several times, as a producer may and a replayed archive does. Each time the producer hears which
+// message it is, and nothing that is announced asks for anything again.
 func sameEvent(t *testing.T) *world {
 	t.Helper()
 	w := newWorld(t)
+	var mu sync.Mutex
+	heard := map[string]int{} // by the message's id and the detail-type
+	bus := w.AWS.Bus(BusName)
+	if _, err := bus.PutRule(eventbus.Rule{Name: "everything", Pattern: `{"source":[{"exists":true}]}`}); err != nil {
+		t.Fatal(err)
+	}
+	err := bus.PutTargets("everything", eventbus.Target{ID: "test", Deliver: func(_ context.Context, event json.RawMessage) error {
+		var e struct {
+			DetailType string              `json:"detail-type"`
+			Detail     struct{ ID string } `json:"detail"`
+		}
+		err := json.Unmarshal(event, &e)
+		mu.Lock()
+		defer mu.Unlock()
+		heard[e.Detail.ID+" "+e.DetailType]++
+		return err
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
 	detail := strings.Replace(to("", "5678"), `{"template"`, `{"idempotencyKey":"order-17","template"`, 1)
 	for range 3 {
 		out, err := w.events.PutEvents(t.Context(), &eventbridge.PutEventsInput{Entries: []ebtypes.PutEventsRequestEntry{{
@@ -233,8 +256,17 @@ func sameEvent(t *testing.T) *world {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	mu.Lock()
+	defer mu.Unlock()
 	if len(w.settled) != 1 {
 		t.Errorf("%d messages were settled, want 1", len(w.settled))
+	}
+	for id := range w.settled {
+		requested := " MessageRequested" // the request has no id
+		want := map[string]int{requested: 3, id + " MessageAccepted": 3, id + " MessageSettled": 1}
+		if !maps.Equal(heard, want) {
+			t.Errorf("on the bus were %v, want %v", heard, want)
+		}
 	}
 	return w
 }

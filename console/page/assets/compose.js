@@ -296,11 +296,16 @@ export function compose({ query: q, refresh, signal }) {
   // follow finds what has become of an event: a message, or a rejection.
   async function follow(sent) {
     const events = await get("/inbox/events?limit=50", signal);
-    const rejection = events.items.find((e) => e.detailType === "MessageRejected" && e.detail?.idempotencyKey === sent.key);
-    if (rejection) {
-      sent.rejection = rejection.detail;
+    const told = events.items.find((e) => ["MessageAccepted", "MessageRejected"].includes(e.detailType) && e.detail?.idempotencyKey === sent.key);
+    if (told?.detailType === "MessageRejected") {
+      sent.rejection = told.detail;
       return;
     }
+    if (told) {
+      sent.id = told.message;
+      return;
+    }
+    // A key that looks like a number is masked in the events.
     const started = await get("/inbox/messages?limit=20", signal);
     sent.id = started.items.filter((m) => m.number > sent.after && m.caller === sent.caller).at(-1)?.id;
   }

@@ -19,7 +19,7 @@ export function events({ query: q, signal }) {
     return h("li", {},
       h("span", { class: "event", "data-type": e.detailType }, e.detailType),
       h("span", { class: "muted" }, e.source),
-      h("span", { class: "about" }, e.message ? h("a", { href: `/messages/${e.message}` }, about) : about, " ", e.message ? status(e.detail.status) : null),
+      h("span", { class: "about" }, e.message ? h("a", { href: `/messages/${e.message}` }, about) : about, " ", e.message && e.detail.status ? status(e.detail.status) : null),
       h("time", { datetime: e.time, title: moment(e.time) }, clock(e.time)),
       jsonBlock(t("events.detail"), e.detail),
       rejected ? h("ul", { class: "plain" }, (e.detail.errors ?? [{ pointer: "", detail: e.detail.detail ?? e.detail.title }]).map((x) => h("li", { class: "error" }, x.pointer ? h("code", {}, x.pointer) : null, ` ${x.detail}`))) : null);

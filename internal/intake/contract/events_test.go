@@ -174,6 +174,16 @@ func generated(t *testing.T) map[string][]byte {
 		}),
 	})
 	message := schema("Message")
+	promised := at(t, message, "properties").(object)
+	accepted := object{
+		"description": "A message that an event has become. It comes once more with each repetition of the event.",
+		"type":        "object", "required": []any{"id", "idempotencyKey", "createdAt", "recipientCount"},
+		"properties": object{
+			"id": promised["id"], "reference": promised["reference"], "createdAt": promised["createdAt"],
+			"idempotencyKey": object{"description": "The request's, or the id of its event.", "type": "string"},
+			"recipientCount": object{"description": "How many recipients it has.", "type": "integer", "minimum": 1.0, "maximum": 500.0},
+		},
+	}
 	status := at(t, message, "properties", "status").(object)
 	settled := with(message, object{
 		"required": append(slices.Clone(message["required"].([]any)), "settledAt"),
@@ -185,6 +195,8 @@ func generated(t *testing.T) map[string][]byte {
 	files := map[string][]byte{
 		"schemas/MessageRequested.json": eventSchema(t, "MessageRequested", "Put this on the bus to send a message.", object{"type": "string"},
 			requested),
+		"schemas/MessageAccepted.json": eventSchema(t, "MessageAccepted",
+			"The message that a MessageRequested event has become, or the event of a route.", ours, accepted),
 		"schemas/MessageSettled.json": eventSchema(t, "MessageSettled",
 			"What has become of a message in the end. It comes once for each message.", ours,
 			settled),
@@ -205,6 +217,10 @@ func generated(t *testing.T) map[string][]byte {
 	invalid := at(t, post, "responses", "422", "content", "application/problem+json", "examples", "invalid", "value").(object)
 	files["examples/MessageRejected.json"] = event("MessageRejected", "sms-api",
 		with(invalid, object{"idempotencyKey": "order-17-confirmed", "reference": "order-17"}))
+	taken := at(t, post, "responses", "200", "content", "application/json", "examples", "replayed", "value", "id")
+	files["examples/MessageAccepted.json"] = event("MessageAccepted", "sms-api", object{
+		"id": taken, "idempotencyKey": "order-17-confirmed", "reference": "order-17", "createdAt": "2026-12-01T00:00:00Z", "recipientCount": 1,
+	})
 	outcomes := at(t, d, "paths", "/v1/messages/{id}", "get", "responses", "200", "content", "application/json", "examples").(object)
 	for status := range outcomes {
 		outcome := at(t, outcomes, status, "value").(object)
