@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 
 // welcome says where everything is, and what to type first. The lines work as they are printed.
 func welcome(out io.Writer, api, aws, aligo, time string) {
+	endings := aligotest.Endings()
 	fmt.Fprintf(out, `sms-api, on this machine only. Nothing is sent to anybody.
 
   API and inbox page       %[1]s
@@ -44,9 +46,9 @@ Whether Aligo can be reached, as on a stack that is deployed:
 
   aws lambda invoke --function-name sms-api-local-balance balance.json && cat balance.json
 
-Numbers that end in 0001 to 0008 make one thing happen each; Ctrl-C ends it all.
+Numbers that end in %[12]s to %[13]s make one thing happen each; Ctrl-C ends it all.
 `, api, aws, aligo, awsapi.Region, awsapi.Account, parameters.DefaultPrefix, aligotest.UserID, aligotest.Sender, system.BusName,
-		"arn:aws:states:"+awsapi.Region+":"+awsapi.Account+":stateMachine:"+statemachine.Name, time)
+		"arn:aws:states:"+awsapi.Region+":"+awsapi.Account+":stateMachine:"+statemachine.Name, time, slices.Min(endings), slices.Max(endings))
 }
 
 // systemTime is the time that sendAt and expiresAt are measured by.

@@ -493,6 +493,20 @@ func TestBrowserSwitches(t *testing.T) {
 	b.see("both are gone: they are the same", `document.querySelectorAll(".faults li").length === 0`)
 }
 
+// A word that the page has no text for is shown as it is, and the list is whole.
+func TestBrowserShowsParkedMessages(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	b := open(t, w, "en")
+	w.call(t, http.MethodPost, "/inbox/standin/faults", `{"fault":"unknown-refusal","times":-1}`)
+	w.send(t, order("01012345678", ""))
+	b.visit("/messages")
+	b.see("why it is parked", `document.querySelector("tbody .sub")?.innerText === "refused, nobody knows why"`)
+	if got := js[string](b, `import("/inbox/assets/i18n.js").then((m) => m.t("parked.fire"))`); got != "fire" {
+		t.Errorf("an unheard-of cause is shown as %q", got)
+	}
+}
+
 func TestBrowserShowsTextsAsText(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -8,8 +8,10 @@ import (
 	"strings"
 	"testing"
 
+	"sms-api/internal/aligo"
 	"sms-api/internal/aligo/aligotest"
 	"sms-api/internal/message"
+	"sms-api/internal/testkit"
 )
 
 // sources are the page's modules by name.
@@ -105,6 +107,52 @@ func TestCodesAreExplained(t *testing.T) {
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("the page explains\n%q, want\n%q", got, want)
+	}
+}
+
+// Every word that comes to the page with data has a text, and there is no text for a word that there is not.
+func TestWordsHaveTexts(t *testing.T) {
+	t.Parallel()
+	files := sources(t)
+	values := func(folder string, match func(testkit.Constant) bool) []string {
+		var all []string
+		for _, c := range testkit.Constants(t, folder, match) {
+			all = append(all, c.Value)
+		}
+		return all
+	}
+	var causes []string
+	for _, c := range aligo.Repairable() {
+		causes = append(causes, string(c))
+	}
+	// An AlimTalk is alimtalk to the page, also where the vendor says AT.
+	kinds := slices.DeleteFunc(values("../../internal/aligo/aligotest", testkit.Named("kind")), func(kind string) bool { return kind == "AT" })
+	ends := aligotest.Endings()
+	for _, c := range []struct {
+		// keys are what the page asks for, with a word in it, and others what has that form and is no such word.
+		keys   string
+		words  []string
+		others []string
+	}{
+		{`status\.(.*)`, values("../../internal/message", testkit.OfType("MessageStatus", "Status")), nil},
+		{`channel\.(.*)`, append(values("../../internal/message", testkit.OfType("Channel")), kinds...), nil},
+		{`parked\.(.*)`, causes, []string{"wait"}},
+		{`ended\.(.*)`, values(".", testkit.OfType("ending")), []string{"not"}},
+		{`fault\.([^.]*)`, values("../../internal/aligo/aligotest", testkit.OfType("FaultKind")), nil},
+		{`fault\.(.*)\.text`, values("../../internal/aligo/aligotest", testkit.OfType("FaultKind")), nil},
+		{`test\.([^.]*)`, ends, []string{"note"}},
+		{`test\.(.*)\.short`, ends, nil},
+	} {
+		want := slices.Compact(slices.Sorted(slices.Values(append(c.words, c.others...))))
+		for _, language := range []string{"en", "ko"} {
+			got := slices.Sorted(slices.Values(found(`(?m)^  "`+c.keys+`": "`, files["strings/"+language+".js"])))
+			if !slices.Equal(got, want) {
+				t.Errorf("%s: the texts for %s are of\n%q, want\n%q", language, c.keys, got, want)
+			}
+		}
+	}
+	if got := found(`"(\d{4})"`, found(`(?s)const testNumbers = \[(.*?)\];`, files["parts.js"])[0]); !slices.Equal(got, ends) {
+		t.Errorf("the page's test numbers end in %q, want %q", got, ends)
 	}
 }
 

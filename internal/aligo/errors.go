@@ -57,6 +57,12 @@ const (
 	CauseUnknown Cause = "unknown"
 )
 
+// Repairable are the causes of ClassNotConfigured and of ClassUnrecognised, which somebody has to look after before anything
+// goes out again: a message waits for that.
+func Repairable() []Cause {
+	return []Cause{CauseIP, CauseCredentials, CauseBalance, CauseSender, CauseUnknown}
+}
+
 // Error is every error of a call. It holds no credential, phone number or text: where the vendor's words repeat one, it
 // is masked.
 type Error struct {

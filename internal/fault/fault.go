@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"strings"
 	"time"
+
+	"sms-api/internal/message"
 )
 
 // Transient says that the call surely did not reach the vendor: it may be repeated.
@@ -28,7 +30,7 @@ type Unrecognised struct{ Repair }
 // Repair is what parks a message. The error's message is its JSON, which the state machine takes over as the progress's
 // "parked".
 type Repair struct {
-	// Cause is one word: ip, credentials, balance, sender or unknown.
+	// Cause is one word, of those that aligo.Repairable lists.
 	Cause string `json:"cause"`
 	// Reason says what to repair.
 	Reason string `json:"reason"`
@@ -64,16 +66,17 @@ func (e *Repair) Error() string {
 	return strings.ReplaceAll(string(text), ": ", `:\u0020`)
 }
 
-// The names under which Step Functions sees these errors.
+// The names under which Step Functions sees these errors. A fault that a send ends with gives its name to the recipients, as
+// their code.
 const (
 	NameTransient     = "Transient"
-	NameAmbiguous     = "Ambiguous"
-	NameRejected      = "Rejected"
 	NameNotConfigured = "NotConfigured"
-	NameInvalid       = "Invalid"
 	NameUnrecognised  = "Unrecognised"
-	NameExpired       = "Expired"
-	NameCancelled     = "Cancelled"
+	NameAmbiguous     = message.CodeAmbiguous
+	NameRejected      = message.CodeRejected
+	NameInvalid       = message.CodeInvalid
+	NameExpired       = message.CodeExpired
+	NameCancelled     = message.CodeCancelled
 )
 
 // NotSent says of an error's name that the vendor surely has not accepted anything: the function said so itself, or

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"sms-api/internal/fault"
 	"sms-api/internal/message"
 )
 
@@ -25,16 +24,6 @@ func TestEachCodeIsDescribedOnce(t *testing.T) {
 		}
 		if c.Fallback && c.Status != message.Failed {
 			t.Errorf("%q is %s, and an SMS follows all the same", c.Word, c.Status)
-		}
-	}
-}
-
-// A send that ends with one of these faults gives its name to the recipients.
-func TestNamesOfFaultsAreCodes(t *testing.T) {
-	t.Parallel()
-	for _, name := range []string{fault.NameInvalid, fault.NameExpired, fault.NameRejected, fault.NameAmbiguous} {
-		if !slices.ContainsFunc(message.Codes(), func(c message.Code) bool { return c.Word == name }) {
-			t.Errorf("%s is no code", name)
 		}
 	}
 }

@@ -119,7 +119,7 @@ type Doubt struct {
 // Parking says what an operator must repair before a message can go out. As JSON it is the message of the error that
 // parks, from which the state machine takes it over as it is.
 type Parking struct {
-	// Cause is ip, credentials, balance or sender.
+	// Cause is one of those that aligo.Repairable lists.
 	Cause string `json:"cause"`
 	// Reason is for the operator; for ip it names the address to register.
 	Reason string    `json:"reason"`

@@ -4,8 +4,13 @@ package testkit
 import (
 	"bytes"
 	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -83,4 +88,69 @@ func Request(fields string, recipients int) string {
 		all[i] = fmt.Sprintf(`{"to":"010-1234-%04d","name":"홍길동","variables":{"주문번호":"A-%d"}}`, i, i)
 	}
 	return `{"template":"TX_1234",` + fields + `"recipients":[` + strings.Join(all, ",") + `]}`
+}
+
+// Constant is a text that a package's source has a name for. Type is empty where it says none.
+type Constant struct{ Name, Type, Value string }
+
+// Constants are the texts that the package in a folder has names for and that match, in the order of its files: for tests that
+// hold what other places say of each of them to the constants themselves, and not to a list that somebody must think of.
+func Constants(tb testing.TB, folder string, match func(Constant) bool) []Constant {
+	tb.Helper()
+	files, err := filepath.Glob(filepath.Join(folder, "*.go"))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	var all []Constant
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.SkipObjectResolution)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		for _, d := range parsed.Decls {
+			if group, ok := d.(*ast.GenDecl); ok && group.Tok == token.CONST {
+				all = append(all, texts(group)...)
+			}
+		}
+	}
+	all = slices.DeleteFunc(all, func(c Constant) bool { return !match(c) })
+	if len(all) == 0 {
+		tb.Fatalf("%s has no such constant", folder)
+	}
+	return all
+}
+
+func texts(group *ast.GenDecl) []Constant {
+	var all []Constant
+	for _, s := range group.Specs {
+		spec, ok := s.(*ast.ValueSpec)
+		if !ok {
+			continue
+		}
+		kind := ""
+		if name, ok := spec.Type.(*ast.Ident); ok {
+			kind = name.Name
+		}
+		for i, value := range spec.Values {
+			if literal, ok := value.(*ast.BasicLit); ok && literal.Kind == token.STRING {
+				if text, err := strconv.Unquote(literal.Value); err == nil {
+					all = append(all, Constant{spec.Names[i].Name, kind, text})
+				}
+			}
+		}
+	}
+	return all
+}
+
+// OfType matches the constants of one of these types.
+func OfType(types ...string) func(Constant) bool {
+	return func(c Constant) bool { return slices.Contains(types, c.Type) }
+}
+
+// Named matches the constants whose names begin so.
+func Named(prefix string) func(Constant) bool {
+	return func(c Constant) bool { return strings.HasPrefix(c.Name, prefix) }
 }

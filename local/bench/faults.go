@@ -70,8 +70,8 @@ func failingFunctions(ctx context.Context, next func(context.Context) ([]byte, e
 // The numbers that make something happen, see aligotest: those whom AlimTalk does not reach, and those to whom the
 // answer of the send gets lost.
 var (
-	unreached = []string{"0001", "0002", "0004", "0008"}
-	lost      = []string{"0005", "0006", "0007"}
+	unreached = []string{aligotest.EndNotOnKakao, aligotest.EndBlocked, aligotest.EndNothingArrives, aligotest.EndUnclear}
+	lost      = []string{aligotest.EndAnswerLost, aligotest.EndResetOnce, aligotest.EndSMSAnswerLost}
 )
 
 // numbers are the phones of a message. They are unique among all that may be under way at the same time. With faults one

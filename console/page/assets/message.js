@@ -80,7 +80,7 @@ export function message({ parameters: [id], signal }) {
 
 function parked(p) {
   return h("div", { class: "failure warn", role: "status" }, icon("pause"),
-    h("div", {}, h("strong", {}, `${t("status.parked")}: ${has(`parked.${p.cause}`) ? t(`parked.${p.cause}`) : p.cause}`), h("p", {}, p.reason), h("p", { class: "muted" }, t("parked.wait", { wait: span((p.wait ?? 0) * 1000) }))));
+    h("div", {}, h("strong", {}, `${t("status.parked")}: ${t(`parked.${p.cause}`)}`), h("p", {}, p.reason), h("p", { class: "muted" }, t("parked.wait", { wait: span((p.wait ?? 0) * 1000) }))));
 }
 
 function facts(m) {
@@ -168,7 +168,7 @@ function causeOf(cause) {
 }
 
 function callLine(c) {
-  return [icon("next"), h("code", {}, c.endpoint), c.fault ? h("span", { class: "test" }, has(`fault.${c.fault}`) ? t(`fault.${c.fault}`) : c.fault) : null,
+  return [icon("next"), h("code", {}, c.endpoint), c.fault ? h("span", { class: "test" }, t(`fault.${c.fault}`)) : null,
     c.code !== undefined ? h("span", { class: "muted" }, t("calls.code", { code: c.code })) : h("span", { class: "muted" }, t("calls.nocode")),
     c.mid ? h("span", { class: "muted" }, `mid ${c.mid}`) : null];
 }
@@ -184,7 +184,7 @@ function calls(m) {
         h("th", { scope: "row" }, h("code", {}, c.endpoint), c.certain ? null : h("span", { title: t("calls.uncertain") }, " *")),
         h("td", {}, c.visit < 0 ? "–" : h("a", { href: `#visit-${c.visit}` }, m.way.visits[c.visit].state)),
         h("td", {}, c.recipients ? number(c.recipients) : "–"),
-        h("td", {}, c.code ?? t("calls.nocode"), c.fault ? h("span", { class: "sub" }, has(`fault.${c.fault}`) ? t(`fault.${c.fault}`) : c.fault) : null, c.accepted ? h("span", { class: "sub" }, t("calls.accepted")) : null),
+        h("td", {}, c.code ?? t("calls.nocode"), c.fault ? h("span", { class: "sub" }, t(`fault.${c.fault}`)) : null, c.accepted ? h("span", { class: "sub" }, t("calls.accepted")) : null),
         h("td", {}, c.mid ?? "–"))))),
     uncertain ? h("p", { class: "muted" }, `* ${t("calls.uncertain")}`) : null);
 }

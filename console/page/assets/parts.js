@@ -1,7 +1,7 @@
 // Parts that several views use.
 import { announce, h, put } from "./dom.js";
 import { icon } from "./icons.js";
-import { has, t } from "./i18n.js";
+import { t } from "./i18n.js";
 import { phone } from "./format.js";
 import { query } from "./api.js";
 
@@ -12,13 +12,13 @@ const statusIcons = {
 
 // status is a message's or a recipient's status as a pill.
 export function status(name) {
-  return h("span", { class: "status", "data-status": name }, icon(statusIcons[name] ?? "question"), has(`status.${name}`) ? t(`status.${name}`) : name);
+  return h("span", { class: "status", "data-status": name }, icon(statusIcons[name] ?? "question"), t(`status.${name}`));
 }
 
 // channel is a channel or a type of message as a chip.
 export function channel(name) {
   const key = { AT: "alimtalk", alimtalk: "alimtalk", sms: "sms" }[name] ?? name;
-  return h("span", { class: "channel", "data-channel": key === "alimtalk" ? "alimtalk" : "sms" }, has(`channel.${key}`) ? t(`channel.${key}`) : key);
+  return h("span", { class: "channel", "data-channel": key === "alimtalk" ? "alimtalk" : "sms" }, t(`channel.${key}`));
 }
 
 // testNumber is what a number's last four digits make happen, or null.

@@ -83,7 +83,7 @@ func (s *Standin) sendAlimTalk(req *request) object {
 		return s.refuseBalance(req)
 	}
 	s.accept(b, req.now)
-	if slices.ContainsFunc(b.rows, func(r row) bool { return strings.HasSuffix(r.to, "0005") }) {
+	if slices.ContainsFunc(b.rows, func(r row) bool { return strings.HasSuffix(r.to, EndAnswerLost) }) {
 		req.after = FaultResetAfter
 	}
 	req.call.MID, req.call.Recipients, req.call.Accepted = b.mid, len(b.rows), true
@@ -183,22 +183,22 @@ func (s *Standin) judge(b *batch, t *template, r row) (result string, arrives bo
 		return "", false
 	}
 	switch r.to[len(r.to)-4:] {
-	case "0001", "0004", "0007":
+	case EndNotOnKakao, EndNothingArrives, EndSMSAnswerLost:
 		return "A", false
-	case "0002":
+	case EndBlocked:
 		return "B", false
-	case "0003":
+	case EndNoReceipt:
 		return "", false
-	case "0008":
+	case EndUnclear:
 		return "5", true
 	}
 	return "0", true
 }
 
-// resetFirst tells whether the call is to be reset because of a number …0006 that has not had its reset yet.
+// resetFirst tells whether the call is to be reset because of a number with EndResetOnce that has not had its reset yet.
 func (s *Standin) resetFirst(req *request, b *batch) bool {
 	for _, r := range b.rows {
-		if strings.HasSuffix(r.to, "0006") && !s.resetOnce[r.to] {
+		if strings.HasSuffix(r.to, EndResetOnce) && !s.resetOnce[r.to] {
 			if len(s.resetOnce) >= s.options.Keep {
 				clear(s.resetOnce)
 			}

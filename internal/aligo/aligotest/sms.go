@@ -76,7 +76,7 @@ func number(n string) string {
 // smsRow decides what becomes of one SMS.
 func (s *Standin) smsRow(to, text string) row {
 	r := row{to: to, text: text, result: stateDelivered, arrives: true}
-	if strings.HasSuffix(to, "0004") {
+	if strings.HasSuffix(to, EndNothingArrives) {
 		r.result, r.arrives = stateWrongNumber, false
 	}
 	return s.planned(r, "sms")
@@ -172,7 +172,7 @@ func (s *Standin) acceptSMS(req *request, kind, text string, receivers, texts []
 		if to = number(to); to != "" && (req.fault.Kind != FaultPartial || 2*i < len(receivers)) {
 			b.rows = append(b.rows, s.smsRow(to, texts[i]))
 		}
-		if strings.HasSuffix(to, "0007") {
+		if strings.HasSuffix(to, EndSMSAnswerLost) {
 			req.after = FaultResetAfter
 		}
 	}

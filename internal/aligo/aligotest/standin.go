@@ -162,7 +162,7 @@ type state struct {
 	profiles   []profile
 	// authRequested are the channels that an authentication number was sent for.
 	authRequested map[string]bool
-	// resetOnce are the numbers …0006 that have had their reset.
+	// resetOnce are the numbers with EndResetOnce that have had their reset.
 	resetOnce map[string]bool
 	// Ids count up from numbers like the vendor's.
 	nextMID, nextSMSMID, nextRow, nextMessage int64

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -255,7 +256,7 @@ func sms(to string) aligo.SMS {
 // The numbers that make one thing happen each: what the caller sees, what the receipt says, what the phone gets.
 func TestTestNumbers(t *testing.T) {
 	t.Parallel()
-	for number, c := range map[string]struct {
+	tests := map[string]struct {
 		alimTalk string
 		received bool
 		sms      string
@@ -270,7 +271,11 @@ func TestTestNumbers(t *testing.T) {
 		"0006": {"lost, not accepted", false, "delivered 발송완료", true},
 		"0007": {"failed A", false, "lost, delivered 발송완료", true},
 		"0008": {"unknown 5", true, "delivered 발송완료", true},
-	} {
+	}
+	if got := aligotest.Endings(); !slices.Equal(append([]string{"0000"}, got...), slices.Sorted(maps.Keys(tests))) {
+		t.Errorf("the numbers end in %q", got)
+	}
+	for number, c := range tests {
 		t.Run(number, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)

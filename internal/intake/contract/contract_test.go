@@ -14,9 +14,11 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"sms-api/internal/aligo"
 	"sms-api/internal/intake"
 	"sms-api/internal/intake/contract"
 	"sms-api/internal/message"
+	"sms-api/internal/testkit"
 )
 
 var update = flag.Bool("update", false, "write what is made from the OpenAPI document anew")
@@ -59,6 +61,38 @@ func TestTypesHaveTheMembersOfTheDocument(t *testing.T) {
 		promised := slices.Sorted(maps.Keys(at(t, document(t), "components", "schemas", name, "properties").(object)))
 		if got := jsonNames(reflect.TypeOf(value)); !slices.Equal(got, promised) {
 			t.Errorf("%T has %q, the document's %s %q", value, got, name, promised)
+		}
+	}
+}
+
+// Each word that a member can have stands in the document.
+func TestEnumerationsAreThoseOfTheDocument(t *testing.T) {
+	t.Parallel()
+	ofType := func(kind string) []string {
+		var all []string
+		for _, c := range testkit.Constants(t, "../../message", testkit.OfType(kind)) {
+			all = append(all, c.Value)
+		}
+		return all
+	}
+	var causes []string
+	for _, c := range aligo.Repairable() {
+		causes = append(causes, string(c))
+	}
+	for _, c := range []struct {
+		schema, member string
+		want           []string
+	}{
+		{"MessageRequest", "channel", append(ofType("Channel"), "<nil>")}, {"Fallback", "onUnknown", append(ofType("OnUnknown"), "<nil>")},
+		{"Message", "status", ofType("MessageStatus")}, {"Result", "status", ofType("Status")}, {"Result", "channel", ofType("Channel")},
+		{"Preview", "channel", ofType("Channel")}, {"Parking", "cause", causes},
+	} {
+		var got []string
+		for _, word := range at(t, document(t), "components", "schemas", c.schema, "properties", c.member, "enum").([]any) {
+			got = append(got, fmt.Sprint(word))
+		}
+		if !slices.Equal(slices.Sorted(slices.Values(got)), slices.Sorted(slices.Values(c.want))) {
+			t.Errorf("the document's %s has in %s %q, want %q", c.schema, c.member, got, c.want)
 		}
 	}
 }

@@ -55,6 +55,7 @@ export const en = {
   "parked.credentials": "wrong credentials",
   "parked.balance": "balance too low",
   "parked.sender": "sender not registered",
+  "parked.unknown": "refused, nobody knows why",
   "parked.wait": "It goes out by itself once this is repaired. Tried again every {wait}.",
 
   "test.note": "Ends in {ending}: {what}",

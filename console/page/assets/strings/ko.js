@@ -55,6 +55,7 @@ export const ko = {
   "parked.credentials": "인증 정보 오류",
   "parked.balance": "잔액 부족",
   "parked.sender": "발신번호 미등록",
+  "parked.unknown": "이유를 알 수 없는 거절",
   "parked.wait": "조치가 끝나면 저절로 나갑니다. 다시 시도하는 간격: {wait}",
 
   "test.note": "끝자리 {ending}: {what}",
