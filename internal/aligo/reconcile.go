@@ -196,7 +196,7 @@ func (a Attempt) find(
 	}
 	altered := 0
 	for _, call := range suspects[:min(len(suspects), maxSuspects)] {
-		same, err := sameRecipients(wanted, call.mid, rows)
+		same, err := a.sameRecipients(wanted, call, rows)
 		if err != nil {
 			return doubt, err
 		}
@@ -320,8 +320,8 @@ func (a Attempt) compare(wanted map[string]sought, call *past, rows func(string,
 			}
 		}
 		if !textAgrees {
-			// An equal number of recipients makes it worth a look, if nothing better is found.
-			if call.count == len(a.To) {
+			// A number of recipients that fits makes it worth a look, if nothing better is found.
+			if call.count == 0 || a.enough(call.count) {
 				return suspicious, nil
 			}
 			return different, nil
@@ -350,29 +350,34 @@ func (a Attempt) compare(wanted map[string]sought, call *past, rows func(string,
 	if call.count == 0 {
 		call.count = found
 	}
-	// Aligo may have accepted fewer than were sent. A small part of the recipients could be another message with the
-	// same text to some of the same people; half of them could hardly be.
 	switch {
-	case altered && call.count == len(a.To):
+	case altered && a.enough(call.count):
 		return possible, nil
 	case altered:
 		return different, nil
-	case textAgrees && found > 0 && 2*call.count >= len(a.To):
+	case textAgrees && found > 0 && a.enough(call.count):
 		return certain, nil
 	}
 	return possible, nil
 }
 
-// sameRecipients tells whether a call went to exactly the recipients of the attempt.
-func sameRecipients(wanted map[string]sought, mid string, rows func(string, func(to, text string) bool) error) (bool, error) {
+// enough says that a call with so many recipients can be the attempt: Aligo may have accepted fewer than were sent. A small
+// part of the recipients could be another message with the same text to some of the same people; half of them could hardly be.
+func (a Attempt) enough(count int) bool { return 2*count >= len(a.To) }
+
+// sameRecipients tells whether a call went to the recipients of the attempt, or to enough of them, and to nobody else, as far
+// as they are listed yet.
+func (a Attempt) sameRecipients(
+	wanted map[string]sought, call past, rows func(string, func(to, text string) bool) error,
+) (bool, error) {
 	found, foreign := map[string]bool{}, false
-	err := rows(mid, func(to, _ string) bool {
+	err := rows(call.mid, func(to, _ string) bool {
 		_, ours := wanted[to]
 		foreign = foreign || !ours
 		found[to] = true
 		return !foreign
 	})
-	return err == nil && !foreign && len(found) == len(wanted), err
+	return err == nil && !foreign && (a.enough(len(found)) || len(found) < call.count), err
 }
 
 // Canonical is a text without what the vendor and its pages may change on the way: HTML escapes and line breaks, white

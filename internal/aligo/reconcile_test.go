@@ -365,6 +365,13 @@ func TestFindInStrangeHistories(t *testing.T) {
 		"empty pages of many": {list("", noEnd), "", aligo.CannotTell, 0},
 		"a text only with the recipients, and another": {list(`{"mid":"7","type":"AT","msg_count":"1",`+at+`}`, onePage),
 			row("01012345678", `"message":"다른 글"`), aligo.CannotTell, 0},
+		"another text, and its recipients are not listed yet": {
+			list(`{"mid":"7","msg_count":1,"mbody":"다른 글",`+at+`}`, onePage), list("", onePage), aligo.CannotTell, 0,
+		},
+		"another text, no count, and our recipient": {list(`{"mid":"7","mbody":"다른 글",`+at+`}`, onePage),
+			row("01012345678", `"message":"다른 글"`), aligo.CannotTell, 0},
+		"another text to somebody else": {list(`{"mid":"7","msg_count":1,"mbody":"다른 글",`+at+`}`, onePage),
+			row("01099998888", `"message":"다른 글"`), aligo.NotAccepted, 0},
 		"ours in the list, another with the recipients": {list(`{"mid":"7","type":"AT","msg_count":"1",`+body+`,`+at+`}`, onePage),
 			row("01012345678", `"message":"다른 글"`), aligo.CannotTell, 0},
 		"its clock is fast, and so is its time": {list(`{"mid":"7","msg_count":1,`+body+`,"regdate":"2026-11-23 10:03:10"}`, onePage),
@@ -417,6 +424,34 @@ func TestFindWhenHalfWasAccepted(t *testing.T) {
 	got, err := w.client.FindAlimTalk(t.Context(), attempt(aligo.Attempt{Since: monday, Until: monday, To: people}, orderText()))
 	if err != nil || got.Verdict != aligo.WasAccepted || !slices.Equal(got.Candidates, []aligo.Candidate{{MID: sent.MID, Accepted: 1}}) {
 		t.Errorf("got %+v, %v", got, err)
+	}
+}
+
+// A call of which a part was accepted is no less in doubt for being shown with another text.
+func TestFindWhenAPartWasAcceptedAndIsShownAltered(t *testing.T) {
+	t.Parallel()
+	people := []string{"01012345678", "01023456789", "01034567890"}
+	for name, c := range map[string]struct {
+		to   []string
+		want aligo.Verdict
+	}{
+		"most of them":   {people, aligo.CannotTell},
+		"less than half": {people[:1], aligo.NotAccepted},
+		"others besides": {[]string{people[0], "01099998888", "01088887777"}, aligo.NotAccepted},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			setFault(t, w, aligotest.Fault{Kind: aligotest.FaultPartial})
+			must[aligo.Accepted](t)(w.client.SendAlimTalk(t.Context(), order(c.to...)))
+			if err := w.SetBehaviour(aligotest.Behaviour{Texts: []aligotest.TextChange{aligotest.TextOther}}); err != nil {
+				t.Fatal(err)
+			}
+			a := attempt(aligo.Attempt{Since: monday, Until: monday, To: people}, orderText())
+			if got := must[aligo.Finding](t)(w.client.FindAlimTalk(t.Context(), a)); got.Verdict != c.want {
+				t.Errorf("got %+v, want %s", got, c.want)
+			}
+		})
 	}
 }
 
