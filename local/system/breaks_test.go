@@ -59,12 +59,6 @@ func stalledTable(t *testing.T) *world {
 	return w
 }
 
-// stalled is an operation that is not answered as long as somebody waits for it.
-func stalled(ctx context.Context, _ string, _ func(context.Context) ([]byte, error)) ([]byte, error) {
-	<-ctx.Done()
-	return nil, ctx.Err()
-}
-
 func redriveCancelled(t *testing.T) *world {
 	t.Helper()
 	w := newWorld(t)

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -24,13 +25,31 @@ type schedule struct {
 	onUnknown message.OnUnknown
 	vendor    []aligotest.Fault
 	functions map[string][]string
+	// table are the faults of the operations of DynamoDB.
+	table []string
 }
 
 // functionFaults are the faults of invocations by name.
-func functionFaults() map[string]invocationFault {
+func (w *world) functionFaults() map[string]invocationFault {
 	return map[string]invocationFault{
 		"works": nil, "throttled": throttled, "crashedBefore": crashedBefore, "crashedAfter": crashedAfter,
 		"timedOutAfter": timedOutAfter, "hungAfter": hungAfter, "lostAfter": lostAfter, "notReached": notReached,
+		"twice":           w.doubled(0, hearsFirst),
+		"twice, the late": w.doubled(time.Second, hearsSecond),
+		"once more soon":  w.doubled(5*time.Second, hearsFirst),
+		"once more later": w.doubled(7*time.Minute, hearsFirst),
+		"ghost at once":   w.doubled(time.Second, hearsNone),
+		"ghost in doubt":  w.doubled(30*time.Second, hearsNone),
+		"ghost later":     w.doubled(6*time.Minute, hearsNone),
+	}
+}
+
+// operationFaults are the faults of the table's operations by name.
+func (w *world) operationFaults() map[string]tableFault {
+	return map[string]tableFault{
+		"works": nil, "throttled": tableThrottled, "failed": tableFailed, "failed after": tableFailedAfter, "stalled": stalled,
+		"stalled after": stalledAfter, "late": w.late(7 * time.Second), "very late": w.late(40 * time.Second),
+		"far too late": w.late(8 * time.Minute),
 	}
 }
 
@@ -57,10 +76,16 @@ func drawSchedule(t *rapid.T) schedule {
 			Accepted: rapid.Bool().Draw(t, "accepted"),
 		}
 	}), 0, 6).Draw(t, "vendor faults")
-	names := []string{"works", "throttled", "crashedBefore", "crashedAfter", "timedOutAfter", "hungAfter", "lostAfter", "notReached"}
+	names := []string{
+		"works", "throttled", "crashedBefore", "crashedAfter", "timedOutAfter", "hungAfter", "lostAfter", "notReached",
+		"twice", "twice, the late", "once more soon", "once more later", "ghost at once", "ghost in doubt", "ghost later",
+	}
 	for _, f := range slices.Sorted(maps.Values(deployment.Tasks())) {
 		s.functions[f] = rapid.SliceOfN(rapid.SampledFrom(names), 0, 3).Draw(t, f)
 	}
+	s.table = rapid.SliceOfN(rapid.SampledFrom([]string{
+		"works", "throttled", "failed", "failed after", "stalled", "stalled after", "late", "very late", "far too late",
+	}), 0, 12).Draw(t, "table")
 	return s
 }
 
@@ -87,8 +112,11 @@ func (s schedule) run(t *testing.T) []string {
 	}
 	for function, names := range s.functions {
 		for _, name := range names {
-			w.faults.add(function, functionFaults()[name])
+			w.faults.add(function, w.functionFaults()[name])
 		}
+	}
+	for _, name := range s.table {
+		w.table.add(w.operationFaults()[name])
 	}
 	one := sent{onUnknown: s.onUnknown}
 	request := map[string]any{"template": "TX_1234", "fallback": map[string]any{"onUnknown": s.onUnknown}}
@@ -119,5 +147,7 @@ func (s schedule) run(t *testing.T) []string {
 		t.Fatal(err)
 	}
 	w.settle(one.id)
+	w.crew.Wait()
+	time.Sleep(time.Hour) // for whoever comes late
 	return w.violations([]sent{one})
 }

@@ -60,11 +60,11 @@ type storm struct {
 	*world
 
 	random *rand.Rand
-	// crew are the people and processes that are at work beside the messages.
-	crew sync.WaitGroup
-	over chan struct{}
-	end  func() // closes over, once
-	sent []*sent
+	over   chan struct{}
+	end    func() // closes over, once
+	sent   []*sent
+	// reviewed says that the template was withdrawn once.
+	reviewed bool
 }
 
 // newStorm makes a storm; each kind of bad luck has a sequence of random numbers of its own.
@@ -93,6 +93,8 @@ func newStorm(t *testing.T, seed uint64) *storm {
 	}
 	s.crew.Go(func() { s.outages(sequence(6)) })
 	s.crew.Go(func() { s.moods(sequence(7)) })
+	s.crew.Go(func() { s.switches(sequence(8)) })
+	s.crew.Go(func() { s.reviews(sequence(9)) })
 	return s
 }
 
@@ -170,7 +172,9 @@ func (s *storm) unjustified() []string {
 			}
 			ok := true
 			switch r.Code {
-			case fault.NameRejected, fault.NameInvalid:
+			case fault.NameRejected:
+				ok = s.reviewed && !one.sms
+			case fault.NameInvalid:
 				ok = false
 			case fault.NameExpired:
 				ok = !r.At.Before(one.expires)
@@ -300,6 +304,8 @@ func (s *storm) persist(body string) string {
 				s.t.Fatal(err)
 			}
 			return accepted.ID
+		case status == http.StatusUnprocessableEntity && strings.Contains(string(answer), "is not the code of an approved template"):
+			time.Sleep(time.Minute)
 		case status < http.StatusInternalServerError && status != http.StatusTooManyRequests:
 			s.t.Fatalf("POST /v1/messages: %d %s", status, answer)
 		}

@@ -3,11 +3,10 @@ package system
 import (
 	"context"
 	"math/rand/v2"
-	"net/http"
 	"slices"
+	"strings"
 	"time"
 
-	"sms-api/awslocal/awsapi"
 	"sms-api/awslocal/eventbus"
 	"sms-api/internal/aligo/aligotest"
 	"sms-api/internal/message"
@@ -71,62 +70,31 @@ func (s *storm) stormyFunctions(
 	}
 }
 
-// ghost makes an invocation twice, at once or up to ten minutes apart, of which one is heard.
+// ghost makes an invocation twice, at once or up to ten minutes apart, of which one is heard, or none.
 func (s *storm) ghost(ctx context.Context, random *rand.Rand, next func(context.Context) ([]byte, error)) ([]byte, error) {
 	late := time.Duration(random.Int64N(int64([]time.Duration{time.Second, 10 * time.Second, 10 * time.Minute}[random.IntN(3)])))
-	second := func(ctx context.Context) ([]byte, error) {
-		time.Sleep(late)
-		return next(ctx)
+	heard := []hearing{hearsFirst, hearsSecond, hearsNone}[random.IntN(3)]
+	if heard == hearsSecond && late >= 10*time.Second {
+		heard = hearsFirst
 	}
-	heard, unheard := next, second
-	if random.IntN(3) == 0 && late < 10*time.Second {
-		heard, unheard = second, next
-	}
-	// It has as much time as any invocation, and nobody waits for it.
-	s.crew.Go(func() { _, _ = unheard(context.WithoutCancel(ctx)) })
-	if random.IntN(3) == 0 {
-		return crashedBefore(ctx, next)
-	}
-	return heard(ctx)
+	return s.doubled(late, heard)(ctx, next)
 }
 
 // stormyTable throttles, fails, and loses one in fifty operations of DynamoDB: before they are carried out, after, or in
 // the way, so that they are carried out when nobody counts on it any more.
 func (s *storm) stormyTable(random *rand.Rand) tableFault {
-	return func(ctx context.Context, _ string, next func(context.Context) ([]byte, error)) ([]byte, error) {
+	return func(ctx context.Context, operation string, next func(context.Context) ([]byte, error)) ([]byte, error) {
 		switch random.IntN(250) {
 		case 0:
-			return nil, &awsapi.ServiceError{
-				Code: "ProvisionedThroughputExceededException", Message: "The level of configured provisioned throughput was exceeded.",
-				Status: http.StatusBadRequest,
-			}
+			return tableThrottled(ctx, operation, next)
 		case 1:
-			return nil, &awsapi.ServiceError{Code: "InternalServerError", Message: "away", Status: http.StatusInternalServerError}
+			return tableFailed(ctx, operation, next)
 		case 2:
-			_, _ = next(ctx)
-			return nil, &awsapi.ServiceError{Code: "InternalServerError", Message: "away", Status: http.StatusInternalServerError}
+			return tableFailedAfter(ctx, operation, next)
 		case 3:
-			_, _ = next(ctx)
-			<-ctx.Done()
-			return nil, ctx.Err()
+			return stalledAfter(ctx, operation, next)
 		case 4:
-			late := time.Duration(random.Int64N(int64(40 * time.Second)))
-			type answer struct {
-				body []byte
-				err  error
-			}
-			answers := make(chan answer, 1)
-			s.crew.Go(func() {
-				time.Sleep(late)
-				body, err := next(context.WithoutCancel(ctx))
-				answers <- answer{body, err}
-			})
-			select {
-			case a := <-answers:
-				return a.body, a.err
-			case <-ctx.Done():
-				return nil, ctx.Err()
-			}
+			return s.late(time.Duration(random.Int64N(int64(40*time.Second))))(ctx, operation, next)
 		}
 		return next(ctx)
 	}
@@ -199,6 +167,43 @@ func (s *storm) moods(random *rand.Rand) {
 		if err := s.Aligo.SetBehaviour(b); err != nil {
 			s.t.Error(err)
 		}
+	}
+}
+
+// switches puts the credentials of another account in force for some time, again and again: a key that somebody has mixed up.
+func (s *storm) switches(random *rand.Rand) {
+	for s.calm(random, 60*time.Hour) {
+		s.useAccount(aligotest.OtherUserID, aligotest.OtherAPIKey)
+		goesOn := s.calm(random, []time.Duration{10 * time.Minute, 2 * time.Hour, 12 * time.Hour}[random.IntN(3)])
+		s.useAccount(aligotest.UserID, aligotest.APIKey)
+		if !goesOn {
+			return
+		}
+	}
+}
+
+// reviews have the template withdrawn for a while now and then, and approved again with another text, long or short.
+func (s *storm) reviews(random *rand.Rand) {
+	texts := []string{
+		"[마실상점] #{고객명}님, 주문 #{주문번호}을 받았습니다.",
+		"#{고객명}님\r\n\r\n주문번호: #{주문번호}\r\n\r\n" + strings.Repeat("감사합니다. ", 20),
+		"#{고객명} #{주문번호}",
+	}
+	state := func(to aligotest.TemplateState) {
+		to.Code = "TX_1234"
+		if err := s.Aligo.SetTemplateState(to); err != nil {
+			s.t.Error(err)
+		}
+	}
+	for s.calm(random, 30*time.Hour) {
+		if random.IntN(2) == 0 {
+			s.mu.Lock()
+			s.reviewed = true
+			s.mu.Unlock()
+			state(aligotest.TemplateState{Status: "S"})
+			s.calm(random, []time.Duration{time.Minute, time.Hour, 6 * time.Hour}[random.IntN(3)])
+		}
+		state(aligotest.TemplateState{Status: "A", Content: texts[random.IntN(len(texts))]})
 	}
 }
 

@@ -48,6 +48,8 @@ type world struct {
 	faults *invocationFaults
 	// table is what happens to the operations of DynamoDB.
 	table *tableFaults
+	// crew is what goes on though nobody waits for it.
+	crew sync.WaitGroup
 
 	mu      sync.Mutex
 	settled map[string][]message.Outcome
@@ -77,10 +79,18 @@ func (f *invocationFaults) always(fault invocationFault, functions ...string) {
 // tableFault replaces one operation of DynamoDB, or wraps it.
 type tableFault func(ctx context.Context, operation string, next func(context.Context) ([]byte, error)) ([]byte, error)
 
-// tableFaults have one fault come over every operation.
+// tableFaults have one fault come over every operation, once nothing is queued any more.
 type tableFaults struct {
 	mu    sync.Mutex
+	queue []tableFault
 	fault tableFault
+}
+
+// add has faults come over operations, one each; nil is none.
+func (f *tableFaults) add(faults ...tableFault) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.queue = append(f.queue, faults...)
 }
 
 func (f *tableFaults) set(fault tableFault) {
@@ -94,6 +104,9 @@ func (f *tableFaults) around(
 ) ([]byte, error) {
 	f.mu.Lock()
 	fault := f.fault
+	if len(f.queue) > 0 {
+		fault, f.queue = f.queue[0], f.queue[1:]
+	}
 	f.mu.Unlock()
 	if fault == nil {
 		return next(ctx)
@@ -120,6 +133,88 @@ func (f *invocationFaults) around(ctx context.Context, function string, next fun
 	}
 	return happens(ctx, next)
 }
+
+// tableThrottled is an operation that is not carried out, tableFailed one that may have been.
+func tableThrottled(context.Context, string, func(context.Context) ([]byte, error)) ([]byte, error) {
+	return nil, &awsapi.ServiceError{
+		Code: "ProvisionedThroughputExceededException", Message: "The level of configured provisioned throughput was exceeded.",
+		Status: http.StatusBadRequest,
+	}
+}
+
+func tableFailed(context.Context, string, func(context.Context) ([]byte, error)) ([]byte, error) {
+	return nil, &awsapi.ServiceError{Code: "InternalServerError", Message: "away", Status: http.StatusInternalServerError}
+}
+
+func tableFailedAfter(ctx context.Context, operation string, next func(context.Context) ([]byte, error)) ([]byte, error) {
+	_, _ = next(ctx)
+	return tableFailed(ctx, operation, next)
+}
+
+// stalled is an operation that is not carried out, nor answered as long as somebody waits for it.
+func stalled(ctx context.Context, _ string, _ func(context.Context) ([]byte, error)) ([]byte, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+// stalledAfter is carried out, and not answered.
+func stalledAfter(ctx context.Context, operation string, next func(context.Context) ([]byte, error)) ([]byte, error) {
+	_, _ = next(ctx)
+	return stalled(ctx, operation, next)
+}
+
+// late is an operation that is carried out so much later, whether somebody still waits for it or not.
+func (w *world) late(by time.Duration) tableFault {
+	return func(ctx context.Context, _ string, next func(context.Context) ([]byte, error)) ([]byte, error) {
+		type answer struct {
+			body []byte
+			err  error
+		}
+		answers := make(chan answer, 1)
+		w.crew.Go(func() {
+			time.Sleep(by)
+			body, err := next(context.WithoutCancel(ctx))
+			answers <- answer{body, err}
+		})
+		select {
+		case a := <-answers:
+			return a.body, a.err
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// doubled is an invocation that is made once more so much later, beside what is heard of it: heard is the first of them, the
+// second, or neither.
+func (w *world) doubled(late time.Duration, heard hearing) invocationFault {
+	return func(ctx context.Context, next func(context.Context) ([]byte, error)) ([]byte, error) {
+		second := func(ctx context.Context) ([]byte, error) {
+			time.Sleep(late)
+			return next(ctx)
+		}
+		one, other := next, second
+		if heard == hearsSecond {
+			one, other = second, next
+		}
+		// It has as much time as any invocation, and nobody waits for it.
+		w.crew.Go(func() { _, _ = other(context.WithoutCancel(ctx)) })
+		if heard == hearsNone {
+			return crashedBefore(ctx, next)
+		}
+		return one(ctx)
+	}
+}
+
+// hearing is which of two invocations is heard.
+type hearing int
+
+const (
+	hearsFirst hearing = iota
+	hearsSecond
+	// hearsNone is a crash, with the second on its way.
+	hearsNone
+)
 
 // throttled is an invocation that does not happen.
 func throttled(context.Context, func(context.Context) ([]byte, error)) ([]byte, error) {
