@@ -20,7 +20,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -85,6 +84,7 @@ type Endpoint struct {
 	ssm       *parameters
 	tables    *tables
 	services  map[string]service
+	models    models
 }
 
 // service is the operations of one AWS service by their name in X-Amz-Target.
@@ -119,6 +119,11 @@ func New(o Options) *Endpoint {
 		ssm:       &parameters{clock: o.Clock, byName: map[string]*parameter{}},
 		tables:    newTables(o.AroundTable),
 	}
+	var err error
+	if e.models, err = loadModels(); err != nil {
+		// They are part of the program, so only a bug gets here, and every request says so.
+		e.log.Error("the models of AWS cannot be read", "error", err)
+	}
 	e.env = asl.Env{Clock: o.Clock, Random: o.Random, Trace: o.Trace, Tasks: map[string]asl.Task{}}
 	e.served = map[string]asl.Arguments{}
 	for resource, i := range e.integrations() {
@@ -145,7 +150,7 @@ func (e *Endpoint) integrations() map[string]integration {
 	return map[string]integration{
 		"arn:aws:states:::lambda:invoke": {e.invokeTask, asl.Arguments{"FunctionName": nil, "Payload": nil}},
 		"arn:aws:states:::events:putEvents": {e.putEventsTask, asl.Arguments{"Entries": {
-			"Source": nil, "DetailType": nil, "Detail": nil, "Resources": nil, "Time": nil, "EventBusName": nil, "TraceHeader": nil,
+			"Source": nil, "DetailType": nil, "Detail": nil, "Resources": nil, "Time": nil, "EventBusName": nil,
 		}}},
 	}
 }
@@ -203,7 +208,10 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		writeError(w, s.contentType, err)
 		return
 	}
-	output, err := op(r.Context(), body)
+	var output any
+	if err = e.models.check(prefix, name, body); err == nil {
+		output, err = op(r.Context(), body)
+	}
 	if err != nil {
 		e.logInternal(r.Context(), target, err)
 		writeError(w, s.contentType, err)
@@ -277,24 +285,9 @@ func decode(body []byte, in any) error {
 		return nil
 	}
 	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
-		return &ServiceError{Code: "ValidationException", Message: fmt.Sprintf("The local endpoint does not take %s.", strings.Trim(name, `"`))}
+		return notTaken(strings.Trim(name, `"`))
 	}
 	return &ServiceError{Code: "SerializationException", Message: err.Error()}
-}
-
-// length is how long a member of a request may be, in characters, as AWS's models have it.
-type length struct {
-	member, value string
-	most          int
-}
-
-func checkLengths(lengths ...length) error {
-	for _, l := range lengths {
-		if n := utf8.RuneCountInString(l.value); n > l.most {
-			return validation(fmt.Sprintf("of %d characters", n), l.member, fmt.Sprintf("have length less than or equal to %d", l.most))
-		}
-	}
-	return nil
 }
 
 // logInternal writes down what the caller, if still there, is not told.

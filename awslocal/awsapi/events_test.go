@@ -64,7 +64,7 @@ func TestPutEvents(t *testing.T) {
 // A global endpoint needs another signature than the SDK makes here, so the request is raw.
 func TestPutEventsToGlobalEndpoint(t *testing.T) {
 	t.Parallel()
-	_, _, body := post(t, awsapi.New(awsapi.Options{}), "POST", "/", `{"EndpointId": "abc.veo", "Entries": []}`,
+	_, _, body := post(t, awsapi.New(awsapi.Options{}), "POST", "/", `{"EndpointId": "abc.veo", "Entries": [{}]}`,
 		map[string]string{"X-Amz-Target": "AWSEvents.PutEvents"})
 	if !strings.Contains(body, "ValidationException") || !strings.Contains(body, "global endpoints") {
 		t.Errorf("answer = %s", body)
@@ -271,7 +271,7 @@ func TestEventRequestsRefused(t *testing.T) {
 			{&eventbridge.PutRuleInput{Name: name}, "ValidationException: Parameter(s) EventPattern or ScheduleExpression must be specified."},
 			{&eventbridge.PutRuleInput{Name: name, EventPattern: aws.String(`{"source": "x"}`)},
 				`InvalidEventPatternException: Event pattern is not valid. Reason: "source" must be an object or an array at $.source`},
-			{&eventbridge.PutRuleInput{Name: aws.String("r r"), EventPattern: pattern}, "ValidationException: Value 'r r' at 'name'"},
+			{&eventbridge.PutRuleInput{Name: aws.String("r r"), EventPattern: pattern}, "Value 'r r' at 'name' failed to satisfy constraint"},
 			{&eventbridge.PutRuleInput{Name: name, EventPattern: pattern, Tags: []types.Tag{{Key: name, Value: name}}},
 				"ValidationException: The local endpoint does not take Tags"},
 			{&eventbridge.PutRuleInput{Name: name, EventPattern: pattern, State: "PAUSED"}, "ValidationException: 1 validation error detected: " +
@@ -293,6 +293,12 @@ func TestEventRequestsRefused(t *testing.T) {
 			change(&one)
 			return []types.Target{one}
 		}
+		several := func(n int) (targets []types.Target) {
+			for i := range n {
+				targets = append(targets, target(func(t *types.Target) { t.Id = aws.String(fmt.Sprint(i)) })...)
+			}
+			return targets
+		}
 		for i, in := range []struct {
 			in   *eventbridge.PutTargetsInput
 			want string
@@ -310,7 +316,10 @@ func TestEventRequestsRefused(t *testing.T) {
 			})}, "ValidationException: Only one of Input, InputPath, or InputTransformer must be provided for target t."},
 			{&eventbridge.PutTargetsInput{Rule: name,
 				Targets: target(func(t *types.Target) { t.RetryPolicy = &types.RetryPolicy{MaximumRetryAttempts: aws.Int32(200)} })},
-				"ValidationException: Target t: RetryPolicy"},
+				"at 'targets.1.member.retryPolicy.maximumRetryAttempts' failed to satisfy constraint: Member must have value less than or equal " +
+					"to 185"},
+			{&eventbridge.PutTargetsInput{Rule: name, Targets: several(6)},
+				"LimitExceededException: The requested resource exceeds the maximum number allowed."},
 			{&eventbridge.PutTargetsInput{Rule: name, Targets: []types.Target{}},
 				"ValidationException: 1 validation error detected: Value '[]' at 'targets' failed to satisfy constraint: Member must have length " +
 					"greater than or equal to 1"},
@@ -331,6 +340,12 @@ func TestEventRequestsRefused(t *testing.T) {
 		} {
 			if _, err := w.events.PutTargets(t.Context(), in.in); err == nil || !strings.Contains(err.Error(), in.want) {
 				t.Errorf("PutTargets %d: %v, want %s", i, err, in.want)
+			}
+		}
+		// A rule has five; putting them again is no more of them.
+		for range 2 {
+			if _, err := w.events.PutTargets(t.Context(), &eventbridge.PutTargetsInput{Rule: name, Targets: several(5)}); err != nil {
+				t.Error(err)
 			}
 		}
 		_, listRules := w.events.ListRules(t.Context(), &eventbridge.ListRulesInput{EventBusName: nowhere})

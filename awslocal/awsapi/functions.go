@@ -327,6 +327,38 @@ func lambdaTaskError(err error) error {
 		Cause: "The cause could not be determined because Lambda did not return an error type. Returned payload: " + err.Error()}
 }
 
+// checkInvocation refuses what AWS's model of Invoke refuses, and what would have no effect here.
+func (e *Endpoint) checkInvocation(name string, r *http.Request) error {
+	in := map[string]any{"FunctionName": name}
+	if query := r.URL.Query(); query.Has("Qualifier") {
+		in["Qualifier"] = query.Get("Qualifier")
+	}
+	for member, header := range map[string]string{
+		"InvocationType": "X-Amz-Invocation-Type", "LogType": "X-Amz-Log-Type", "ClientContext": "X-Amz-Client-Context",
+		"DurableExecutionName": "X-Amz-Durable-Execution-Name", "TenantId": "X-Amz-Tenant-Id",
+	} {
+		if value := r.Header.Get(header); value != "" {
+			in[member] = value
+		}
+	}
+	model, ok := e.models["AWSLambda"]["Invoke"]
+	if !ok {
+		return errors.New("there is no model of Invoke")
+	}
+	if err := model.checkValue(in); err != nil {
+		return err
+	}
+	for _, member := range []string{"ClientContext", "DurableExecutionName", "TenantId"} {
+		if in[member] != nil {
+			return notTaken(member)
+		}
+	}
+	if in["LogType"] == "Tail" {
+		return &ServiceError{Code: "InvalidParameterValueException", Message: "The local endpoint keeps no logs that LogType could give back."}
+	}
+	return nil
+}
+
 // serveLambda answers POST /2015-03-31/functions/{name}/invocations.
 // https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
 func (e *Endpoint) serveLambda(w http.ResponseWriter, r *http.Request) {
@@ -350,6 +382,10 @@ func (e *Endpoint) serveLambda(w http.ResponseWriter, r *http.Request) {
 		writeError(w, contentType, &ServiceError{Code: "InvalidRequestContentException", Message: "Could not parse request body into json."})
 		return
 	}
+	if err := e.checkInvocation(name, r); err != nil {
+		writeError(w, contentType, err)
+		return
+	}
 	if qualifier := r.URL.Query().Get("Qualifier"); qualifier != "" {
 		name += ":" + qualifier
 	}
@@ -359,8 +395,7 @@ func (e *Endpoint) serveLambda(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("X-Amz-Executed-Version", latest)
-	switch kind := r.Header.Get("X-Amz-Invocation-Type"); kind {
-	case "", "RequestResponse":
+	switch r.Header.Get("X-Amz-Invocation-Type") {
 	case "Event":
 		e.functions.background.start(func() {
 			if _, err := e.functions.invoke(e.functions.ctx, fn.name, payload); err != nil {
@@ -371,9 +406,6 @@ func (e *Endpoint) serveLambda(w http.ResponseWriter, r *http.Request) {
 		return
 	case "DryRun":
 		w.WriteHeader(http.StatusNoContent)
-		return
-	default:
-		writeError(w, contentType, &ServiceError{Code: "InvalidParameterValueException", Message: "Unknown invocation type: " + kind})
 		return
 	}
 	output, err := e.functions.invoke(r.Context(), fn.name, payload)

@@ -24,8 +24,6 @@ const (
 	maxParameterLevels = 15
 	maxParameterNames  = 10
 	maxVersions        = 100
-	maxAllowedPattern  = 1024
-	maxDataType        = 128
 )
 
 // The types of a parameter.
@@ -86,9 +84,7 @@ type putParameterInput struct {
 // accountKey is the key of SSM in each account, with which everything is encrypted here.
 const accountKey = "alias/aws/ssm"
 
-var keyID = regexp.MustCompile(`^[a-zA-Z0-9:/_-]{1,256}$`)
-
-// check refuses what AWS's model of PutParameter refuses, but for the name, and what would be lost here.
+// check refuses what Parameter Store refuses though AWS's model does not, but for the name, and what would be lost here.
 // https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html
 func (in putParameterInput) check() error {
 	invalid := func(message string) error { return &ServiceError{Code: "ValidationException", Message: message} }
@@ -97,12 +93,6 @@ func (in putParameterInput) check() error {
 		return validation("''", "value", "have length greater than or equal to 1")
 	case len(in.Value) > maxParameterBytes:
 		return invalid(fmt.Sprintf("Standard tier parameters support a maximum parameter value of %d characters.", maxParameterBytes))
-	case in.Type != "" && !slices.Contains([]string{plainString, stringList, secureString}, in.Type):
-		return validation("'"+in.Type+"'", "type", "satisfy enum value set: [SecureString, StringList, String]")
-	case in.Tier != "" && !slices.Contains([]string{"Standard", "Advanced", "Intelligent-Tiering"}, in.Tier):
-		return validation("'"+in.Tier+"'", "tier", "satisfy enum value set: [Standard, Advanced, Intelligent-Tiering]")
-	case in.KeyID != "" && !keyID.MatchString(in.KeyID):
-		return validation("'"+in.KeyID+"'", "keyId", "satisfy regular expression pattern: ^([a-zA-Z0-9:/_-]+)$")
 	case in.Overwrite && len(in.Tags) > 0:
 		return invalid("Invalid request: tags and overwrite can't be used together.")
 	case len(in.Tags) > 0:
@@ -111,10 +101,6 @@ func (in putParameterInput) check() error {
 		return invalid("KeyId is for parameters of the type SecureString.")
 	case in.KeyID != "" && in.KeyID != accountKey:
 		return &ServiceError{Code: "InvalidKeyId", Message: "The local endpoint has the key " + accountKey + " only."}
-	}
-	if err := checkLengths(length{"allowedPattern", in.AllowedPattern, maxAllowedPattern},
-		length{"dataType", in.DataType, maxDataType}); err != nil {
-		return err
 	}
 	if in.Tier == "Advanced" || in.DataType != "" && in.DataType != "text" {
 		return invalid("The local endpoint has parameters of the standard tier and data type text only.")
@@ -275,9 +261,6 @@ type getParameterInput struct {
 }
 
 func (p *parameters) getParameter(_ context.Context, in getParameterInput) (any, error) {
-	if in.Name == "" {
-		return nil, validation("null", "name", "not be null")
-	}
 	found, err := p.find(in.Name, in.WithDecryption)
 	if err != nil {
 		return nil, err
@@ -291,9 +274,6 @@ type getParametersInput struct {
 }
 
 func (p *parameters) getParameters(_ context.Context, in getParametersInput) (any, error) {
-	if len(in.Names) == 0 || len(in.Names) > maxParameterNames {
-		return nil, validation("'["+strings.Join(in.Names, ", ")+"]'", "names", fmt.Sprintf("have length between 1 and %d", maxParameterNames))
-	}
 	out := struct {
 		Parameters        []parameterOutput
 		InvalidParameters []string
@@ -325,17 +305,17 @@ type getParametersByPathInput struct {
 }
 
 func (p *parameters) getParametersByPath(_ context.Context, in getParametersByPathInput) (any, error) {
-	switch {
-	case !strings.HasPrefix(in.Path, "/"):
+	if !strings.HasPrefix(in.Path, "/") {
 		return nil, &ServiceError{Code: "ValidationException",
 			Message: `The parameter doesn't meet the parameter name requirements. The parameter name must begin with a forward slash "/".`}
-	case in.MaxResults < 0 || in.MaxResults > maxParameterNames:
-		return nil, validation(fmt.Sprintf("'%d'", in.MaxResults), "maxResults", fmt.Sprintf("have value between 1 and %d", maxParameterNames))
 	}
 	for _, filter := range in.ParameterFilters {
 		if filter.Key != "Type" || filter.Option != "" && filter.Option != "Equals" {
 			return nil, &ServiceError{Code: "InvalidFilterKey",
 				Message: fmt.Sprintf("The local endpoint filters by Type with Equals only, not by %s.", filter.Key)}
+		}
+		if len(filter.Values) == 0 {
+			return nil, &ServiceError{Code: "InvalidFilterValue", Message: "The filter value is not valid. Verify the value and try again."}
 		}
 	}
 	size := in.MaxResults

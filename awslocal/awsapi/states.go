@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -21,11 +20,7 @@ import (
 const (
 	maxNameLength   = 80
 	maxInputBytes   = 262_144
-	maxARNLength    = 256
 	defaultPageSize = 100
-	maxPageSize     = 1000
-	maxErrorLength  = 256
-	maxCauseLength  = 32_768
 )
 
 // states is the Step Functions service.
@@ -151,8 +146,6 @@ func resource(arn, kind, member string) (string, error) {
 	switch {
 	case arn == "":
 		return "", validation("null", member, "not be null")
-	case len(arn) > maxARNLength:
-		return "", validation("'"+arn+"'", member, fmt.Sprintf("have length less than or equal to %d", maxARNLength))
 	case !strings.HasPrefix(arn, "arn:"):
 		return "", invalidARN("Invalid ARN prefix: %s", arn)
 	}
@@ -234,6 +227,9 @@ type executionInput struct {
 	IncludedData string `json:"includedData"`
 }
 
+// metadataOnly leaves out what may be encrypted with a key of one's own.
+const metadataOnly = "METADATA_ONLY"
+
 // executionItem is what ListExecutions and DescribeExecution have in common.
 type executionItem struct {
 	ExecutionARN    string `json:"executionArn"`
@@ -281,7 +277,7 @@ func (s *states) describeExecution(_ context.Context, in executionInput) (any, e
 		RedriveStatusReason string       `json:"redriveStatusReason,omitempty"`
 	}{executionItem: x.item(is), TraceHeader: x.trace, Error: is.result.Error, Cause: is.result.Cause}
 	out.RedriveStatus, out.RedriveStatusReason = is.redriveStatus(s.endpoint.clock.Now())
-	if in.IncludedData != "METADATA_ONLY" {
+	if in.IncludedData != metadataOnly {
 		out.Input, out.InputDetails = x.input, &dataDetails{true}
 		if is.status == asl.Succeeded {
 			out.Output, out.OutputDetails = string(is.result.Output), &dataDetails{true}
@@ -303,10 +299,7 @@ func (s *states) getExecutionHistory(_ context.Context, in historyInput) (any, e
 	if err != nil {
 		return nil, err
 	}
-	size, err := pageSize(in.MaxResults)
-	if err != nil {
-		return nil, err
-	}
+	size := pageSize(in.MaxResults)
 	scope := fmt.Sprintf("history %s %t", x.arn, in.ReverseOrder)
 	from, err := readToken(in.NextToken, scope)
 	if err != nil {
@@ -344,17 +337,7 @@ func (s *states) listExecutions(_ context.Context, in listExecutionsInput) (any,
 	if err != nil {
 		return nil, err
 	}
-	size, err := pageSize(in.MaxResults)
-	if err != nil {
-		return nil, err
-	}
-	if !slices.Contains([]string{"", running, asl.Succeeded, asl.Failed, asl.TimedOut, asl.Aborted, "PENDING_REDRIVE"}, in.StatusFilter) {
-		return nil, validation("'"+in.StatusFilter+"'", "statusFilter",
-			"satisfy enum value set: [SUCCEEDED, TIMED_OUT, PENDING_REDRIVE, FAILED, ABORTED, RUNNING]")
-	}
-	if !slices.Contains([]string{"", "REDRIVEN", "NOT_REDRIVEN"}, in.RedriveFilter) {
-		return nil, validation("'"+in.RedriveFilter+"'", "redriveFilter", "satisfy enum value set: [REDRIVEN, NOT_REDRIVEN]")
-	}
+	size := pageSize(in.MaxResults)
 	scope := fmt.Sprintf("executions %s %s %s", m.arn, in.StatusFilter, in.RedriveFilter)
 	from, err := readToken(in.NextToken, scope)
 	if err != nil {
@@ -399,13 +382,8 @@ type stopExecutionInput struct {
 
 func (s *states) stopExecution(_ context.Context, in stopExecutionInput) (any, error) {
 	x, err := s.execution(in.ExecutionARN)
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, err
-	case utf8.RuneCountInString(in.Error) > maxErrorLength:
-		return nil, validation("'"+in.Error+"'", "error", fmt.Sprintf("have length less than or equal to %d", maxErrorLength))
-	case utf8.RuneCountInString(in.Cause) > maxCauseLength:
-		return nil, validation("of the cause", "cause", fmt.Sprintf("have length less than or equal to %d", maxCauseLength))
 	}
 	return struct {
 		StopDate epoch `json:"stopDate"`
@@ -417,14 +395,10 @@ type redriveExecutionInput struct {
 	ClientToken  *string `json:"clientToken"`
 }
 
-var clientToken = regexp.MustCompile(`^[!-~]{1,64}$`)
-
 func (s *states) redriveExecution(_ context.Context, in redriveExecutionInput) (any, error) {
 	var token string
 	if in.ClientToken != nil {
-		if token = *in.ClientToken; !clientToken.MatchString(token) {
-			return nil, validation("'"+token+"'", "clientToken", "satisfy regular expression pattern: [!-~]+, and have length between 1 and 64")
-		}
+		token = *in.ClientToken
 	}
 	x, err := s.execution(in.ExecutionARN)
 	if err != nil {
@@ -441,6 +415,7 @@ func (s *states) redriveExecution(_ context.Context, in redriveExecutionInput) (
 
 type stateMachineInput struct {
 	StateMachineARN string `json:"stateMachineArn"`
+	IncludedData    string `json:"includedData"`
 }
 
 // stateMachineItem is what ListStateMachines and DescribeStateMachine have in common.
@@ -467,14 +442,18 @@ func (s *states) describeStateMachine(_ context.Context, in stateMachineInput) (
 	type tracing struct {
 		Enabled bool `json:"enabled"`
 	}
+	definition := m.definition
+	if in.IncludedData == metadataOnly {
+		definition = ""
+	}
 	return struct {
 		stateMachineItem
 		Status               string  `json:"status"`
-		Definition           string  `json:"definition"`
+		Definition           string  `json:"definition,omitempty"`
 		RoleARN              string  `json:"roleArn"`
 		LoggingConfiguration logging `json:"loggingConfiguration"`
 		TracingConfiguration tracing `json:"tracingConfiguration"`
-	}{m.item(), "ACTIVE", m.definition, m.roleARN, logging{Level: "OFF"}, tracing{}}, nil
+	}{m.item(), "ACTIVE", definition, m.roleARN, logging{Level: "OFF"}, tracing{}}, nil
 }
 
 type listStateMachinesInput struct {
@@ -483,10 +462,7 @@ type listStateMachinesInput struct {
 }
 
 func (s *states) listStateMachines(_ context.Context, in listStateMachinesInput) (any, error) {
-	size, err := pageSize(in.MaxResults)
-	if err != nil {
-		return nil, err
-	}
+	size := pageSize(in.MaxResults)
 	const scope = "stateMachines"
 	from, err := readToken(in.NextToken, scope)
 	if err != nil {
@@ -510,14 +486,9 @@ func (s *states) listStateMachines(_ context.Context, in listStateMachinesInput)
 }
 
 // pageSize is maxResults, where 0 means the default.
-func pageSize(maxResults int) (int, error) {
-	switch {
-	case maxResults < 0:
-		return 0, validation(fmt.Sprintf("'%d'", maxResults), "maxResults", "have value greater than or equal to 0")
-	case maxResults > maxPageSize:
-		return 0, validation(fmt.Sprintf("'%d'", maxResults), "maxResults", fmt.Sprintf("have value less than or equal to %d", maxPageSize))
-	case maxResults == 0:
-		return defaultPageSize, nil
+func pageSize(maxResults int) int {
+	if maxResults == 0 {
+		return defaultPageSize
 	}
-	return maxResults, nil
+	return maxResults
 }

@@ -257,7 +257,7 @@ func TestStartRefused(t *testing.T) {
 			{"a name with a slash", arn, "a/b", "{}", "InvalidName", "Invalid Name: 'a/b'"},
 			{"a name with a control character", arn, "a\u0085", "{}", "InvalidName", "Invalid Name: 'a\u0085'"},
 			{"a name that is too long", arn, strings.Repeat("n", 81), "{}", "ValidationException",
-				"at 'name' failed to satisfy constraint: Member must have length between 1 and 80"},
+				"at 'name' failed to satisfy constraint: Member must have length less than or equal to 80"},
 			{"an input that is not JSON", arn, "x", "not json", "InvalidExecutionInput",
 				"Invalid State Machine Execution Input: 'invalid character"},
 			{"an input that is empty", arn, "x", "", "InvalidExecutionInput", "Invalid State Machine Execution Input: 'Invalid execution input.'"},

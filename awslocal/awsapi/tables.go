@@ -58,13 +58,21 @@ func (e *Endpoint) Table(name, partition, sort string) error {
 func (t *tables) operations() map[string]operation {
 	operations := map[string]operation{}
 	for _, name := range []string{"CreateTable", "DeleteTable", "DescribeTable", "ListTables"} {
-		operations[name] = func(ctx context.Context, body []byte) (any, error) { return t.run(ctx, name, body, tableRequest{}) }
+		operations[name] = func(ctx context.Context, body []byte) (any, error) {
+			if err := takes(name, body); err != nil {
+				return nil, err
+			}
+			return t.run(ctx, name, body, tableRequest{})
+		}
 	}
 	for _, name := range []string{"GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query", "Scan", "BatchGetItem", "BatchWriteItem"} {
 		operations[name] = func(ctx context.Context, body []byte) (any, error) {
 			var in tableRequest
 			if err := json.Unmarshal(body, &in); err != nil {
 				return nil, &ServiceError{Code: "SerializationException", Message: err.Error()}
+			}
+			if err := takes(name, body); err != nil {
+				return nil, err
 			}
 			if err := in.check(); err != nil {
 				return nil, err
@@ -84,36 +92,83 @@ type tableRequest struct {
 
 	ExpressionAttributeNames  map[string]string
 	ExpressionAttributeValues map[string]json.RawMessage
+}
 
-	// What kumo passes over.
-	ReturnValuesOnConditionCheckFailure, ReturnConsumedCapacity, ReturnItemCollectionMetrics, Select string
+// takes refuses a request of an operation that would not be done as it says.
+func takes(operation string, body []byte) error {
+	var value any
+	if err := json.Unmarshal(body, &value); err != nil {
+		return &ServiceError{Code: "SerializationException", Message: err.Error()}
+	}
+	if in, ok := value.(map[string]any); ok && (operation == "PutItem" || operation == "DeleteItem") {
+		if returned, ok := in["ReturnValues"].(string); ok && returned != "NONE" && returned != "ALL_OLD" {
+			return &ServiceError{Code: "ValidationException", Message: "Return values set to invalid value"}
+		}
+	}
+	return checkTaken(operation, value)
+}
 
-	Expected, QueryFilter, ScanFilter, AttributesToGet json.RawMessage
+// passedOver are members that kumo does not look at, by operation; * is all operations.
+func passedOver() map[string][]string {
+	return map[string][]string{
+		"*": {
+			"ReturnValuesOnConditionCheckFailure", "ReturnConsumedCapacity", "ReturnItemCollectionMetrics", "Select", "Expected", "QueryFilter",
+			"ScanFilter", "AttributesToGet", "ConditionalOperator",
+		},
+		"Scan": {"IndexName"},
+		"CreateTable": {
+			"SSESpecification", "OnDemandThroughput", "WarmThroughput", "ResourcePolicy", "GlobalTableSourceArn",
+			"GlobalTableSettingsReplicationMode", "DeletionProtectionEnabled", "StreamSpecification", "Tags",
+		},
+	}
+}
 
-	ConditionalOperator string
+// checkTaken refuses the members of a request that would have no effect here, wherever in it they are. NONE and false have
+// none at AWS either.
+func checkTaken(operation string, value any) error {
+	switch value := value.(type) {
+	case map[string]any:
+		over := passedOver()
+		for _, name := range slices.Sorted(maps.Keys(value)) {
+			member := value[name]
+			if member == nil || member == "NONE" || member == false {
+				continue
+			}
+			if slices.Contains(over["*"], name) || slices.Contains(over[operation], name) {
+				return notTaken(name)
+			}
+			if hasAttributes(name) {
+				continue
+			}
+			if err := checkTaken(operation, member); err != nil {
+				return err
+			}
+		}
+	case []any:
+		for _, element := range value {
+			if err := checkTaken(operation, element); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// hasAttributes tells of a member whose own members are named by whoever makes the items.
+func hasAttributes(member string) bool {
+	switch member {
+	case "Item", "Key", "Keys", "ExclusiveStartKey", "AttributeUpdates", "KeyConditions", "ExpressionAttributeNames",
+		"ExpressionAttributeValues":
+		return true
+	}
+	return false
 }
 
 // placeholder is a name or a value of an expression.
 var placeholder = regexp.MustCompile(`[#:][A-Za-z0-9_]+`)
 
-// check refuses members that would have no effect here, and placeholders that stand for nothing or are not used, as
-// DynamoDB does.
+// check refuses placeholders that stand for nothing or are not used, as DynamoDB does.
 func (r *tableRequest) check() error {
-	for name, there := range map[string]bool{
-		"ReturnValuesOnConditionCheckFailure": r.ReturnValuesOnConditionCheckFailure != "" && r.ReturnValuesOnConditionCheckFailure != "NONE",
-		"ReturnConsumedCapacity":              r.ReturnConsumedCapacity != "" && r.ReturnConsumedCapacity != "NONE",
-		"ReturnItemCollectionMetrics":         r.ReturnItemCollectionMetrics != "" && r.ReturnItemCollectionMetrics != "NONE",
-		"Select":                              r.Select != "",
-		"Expected":                            r.Expected != nil,
-		"QueryFilter":                         r.QueryFilter != nil,
-		"ScanFilter":                          r.ScanFilter != nil,
-		"AttributesToGet":                     r.AttributesToGet != nil,
-		"ConditionalOperator":                 r.ConditionalOperator != "",
-	} {
-		if there {
-			return &ServiceError{Code: "ValidationException", Message: fmt.Sprintf("The local endpoint does not take %s.", name)}
-		}
-	}
 	unused := map[string]string{}
 	for name := range r.ExpressionAttributeNames {
 		unused[name] = "ExpressionAttributeNames"

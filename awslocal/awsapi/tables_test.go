@@ -125,6 +125,7 @@ func TestTablesRefuse(t *testing.T) {
 		TableName:               aws.String("stock"),
 		TimeToLiveSpecification: &types.TimeToLiveSpecification{AttributeName: aws.String("x"), Enabled: aws.Bool(true)},
 	})
+	_, scan := w.tables.Scan(ctx, &dynamodb.ScanInput{TableName: aws.String("stock"), IndexName: aws.String("by-price")})
 	for _, c := range []struct {
 		about       string
 		err         error
@@ -135,6 +136,9 @@ func TestTablesRefuse(t *testing.T) {
 		{"a member without effect", put(func(in *dynamodb.PutItemInput) {
 			in.ReturnValuesOnConditionCheckFailure = types.ReturnValuesOnConditionCheckFailureAllOld
 		}), "ValidationException", "does not take ReturnValuesOnConditionCheckFailure"},
+		{"a member without effect in one operation", scan, "ValidationException", "does not take IndexName"},
+		{"a value of a table that is changed", put(func(in *dynamodb.PutItemInput) { in.ReturnValues = types.ReturnValueUpdatedNew }),
+			"ValidationException", "Return values set to invalid value"},
 		{"a name that is not used", put(func(in *dynamodb.PutItemInput) { in.ExpressionAttributeNames = names }),
 			"ValidationException", "unused in expressions: keys: {#shop}"},
 		{"a value that is not used", put(func(in *dynamodb.PutItemInput) {
@@ -155,7 +159,7 @@ func TestTablesRefuse(t *testing.T) {
 		}
 	}
 	target := map[string]string{"X-Amz-Target": "DynamoDB_20120810.GetItem"}
-	status, _, body := post(t, w.Endpoint, "POST", "/", `{"TableName": 1}`, target)
+	status, _, body := post(t, w.Endpoint, "POST", "/", `{"TableName": 1, "Key": {}}`, target)
 	if status != http.StatusBadRequest || !strings.Contains(body, "SerializationException") {
 		t.Errorf("%d %s", status, body)
 	}

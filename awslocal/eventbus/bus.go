@@ -35,6 +35,10 @@ const (
 	maxRequestBytes = 256 * 1024
 )
 
+// maxTargets is how many targets a rule has.
+// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html
+const maxTargets = 5
+
 // What EventBridge does when a target says nothing else.
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-retry-policy.html
 const (
@@ -546,6 +550,9 @@ func (b *Bus) PutTargets(ruleName string, targets ...Target) error {
 		next.targets = map[string]*target{}
 	}
 	maps.Copy(next.targets, compiled)
+	if len(next.targets) > maxTargets {
+		return &Error{"LimitExceededException", "The requested resource exceeds the maximum number allowed."}
+	}
 	b.rules[ruleName] = &next
 	return nil
 }
