@@ -28,7 +28,9 @@ type config struct {
 	network   networkConfig
 	functions map[string]functionConfig
 	// environment are the variables of functions that a setting decides, by name.
-	environment  map[string]string
+	environment map[string]string
+	// schedules are how many minutes lie between two calls of the rules that have no pattern, by the rule's name.
+	schedules    map[string]int
 	logRetention int
 	workflowLog  string
 	encryption   encryptionConfig
@@ -174,6 +176,12 @@ func readConfig(project, stack string, values map[string]string, secret []string
 	for _, f := range deployment.Functions() {
 		c.functions[f.Name] = r.function(f)
 	}
+	c.schedules = map[string]int{}
+	for _, rule := range deployment.Rules(nil) {
+		if rule.Every != nil {
+			c.schedules[rule.Name] = r.minutes(rule.Every)
+		}
+	}
 	c.environment = map[string]string{}
 	for _, v := range deployment.Settings() {
 		c.environment[v.Name] = r.setting(*v.Setting)
@@ -241,6 +249,13 @@ func (r *reader) number(key string, fallback, lowest, highest int) int {
 		return fallback
 	}
 	return n
+}
+
+// minutes is how often something happens.
+func (r *reader) minutes(every *deployment.Setting) int {
+	// The default is one of its own: internal/deployment's test says so.
+	n, _ := strconv.Atoi(every.Default)
+	return r.number(every.Key, n, every.Lowest, every.Highest)
 }
 
 func (r *reader) yes(key string) bool {
@@ -483,7 +498,7 @@ func (r *reader) alarms() alarmsConfig {
 		emails:         r.list("alarms:emails", emailAddress, "an e-mail address"),
 		topicARN:       r.matching("alarms:topicArn", topicARN, "the ARN of an SNS topic"),
 		lowBalance:     r.number("alarms:lowBalance", 100, 0, 10_000_000),
-		balanceMinutes: r.number("alarms:balanceMinutes", 60, 5, 720),
+		balanceMinutes: r.minutes(deployment.BalanceEvery()),
 	}
 	if a.topicARN != "" && len(a.emails) > 0 {
 		r.fail("alarms:emails", "a topic of your own (alarms:topicArn) has its own subscriptions")

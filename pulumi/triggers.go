@@ -187,8 +187,8 @@ func (t *triggers) add(ctx *pulumi.Context, r deployment.Rule) error {
 	name, to := t.name+"-"+r.Name, t.args.functions[r.Function]
 	rule := &cloudwatch.EventRuleArgs{Name: pulumi.String(name), Description: pulumi.String(r.Description)}
 	switch {
-	case r.Pattern == "":
-		rule.ScheduleExpression = pulumi.String(every(t.args.config.alarms.balanceMinutes))
+	case r.Every != nil:
+		rule.ScheduleExpression = pulumi.String(every(t.args.config.schedules[r.Name]))
 	case r.OnDefaultBus:
 		rule.EventPattern = t.args.workflow.machine.Arn.ApplyT(r.PatternFor).(pulumi.StringOutput)
 	default:

@@ -60,6 +60,7 @@ func TestNoEventIsLost(t *testing.T) {
 			[]any{"sms-api-dev-" + name, retries, queue})
 		same(t, name+" waits in Lambda's queue for hours", config.at("maximumEventAgeInSeconds"), 6*60*60)
 	}
+	same(t, "functions that Lambda's queue calls", len(c.all("lambda:FunctionEventInvokeConfig")), 3)
 	letters := c.one(t, "sqs:Queue", "dead-letters")
 	same(t, "queue", []any{letters.at("name"), letters.at("messageRetentionSeconds"), letters.at("sqsManagedSseEnabled")},
 		[]any{"sms-api-dev-dead-letters", 1209600, true})

@@ -27,6 +27,9 @@ const (
 	StateAnnounce          = "Announce"
 )
 
+// Sends are the states that send: when one of them has failed, nobody knows by itself whether Aligo accepted its call.
+func Sends() []string { return []string{StateSendAlimTalk, StateSendSMS} }
+
 // The events of this system: their source, and what they are.
 const (
 	EventSource             = "sms-api"

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"sms-api/internal/deployment"
+	"sms-api/internal/testkit"
 	"sms-api/statemachine"
 )
 
@@ -79,25 +80,39 @@ type state struct {
 	Type           string
 	TimeoutSeconds int
 	Arguments      struct{ FunctionName string }
-	Retry, Catch   []struct {
-		ErrorEquals     []string
-		MaxDelaySeconds int
-		MaxAttempts     *int
-		JitterStrategy  string
-	}
+	Retry, Catch   []rule
+}
+
+// rule is an entry of Retry or Catch.
+type rule struct {
+	ErrorEquals     []string
+	MaxDelaySeconds int
+	MaxAttempts     *int
+	JitterStrategy  string
+	Next            string
 }
 
 func TestConstantsNameTheStates(t *testing.T) {
 	t.Parallel()
-	constants := []string{
-		statemachine.StateRoute, statemachine.StateWaitUntilSendTime, statemachine.StateSendAlimTalk, statemachine.StateSendSMS,
-		statemachine.StateWaitForRepair, statemachine.StateReconcile, statemachine.StateWaitToLookAgain, statemachine.StateSettled,
-		statemachine.StateWaitForReceipts, statemachine.StateReadReceipts, statemachine.StateAnnounce,
-	}
 	names := slices.Sorted(maps.Keys(states(t)))
+	var constants []string
+	for _, c := range testkit.Constants(t, ".", testkit.Named("State")) {
+		constants = append(constants, c.Value)
+	}
 	for _, name := range slices.Concat(constants, slices.Collect(maps.Keys(deployment.Tasks()))) {
 		if !slices.Contains(names, name) {
 			t.Errorf("Go code speaks of a state %q, the JSON has %q", name, names)
+		}
+	}
+}
+
+// What leads to Reconcile when it has failed may have sent something.
+func TestSendsAreTheStatesThatLeaveDoubts(t *testing.T) {
+	t.Parallel()
+	for name, s := range states(t) {
+		doubts := slices.ContainsFunc(s.Catch, func(c rule) bool { return c.Next == statemachine.StateReconcile })
+		if doubts != slices.Contains(statemachine.Sends(), name) {
+			t.Errorf("%s is caught by Reconcile: %t, the states that send are %q", name, doubts, statemachine.Sends())
 		}
 	}
 }
@@ -147,7 +162,7 @@ func TestASendIsRepeatedOnlyWhenItSurelyDidNotHappen(t *testing.T) {
 		"Lambda.ENILimitReachedException", "Lambda.SubnetIPAddressLimitReachedException", "Lambda.ResourceNotReadyException",
 	}
 	all := states(t)
-	for _, name := range []string{statemachine.StateSendAlimTalk, statemachine.StateSendSMS} {
+	for _, name := range statemachine.Sends() {
 		for _, r := range all[name].Retry {
 			for _, e := range r.ErrorEquals {
 				if !slices.Contains(sure, e) {
@@ -162,8 +177,8 @@ func TestASendIsRepeatedOnlyWhenItSurelyDidNotHappen(t *testing.T) {
 	}
 }
 
-// TestBothSendsFailAlike: ASL has no way to say once what two states do about errors.
-func TestBothSendsFailAlike(t *testing.T) {
+// TestSendsFailAlike: ASL has no way to say once what two states do about errors.
+func TestSendsFailAlike(t *testing.T) {
 	t.Parallel()
 	definition, err := statemachine.Definition(functions(), bus)
 	if err != nil {
@@ -175,10 +190,13 @@ func TestBothSendsFailAlike(t *testing.T) {
 	if err := json.Unmarshal([]byte(definition), &machine); err != nil {
 		t.Fatal(err)
 	}
-	alimTalk, sms := machine.States[statemachine.StateSendAlimTalk], machine.States[statemachine.StateSendSMS]
-	for _, field := range []string{"Retry", "Catch"} {
-		if len(alimTalk[field]) == 0 || !bytes.Equal(alimTalk[field], sms[field]) {
-			t.Errorf("%s of %q:\n%s\nof %q:\n%s", field, statemachine.StateSendAlimTalk, alimTalk[field], statemachine.StateSendSMS, sms[field])
+	first := statemachine.Sends()[0]
+	for _, other := range statemachine.Sends()[1:] {
+		for _, field := range []string{"Retry", "Catch"} {
+			a, b := machine.States[first][field], machine.States[other][field]
+			if len(a) == 0 || !bytes.Equal(a, b) {
+				t.Errorf("%s of %q:\n%s\nof %q:\n%s", field, first, a, other, b)
+			}
 		}
 	}
 }

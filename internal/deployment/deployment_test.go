@@ -100,8 +100,8 @@ func TestEveryFunctionIsCalled(t *testing.T) {
 		if !ok || f.Caller != deployment.LambdaQueue {
 			t.Errorf("rule %s calls %q, whose caller is %q", r.Name, r.Function, f.Caller)
 		}
-		if r.Pattern != "" && !json.Valid([]byte(r.Pattern)) {
-			t.Errorf("rule %s: pattern %s", r.Name, r.Pattern)
+		if (r.Every == nil) != json.Valid([]byte(r.Pattern)) {
+			t.Errorf("rule %s: pattern %s, schedule %+v", r.Name, r.Pattern, r.Every)
 		}
 		called[r.Function] = true
 	}

@@ -18,7 +18,7 @@ type Variable struct {
 	Setting *Setting
 }
 
-// Setting is a key of a stack's configuration whose value a function gets as it is.
+// Setting is a key of a stack's configuration whose value a function gets as it is, or a rule goes by.
 type Setting struct {
 	// Key is the setting's name with its namespace: "api:untrustedMaxRecipients".
 	Key     string

@@ -15,6 +15,8 @@ type Rule struct {
 	OnDefaultBus bool
 	// Pattern is an EventBridge event pattern with ${StateMachine} in place of the state machine's ARN; empty for a schedule.
 	Pattern string
+	// Every is where a stack says how many minutes lie between two calls; nil for a rule with a pattern.
+	Every *Setting
 	// Function is the name of the function that is called.
 	Function string
 	// InputTemplate is what the function is handed in place of the event; empty hands the event over as it is.
@@ -35,14 +37,18 @@ func Rules(routes []route.Route) []Rule {
 	}
 	return append(all,
 		Rule{
-			Name: "stopped", Description: "Executions that did not come to their end are settled", OnDefaultBus: true,
+			Name: "stopped", Description: "Executions that did not come to their end are announced", OnDefaultBus: true,
 			Pattern: `{"detail":{"stateMachineArn":["${StateMachine}"],"status":["FAILED","TIMED_OUT","ABORTED"]},` +
 				`"detail-type":["` + statemachine.DetailTypeStatusChange + `"],"source":["aws.states"]}`,
 			Function: Settle,
 		},
-		// The stack says how often.
-		Rule{Name: "balance", Description: "Reads the balance and checks the way to Aligo", Function: Balance},
+		Rule{Name: "balance", Description: "Reads the balance and checks the way to Aligo", Every: BalanceEvery(), Function: Balance},
 	)
+}
+
+// BalanceEvery is how often the balance is read, in minutes. The alarms on it look as often.
+func BalanceEvery() *Setting {
+	return &Setting{Key: "alarms:balanceMinutes", Default: "60", Lowest: 5, Highest: 12 * 60}
 }
 
 // PatternFor is the pattern with the state machine's ARN in it.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -93,8 +94,7 @@ func (p position) progress() (progress, error) {
 
 // doubtful says that Aligo may have accepted a call for the queue of which the progress does not tell.
 func (p position) doubtful(v progress) bool {
-	sends := p.state == statemachine.StateSendAlimTalk || p.state == statemachine.StateSendSMS
-	return sends && p.called || v.Doubt != nil || v.Broken != "" ||
+	return slices.Contains(statemachine.Sends(), p.state) && p.called || v.Doubt != nil || v.Broken != "" ||
 		v.Failure != nil && !fault.NotSent(v.Failure.Error)
 }
 

@@ -91,6 +91,32 @@ func TestWhatAPathTakesIsBilled(t *testing.T) {
 	}
 }
 
+// TestEveryTaskIsReckoned: what a function may ask of Aligo and of the table, some path counts.
+func TestEveryTaskIsReckoned(t *testing.T) {
+	t.Parallel()
+	for state, name := range deployment.Tasks() {
+		calls, table := false, false
+		for _, p := range Paths() {
+			less := p
+			less.States = slices.DeleteFunc(slices.Clone(p.States), func(s string) bool { return s == state })
+			if state == reconcile {
+				less.Lookups = 0
+			}
+			calls = calls || p.Calls(1) != less.Calls(1)
+			table = table || p.tableUsage(1) != less.tableUsage(1)
+		}
+		f, _ := deployment.FunctionNamed(name)
+		for _, may := range f.Permissions {
+			if may.On == deployment.Credentials && !calls {
+				t.Errorf("%s has the credentials, and no path counts what it calls of Aligo: Calls and Usage in paths.go", name)
+			}
+			if may.On == deployment.Guards && !table {
+				t.Errorf("%s may use the table, and no path counts what it asks: tableUsage in table.go", name)
+			}
+		}
+	}
+}
+
 // TestTheLongPathsCountTheirWaits: each from the waits that the handlers and the machine set.
 func TestTheLongPathsCountTheirWaits(t *testing.T) {
 	t.Parallel()

@@ -113,7 +113,7 @@ type loop struct {
 
 // loops are what a message goes round in while something does not end. The waits are the longest, which all of them reach
 // after some rounds; eventsAside is for the rounds before.
-func loops() map[string]loop {
+func (d definition) loops() map[string]loop {
 	const often, seldom = 15 * time.Minute, time.Hour
 	looking := []string{statemachine.StateWaitToLookAgain, statemachine.StateReconcile, statemachine.StateSettled}
 	all := map[string]loop{
@@ -121,15 +121,14 @@ func loops() map[string]loop {
 		"receipts in the first day": {toReceipts, often, 24 * time.Hour},
 		"receipts after that":       {toReceipts, seldom, longestReading - 24*time.Hour},
 	}
-	for what, state := range map[string]string{
-		"an AlimTalk": statemachine.StateSendAlimTalk, "an SMS": statemachine.StateSendSMS,
-		"a look-up": statemachine.StateReconcile, "receipts": statemachine.StateReadReceipts,
-	} {
-		all["parked with "+what] = loop{[]string{statemachine.StateWaitForRepair, statemachine.StateSettled, state}, often, longestLife}
-	}
-	for what, state := range map[string]string{"an AlimTalk": statemachine.StateSendAlimTalk, "an SMS": statemachine.StateSendSMS} {
-		all["a function that dies with "+what] = loop{
-			way(looking, []string{state, statemachine.StateReconcile, statemachine.StateSettled}), often, longestLife,
+	for state := range d.States {
+		if d.leads(state, statemachine.StateWaitForRepair) {
+			all["parked at "+state] = loop{[]string{statemachine.StateWaitForRepair, statemachine.StateSettled, state}, often, longestLife}
+		}
+		if d.leads(state, statemachine.StateReconcile) && d.States[state].Type == "Task" {
+			all["a function that dies at "+state] = loop{
+				way(looking, []string{state, statemachine.StateReconcile, statemachine.StateSettled}), often, longestLife,
+			}
 		}
 	}
 	return all
@@ -154,7 +153,7 @@ func (d definition) budget() map[string]int {
 			events[fmt.Sprintf("%s, Retry %d", name, i)] = eventsAside + n*eventsOfAttempt
 		}
 	}
-	for what, l := range loops() {
+	for what, l := range d.loops() {
 		round := 0
 		for _, name := range l.states {
 			round += eventsOfState
@@ -196,7 +195,7 @@ func TestEventsOfEveryPathAreBudgeted(t *testing.T) {
 		t.Errorf("%d events while it is sent and %d while its receipts are read: an execution may have %d", sending, reading,
 			deployment.HistoryEvents)
 	}
-	for what, l := range loops() {
+	for what, l := range d.loops() {
 		for i, name := range l.states {
 			if next := l.states[(i+1)%len(l.states)]; !d.leads(name, next) {
 				t.Errorf("%s: %q does not lead to %q", what, name, next)

@@ -199,8 +199,12 @@ func (s *System) function(f deployment.Function, o Options, files map[string][]b
 
 // rule makes a rule that calls a function. Nothing runs on a schedule here.
 func (s *System) rule(r deployment.Rule) error {
-	if r.Pattern == "" {
+	if r.Every != nil {
 		return nil
+	}
+	f, ok := deployment.FunctionNamed(r.Function)
+	if !ok {
+		return fmt.Errorf("there is no function %s", r.Function)
 	}
 	var input eventbus.Input
 	if r.InputTemplate != "" {
@@ -216,7 +220,7 @@ func (s *System) rule(r deployment.Rule) error {
 	return bus.PutTargets(r.Name, eventbus.Target{
 		ID: r.Name, ARN: awsapi.FunctionARN(r.Function), Input: input,
 		// As Lambda tries a function again that EventBridge has called.
-		Retry: &eventbus.Retry{Attempts: 2, Age: deployment.LongestQueued},
+		Retry: &eventbus.Retry{Attempts: f.Retries, Age: deployment.LongestQueued},
 		Deliver: func(ctx context.Context, event json.RawMessage) error {
 			_, err := s.AWS.Invoke(ctx, r.Function, event)
 			return err

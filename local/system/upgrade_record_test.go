@@ -27,7 +27,8 @@ import (
 	"sms-api/statemachine"
 )
 
-// upgradeRecord is for whoever releases a version whose progress or definition is another than before:
+// upgradeRecord is for whoever makes a version whose progress or definition is another than before. What a version that is
+// out has left to messages under way does not change, so the folder is that of the next one:
 //
 //	go test ./local/system -run TestRecordUpgrade -upgrade.record testdata/upgrade/0.2.0
 var upgradeRecord = flag.String("upgrade.record", "", "a folder to write golden files to, as today's functions and definition make them")
@@ -356,10 +357,54 @@ func recordings() []recording {
 	}
 }
 
+// withEveryState adds what no recording has: a state before which none of them has a point is recorded where the first scenario
+// that visits it comes to it.
+func withEveryState(t *testing.T, all []recording) []recording {
+	t.Helper()
+	have := map[string]bool{}
+	for _, r := range all {
+		for _, p := range r.points {
+			have[p.state] = true
+		}
+	}
+	for _, state := range states(t) {
+		if have[state] {
+			continue
+		}
+		i := slices.IndexFunc(scenarios(), func(s scenario) bool { return slices.Contains(s.visited, state) })
+		if i < 0 {
+			t.Errorf("no scenario says that it visits %q", state)
+			continue
+		}
+		s := scenarios()[i]
+		all = append(all, recording{
+			name: s.name, request: s.request, vendor: s.vendor, functions: s.functions, points: []point{{state, 0, "first", s.name}},
+		})
+	}
+	return all
+}
+
+// TestEveryStateCanBeRecorded without anybody's thinking of a recording.
+func TestEveryStateCanBeRecorded(t *testing.T) {
+	t.Parallel()
+	if got, want := len(withEveryState(t, nil)), len(states(t)); got != want {
+		t.Errorf("%d states can be recorded, want %d", got, want)
+	}
+}
+
+// released tells whether a version is out.
+func released(t *testing.T, version string) bool {
+	t.Helper()
+	return bytes.Contains(read(t, "../../CHANGELOG.md"), []byte("\n## ["+version+"] "))
+}
+
 // TestRecordUpgrade writes the golden files of a version.
 func TestRecordUpgrade(t *testing.T) {
 	if *upgradeRecord == "" {
 		t.Skip("-upgrade.record names no folder")
+	}
+	if version := filepath.Base(*upgradeRecord); released(t, version) {
+		t.Fatalf("%s is out: what it left to messages under way stays as it is; name the next version", version)
 	}
 	if err := os.MkdirAll(*upgradeRecord, 0o755); err != nil {
 		t.Fatal(err)
@@ -368,7 +413,7 @@ func TestRecordUpgrade(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(*upgradeRecord, definitionFile), definition, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	for _, r := range recordings() {
+	for _, r := range withEveryState(t, recordings()) {
 		t.Run(r.name, func(t *testing.T) {
 			synctest.Test(t, r.record)
 		})

@@ -193,7 +193,7 @@ func TestEveryStateHasAGoldenFile(t *testing.T) {
 	}
 	for _, name := range states(t) {
 		if !have[name] {
-			t.Errorf("no file in %s begins before %q: record a version with -upgrade.record", upgrades, name)
+			t.Errorf("no file in %s begins before %q: record the next version with -upgrade.record", upgrades, name)
 		}
 	}
 }
