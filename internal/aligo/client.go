@@ -60,8 +60,9 @@ type Client struct {
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 
-	once sync.Once
-	http *http.Client
+	once  sync.Once
+	http  *http.Client
+	ahead atomic.Int64 // what Ahead says, in nanoseconds
 }
 
 // endpoint is one of the vendor's URLs and how it marks success.
@@ -167,6 +168,7 @@ func (c *Client) makeOnce(ctx context.Context, one call, creds Credentials) (mad
 	}
 	if date, err := http.ParseTime(header.Get("Date")); err == nil {
 		how.offset, how.known = date.Sub(c.now()), true
+		c.ahead.Store(int64(how.offset))
 	}
 	return how, judge(one.endpoint, f, status, header.Get("Content-Type"), body, one.answer)
 }
@@ -261,6 +263,9 @@ func (c *Client) client() *http.Client {
 	})
 	return c.http
 }
+
+// Ahead is how far the vendor's clock was ahead of ours by the Date of the latest answer, and 0 before the first.
+func (c *Client) Ahead() time.Duration { return time.Duration(c.ahead.Load()) }
 
 func (c *Client) now() time.Time {
 	if c.Now != nil {

@@ -16,7 +16,7 @@ import (
 // The vendor has no idempotency key and echoes no reference of ours. After a send without an answer, only its history
 // tells whether the call was accepted: by time, number of recipients, recipients and text.
 
-// clockSkew is how far the vendor's clock may be from what the Date header of its answer says. A wider window costs nothing
+// clockSkew is how far the vendor's clock may be from what the Date header of its answers says. A wider window costs nothing
 // but the chance to find the same text to the same people, sent by somebody else.
 const clockSkew = 2 * time.Minute
 
@@ -36,6 +36,9 @@ type Attempt struct {
 	Account Account
 	// Since and Until are when it can have reached the vendor, by our clock.
 	Since, Until time.Time
+	// Ahead is how far the vendor's clock was ahead of ours when the attempt was made, as far as that was known; see
+	// Client.Ahead. It may have jumped since.
+	Ahead time.Duration
 	// To are the recipients' numbers in digits.
 	To []string
 	// Digests stand for what each of To was sent: Digest of the number and of the Canonical text. Nil where Texts will do.
@@ -128,9 +131,9 @@ func (c *Client) FindSMS(ctx context.Context, a Attempt) (Finding, error) {
 // window is when a call must have been registered to be the attempt, by the vendor's clock.
 type window struct{ from, to time.Time }
 
-// window is the time of the attempt by either clock, whichever is wider.
+// window is the time of the attempt by our clock, and by the vendor's as it goes now and as it went then, whichever is wider.
 func (a Attempt) window(ahead time.Duration) window {
-	return window{a.Since.Add(min(0, ahead) - clockSkew), a.Until.Add(max(0, ahead) + clockSkew)}
+	return window{a.Since.Add(min(0, ahead, a.Ahead) - clockSkew), a.Until.Add(max(0, ahead, a.Ahead) + clockSkew)}
 }
 
 // day is the beginning of a day in Korean time.

@@ -15,6 +15,7 @@ import (
 
 	"sms-api/internal/aligo"
 	"sms-api/internal/aligo/aligotest"
+	"sms-api/internal/message"
 )
 
 // attempt fills in what the recipients were sent: one text for each, or one for all.
@@ -424,6 +425,29 @@ func TestFindWhenHalfWasAccepted(t *testing.T) {
 	got, err := w.client.FindAlimTalk(t.Context(), attempt(aligo.Attempt{Since: monday, Until: monday, To: people}, orderText()))
 	if err != nil || got.Verdict != aligo.WasAccepted || !slices.Equal(got.Candidates, []aligo.Candidate{{MID: sent.MID, Accepted: 1}}) {
 		t.Errorf("got %+v, %v", got, err)
+	}
+}
+
+// A clock that was wrong when the call was made, and is right by now.
+func TestFindKnowsHowTheClockWent(t *testing.T) {
+	t.Parallel()
+	for _, ahead := range []time.Duration{-10 * time.Minute, 10 * time.Minute} {
+		w := newWorld(t)
+		behave := func(ahead time.Duration) {
+			if err := w.SetBehaviour(aligotest.Behaviour{ClockAhead: message.Duration(ahead)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		behave(ahead)
+		must[aligo.Accepted](t)(w.client.SendAlimTalk(t.Context(), order("01012345678")))
+		a := attempt(aligo.Attempt{Since: monday, Until: monday.Add(time.Minute), Ahead: w.client.Ahead(), To: []string{"01012345678"}}, orderText())
+		behave(0)
+		if got := must[aligo.Finding](t)(w.client.FindAlimTalk(t.Context(), a)); got.Verdict != aligo.WasAccepted {
+			t.Errorf("%v ahead: got %+v", ahead, got)
+		}
+		if got := w.client.Ahead().Round(time.Minute); got != 0 {
+			t.Errorf("it is %v ahead by now", got)
+		}
 	}
 }
 

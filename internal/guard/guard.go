@@ -87,6 +87,8 @@ type Opening struct {
 	Key KeyID
 	// Expiry is the message's.
 	Expiry time.Time
+	// Ahead is how far Aligo's clock is ahead of ours, as far as that is known, in milliseconds.
+	Ahead time.Duration
 }
 
 // Send is an attempt that was opened. It comes from Open or Opened.

@@ -144,10 +144,12 @@ func TestOpened(t *testing.T) {
 		}
 		w.clock = began.Add(1234567 * time.Microsecond)
 		o := many("a", recipients...)
-		o.Sent, o.Sends, o.Channel = true, 3, message.AlimTalk
+		o.Sent, o.Sends, o.Channel, o.Ahead = true, 3, message.AlimTalk, -130*time.Second
 		s := w.mustOpen(t, o)
 		g, ok, err := w.Opened(t.Context(), "a")
-		want := guard.Guard{Send: s, Open: true, Sent: true, Recipients: recipients, Digests: o.Digests, Key: digests.KeyID()}
+		want := guard.Guard{
+			Send: s, Open: true, Sent: true, Recipients: recipients, Digests: o.Digests, Key: digests.KeyID(), Ahead: o.Ahead,
+		}
 		if err != nil || !ok || !reflect.DeepEqual(g, want) {
 			t.Errorf("%s: got %+v, %v, %v\nwant %+v", about, g, ok, err, want)
 		}

@@ -28,6 +28,7 @@ const (
 	attrRecipients = "recipients" // indices as varints; absent when it is 0, 1, 2, …
 	attrDigests    = "digests"    // 8 bytes each
 	attrKey        = "key"
+	attrAhead      = "ahead"     // milliseconds; absent when it is 0
 	attrExpiry     = "expiry"    // the message's, in milliseconds since 1970
 	attrExpires    = "expires"   // when the item may go, in seconds since 1970, as TTL wants it
 	attrCancelled  = "cancelled" // milliseconds since 1970
@@ -100,6 +101,9 @@ func guardItem(s Send, o Opening) map[string]types.AttributeValue {
 	if packed := packIndices(o.Recipients); packed != nil {
 		item[attrRecipients] = binaryOf(packed)
 	}
+	if ahead := o.Ahead.Milliseconds(); ahead != 0 {
+		item[attrAhead] = number(ahead)
+	}
 	item[attrExpiry] = number(s.Expiry.UnixMilli())
 	item[attrExpires] = number(s.Expiry.Add(Kept).Unix())
 	return item
@@ -143,6 +147,9 @@ func readGuard(id string, item map[string]types.AttributeValue) (Guard, error) {
 	}
 	if sent, ok := item[attrSent].(*types.AttributeValueMemberBOOL); ok {
 		g.Sent = sent.Value
+	}
+	if _, ok := item[attrAhead]; ok {
+		g.Ahead = time.Duration(r.number(attrAhead)) * time.Millisecond
 	}
 	g.Recipients = r.indices(len(g.Digests))
 	return g, r.err

@@ -30,6 +30,8 @@ type Guard struct {
 	Recipients []int
 	Digests    []Digest
 	Key        KeyID
+	// Ahead is how far Aligo's clock was ahead of ours when the attempt was opened, as far as that was known.
+	Ahead time.Duration
 }
 
 // Opened is the guard of a message; ok is false when no send was ever opened and the message is not cancelled.

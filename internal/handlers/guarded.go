@@ -72,6 +72,7 @@ func (d *Dispatch) guarded(
 			}
 			opening := guard.Opening{
 				Message: m.ID, Sends: p.Sends, Account: account, Channel: channel, Sent: maySent(p), Expiry: m.ExpiresAt,
+				Ahead: d.Aligo.Ahead(),
 			}
 			opening.Recipients, opening.Digests, opening.Key = digests(m, drafts, channel, key)
 			opened, refused = d.open(ctx, opening)

@@ -45,6 +45,7 @@ type vendor interface {
 	AlimTalkReceipts(ctx context.Context, mid string) ([]aligo.AlimTalkReceipt, error)
 	SMSReceipts(ctx context.Context, mid string) ([]aligo.SMSReceipt, error)
 	Account(ctx context.Context) (aligo.Account, error)
+	Ahead() time.Duration
 	DigestKey(ctx context.Context) ([]byte, error)
 	FindAlimTalk(ctx context.Context, a aligo.Attempt) (aligo.Finding, error)
 	FindSMS(ctx context.Context, a aligo.Attempt) (aligo.Finding, error)

@@ -154,7 +154,7 @@ func raised(p message.Progress, err error) (message.Progress, error) {
 // ask asks Aligo's history about a send that was opened.
 func (d *Dispatch) ask(ctx context.Context, m message.Message, p message.Progress, g guard.Guard) (message.Progress, error) {
 	key, err := d.Aligo.DigestKey(ctx)
-	a := aligo.Attempt{Account: aligo.Account(g.Account), Since: g.At, Until: d.Now(), Taken: d.taken(m, g)}
+	a := aligo.Attempt{Account: aligo.Account(g.Account), Since: g.At, Until: d.Now(), Ahead: g.Ahead, Taken: d.taken(m, g)}
 	digester := guard.NewDigester(key)
 	for n, i := range g.Recipients {
 		a.To = append(a.To, string(m.Recipients[i].To))

@@ -23,6 +23,8 @@ type slow struct {
 
 func (*slow) DigestKey(context.Context) ([]byte, error) { return []byte("key"), nil }
 
+func (*slow) Ahead() time.Duration { return 0 }
+
 func (s *slow) SendSMS(ctx context.Context, call aligo.SMS) (aligo.Accepted, error) {
 	if err := call.Guard.Before(ctx, "shop"); err != nil {
 		return aligo.Accepted{}, err

@@ -21,6 +21,7 @@ func vendorStories() map[string]func(*testing.T) *world {
 		"a call to the same people with another text may be it: unknown, and not sent again":  anotherText,
 		"a history that lags for minutes does not lead to a second message":                   laggingHistory,
 		"a call that is accepted long after it was written is not made again":                 acceptedLate,
+		"Aligo's clock is set right while a call is in doubt, which is found all the same":    clockSetRight,
 		"Aligo's clock may be slow or fast, and the call is found at the first look":          clocksApart,
 		"a history whose last day ends when it begins has today's calls":                      endIsMidnight,
 		"Aligo at its ugliest: slow clock, late history, last day missing, other line breaks": atItsUgliest,
@@ -223,6 +224,28 @@ func clocksApart(t *testing.T) *world {
 			if looks := w.vendorCallsTo(c.history); looks != 1 {
 				t.Errorf("%v, %s: %d looks at the history, want 1", ahead, channel, looks)
 			}
+		}
+	}
+	return w
+}
+
+func clockSetRight(t *testing.T) *world {
+	t.Helper()
+	var w *world
+	for _, ahead := range []time.Duration{-20 * time.Minute, 20 * time.Minute} {
+		for channel, c := range channels() {
+			w = newWorld(t)
+			w.behave(aligotest.Behaviour{ClockAhead: message.Duration(ahead)})
+			// Whoever has had an answer knows Aligo's clock.
+			w.ends("before", w.post(strings.Replace(c.request, "01010005678", "01010009999", 1)), c.delivered,
+				strings.Replace(c.phone, "01010005678", "01010009999", 1))
+			w.fault(aligotest.Fault{Endpoint: c.send, Kind: aligotest.FaultResetAfter})
+			w.fault(aligotest.Fault{Endpoint: c.history, Kind: aligotest.FaultHTTP500, Times: 2})
+			id := w.post(c.request)
+			time.Sleep(time.Second)
+			w.behave(aligotest.Behaviour{})
+			w.ends(fmt.Sprintf("%v, %s", ahead, channel), id, c.delivered, c.phone,
+				strings.Replace(c.phone, "01010005678", "01010009999", 1))
 		}
 	}
 	return w

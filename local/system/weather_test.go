@@ -153,7 +153,8 @@ func (s *storm) moods(random *rand.Rand) {
 		aligotest.TextEscaped, aligotest.TextBR, aligotest.TextCollapsed, aligotest.TextSuffixed, aligotest.TextNoEmoji, aligotest.TextCut,
 		aligotest.TextOther,
 	}
-	// A clock that jumps while a call is in doubt hides the call, see clockSkew in package aligo: it is wrong, but steadily.
+	// A clock that jumps before a call, and was not seen since, hides the call, see clockSkew in package aligo: it is wrong, but
+	// steadily.
 	ahead := message.Duration(random.Int64N(int64(10*time.Minute))) - message.Duration(5*time.Minute)
 	for first := true; first || s.calm(random, 3*time.Hour); first = false {
 		b := aligotest.Behaviour{ClockAhead: ahead}

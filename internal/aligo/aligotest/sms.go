@@ -223,7 +223,7 @@ func (s *Standin) history(req *request, from, to string) []*batch {
 	var found []*batch
 	for _, b := range slices.Backward(s.batches) {
 		switch {
-		case (b.kind == kindAlimTalk) != req.kakao() || b.user != req.user || req.now.Before(b.listedAt):
+		case (b.kind == kindAlimTalk) != req.kakao() || b.user != req.user || s.ours(req.now).Before(b.listedAt):
 		case to != "" && b.day > to, to != "" && b.day == to && s.behaviour.EndIsMidnight:
 		case from != "" && b.day < from:
 			// One of a later day may come yet, if the clock was set back.

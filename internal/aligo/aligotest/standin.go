@@ -353,7 +353,7 @@ type batch struct {
 	acceptedAt        time.Time
 	// day is that of acceptedAt in Korea, as 20060102.
 	day string
-	// listedAt is when the history has it.
+	// listedAt is when the history has it, by the clock of Options.Now.
 	listedAt         time.Time
 	reservedFor      time.Time
 	sentAt           time.Time
@@ -402,7 +402,7 @@ func (s *Standin) accept(b *batch, now time.Time) {
 		b.rows[i].id = s.nextRow
 		s.nextRow += 1 + int64(len(b.rows[i].more))
 	}
-	b.acceptedAt, b.day, b.listedAt = now, now.In(kst).Format("20060102"), now.Add(time.Duration(s.behaviour.ListedAfter))
+	b.acceptedAt, b.day, b.listedAt = now, now.In(kst).Format("20060102"), s.ours(now).Add(time.Duration(s.behaviour.ListedAfter))
 	if !b.test {
 		s.wallet -= b.unit * len(b.rows)
 	}
