@@ -32,10 +32,11 @@ import (
 	"sms-api/statemachine"
 )
 
-// The names of the event bus and of the table of sends.
+// The names of the event bus, of the table of sends and of the queue of what could not be handled.
 const (
-	BusName    = "sms-api"
-	GuardTable = "sms-api-guards"
+	BusName     = "sms-api"
+	GuardTable  = "sms-api-guards"
+	DeadLetters = "sms-api-dead-letters"
 )
 
 // StackName is what the names of a stack's resources would begin with: whoever invokes a function by hand finds it under the
@@ -52,6 +53,8 @@ type Options struct {
 	AWSURL, AligoURL string
 	// HTTP is the functions' client; nil means each SDK's own.
 	HTTP *http.Client
+	// Reserves says that functions have the concurrency that a stack reserves for them. A new account has none to reserve.
+	Reserves bool
 	// Routes map other services' events to messages.
 	Routes []route.Route
 	// EgressIPs are the addresses that a parked message asks to register.
@@ -124,6 +127,7 @@ func New(o Options) (*System, error) {
 	if err := errors.Join(append(errs, err)...); err != nil {
 		return nil, fmt.Errorf("the routes: %w", err)
 	}
+	endpoint.Queue(DeadLetters, awsapi.QueueOptions{Retention: deployment.LongestRetention})
 	s := &System{AWS: endpoint, Aligo: o.Aligo}
 	resources := map[string]string{}
 	for _, f := range deployment.Functions() {
@@ -194,7 +198,15 @@ func (s *System) function(f deployment.Function, o Options, files map[string][]b
 	}
 	// A stack's functions have its prefix before their names.
 	s.AWS.Function(StackName+"-"+f.Name, f.Timeout, handler)
-	return s.AWS.Function(f.Name, f.Timeout, handler), nil
+	arn = s.AWS.Function(f.Name, f.Timeout, handler)
+	if f.Concurrency != deployment.Unreserved && o.Reserves {
+		if err := s.AWS.Reserve(f.Name, f.Concurrency); err != nil {
+			return "", fmt.Errorf("function %s: %w", f.Name, err)
+		}
+	}
+	return arn, s.AWS.Async(f.Name, awsapi.Async{
+		Retries: f.Retries, Age: deployment.LongestQueued, OnFailure: awsapi.QueueARN(DeadLetters),
+	})
 }
 
 // rule makes a rule that calls a function. Nothing runs on a schedule here.
@@ -202,8 +214,7 @@ func (s *System) rule(r deployment.Rule) error {
 	if r.Every != nil {
 		return nil
 	}
-	f, ok := deployment.FunctionNamed(r.Function)
-	if !ok {
+	if _, ok := deployment.FunctionNamed(r.Function); !ok {
 		return fmt.Errorf("there is no function %s", r.Function)
 	}
 	var input eventbus.Input
@@ -218,12 +229,10 @@ func (s *System) rule(r deployment.Rule) error {
 		return err
 	}
 	return bus.PutTargets(r.Name, eventbus.Target{
-		ID: r.Name, ARN: awsapi.FunctionARN(r.Function), Input: input,
-		// As Lambda tries a function again that EventBridge has called.
-		Retry: &eventbus.Retry{Attempts: f.Retries, Age: deployment.LongestQueued},
-		Deliver: func(ctx context.Context, event json.RawMessage) error {
-			_, err := s.AWS.Invoke(ctx, r.Function, event)
-			return err
+		ID: r.Name, ARN: awsapi.FunctionARN(r.Function), QueueARN: awsapi.QueueARN(DeadLetters), Input: input,
+		Retry: &eventbus.Retry{Attempts: deployment.MostDeliveries, Age: deployment.LongestDelivery},
+		Deliver: func(_ context.Context, event json.RawMessage) error {
+			return s.AWS.InvokeLater(r.Function, event)
 		},
 	})
 }
