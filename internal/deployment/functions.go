@@ -92,7 +92,7 @@ func Functions() []Function {
 		{
 			Name: "sms", Does: "sends SMS to those whom AlimTalk did not reach", Timeout: 30 * time.Second, Longest: longestSend,
 			Memory: DefaultMemory, Concurrency: 5, Caller: StateMachineTask, State: statemachine.StateSendSMS,
-			Environment: talksToAligo(guardTable()), Permissions: []Permission{credentials, opens},
+			Environment: talksToAligo(guardTable(), adsUntil()), Permissions: []Permission{credentials, opens},
 		},
 		{
 			Name: "receipts", Does: "reads delivery receipts", Timeout: time.Minute, Longest: longestRead, Memory: DefaultMemory,
@@ -110,13 +110,13 @@ func Functions() []Function {
 		{
 			Name: API, Does: "answers the HTTP API", Timeout: 10 * time.Second, Longest: LongestAPICall - time.Second, Memory: DefaultMemory,
 			Concurrency: Unreserved, Caller: APIGateway,
-			Environment: talksToAligo(stateMachineARN(), eventBusName(), guardTable(), Variable{
+			Environment: talksToAligo(append(ads(), stateMachineARN(), eventBusName(), guardTable(), Variable{
 				Name: UntrustedMaxRecipients, Holds: "how many recipients a message of an untrusted caller may have", MayBeEmpty: true,
 				Setting: &Setting{Key: "api:untrustedMaxRecipients", Default: "1", Lowest: 1, Highest: 500},
 			}, Variable{
 				Name: UntrustedMaxSchedule, Holds: "how many hours ahead a message of an untrusted caller may be scheduled", MayBeEmpty: true,
 				Setting: &Setting{Key: "api:untrustedMaxSchedule", Default: "24", Lowest: 1, Highest: 90 * 24},
-			}),
+			})...),
 			Permissions: []Permission{
 				start,
 				{Executions, []string{"states:DescribeExecution", "states:GetExecutionHistory", "states:StopExecution"}},
@@ -126,7 +126,7 @@ func Functions() []Function {
 		{
 			Name: Events, Does: "takes messages from the event bus", Timeout: 30 * time.Second, Longest: LongestFunction, Memory: DefaultMemory,
 			Concurrency: Unreserved, Caller: LambdaQueue, Retries: 2,
-			Environment: talksToAligo(stateMachineARN(), eventBusName()), Files: []string{RoutesFile},
+			Environment: talksToAligo(append(ads(), stateMachineARN(), eventBusName())...), Files: []string{RoutesFile},
 			Permissions: []Permission{start, {Executions, []string{"states:DescribeExecution"}}, announce, bury, credentials},
 		},
 		{

@@ -24,6 +24,8 @@ func (e *Executions) running(m message.Message, p position, v progress) message.
 	case p.state == statemachine.StateWaitUntilSendTime,
 		(p.state == "" || p.state == statemachine.StateRoute) && m.SendAt.After(e.Now()):
 		o.Status = message.Scheduled
+	case p.state == statemachine.StateWaitForMorning:
+		o.Status = message.Scheduled
 	case v.Parked != nil:
 		o.Status, o.Parked = message.Parked, v.Parked
 	}

@@ -66,6 +66,8 @@ type Dispatch struct {
 	Log       *slog.Logger
 	// EgressIPs are the addresses that Aligo sees; empty when the network is not ours and nobody has said.
 	EgressIPs []string
+	// AdsUntil is the time of day from which on no advertising is handed to Aligo.
+	AdsUntil message.TimeOfDay
 }
 
 // run makes a step and leaves the one line that each call logs.

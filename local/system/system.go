@@ -26,6 +26,7 @@ import (
 	"sms-api/internal/execution"
 	"sms-api/internal/intake"
 	"sms-api/internal/logging"
+	"sms-api/internal/message"
 	"sms-api/internal/parameters"
 	"sms-api/internal/route"
 	"sms-api/internal/wiring"
@@ -84,9 +85,24 @@ type System struct {
 	Executions *execution.Executions
 }
 
+// Shop are the settings of the stand-in's made-up shop, by the names of the variables.
+func Shop() map[string]string {
+	return map[string]string{
+		deployment.AdsSenderName: "가나상점", deployment.AdsContact: "02-000-0000", deployment.AdsRefusal: "무료수신거부 080-000-0000",
+	}
+}
+
+// Ads is what they make of advertising.
+func Ads() message.Ads {
+	values := deployment.Defaults()
+	maps.Copy(values, Shop())
+	return (&wiring.Environment{Variables: values}).Ads()
+}
+
 // Variables are what a function finds in its environment on this machine.
 func Variables(f deployment.Function, egressIPs []string) (map[string]string, error) {
 	values := deployment.Defaults()
+	maps.Copy(values, Shop())
 	maps.Copy(values, map[string]string{
 		deployment.ParameterPrefix: parameters.DefaultPrefix, deployment.EgressIPs: strings.Join(egressIPs, ","),
 		deployment.StateMachineARN: awsapi.StateMachineARN(statemachine.Name), deployment.EventBusName: BusName, deployment.Stack: "local",
@@ -99,7 +115,7 @@ func Variables(f deployment.Function, egressIPs []string) (map[string]string, er
 func inProcess() map[string]func(*wiring.Environment) any {
 	return map[string]func(*wiring.Environment) any{
 		"alimtalk":         func(e *wiring.Environment) any { return e.Dispatch().SendAlimTalk },
-		"sms":              func(e *wiring.Environment) any { return e.Dispatch().SendSMS },
+		"sms":              func(e *wiring.Environment) any { return e.SMS().SendSMS },
 		"receipts":         func(e *wiring.Environment) any { return e.Dispatch().Receipts },
 		"reconcile":        func(e *wiring.Environment) any { return e.Dispatch().Reconcile },
 		deployment.Balance: func(e *wiring.Environment) any { return e.Balance().Handle },
