@@ -105,11 +105,13 @@ func TestNoProperAnswerIsAmbiguous(t *testing.T) {
 		}
 		_ = conn.Close()
 	}
+	patience, giveUp := context.WithCancel(t.Context())
+	t.Cleanup(giveUp)
 	for name, handler := range map[string]http.HandlerFunc{
 		"reset": reset,
-		"silence until the deadline": func(_ http.ResponseWriter, r *http.Request) {
-			_,
-				_ = io.Copy(io.Discard, r.Body)
+		"silence until the caller gives up": func(_ http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(io.Discard, r.Body)
+			giveUp()
 			<-r.Context().Done()
 		},
 		"500 with a page":               say(500, "text/html", "<html>"),
@@ -148,12 +150,10 @@ func TestNoProperAnswerIsAmbiguous(t *testing.T) {
 				handler(w, r)
 			}))
 			t.Cleanup(server.Close)
-			timeout := 10 * time.Second
-			if name == "silence until the deadline" {
-				timeout = 50 * time.Millisecond
+			ctx := t.Context()
+			if name == "silence until the caller gives up" {
+				ctx = patience
 			}
-			ctx, cancel := context.WithTimeout(t.Context(), timeout)
-			defer cancel()
 			_, err := clientOf(server.URL).SendSMS(ctx, sms("안녕하세요", "01012345678"))
 			wantError(t, err, aligo.ClassAmbiguous, "")
 			if n := calls.Load(); n != 1 {

@@ -1,7 +1,6 @@
 package intake
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"crypto/sha256"
@@ -9,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"mime"
 	"net/http"
@@ -332,9 +332,8 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	case !strings.EqualFold(cmp.Or(r.Header.Get("Content-Encoding"), "identity"), "identity"):
 		return nil, problemMediaType("the body must not be compressed")
 	}
-	var body bytes.Buffer
-	body.Grow(int(min(max(r.ContentLength, 0), maxBody)) + bytes.MinRead)
-	_, err = body.ReadFrom(http.MaxBytesReader(w, r.Body, maxBody))
+	// There is no room for a body before it is there, whatever its header says of it.
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
@@ -342,7 +341,7 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	case err != nil:
 		return nil, problemMalformed("the body could not be read to its end")
 	}
-	return body.Bytes(), nil
+	return body, nil
 }
 
 // templatesOnly refuses free text: whoever has stolen an untrusted caller's token can send nothing but approved templates.

@@ -17,6 +17,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"sms-api/internal/aligo/aligotest"
 	"sms-api/internal/testkit"
@@ -175,4 +177,32 @@ func forward(client net.Conn, address, folder string, calls *atomic.Int32) error
 		}
 		sent.Reset()
 	}
+}
+
+// A caller who announces a body and does not send it is answered all the same, and costs nothing meanwhile.
+func TestABodyThatDoesNotComeIsNotWaitedFor(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		server := aligotest.NewServer(t, func(o *aligotest.ServerOptions) { o.InMemory, o.Now = true, time.Now })
+		body, never := io.Pipe()
+		go func() {
+			_, _ = never.Write(make([]byte, 8<<10)) // more than a client keeps back
+		}()
+		time.AfterFunc(time.Minute, func() { _ = never.Close() })
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL+"/send/", body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.ContentLength = 1 << 20
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		begin := time.Now()
+		resp, err := server.HTTPClient().Do(req)
+		if err == nil {
+			_ = resp.Body.Close()
+		}
+		if took := time.Since(begin); took >= time.Minute {
+			t.Errorf("waited %v, %v", took, err)
+		}
+		time.Sleep(time.Minute)
+	})
 }

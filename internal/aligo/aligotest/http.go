@@ -220,19 +220,26 @@ func inEUCKR(answer object) []byte {
 	return encoded
 }
 
+// bodyTime is how long the body of a request may take to arrive.
+const bodyTime = 20 * time.Second
+
 // readForm reads the fields of either kind of form and counts the pictures. Whatever else a body is, JSON above all, has
 // no fields for the vendor.
 func readForm(w http.ResponseWriter, r *http.Request) (url.Values, int) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxRequest)
+	control := http.NewResponseController(w)
+	// Who calls without a connection has no deadlines.
+	_ = control.SetReadDeadline(time.Now().Add(bodyTime))
+	arrived := func() { _ = control.SetReadDeadline(time.Time{}) }
 	switch mediaType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); mediaType {
 	case "multipart/form-data":
 	case "application/x-www-form-urlencoded":
 		// Request.ParseForm keeps a copy of all fields, of which there are 2,000 for 500 recipients.
 		var body strings.Builder
-		body.Grow(int(min(max(r.ContentLength, 0), maxRequest)))
 		if _, err := io.Copy(&body, r.Body); err != nil {
 			return url.Values{}, 0
 		}
+		arrived()
 		form, err := url.ParseQuery(body.String())
 		if err != nil {
 			return url.Values{}, 0
@@ -244,6 +251,7 @@ func readForm(w http.ResponseWriter, r *http.Request) (url.Values, int) {
 	if err := r.ParseMultipartForm(maxRequest); err != nil {
 		return url.Values{}, 0
 	}
+	arrived()
 	images := 0
 	for name, files := range r.MultipartForm.File {
 		if strings.HasPrefix(name, "image") {
