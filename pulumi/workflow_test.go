@@ -33,6 +33,8 @@ func TestStateMachine(t *testing.T) {
 		"includeExecutionData": false, "level": "ERROR", "logDestination": arnOf("cloudwatch:LogGroup",
 			"/aws/vendedlogs/states/sms-api-dev-dispatch") + ":*",
 	})
+	// Longer than a message takes that is not scheduled: what is scheduled is stopped before a tear-down.
+	same(t, "deletion waits for executions", machine.rpc.GetCustomTimeouts().GetDelete(), "20m")
 	same(t, "traces", machine.at("tracingConfiguration.enabled"), true)
 	same(t, "encryption by default", machine.at("encryptionConfiguration"), map[string]any{"type": "AWS_OWNED_KEY"})
 	if !slices.ContainsFunc(machine.rpc.GetDependencies(), func(urn string) bool {
