@@ -155,7 +155,12 @@ func (c *cloud) Call(args pulumi.MockCallArgs) (resource.PropertyMap, error) {
 	case "aws:index/getCallerIdentity:getCallerIdentity":
 		reply["accountId"] = testAccount
 	case "aws:index/getAvailabilityZones:getAvailabilityZones":
-		reply["names"] = []any{testRegion + "a", testRegion + "b", testRegion + "c"}
+		zones := []any{testRegion + "a", testRegion + "b", testRegion + "c"}
+		if filters := list(in["filters"]); len(filters) != 1 || fmt.Sprint(filters[0]) != "map[name:opt-in-status values:[opt-in-not-required]]" {
+			// Local zones, which have no NAT gateways, come with the others unless they are left out.
+			zones = append([]any{testRegion + "-wl1-cjj-wlz-1"}, zones...)
+		}
+		reply["names"] = zones
 	case "aws:iam/getPolicyDocument:getPolicyDocument":
 		text, err := policyJSON(in)
 		if err != nil {

@@ -145,6 +145,7 @@ func TestNATInstance(t *testing.T) {
 	same(t, "its interface", nat.at("primaryNetworkInterface"), map[string]any{"networkInterfaceId": at.id})
 	same(t, "its image", nat.at("ami"), "ami-/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64")
 	same(t, "its type", nat.at("instanceType"), "t4g.nano")
+	same(t, "its disk is encrypted", nat.at("rootBlockDevice.encrypted"), true)
 	same(t, "its metadata needs a token", nat.at("metadataOptions.httpTokens"), "required")
 	same(t, "its disk", nat.at("rootBlockDevice.encrypted"), true)
 	same(t, "a new image does not replace it, nor does the provider stop it from forwarding", nat.rpc.GetIgnoreChanges(),
@@ -260,7 +261,11 @@ func TestReachability(t *testing.T) {
 			[]any{c.one(t, "ec2:Subnet", "private-"+letter).id, []string{c.one(t, "ec2:SecurityGroup", "functions").id}})
 		same(t, "it ends at the internet", []any{path.at("destination"), path.at("protocol"), path.at("destinationPort")},
 			[]any{c.one(t, "ec2:InternetGateway", "internet").id, "tcp", 443})
-		same(t, "it is analysed", c.one(t, "ec2:NetworkInsightsAnalysis", "reachability-"+letter).at("networkInsightsPathId"), path.id)
+		analysis := c.one(t, "ec2:NetworkInsightsAnalysis", "reachability-"+letter)
+		same(t, "it is analysed", analysis.at("networkInsightsPathId"), path.id)
+		// Before the routes are there the analysis finds no path, and it is made once.
+		waits(t, analysis, "ec2/route:Route::sms-api-dev-private")
+		waits(t, analysis, "ec2/route:Route::sms-api-dev-public")
 	}
 	same(t, "reachable", c.outputs["reachable"], []bool{true, true})
 	same(t, "paths without the analysis", len(deployed(t, nil).all("ec2:NetworkInsightsPath")), 2)

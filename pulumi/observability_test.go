@@ -62,6 +62,18 @@ func countedLines(c *cloud) []string {
 	return lines
 }
 
+// TestFiltersCountLines: a line is one, and no line is none, or an alarm would ring in silence.
+func TestFiltersCountLines(t *testing.T) {
+	t.Parallel()
+	filters := deployed(t, nil).all("cloudwatch:LogMetricFilter")
+	if len(filters) == 0 {
+		t.Error("there is no filter")
+	}
+	for _, filter := range filters {
+		same(t, filter.name, []any{filter.at("metricTransformation.value"), filter.at("metricTransformation.defaultValue")}, []any{"1", "0"})
+	}
+}
+
 func TestWhoIsTold(t *testing.T) {
 	t.Parallel()
 	c := deployed(t, map[string]string{"alarms:emails": `["oncall@example.com"]`})

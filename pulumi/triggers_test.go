@@ -88,6 +88,10 @@ func TestRoute(t *testing.T) {
 	}) {
 		t.Errorf("the rule may be newer than the function: it waits for %q", target.rpc.GetDependencies())
 	}
+	// Until the permission is there, every event is refused.
+	for _, target := range c.all("cloudwatch:EventTarget") {
+		waits(t, target, "lambda/permission:Permission::"+target.name)
+	}
 }
 
 func TestBus(t *testing.T) {

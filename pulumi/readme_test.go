@@ -1,0 +1,93 @@
+package main
+
+import (
+	"maps"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestREADME holds what the README names of a stack to the program: outputs, settings, saved queries, what is protected, and
+// the services that whoever deploys needs rights to.
+func TestREADME(t *testing.T) {
+	t.Parallel()
+	data, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.Join(strings.Fields(string(data)), " ")
+	c := deployed(t, map[string]string{"encryption:key": keyNew, "network:egress": egressNATInstance})
+	for _, name := range matches(text, "pulumi stack output ([A-Za-z]+)") {
+		if _, ok := c.outputs[name]; !ok {
+			t.Errorf("the stack has no output %s", name)
+		}
+	}
+	for _, key := range matches(text, "`((?:network|functions|workflow|secrets|encryption|events|api|alarms):[A-Za-z]+)`") {
+		if _, err := readConfig("sms-api", "dev", map[string]string{key: "?"}, nil); key != "functions:NAME" && err != nil &&
+			strings.Contains(err.Error(), "there is no such setting") {
+			t.Errorf("there is no setting %s", key)
+		}
+	}
+	for _, query := range matches(text, "saved query `([^`]+)`") {
+		c.one(t, "cloudwatch:QueryDefinition", query)
+	}
+	var protected []string
+	for _, r := range c.resources {
+		if r.rpc.GetProtect() && r.rpc.GetCustom() {
+			protected = append(protected, r.kind)
+		}
+	}
+	slices.Sort(protected)
+	same(t, "what the chapter Operating says is protected", protected, []string{"dynamodb:Table", "ec2:Eip", "kms:Key"})
+	_, rights, _ := strings.Cut(text, "Whoever deploys needs,")
+	rights, _, _ = strings.Cut(rights, "###")
+	for _, kind := range slices.Sorted(maps.Keys(madeKinds(c))) {
+		if word := right(kind); word == "" || !strings.Contains(rights, word) {
+			t.Errorf("whoever deploys needs rights for %s, of which the README says nothing (%q)", kind, word)
+		}
+	}
+}
+
+// matches are the first groups of all matches.
+func matches(text, pattern string) (all []string) {
+	for _, match := range regexp.MustCompile(pattern).FindAllStringSubmatch(text, -1) {
+		all = append(all, match[1])
+	}
+	return all
+}
+
+// madeKinds are the kinds of AWS's resources that are made.
+func madeKinds(c *cloud) map[string]bool {
+	all := map[string]bool{}
+	for _, r := range c.resources {
+		if r.rpc.GetCustom() && !strings.HasPrefix(r.kind, "pulumi") {
+			all[r.kind] = true
+		}
+	}
+	return all
+}
+
+// right is how the README names the rights to make a kind of resource.
+func right(kind string) string {
+	module, name, _ := strings.Cut(kind, ":")
+	switch {
+	case module == "ec2":
+		return map[string]string{
+			"Vpc": "VPC", "Subnet": "subnets", "Route": "routes", "RouteTable": "routes", "RouteTableAssociation": "routes",
+			"InternetGateway": "gateways", "NatGateway": "gateways", "Eip": "addresses", "EipAssociation": "addresses",
+			"SecurityGroup": "security groups", "DefaultSecurityGroup": "security groups", "NetworkInterface": "interfaces",
+			"NetworkInsightsPath": "insights", "NetworkInsightsAnalysis": "insights", "VpcEndpoint": "endpoints", "Instance": "instances",
+		}[name]
+	case module == "sfn":
+		return "`states`"
+	case module == "apigatewayv2":
+		return "`apigateway`"
+	case module == "cloudwatch" && strings.HasPrefix(name, "Event"):
+		return "`events`"
+	case module == "cloudwatch" && (strings.HasPrefix(name, "Log") || name == "QueryDefinition"):
+		return "`logs`"
+	}
+	return "`" + module + "`"
+}
