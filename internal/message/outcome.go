@@ -49,6 +49,20 @@ func Settled(m Message, results []Result, at time.Time) Outcome {
 	return o
 }
 
+// Underway is the outcome so far of a message that has come so far.
+func Underway(m Message, p Progress) Outcome {
+	results := p.Recipients
+	if len(results) == 0 {
+		results = Pendings(m)
+	}
+	o := NewOutcome(m, results)
+	o.Status = Sending
+	if p.Parked != nil {
+		o.Status, o.Parked = Parked, p.Parked
+	}
+	return o
+}
+
 // Pendings are the results of a message of which nothing has been tried yet.
 func Pendings(m Message) []Result {
 	all := make([]Result, len(m.Recipients))

@@ -1,0 +1,276 @@
+package records
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"sms-api/internal/message"
+)
+
+// ErrNoNumberKey says that nobody has made the key yet that numbers are hashed with.
+var ErrNoNumberKey = errors.New("there is no key to hash numbers with")
+
+// shards is over how many partition keys each list is spread: each takes 1,000 writes a second. A page reads a few items
+// more than it has for each of them.
+// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html
+const shards = 4
+
+// shardOf is the shard of a message in every list.
+func shardOf(id string) int {
+	hash := fnv.New32a()
+	_, _ = hash.Write([]byte(id)) // never fails
+	return int(hash.Sum32() % shards)
+}
+
+// list is what a list is called, without its shard.
+type list string
+
+const everybodys list = "list"
+
+func ownList(caller string) list          { return list("own#" + short(caller)) }
+func referenceList(reference string) list { return list("ref#" + short(reference)) }
+func campaignList(campaign string) list   { return list("camp#" + short(campaign)) }
+
+// statusList is the list of the messages with a status, of everybody or of a caller; empty when it has none, because most
+// messages have that status at some time.
+func statusList(status message.MessageStatus, caller string) list {
+	switch status {
+	case message.Scheduled, message.Parked, message.PartlyDelivered, message.NoneDelivered, message.MessageExpired, message.MessageCancelled:
+		if caller == "" {
+			return list("stat#" + status)
+		}
+		return list("stat#" + string(status) + "#" + short(caller))
+	case message.Sending, message.AllDelivered:
+	}
+	return ""
+}
+
+func (l list) pk(shard int) string { return fmt.Sprintf("%s#%d", l, shard) }
+
+// short is what callers, references and campaigns are called in keys, which are a part of every item.
+func short(s string) string {
+	sum := sha256.Sum256([]byte(s))
+	return base64.RawURLEncoding.EncodeToString(sum[:12])
+}
+
+// place is the item of a message in a list.
+func place(pk, sk string, expires time.Time) map[string]types.AttributeValue {
+	item := key(pk, sk)
+	item[attrExpires] = number(expires.Unix())
+	return item
+}
+
+// list gives a message its places in the lists that it never leaves.
+func (s *Store) list(ctx context.Context, m message.Message) error {
+	shard, sk, expires := shardOf(m.ID), position(m.CreatedAt, m.ID), s.expires(m)
+	lists := []list{everybodys, ownList(m.Caller)}
+	if m.Reference != "" {
+		lists = append(lists, referenceList(m.Reference))
+	}
+	if campaign := campaignOf(m); campaign != "" {
+		lists = append(lists, campaignList(campaign))
+	}
+	var writes []types.WriteRequest
+	for _, l := range lists {
+		writes = append(writes, putRequest(place(l.pk(shard), sk, expires)))
+	}
+	return s.batch(ctx, writes)
+}
+
+// campaignOf is the campaign that a message belongs to; empty without one.
+func campaignOf(message.Message) string { return "" }
+
+// moved gives a message its places in the lists of its status, and takes those of the status before away. What is lost of
+// it is made good by the sweep, or left out by whoever reads it.
+func (s *Store) moved(ctx context.Context, id string, created time.Time, caller string, from, to message.MessageStatus) {
+	if from == to {
+		return
+	}
+	shard, sk, expires := shardOf(id), position(created, id), s.now().Add(s.Kept+longestLife)
+	whose := []string{""}
+	if caller != "" {
+		whose = append(whose, caller)
+	}
+	var writes []types.WriteRequest
+	for _, who := range whose {
+		if l := statusList(from, who); l != "" {
+			writes = append(writes, types.WriteRequest{DeleteRequest: &types.DeleteRequest{Key: key(l.pk(shard), sk)}})
+		}
+		if l := statusList(to, who); l != "" {
+			writes = append(writes, putRequest(place(l.pk(shard), sk, expires)))
+		}
+	}
+	s.missed(ctx, "status", id, s.batch(ctx, writes))
+}
+
+// longestLife is how long it may take from a message's acceptance to its expiry: 90 days of schedule, and 7 of life.
+const longestLife = 97 * 24 * time.Hour
+
+// numberKey is a key that numbers are hashed with.
+type numberKey struct {
+	// id tells it from others without telling it.
+	id     string
+	secret []byte
+}
+
+// numberKeys are the keys, the one that writes first.
+func (s *Store) numberKeys(ctx context.Context) ([]numberKey, error) {
+	if s.Numbers == nil {
+		return nil, ErrNoNumberKey
+	}
+	secrets, err := s.Numbers.NumberKeys(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if len(secrets) == 0 {
+		return nil, ErrNoNumberKey
+	}
+	keys := make([]numberKey, len(secrets))
+	for i, secret := range secrets {
+		derive := func(purpose string) []byte {
+			mac := hmac.New(sha256.New, []byte(secret))
+			mac.Write([]byte("sms-api records: " + purpose))
+			return mac.Sum(nil)
+		}
+		keys[i] = numberKey{id: hex.EncodeToString(derive("key id")[:4]), secret: derive("numbers")}
+	}
+	return keys, nil
+}
+
+// pk is the partition key of a number, in digits.
+func (k numberKey) pk(to message.Phone) string {
+	mac := hmac.New(sha256.New, k.secret)
+	mac.Write([]byte(to))
+	return "to#" + k.id + "#" + base64.RawURLEncoding.EncodeToString(mac.Sum(nil)[:16])
+}
+
+// index gives each recipient of a message its item. It returns those whose numbers were erased after the message was accepted:
+// they get none. Their items are written first and looked up after that, because whoever erases does it the other way round.
+func (s *Store) index(ctx context.Context, m message.Message) (erasures, error) {
+	keys, err := s.numberKeys(ctx)
+	if err != nil {
+		return nil, err
+	}
+	sk, expires := position(m.CreatedAt, m.ID), s.expires(m)
+	writes := make([]types.WriteRequest, len(m.Recipients))
+	var tombs []map[string]types.AttributeValue
+	byPK := map[string]int{}
+	for i, r := range m.Recipients {
+		item := place(keys[0].pk(r.To), sk, expires)
+		item[attrIndex] = number(int64(i))
+		writes[i] = putRequest(item)
+		for _, k := range keys {
+			byPK[k.pk(r.To)] = i
+			tombs = append(tombs, key(k.pk(r.To), skErased))
+		}
+	}
+	if err := s.batch(ctx, writes); err != nil {
+		return nil, err
+	}
+	var erased erasures
+	err = s.readAll(ctx, tombs, true, func(item map[string]types.AttributeValue) {
+		if numberOf(item, attrUntil) >= m.CreatedAt.UnixMilli() {
+			erased = erased.with(erasures{byPK[textOf(item, attrPK)]})
+		}
+	})
+	if err != nil || len(erased) == 0 {
+		return nil, err
+	}
+	var deletes []types.WriteRequest
+	for _, i := range erased {
+		k := key(keys[0].pk(m.Recipients[i].To), sk)
+		deletes = append(deletes, types.WriteRequest{DeleteRequest: &types.DeleteRequest{Key: k}})
+	}
+	return erased, s.batch(ctx, deletes)
+}
+
+// Check has the sweep look at a message at some time.
+func (s *Store) Check(ctx context.Context, id string, at time.Time) error {
+	item := place(checks.pk(shardOf(id)), position(at, id), at.Add(s.Kept))
+	_, err := s.Client.PutItem(ctx, &dynamodb.PutItemInput{TableName: &s.Table, Item: item})
+	return err
+}
+
+const checks list = "check"
+
+func putRequest(item map[string]types.AttributeValue) types.WriteRequest {
+	return types.WriteRequest{PutRequest: &types.PutRequest{Item: item}}
+}
+
+// What DynamoDB takes in one batch, and how often what it left is asked for again.
+// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html
+const (
+	batchWrites = 25
+	batchReads  = 100
+	rounds      = 5
+)
+
+// batch makes writes without a condition, in any order.
+func (s *Store) batch(ctx context.Context, writes []types.WriteRequest) error {
+	for left := 0; len(writes) > 0; {
+		n := min(len(writes), batchWrites)
+		out, err := s.Client.BatchWriteItem(ctx, &dynamodb.BatchWriteItemInput{
+			RequestItems: map[string][]types.WriteRequest{s.Table: writes[:n]},
+		})
+		if err != nil {
+			return err
+		}
+		again := out.UnprocessedItems[s.Table]
+		writes = append(writes[n:len(writes):len(writes)], again...)
+		if left, err = rest(ctx, left, len(again)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readAll reads items by their keys, in any order. Those that are not there are left out.
+func (s *Store) readAll(
+	ctx context.Context, keys []map[string]types.AttributeValue, consistent bool, take func(map[string]types.AttributeValue),
+) error {
+	for left := 0; len(keys) > 0; {
+		n := min(len(keys), batchReads)
+		out, err := s.Client.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{RequestItems: map[string]types.KeysAndAttributes{
+			s.Table: {Keys: keys[:n], ConsistentRead: aws.Bool(consistent)},
+		}})
+		if err != nil {
+			return err
+		}
+		for _, item := range out.Responses[s.Table] {
+			take(item)
+		}
+		again := out.UnprocessedKeys[s.Table].Keys
+		keys = append(keys[n:len(keys):len(keys)], again...)
+		if left, err = rest(ctx, left, len(again)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rest waits a little for a table that leaves work undone; it does so a few times.
+func rest(ctx context.Context, times, undone int) (int, error) {
+	switch {
+	case undone == 0:
+		return times, nil
+	case times == rounds:
+		return times, errors.New("the table leaves work undone")
+	}
+	select {
+	case <-time.After(10 * time.Millisecond << times):
+		return times + 1, nil
+	case <-ctx.Done():
+		return times, ctx.Err()
+	}
+}
