@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"flag"
 	"fmt"
 	"math"
@@ -98,14 +97,12 @@ func functionTable() string {
 func seconds(d time.Duration) string { return fmt.Sprintf("%.0f s", d.Seconds()) }
 
 func settingRow(v deployment.Variable) string {
-	may := cmp.Or(v.Setting.Text, strings.Join(v.Setting.OneOf, ", "))
+	may := strings.Join(v.Setting.OneOf, ", ")
 	if may == "" {
 		may = fmt.Sprintf("%d to %d", v.Setting.Lowest, v.Setting.Highest)
 	}
 	value := v.Setting.Default
-	if value == "" {
-		value = "none"
-	} else if len(v.Setting.OneOf) > 0 {
+	if len(v.Setting.OneOf) > 0 {
 		value = "`" + value + "`"
 	}
 	return fmt.Sprintf("| `%s` | %s | %s: %s |\n", v.Setting.Key, value, v.Holds, may)

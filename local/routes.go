@@ -20,7 +20,6 @@ import (
 	"sms-api/internal/intake"
 	"sms-api/internal/message"
 	"sms-api/internal/route"
-	"sms-api/local/system"
 )
 
 // defaultStack is the stack whose routes are honoured when the flag names none.
@@ -86,8 +85,7 @@ func tryRoute(args []string, in io.Reader, now time.Time, out io.Writer) error {
 	if err := handedOver(routes[at], event); err != nil {
 		return err
 	}
-	// Whether the stack does any advertising its file says; a route may make some all the same.
-	events := intake.Events{Account: awsapi.Account, Routes: map[string]*route.Template{*name: template}, Ads: system.Ads()}
+	events := intake.Events{Account: awsapi.Account, Routes: map[string]*route.Template{*name: template}}
 	request, wrong, err := events.Try(intake.Handed{Route: *name, Routed: event}, now)
 	if err != nil {
 		return err

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,7 +16,6 @@ import (
 	"strings"
 
 	"sms-api/internal/deployment"
-	"sms-api/internal/message"
 	"sms-api/internal/route"
 )
 
@@ -129,6 +127,10 @@ type alarmsConfig struct {
 // parameterNames are the names below the prefix, as package internal/parameters reads them.
 func parameterNames() []string { return []string{"api-key", "user-id", "sender-key", "sender"} }
 
+// numberKeyName is the name of the key that numbers are hashed with, as package internal/parameters reads it. It is none of
+// Aligo's, nobody needs to know it, and the program never writes it.
+const numberKeyName = "number-key"
+
 // configName is a parameter's key in the namespace secrets: api-key becomes apiKey.
 func configName(parameter string) string {
 	first, second, _ := strings.Cut(parameter, "-")
@@ -188,7 +190,6 @@ func readConfig(project, stack string, values map[string]string, secret []string
 	for _, v := range deployment.Settings() {
 		c.environment[v.Name] = r.setting(*v.Setting)
 	}
-	r.ads()
 	c.logRetention = r.number("functions:logRetentionDays", 30, 1, 3653)
 	if !slices.Contains(retentions(), c.logRetention) {
 		r.fail("functions:logRetentionDays", "%d is not one of %v", c.logRetention, retentions())
@@ -392,25 +393,10 @@ func (r *reader) setting(s deployment.Setting) string {
 	switch {
 	case len(s.OneOf) > 0:
 		return r.oneOf(s.Key, s.Default, s.OneOf...)
-	case s.Text != "":
-		return r.text(s.Key, s.Default)
 	case r.has(s.Key):
 		return strconv.Itoa(r.number(s.Key, s.Lowest, s.Lowest, s.Highest))
 	}
 	return s.Default
-}
-
-// ads checks together what a stack says about advertising.
-func (r *reader) ads() {
-	ads := message.Ads{SenderName: r.values["ads:senderName"], Contact: r.values["ads:contact"], Refusal: r.values["ads:refusal"]}
-	var err error
-	if ads.Until, err = message.ParseTimeOfDay(cmp.Or(r.values["ads:until"], deployment.Defaults()[deployment.AdsUntil])); err != nil {
-		r.fail("ads:until", "%v", err)
-		return
-	}
-	if err := ads.Check(); err != nil {
-		r.fail("ads", "%v", err)
-	}
 }
 
 func (r *reader) encryption() encryptionConfig {

@@ -33,6 +33,10 @@ func nextSteps(config config, in account, key encryptionKey, network *network, s
 		}
 		step(format, lines...)
 	}
+	if secrets.numberKey != "" {
+		step("Make the key that numbers are hashed with where messages are found by number. Nobody needs to know it, and until it is there "+
+			"messages go out and are found otherwise:\n   %s", secrets.putParameter(secrets.numberKey, key))
+	}
 	step("Check the whole way to Aligo; the answer names the address to register when that is what is missing:\n   aws lambda invoke "+
 		"--region %s --function-name %s-%s /dev/stdout", in.region, config.prefix, deployment.Balance)
 	if len(config.alarms.emails) > 0 {

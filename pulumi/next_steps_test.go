@@ -19,8 +19,9 @@ func TestNextSteps(t *testing.T) {
 		"a new stack": {
 			says: []string{
 				"1. Register 203.0.113.1: smartsms.aligo.in", "문자API > 신청/인증 > 발송 서버 IP", "2. Write the Aligo credentials",
-				"3. Check the whole way to Aligo", "aws lambda invoke --region ap-northeast-2 --function-name sms-api-dev-balance /dev/stdout",
-				"4. Nobody hears the alarms yet", "5. The API takes requests signed with AWS credentials",
+				"3. Make the key that numbers are hashed with", "4. Check the whole way to Aligo",
+				"aws lambda invoke --region ap-northeast-2 --function-name sms-api-dev-balance /dev/stdout",
+				"5. Nobody hears the alarms yet", "6. The API takes requests signed with AWS credentials",
 			},
 		},
 		"one address in each zone": {

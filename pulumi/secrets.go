@@ -17,8 +17,9 @@ type secrets struct {
 	account account
 	// arns are the parameters, whether they exist or not.
 	arns pulumi.StringArray
-	// missing are the names of those that do not exist.
-	missing []string
+	// missing are the names of those that do not exist; numberKey is that of the key for numbers, empty when it exists.
+	missing   []string
+	numberKey string
 }
 
 type secretsArgs struct {
@@ -33,15 +34,16 @@ func newSecrets(ctx *pulumi.Context, name string, args secretsArgs, opts ...pulu
 	if err := ctx.RegisterComponentResource("sms-api:index:Secrets", name+"-secrets", s, opts...); err != nil {
 		return nil, err
 	}
-	for _, parameter := range parameterNames() {
+	for _, parameter := range append(parameterNames(), numberKeyName) {
 		s.arns = append(s.arns, pulumi.String(s.account.arn("ssm", "parameter"+config.prefix+"/"+parameter)))
 	}
+	if err := s.look(ctx, config.prefix); err != nil {
+		return nil, fmt.Errorf("look for the Aligo credentials: %w", err)
+	}
 	if !config.managed {
-		if err := s.look(ctx, config.prefix); err != nil {
-			return nil, fmt.Errorf("look for the Aligo credentials: %w", err)
-		}
 		return s, ctx.RegisterResourceOutputs(s, pulumi.Map{})
 	}
+	s.missing = nil
 	for _, parameter := range parameterNames() {
 		written := &ssm.ParameterArgs{
 			Name:        pulumi.String(config.prefix + "/" + parameter),
@@ -76,13 +78,19 @@ func (s *secrets) look(ctx *pulumi.Context, prefix string) error {
 			s.missing = append(s.missing, full)
 		}
 	}
+	if full := prefix + "/" + numberKeyName; !slices.Contains(found.Names, full) {
+		s.numberKey = full
+	}
 	return nil
 }
 
 // putParameter is the command that writes a parameter.
 func (s *secrets) putParameter(name string, key encryptionKey) pulumi.StringOutput {
-	command := fmt.Sprintf("aws ssm put-parameter --region %s --type SecureString --name %s --value 'YOUR-%s'",
-		s.account.region, name, strings.ToUpper(path.Base(name)))
+	value := "'YOUR-" + strings.ToUpper(path.Base(name)) + "'"
+	if path.Base(name) == numberKeyName {
+		value = `"$(openssl rand -base64 32)"`
+	}
+	command := fmt.Sprintf("aws ssm put-parameter --region %s --type SecureString --name %s --value %s", s.account.region, name, value)
 	if key.arn == nil {
 		return pulumi.String(command).ToStringOutput()
 	}

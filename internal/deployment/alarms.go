@@ -2,6 +2,7 @@ package deployment
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -70,10 +71,13 @@ type Watched struct {
 
 // Alarms are all alarms of a stack.
 func Alarms(w Watched) []Alarm {
-	tasks := []string{}
+	tasks, writers := []string{}, []string{}
 	for _, f := range Functions() {
 		if f.Caller == StateMachineTask {
 			tasks = append(tasks, f.Name)
+		}
+		if slices.ContainsFunc(f.Environment, func(v Variable) bool { return v.Name == RetentionDays }) {
+			writers = append(writers, f.Name)
 		}
 	}
 	lines := MetricNamespace + "/" + w.Stack // a filter's metric cannot have the stack as a dimension: it is not in the lines
@@ -101,6 +105,12 @@ func Alarms(w Watched) []Alarm {
 				"smartsms.aligo.in, or find out why the calls leave from another address.",
 			Namespace: lines, Metric: "address-refused", Lines: `{ $.cause = "ip" }`, In: append(tasks, Balance),
 			Statistic: sum, Period: fiveMinutes, Periods: 1, Threshold: 1, Silence: isFine,
+		},
+		{
+			Name: "records-missed", Description: "Records of messages could not be written. Nothing that was to be sent is held up, and the sweep " +
+				"makes them good within hours; until then what is asked of those messages is answered from their executions.",
+			Namespace: lines, Metric: "records-missed", Lines: `{ $.missed = "*" }`, In: writers,
+			Statistic: sum, Period: fiveMinutes, Periods: 3, Threshold: 1, Silence: isFine,
 		},
 		{
 			Name: "executions-failed", Description: "A message could not be announced or its execution broke. Redrive it in Step Functions.",

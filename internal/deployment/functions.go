@@ -80,61 +80,69 @@ func Functions() []Function {
 	credentials := Permission{Credentials, []string{"ssm:GetParameters"}}
 	start := Permission{StateMachine, []string{"states:StartExecution"}}
 	announce := Permission{EventBus, []string{"events:PutEvents"}}
-	opens := Permission{Guards, []string{"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"}}
-	cancels := Permission{Guards, []string{"dynamodb:GetItem", "dynamodb:PutItem"}}
+	// A task opens its send or reads the guard of it, and writes the record of its message, the first one also the items of its
+	// numbers.
+	sends := Permission{Guards, []string{
+		"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem",
+		"dynamodb:BatchGetItem",
+	}}
 	bury := Permission{DeadLetters, []string{"sqs:SendMessage"}}
 	return []Function{
 		{
 			Name: "alimtalk", Does: "sends a message's AlimTalk", Timeout: 30 * time.Second, Longest: longestSend, Memory: DefaultMemory,
 			Concurrency: 5, Caller: StateMachineTask, State: statemachine.StateSendAlimTalk,
-			Environment: talksToAligo(guardTable()), Permissions: []Permission{credentials, opens},
+			Environment: talksToAligo(guardTable(), retention()), Permissions: []Permission{credentials, sends},
 		},
 		{
 			Name: "sms", Does: "sends SMS to those whom AlimTalk did not reach", Timeout: 30 * time.Second, Longest: longestSend,
 			Memory: DefaultMemory, Concurrency: 5, Caller: StateMachineTask, State: statemachine.StateSendSMS,
-			Environment: talksToAligo(guardTable(), adsUntil()), Permissions: []Permission{credentials, opens},
+			Environment: talksToAligo(guardTable(), retention()), Permissions: []Permission{credentials, sends},
 		},
 		{
 			Name: "receipts", Does: "reads delivery receipts", Timeout: time.Minute, Longest: longestRead, Memory: DefaultMemory,
 			Concurrency: Unreserved, Caller: StateMachineTask, State: statemachine.StateReadReceipts,
-			Environment: talksToAligo(guardTable()),
-			Permissions: []Permission{credentials, {Guards, []string{"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem"}}},
+			Environment: talksToAligo(guardTable(), retention()), Permissions: []Permission{credentials, sends},
 		},
 		{
 			Name: "reconcile", Does: "finds out what became of a send that failed", Timeout: time.Minute, Longest: longestRead,
 			Memory: DefaultMemory, Concurrency: Unreserved, Caller: StateMachineTask, State: statemachine.StateReconcile,
-			Environment: talksToAligo(guardTable()), Permissions: []Permission{credentials, {Guards, []string{
-				"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:Query", "dynamodb:BatchGetItem",
+			Environment: talksToAligo(guardTable(), retention()), Permissions: []Permission{credentials, {Guards, []string{
+				"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem",
+				"dynamodb:BatchGetItem", "dynamodb:Query",
 			}}},
 		},
 		{
 			Name: API, Does: "answers the HTTP API", Timeout: 10 * time.Second, Longest: LongestAPICall - time.Second, Memory: DefaultMemory,
 			Concurrency: Unreserved, Caller: APIGateway,
-			Environment: talksToAligo(append(ads(), stateMachineARN(), eventBusName(), guardTable(), Variable{
+			Environment: talksToAligo(stateMachineARN(), eventBusName(), guardTable(), retention(), Variable{
 				Name: UntrustedMaxRecipients, Holds: "how many recipients a message of an untrusted caller may have", MayBeEmpty: true,
 				Setting: &Setting{Key: "api:untrustedMaxRecipients", Default: "1", Lowest: 1, Highest: 500},
 			}, Variable{
 				Name: UntrustedMaxSchedule, Holds: "how many hours ahead a message of an untrusted caller may be scheduled", MayBeEmpty: true,
 				Setting: &Setting{Key: "api:untrustedMaxSchedule", Default: "24", Lowest: 1, Highest: 90 * 24},
-			})...),
+			}),
 			Permissions: []Permission{
 				start,
 				{Executions, []string{"states:DescribeExecution", "states:GetExecutionHistory", "states:StopExecution"}},
-				cancels, announce, credentials,
+				{Guards, []string{"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:BatchWriteItem"}}, announce, credentials,
 			},
 		},
 		{
 			Name: Events, Does: "takes messages from the event bus", Timeout: 30 * time.Second, Longest: LongestFunction, Memory: DefaultMemory,
 			Concurrency: Unreserved, Caller: LambdaQueue, Retries: 2,
-			Environment: talksToAligo(append(ads(), stateMachineARN(), eventBusName())...), Files: []string{RoutesFile},
-			Permissions: []Permission{start, {Executions, []string{"states:DescribeExecution"}}, announce, bury, credentials},
+			Environment: talksToAligo(stateMachineARN(), eventBusName(), guardTable(), retention()), Files: []string{RoutesFile},
+			Permissions: []Permission{
+				start, {Executions, []string{"states:DescribeExecution"}},
+				{Guards, []string{"dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:BatchWriteItem"}}, announce, bury, credentials,
+			},
 		},
 		{
 			Name: Settle, Does: "announces messages whose execution was stopped", Timeout: 30 * time.Second, Longest: LongestFunction,
 			Memory: DefaultMemory, Concurrency: Unreserved, Caller: LambdaQueue, Retries: 2,
-			Environment: []Variable{logLevel(), stateMachineARN(), eventBusName(), guardTable()},
+			Environment: []Variable{logLevel(), stateMachineARN(), eventBusName(), guardTable(), retention()},
 			Permissions: []Permission{
-				{Executions, []string{"states:DescribeExecution", "states:GetExecutionHistory"}}, announce, cancels, bury,
+				{Executions, []string{"states:DescribeExecution", "states:GetExecutionHistory"}}, announce,
+				{Guards, []string{"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:BatchWriteItem"}}, bury,
 			},
 		},
 		{
@@ -188,8 +196,8 @@ const (
 	StateMachine Resource = "the state machine"
 	Executions   Resource = "the executions"
 	EventBus     Resource = "the event bus"
-	// Guards is the table in which sends are opened.
-	Guards Resource = "the table of sends"
+	// Guards is the table in which sends are opened and records kept.
+	Guards Resource = "the table of sends and records"
 	// DeadLetters is the queue of events that could not be handled.
 	DeadLetters Resource = "the dead letters"
 )

@@ -9,8 +9,9 @@ type Table struct {
 	TTL string
 }
 
-// GuardsTable is the table that makes sends at-most-once; internal/guard says what stands in it. It has no index and is used
-// for nothing else, so that nobody else's throttling reaches a send.
+// GuardsTable is the table that makes sends at-most-once and that has the records of messages; internal/guard and
+// internal/records say what stands in it. The two share no key, and there is no index, so that a key that is asked too much
+// holds up nothing but itself.
 func GuardsTable() Table {
 	return Table{Name: "guards", PartitionKey: "pk", SortKey: "sk", TTL: "expires"}
 }

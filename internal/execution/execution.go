@@ -1,6 +1,6 @@
 // Package execution sees messages as executions of the state machine: it starts and stops them, and tells from an
-// execution's description and history what has become of a message. Step Functions is their only store; whether
-// one may still be sent the guards say.
+// execution's description and history what has become of a message. That is the truth; what is asked for often is answered
+// from its record, and whether a message may still be sent the guards say.
 package execution
 
 import (
@@ -17,10 +17,12 @@ import (
 
 	"sms-api/internal/guard"
 	"sms-api/internal/message"
+	"sms-api/internal/records"
 	"sms-api/statemachine"
 )
 
-// ErrNotFound says that there is no message with this id (any more: executions are kept for 90 days).
+// ErrNotFound says that there is no message with this id (any more: executions are kept for 90 days, records for as long as
+// the stack says).
 var ErrNotFound = errors.New("there is no such message")
 
 // ErrConflict says that another message has this id already.
@@ -52,6 +54,14 @@ type guards interface {
 	Cancel(ctx context.Context, id string, expiry time.Time) error
 }
 
+// book is what this package calls of *records.Store.
+type book interface {
+	Accepted(ctx context.Context, m message.Message)
+	Find(ctx context.Context, id string) (r records.Record, ok bool, err error)
+	Over(m message.Message) bool
+	Went(ctx context.Context, m message.Message, o message.Outcome, v records.Version, first bool)
+}
+
 // bus is what this package calls of announce.Bus.
 type bus interface {
 	Put(ctx context.Context, detailType string, detail any) error
@@ -65,6 +75,9 @@ type Executions struct {
 	Guards guards
 	// Bus is where Cancel announces.
 	Bus bus
+	// Records answer for executions, and are told of messages that are accepted and cancelled; nil for whoever wants the truth
+	// alone.
+	Records book
 	// StateMachineARN is arn:aws:states:REGION:ACCOUNT:stateMachine:NAME, or that of a version or an alias of it, which has
 	// its name behind a further colon.
 	StateMachineARN string
@@ -85,6 +98,9 @@ func (e *Executions) Start(ctx context.Context, m message.Message) (accepted mes
 	var exists *types.ExecutionAlreadyExists
 	switch {
 	case err == nil:
+		if e.Records != nil {
+			e.Records.Accepted(ctx, m)
+		}
 		return m, false, nil
 	case !errors.As(err, &exists):
 		return message.Message{}, false, fmt.Errorf("start message %s: %w", m.ID, err)
@@ -102,18 +118,45 @@ func (e *Executions) Start(ctx context.Context, m message.Message) (accepted mes
 	return stored, true, nil
 }
 
-// Find returns the message with this id as it was accepted. The error is ErrNotFound or Step Functions'.
+// Find returns the message with this id as it was accepted; of one that has a record, what that has of it. The error is
+// ErrNotFound or Step Functions'.
 func (e *Executions) Find(ctx context.Context, id string) (message.Message, error) {
+	if r, ok := e.record(ctx, id); ok {
+		return r.Message, nil
+	}
 	_, m, err := e.describe(ctx, id)
 	return m, err
 }
 
-// Outcome tells what has become of a message so far. The error is ErrNotFound, or else it is Step Functions' and worth
-// another try.
+// record is the record of a message; ok is false when there is none or it cannot be read.
+func (e *Executions) record(ctx context.Context, id string) (records.Record, bool) {
+	if e.Records == nil {
+		return records.Record{}, false
+	}
+	ctx, cancel := context.WithTimeout(ctx, recordPatience)
+	defer cancel()
+	r, ok, err := e.Records.Find(ctx, id)
+	return r, ok && err == nil
+}
+
+// recordPatience is how long a record is waited for before the execution is asked.
+const recordPatience = time.Second
+
+// Outcome tells what has become of a message so far: what its record says, or without one its execution. The error is
+// ErrNotFound, or else it is Step Functions' and worth another try.
 func (e *Executions) Outcome(ctx context.Context, id string) (message.Message, message.Outcome, error) {
+	if r, ok := e.record(ctx, id); ok {
+		if r.Over {
+			return message.Message{}, message.Outcome{}, ErrNotFound
+		}
+		return r.Message, r.Outcome, nil
+	}
 	d, m, err := e.describe(ctx, id)
 	if err != nil {
 		return message.Message{}, message.Outcome{}, err
+	}
+	if e.Records != nil && e.Records.Over(m) {
+		return message.Message{}, message.Outcome{}, ErrNotFound
 	}
 	o, err := e.outcome(ctx, d, m)
 	if err != nil {
@@ -178,7 +221,7 @@ func (e *Executions) Cancel(ctx context.Context, id string) (message.Outcome, er
 			// The machine has announced it.
 			return o, nil
 		}
-		return e.announced(ctx, o)
+		return e.announced(ctx, d, m, o)
 	}
 	if !m.Guarded {
 		if err := e.unsent(ctx, m, aws.ToString(d.ExecutionArn)); err != nil {
@@ -203,15 +246,20 @@ func (e *Executions) Cancel(ctx context.Context, id string) (message.Outcome, er
 	if err != nil {
 		return message.Outcome{}, fmt.Errorf("cancel message %s: %w", id, err)
 	}
-	if o, err = e.announced(ctx, o); err == nil && o.Status != message.MessageCancelled {
+	if o, err = e.announced(ctx, d, m, o); err == nil && o.Status != message.MessageCancelled {
 		// The machine has come to its end by itself.
 		return message.Outcome{}, &NotCancellableError{Reason: fmt.Sprintf("the message is settled: %s", o.Status)}
 	}
 	return o, err
 }
 
-// announced announces an outcome and returns it.
-func (e *Executions) announced(ctx context.Context, o message.Outcome) (message.Outcome, error) {
+// announced announces an outcome and returns it. Its record tells of it at once, and not only when the announcement is heard.
+func (e *Executions) announced(
+	ctx context.Context, d *sfn.DescribeExecutionOutput, m message.Message, o message.Outcome,
+) (message.Outcome, error) {
+	if e.Records != nil {
+		e.Records.Went(ctx, m, o, ended(d), false)
+	}
 	if err := e.Bus.Put(ctx, statemachine.DetailTypeSettled, o); err != nil {
 		return message.Outcome{}, fmt.Errorf("announce message %s: %w", o.ID, err)
 	}

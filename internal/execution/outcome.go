@@ -18,16 +18,10 @@ func results(m message.Message, v progress) []message.Result {
 
 // running is the outcome so far.
 func (e *Executions) running(m message.Message, p position, v progress) message.Outcome {
-	o := message.NewOutcome(m, results(m, v))
-	o.Status = message.Sending
-	switch {
-	case p.state == statemachine.StateWaitUntilSendTime,
-		(p.state == "" || p.state == statemachine.StateRoute) && m.SendAt.After(e.Now()):
+	o := message.Underway(m, v.Progress)
+	if p.state == statemachine.StateWaitUntilSendTime ||
+		(p.state == "" || p.state == statemachine.StateRoute) && m.SendAt.After(e.Now()) {
 		o.Status = message.Scheduled
-	case p.state == statemachine.StateWaitForMorning:
-		o.Status = message.Scheduled
-	case v.Parked != nil:
-		o.Status, o.Parked = message.Parked, v.Parked
 	}
 	return o
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
 
 	"sms-api/internal/message"
+	"sms-api/internal/records"
 	"sms-api/statemachine"
 )
 
@@ -58,7 +59,15 @@ func (e *Executions) Unannounced(ctx context.Context, id string, end End) (o mes
 			return message.Outcome{}, false, err
 		}
 	}
+	if e.Records != nil {
+		e.Records.Went(ctx, m, o, ended(d), false)
+	}
 	return o, true, nil
+}
+
+// ended is the version of the record of an execution that has ended.
+func ended(d *sfn.DescribeExecutionOutput) records.Version {
+	return records.Version{Redrives: int(aws.ToInt32(d.RedriveCount)), Ended: true}
 }
 
 // lags says that the description is older than the end of the execution. How often it was redriven tells one end from the

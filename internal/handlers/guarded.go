@@ -79,7 +79,7 @@ func (d *Dispatch) guarded(
 			return refused
 		},
 		Gate: func() error {
-			refused = d.checkTime(in)
+			refused = d.checkExpiry(in)
 			return refused
 		},
 	}

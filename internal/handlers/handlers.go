@@ -12,6 +12,7 @@ import (
 	"sms-api/internal/aligo"
 	"sms-api/internal/deadline"
 	"sms-api/internal/message"
+	"sms-api/internal/records"
 )
 
 // Input is the payload of every task.
@@ -56,24 +57,30 @@ type templates interface {
 	Template(ctx context.Context, code string) (aligo.Template, error)
 }
 
-// Dispatch has the handlers of the state machine's tasks. All fields but EgressIPs are needed.
+// book is what the handlers call of *records.Store.
+type book interface {
+	Went(ctx context.Context, m message.Message, o message.Outcome, v records.Version, first bool)
+}
+
+// Dispatch has the handlers of the state machine's tasks. All fields but EgressIPs and Records are needed.
 type Dispatch struct {
 	Aligo vendor
 	// Guards is the table in which every send is opened.
-	Guards    guards
+	Guards guards
+	// Records are told how far each message has come.
+	Records   book
 	Templates templates
 	Now       func() time.Time
 	Log       *slog.Logger
 	// EgressIPs are the addresses that Aligo sees; empty when the network is not ours and nobody has said.
 	EgressIPs []string
-	// AdsUntil is the time of day from which on no advertising is handed to Aligo.
-	AdsUntil message.TimeOfDay
 }
 
 // run makes a step and leaves the one line that each call logs.
 func (d *Dispatch) run(
 	ctx context.Context, what string, in Input, step func(context.Context, Input) (message.Progress, error),
 ) (Output, error) {
+	whole := ctx
 	ctx, cancel := deadline.Before(ctx, reserve)
 	defer cancel()
 	p, err := step(ctx, in)
@@ -81,16 +88,44 @@ func (d *Dispatch) run(
 	if err != nil {
 		d.park(in, err)
 		d.warn(ctx, what, err, attributes...)
+		d.recordParked(whole, in, err)
 		return Output{}, err
 	}
+	p.Seq = in.Progress.Seq + 1
 	attributes = append(attributes, slog.Int("batches", len(p.Batches)), slog.Int("wait", p.Wait))
 	d.Log.LogAttrs(ctx, slog.LevelInfo, what, attributes...)
 	shorten(p.Recipients)
 	if p.Over() {
 		o := message.Settled(in.Message, p.Recipients, d.Now())
+		d.record(whole, in, o, p)
 		return Output{Outcome: &o}, nil
 	}
+	d.record(whole, in, message.Underway(in.Message, p), p)
 	return Output{Progress: p}, nil
+}
+
+// record tells the records how far the message has come. The first progress that there is comes with the first send.
+func (d *Dispatch) record(ctx context.Context, in Input, o message.Outcome, p message.Progress) {
+	if d.Records == nil {
+		return
+	}
+	ctx, cancel := deadline.Before(ctx, parting)
+	defer cancel()
+	// One that goes on being parked has had its numbers indexed when it was parked first.
+	first := in.Progress.Seq == 0 && (p.Seq > 0 || in.Progress.Parked == nil)
+	d.Records.Went(ctx, in.Message, o, records.VersionOf(p, in.Redrives), first)
+}
+
+// parting is the part of the reserve in which the answer is on its way.
+const parting = 200 * time.Millisecond
+
+// recordParked tells the records that the message is parked, as the state machine will say when it has caught the error.
+func (d *Dispatch) recordParked(ctx context.Context, in Input, err error) {
+	if r := repairOf(err); r != nil {
+		p := in.Progress
+		p.Parked = &message.Parking{Cause: r.Cause, Reason: r.Reason, Since: r.Since, Wait: r.Wait}
+		d.record(ctx, in, message.Underway(in.Message, p), p)
+	}
 }
 
 // reserve is the part of a function's time that is kept for reporting.

@@ -1,5 +1,5 @@
-// Package parameters reads the Aligo credentials from SSM Parameter Store and keeps them in memory for a while, so that
-// a warm function costs no call and a rotation needs no deployment.
+// Package parameters reads the Aligo credentials, and the key that numbers are hashed with, from SSM Parameter Store and
+// keeps them in memory for a while, so that a warm function costs no call and a rotation needs no deployment.
 package parameters
 
 import (
@@ -16,7 +16,7 @@ import (
 	"sms-api/internal/aligo"
 )
 
-// DefaultPrefix is the path that the parameters api-key, user-id, sender-key and sender are found under.
+// DefaultPrefix is the path that the parameters api-key, user-id, sender-key, sender and number-key are found under.
 const DefaultPrefix = "/sms-api/aligo"
 
 // DefaultTTL is how long credentials are used before they are read again.
@@ -35,7 +35,34 @@ type Store struct {
 
 	mu     sync.Mutex
 	cached aligo.Credentials
-	read   time.Time
+	// numbers is the value of number-key; empty when there is none.
+	numbers string
+	read    time.Time
+}
+
+// NumberKey is the parameter with the keys that numbers are hashed with in the table, separated by white space: the first is
+// used for what is written, and all are for what is looked up, so that a key can be replaced. Without it everything is sent.
+const NumberKey = "number-key"
+
+// NumberKeys are those keys; none while the parameter does not exist. They are read together with the credentials.
+func (s *Store) NumberKeys(ctx context.Context) ([]string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.read.IsZero() || s.now().Sub(s.read) >= s.ttl {
+		numbers := s.numbers
+		fresh, err := s.fetch(ctx)
+		switch {
+		case err == nil:
+			s.cached, s.read = fresh, s.now()
+		case s.numbers != "":
+			// Credentials that are missing are another's business.
+		case s.read.IsZero():
+			return nil, err
+		default:
+			s.numbers = numbers
+		}
+	}
+	return strings.Fields(s.numbers), nil
 }
 
 // New returns a store that reads prefix/api-key and its siblings with one call, at most once in ttl. A zero prefix or
@@ -98,11 +125,17 @@ func (s *Store) fetch(ctx context.Context) (aligo.Credentials, error) {
 	for _, suffix := range []string{"/api-key", "/user-id", "/sender-key", "/sender"} {
 		names = append(names, s.prefix+suffix)
 	}
-	out, err := s.ssm.GetParameters(ctx, &ssm.GetParametersInput{Names: names, WithDecryption: aws.Bool(true)})
+	out, err := s.ssm.GetParameters(ctx, &ssm.GetParametersInput{
+		Names: append(names[:len(names):len(names)], s.prefix+"/"+NumberKey), WithDecryption: aws.Bool(true),
+	})
 	if err != nil {
 		return aligo.Credentials{}, fmt.Errorf("read the Aligo credentials: %w", err)
 	}
+	s.numbers = ""
 	for _, p := range out.Parameters {
+		if aws.ToString(p.Name) == s.prefix+"/"+NumberKey {
+			s.numbers = strings.TrimSpace(aws.ToString(p.Value))
+		}
 		if field := fields[aws.ToString(p.Name)]; field != nil {
 			*field = strings.TrimSpace(aws.ToString(p.Value))
 		}

@@ -3,6 +3,7 @@ package parameters
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -124,6 +125,39 @@ func TestOldCredentialsOutliveAnOutageOfTheParameterStore(t *testing.T) {
 		}
 		if _, err := New(ps, "/shop/aligo", 0).Credentials(t.Context()); err == nil {
 			t.Error("a store that has never read anything claims to have credentials")
+		}
+	})
+}
+
+// The key for numbers comes with the same call, may be missing, and may be several.
+func TestNumberKeys(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ps := filled()
+		s := New(ps, "/shop/aligo", time.Minute)
+		want := func(about string, want ...string) {
+			t.Helper()
+			if got, err := s.NumberKeys(t.Context()); err != nil || !slices.Equal(got, want) {
+				t.Errorf("%s: %d keys, %v, want %d", about, len(got), err, len(want))
+			}
+		}
+		want("missing")
+		if _, err := s.Credentials(t.Context()); err != nil || ps.calls != 1 {
+			t.Errorf("%d calls, %v", ps.calls, err)
+		}
+		ps.values["/shop/aligo/number-key"] = " new\nold "
+		want("in the cache")
+		time.Sleep(time.Minute)
+		want("read again", "new", "old")
+		time.Sleep(time.Minute)
+		ps.err = errors.New("away")
+		want("while Parameter Store is away", "new", "old")
+		ps.err = nil
+		delete(ps.values, "/shop/aligo/api-key")
+		time.Sleep(time.Minute)
+		want("without credentials", "new", "old")
+		if _, err := New(&store{err: errors.New("away")}, "", 0).NumberKeys(t.Context()); err == nil {
+			t.Error("away from the beginning")
 		}
 	})
 }

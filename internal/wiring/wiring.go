@@ -31,8 +31,8 @@ import (
 	"sms-api/internal/handlers"
 	"sms-api/internal/intake"
 	"sms-api/internal/logging"
-	"sms-api/internal/message"
 	"sms-api/internal/parameters"
+	"sms-api/internal/records"
 	"sms-api/internal/route"
 )
 
@@ -52,7 +52,8 @@ type Environment struct {
 	Now func() time.Time
 	Log *slog.Logger
 
-	errs []error
+	parameters *parameters.Store
+	errs       []error
 }
 
 // FromEnvironment reads AWS's variables (see package awsenv), those of the function as internal/deployment lists them, and
@@ -134,10 +135,34 @@ const templateTTL = 10 * time.Minute
 func (e *Environment) Aligo() (*aligo.Client, *aligo.TemplateCache) {
 	client := &aligo.Client{
 		SMSURL: e.AligoSMSURL, KakaoURL: e.AligoKakaoURL, HTTP: e.HTTP, Now: e.Now,
-		Credentials: parameters.New(ssm.NewFromConfig(e.AWS), e.variable(deployment.ParameterPrefix), 0),
+		Credentials: e.secrets(),
 	}
 	return client, &aligo.TemplateCache{Client: client, TTL: templateTTL}
 }
+
+// secrets are the parameters, which all parts of a function read together.
+func (e *Environment) secrets() *parameters.Store {
+	if e.parameters == nil {
+		e.parameters = parameters.New(ssm.NewFromConfig(e.AWS), e.variable(deployment.ParameterPrefix), 0)
+	}
+	return e.parameters
+}
+
+// Records makes the records of messages. What cannot be written is given up soon: the send is what counts.
+func (e *Environment) Records() *records.Store {
+	const attempts = 2
+	client := dynamodb.NewFromConfig(e.AWS, func(o *dynamodb.Options) { o.RetryMaxAttempts = attempts })
+	s := &records.Store{
+		Client: client, Table: e.variable(deployment.GuardTable), Kept: time.Duration(e.number(deployment.RetentionDays)) * day, Now: e.Now,
+		Log: e.Log,
+	}
+	if _, ok := e.Variables[deployment.ParameterPrefix]; ok {
+		s.Numbers = e.secrets()
+	}
+	return s
+}
+
+const day = 24 * time.Hour
 
 // Guards makes the table in which sends are opened.
 func (e *Environment) Guards() *guard.Guards {
@@ -147,39 +172,8 @@ func (e *Environment) Guards() *guard.Guards {
 // Dispatch makes the handlers of the state machine's tasks.
 func (e *Environment) Dispatch() *handlers.Dispatch {
 	d := e.reader()
-	d.Guards = e.Guards()
+	d.Guards, d.Records = e.Guards(), e.Records()
 	return d
-}
-
-// SMS makes the handler of the sms function.
-func (e *Environment) SMS() *handlers.Dispatch {
-	d := e.Dispatch()
-	d.AdsUntil = e.adsUntil()
-	return d
-}
-
-// Ads is what the stack says about advertising.
-func (e *Environment) Ads() message.Ads {
-	a := message.Ads{
-		SenderName: e.variable(deployment.AdsSenderName), Contact: e.variable(deployment.AdsContact), Refusal: e.variable(deployment.AdsRefusal),
-		Until: e.adsUntil(),
-	}
-	if err := a.Check(); err != nil && a.Until != 0 {
-		e.errs = append(e.errs, fmt.Errorf("the settings of advertising: %w", err))
-	}
-	return a
-}
-
-func (e *Environment) adsUntil() message.TimeOfDay {
-	text := e.variable(deployment.AdsUntil)
-	if text == "" {
-		return 0 // which has been said
-	}
-	until, err := message.ParseTimeOfDay(text)
-	if err != nil {
-		e.errs = append(e.errs, fmt.Errorf("%s: %w", deployment.AdsUntil, err))
-	}
-	return until
 }
 
 // reader is a Dispatch that sends nothing.
@@ -198,6 +192,13 @@ func (e *Environment) Balance() *handlers.Balance {
 // Executions makes what starts messages.
 func (e *Environment) Executions() *execution.Executions {
 	return &execution.Executions{Client: sfn.NewFromConfig(e.AWS), StateMachineARN: e.variable(deployment.StateMachineARN), Now: e.Now}
+}
+
+// recorded makes what starts messages and writes down that it has.
+func (e *Environment) recorded() *execution.Executions {
+	x := e.Executions()
+	x.Records = e.Records()
+	return x
 }
 
 // Account is the account that the stack is in: the fifth part of the state machine's ARN.
@@ -226,10 +227,12 @@ func (e *Environment) Bus() announce.Bus {
 // API makes the HTTP API; identify says who makes a request.
 func (e *Environment) API(identify func(*http.Request) (intake.Caller, error)) *intake.API {
 	client, templates := e.Aligo()
+	messages := e.Outcomes()
+	messages.Records = e.Records()
 	return &intake.API{
-		Executions: e.Outcomes(), Identify: identify, UntrustedMaxRecipients: e.number(deployment.UntrustedMaxRecipients),
+		Executions: messages, Identify: identify, UntrustedMaxRecipients: e.number(deployment.UntrustedMaxRecipients),
 		UntrustedMaxSchedule: time.Duration(e.number(deployment.UntrustedMaxSchedule)) * time.Hour,
-		Ads:                  e.Ads(), Templates: templates, Wallet: client, Now: e.Now, Log: e.Log,
+		Templates:            templates, Wallet: client, Now: e.Now, Log: e.Log,
 	}
 }
 
@@ -237,8 +240,7 @@ func (e *Environment) API(identify func(*http.Request) (intake.Caller, error)) *
 func (e *Environment) Events() *intake.Events {
 	_, templates := e.Aligo()
 	return &intake.Events{
-		Executions: e.Executions(), Account: e.Account(), Bus: e.Bus(), Routes: e.Routes(), Ads: e.Ads(), Templates: templates, Now: e.Now,
-		Log: e.Log,
+		Executions: e.recorded(), Account: e.Account(), Bus: e.Bus(), Routes: e.Routes(), Templates: templates, Now: e.Now, Log: e.Log,
 	}
 }
 
@@ -258,7 +260,9 @@ func (e *Environment) Routes() map[string]*route.Template {
 
 // Ended makes the handler of the settle function.
 func (e *Environment) Ended() *announce.Ended {
-	return &announce.Ended{Executions: e.Outcomes(), Bus: e.Bus(), Log: e.Log}
+	messages := e.Outcomes()
+	messages.Records = e.Records()
+	return &announce.Ended{Executions: messages, Bus: e.Bus(), Log: e.Log}
 }
 
 // number is the value of a variable that a setting decides; empty means the setting's default.

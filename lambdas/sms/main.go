@@ -5,5 +5,5 @@ import "sms-api/internal/wiring"
 
 func main() {
 	e := wiring.FromEnvironment("sms")
-	e.Start(e.SMS().SendSMS)
+	e.Start(e.Dispatch().SendSMS)
 }

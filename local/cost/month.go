@@ -60,7 +60,7 @@ func (m Month) fallback() Usage {
 	_, sms, lms := m.recipients()
 	visitsSMS, visitsLMS := m.visits()
 	// Before an SMS the AlimTalk's receipts are looked at once more.
-	u := readAlimTalk(float64(m.Recipients))
+	u := readAlimTalk(float64(m.Recipients)).Plus(recordTold(float64(m.Recipients)))
 	u[price.Transitions] = 3 // Wait for receipts, Read receipts, Settled?
 	u = u.Times(m.atLeastOne(m.Fallback) * m.Messages)
 	for _, kind := range []struct{ visits, recipients float64 }{{visitsSMS * m.Messages, sms}, {visitsLMS * m.Messages, lms}} {
@@ -70,7 +70,8 @@ func (m Month) fallback() Usage {
 		each := kind.recipients / kind.visits
 		// The guard is written over that of the AlimTalk, which had everybody in it.
 		leg := send(each).Plus(readSMS(each)).Plus(tableAnswered(float64(m.Recipients)))
-		leg[price.Transitions] = 4 // Send SMS, Wait for receipts, Read receipts, Settled?
+		leg = leg.Plus(recordTold(float64(m.Recipients)).Times(2)) // the send and the receipts
+		leg[price.Transitions] = 4                                 // Send SMS, Wait for receipts, Read receipts, Settled?
 		u = u.Plus(leg.Times(kind.visits))
 	}
 	return u
@@ -80,6 +81,7 @@ func (m Month) fallback() Usage {
 func (m Month) looks() Usage {
 	visitsSMS, visitsLMS := m.visits()
 	u := readAlimTalk(float64(m.Recipients)).Plus(readSMS(float64(m.Recipients) * m.Fallback).Times(visitsSMS + visitsLMS))
+	u = u.Plus(recordTold(float64(m.Recipients)).Times(1 + visitsSMS + visitsLMS))
 	u[price.Transitions] = 3 * (1 + visitsSMS + visitsLMS) // Wait for receipts, Read receipts, Settled?
 	return u.Times(m.Messages)
 }
@@ -87,7 +89,7 @@ func (m Month) looks() Usage {
 // Usage is what is used because messages are sent.
 func (m Month) Usage() Usage {
 	u := Door(m.ByEvent, m.Recipients).Plus(delivered().Usage(m.Recipients)).Times(m.Messages)
-	u = u.Plus(m.fallback()).Plus(m.looks().Times(m.Looks - 1)).Plus(visit().Times(m.Reads * m.Messages))
+	u = u.Plus(m.fallback()).Plus(m.looks().Times(m.Looks - 1)).Plus(visit().Plus(recordRead()).Times(m.Reads * m.Messages))
 	u[price.Traces] = sampled(u[price.Traces])
 	u[price.Decryptions] = m.decryptions()
 	return u
@@ -101,10 +103,11 @@ func sampled(requests float64) float64 {
 	return min(requests, reservoir+0.05*(requests-reservoir))
 }
 
-// decryptions are those of the four parameters with Aligo's credentials, which every environment of a function that
-// calls Aligo reads again after five minutes. What is invoked more rarely reads them each time.
+// decryptions are those of the four parameters with Aligo's credentials and of the key that numbers are hashed with, which
+// every environment of a function that calls Aligo reads again after five minutes. What is invoked more rarely reads them each
+// time.
 func (m Month) decryptions() float64 {
-	const parameters, ttl = 4, 5 * time.Minute
+	const parameters, ttl = 5, 5 * time.Minute
 	if m.Messages == 0 {
 		return 0
 	}

@@ -158,15 +158,16 @@ func TestTheMonthIsTheSumOfItsPaths(t *testing.T) {
 	}
 }
 
-// TestManyRecipientsShareTheCost: one call, one wait and one look serve 500, so each costs at most a 200th.
+// TestManyRecipientsShareTheCost: one call, one wait and one look serve 500, so each costs at most a 150th; more than half of
+// that is the item under which its number is found.
 func TestManyRecipientsShareTheCost(t *testing.T) {
 	t.Parallel()
 	prices, p := price.Seoul(), delivered()
 	each := func(recipients int) float64 {
 		return prices.Cost(Door(false, recipients).Plus(p.Usage(recipients))) / float64(recipients)
 	}
-	if ratio := each(1) / each(500); ratio < 200 {
-		t.Errorf("a recipient of 500 costs a %.0fth of a single one, want a 200th or less", ratio)
+	if ratio := each(1) / each(500); ratio < 150 {
+		t.Errorf("a recipient of 500 costs a %.0fth of a single one, want a 150th or less", ratio)
 	}
 }
 
@@ -184,6 +185,29 @@ func TestTheTableIsASmallPartOfTheCost(t *testing.T) {
 	u := p.tableUsage(1)
 	if u[price.TableWrites] != 4 || u[price.TableReads] != 0 {
 		t.Errorf("a message takes %v writes and %v reads, want 4 and none", u[price.TableWrites], u[price.TableReads])
+	}
+}
+
+// TestRecordsAreASmallPartOfTheCost: what people read costs less than 3 % of what AWS asks for a message.
+func TestRecordsAreASmallPartOfTheCost(t *testing.T) {
+	t.Parallel()
+	prices, p := price.Seoul(), delivered()
+	u := recordAccepted(1).Plus(p.recordUsage(1))
+	if u[price.TableWrites] != 7 || u[price.TableReads] != 1 {
+		t.Errorf("a message takes %v writes and %v reads, want 7 and 1", u[price.TableWrites], u[price.TableReads])
+	}
+	for _, path := range []string{p.Name, "AlimTalk not delivered, SMS instead", "SMS only"} {
+		for _, p := range Paths() {
+			if p.Name != path {
+				continue
+			}
+			records := prices.Cost(recordAccepted(1).Plus(p.recordUsage(1)))
+			all := prices.Cost(Door(false, 1).Plus(p.Usage(1)))
+			t.Logf("%s: %.8f of %.8f USD, %.2f%%", p.Name, records, all, 100*records/all)
+			if records >= 0.03*all {
+				t.Errorf("%s: the records are %.8f of %.8f USD, want less than 3%%", p.Name, records, all)
+			}
+		}
 	}
 }
 

@@ -90,8 +90,6 @@ func Paths() []Path {
 		// Attempts after 1, 2, 4, 8 and then every 15 minutes.
 		{Name: "parked for an hour", States: way(begin, times(7, sendAlimTalk, repair, settled), byAlimTalk, end)},
 		{Name: "parked for twelve hours", States: way(begin, times(51, sendAlimTalk, repair, settled), byAlimTalk, end)},
-		{Name: "advertising parked from 20:45 until the night, sent in the morning",
-			States: way(begin, times(3, sendSMS, repair, settled), []string{sendSMS, statemachine.StateWaitForMorning}, bySMS, end)},
 		// Looks after 5, 10, 20 s and so on, at 5 minutes, then up to every 15 minutes, and hourly after a day.
 		{Name: "no receipt for 25 hours", States: way(begin, []string{sendAlimTalk}, times(104, receipts...), end)},
 	}
@@ -153,7 +151,7 @@ func (p Path) Usage(recipients int) Usage {
 	}
 	retries := function(1, 0, 0).Times(float64(p.Retries))
 	lookups := calls(float64(p.Lookups), 0, 0)
-	return u.Plus(retries).Plus(lookups).Plus(p.tableUsage(n))
+	return u.Plus(retries).Plus(lookups).Plus(p.tableUsage(n)).Plus(p.recordUsage(n))
 }
 
 // send is the function that sends to n recipients.
@@ -196,6 +194,7 @@ func chunks(bytes float64) float64 { return max(1, math.Ceil(bytes/eventBytes)) 
 func Door(byEvent bool, recipients int) Usage {
 	u := visit()
 	u[price.NAT] += float64(recipients) * startBytes / gigabyte
+	u = u.Plus(recordAccepted(float64(recipients)))
 	if byEvent {
 		u[price.Requests] = 0
 		u[price.Events] = chunks(float64(recipients)*startBytes) + 1

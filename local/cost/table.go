@@ -3,11 +3,13 @@ package cost
 import (
 	"math"
 
+	"sms-api/internal/deployment"
 	"sms-api/internal/deployment/price"
 )
 
-// What the table of sends is asked, in request units; internal/guard says what its items are. A write takes a unit for each
-// KB of the item, also to delete it, and a consistent read one for each 4 KB, also of an item that is not there.
+// What the table of sends and records is asked, in request units; internal/guard and internal/records say what its items are.
+// A write takes a unit for each KB of the item, also to delete it, and a consistent read one for each 4 KB, also of an item
+// that is not there.
 //
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html
 const (
@@ -15,6 +17,11 @@ const (
 	// listings and claims, has less than a unit of writing.
 	guardBytes, digestBytes = 180, 8
 	writeUnit, readUnit     = 1 << 10, 4 << 10
+	// recordBytes is the record of a message to one recipient, and recipientBytes what each of the others adds to it: their
+	// results are much alike, and deflated. The places of a message in lists and under numbers have less than a unit.
+	recordBytes, recipientBytes = 700, 15
+	// places are the lists in which every message stands: everybody's and its caller's.
+	places = 2
 	// listings is over how many keys the open sends are spread: a look-up reads them all.
 	listings = 8
 	// tableSeconds is one call, of which DynamoDB says that it takes milliseconds.
@@ -96,4 +103,33 @@ func (p Path) tableUsage(n float64) Usage {
 		}
 	}
 	return u.Plus(tableRefused(n).Times(float64(p.Retries)))
+}
+
+// recordWrites are the units of a record of a message to n recipients.
+func recordWrites(n float64) float64 {
+	return math.Ceil((recordBytes + (n-1)*recipientBytes) / writeUnit)
+}
+
+// recordAccepted is the record that the door writes, and the places of the message in the lists.
+func recordAccepted(n float64) Usage { return table(2, places+recordWrites(n), 0) }
+
+// recordTold is the record that a task writes, or the function that hears of the outcome.
+func recordTold(n float64) Usage { return table(1, recordWrites(n), 0) }
+
+// recordNumbers is what the first task writes besides: an item for each number, which it looks up whether it was erased.
+func recordNumbers(n float64) Usage { return table(math.Ceil(n/25)+math.Ceil(n/100), n, n) }
+
+// recordRead is a request for a message's status.
+func recordRead() Usage { return table(1, 0, 1) }
+
+// recordUsage is what a path writes of records. Each task writes once, whether it goes on or parks the message; one that
+// Aligo was not reached by writes nothing.
+func (p Path) recordUsage(n float64) Usage {
+	u, tasks := recordNumbers(n), deployment.Tasks()
+	for _, s := range p.States {
+		if tasks[s] != "" {
+			u = u.Plus(recordTold(n))
+		}
+	}
+	return u.Plus(recordTold(n)) // the outcome that was announced
 }

@@ -463,7 +463,6 @@ func TestScenarios(t *testing.T) {
 	maps.Copy(plays, stories())
 	maps.Copy(plays, breaks())
 	maps.Copy(plays, vendorStories())
-	maps.Copy(plays, nights())
 	t.Run("all", func(t *testing.T) {
 		for name, play := range plays {
 			t.Run(name, func(t *testing.T) {
