@@ -79,8 +79,11 @@ func states(t *testing.T) map[string]state {
 type state struct {
 	Type           string
 	TimeoutSeconds int
-	Arguments      struct{ FunctionName string }
-	Retry, Catch   []rule
+	Arguments      struct {
+		FunctionName string
+		Payload      map[string]string
+	}
+	Retry, Catch []rule
 }
 
 // rule is an entry of Retry or Catch.
@@ -173,6 +176,37 @@ func TestASendIsRepeatedOnlyWhenItSurelyDidNotHappen(t *testing.T) {
 		last := all[name].Catch[len(all[name].Catch)-1]
 		if !slices.Equal(last.ErrorEquals, []string{"States.ALL"}) {
 			t.Errorf("%s: the last Catch matches %q, want States.ALL", name, last.ErrorEquals)
+		}
+	}
+}
+
+// Only the execution knows that it was redriven, and that what it did before is in doubt.
+func TestSendsAndLookUpsAreToldOfRedrives(t *testing.T) {
+	t.Parallel()
+	all := states(t)
+	for _, name := range append(statemachine.Sends(), statemachine.StateReconcile) {
+		if told := all[name].Arguments.Payload["redrives"]; !strings.Contains(told, "$states.context.Execution.RedriveCount") {
+			t.Errorf("%s is told %q of redrives", name, told)
+		}
+	}
+}
+
+// What an operator has to repair parks, wherever Aligo is asked, and is not repeated before.
+func TestEveryTaskThatAsksAligoParks(t *testing.T) {
+	t.Parallel()
+	all := states(t)
+	for name := range deployment.Tasks() {
+		s := all[name]
+		for _, e := range []string{"NotConfigured", "Unrecognised"} {
+			names := func(r rule) bool {
+				return slices.Contains(r.ErrorEquals, e) || slices.Contains(r.ErrorEquals, "States.ALL")
+			}
+			if i := slices.IndexFunc(s.Catch, names); i < 0 || s.Catch[i].Next != statemachine.StateWaitForRepair {
+				t.Errorf("%s: %s is not caught by %s", name, e, statemachine.StateWaitForRepair)
+			}
+			if i := slices.IndexFunc(s.Retry, names); i >= 0 && (s.Retry[i].MaxAttempts == nil || *s.Retry[i].MaxAttempts > 0) {
+				t.Errorf("%s is tried again after %s at once", name, e)
+			}
 		}
 	}
 }
