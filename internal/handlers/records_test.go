@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"reflect"
 	"testing"
+	"time"
 
 	"sms-api/internal/aligo"
 	"sms-api/internal/fault"
@@ -34,6 +35,8 @@ type tellingVendor struct {
 }
 
 func (*tellingVendor) DigestKey(context.Context) ([]byte, error) { return []byte("key"), nil }
+
+func (*tellingVendor) Ahead() time.Duration { return 0 }
 
 func (v *tellingVendor) SendSMS(ctx context.Context, call aligo.SMS) (aligo.Accepted, error) {
 	if err := call.Guard.Before(ctx, "shop"); err != nil {

@@ -66,3 +66,36 @@ func TestNothingLeavesAfterTheExpiry(t *testing.T) {
 		}
 	}
 }
+
+// unheard is a table that cannot be told of an answer.
+type unheard struct{ closing }
+
+func (*unheard) Answered(context.Context, guard.Send, string) (bool, error) {
+	return false, errors.New("away")
+}
+
+func TestASendRemembersThatNobodyWasToldOfItsBatch(t *testing.T) {
+	t.Parallel()
+	d := newDoubt(t, aligo.NotAccepted)
+	d.in.Progress = message.Progress{Queue: &message.Queue{Channel: message.SMS}}
+	h := &handlers.Dispatch{Aligo: &slow{way: func() {}}, Guards: &unheard{}, Now: noon, Log: slog.New(slog.DiscardHandler)}
+	out, err := h.SendSMS(t.Context(), d.in)
+	if err != nil || len(out.Batches) != 1 || !out.Batches[0].Unclaimed {
+		t.Errorf("%+v, %v", out.Progress, err)
+	}
+}
+
+// What an execution did before it was redriven is in doubt, whoever opened it.
+func TestARedrivenSendIsLookedUpFirst(t *testing.T) {
+	t.Parallel()
+	d := newDoubt(t, aligo.NotAccepted)
+	d.in.Progress, d.in.Redrives = message.Progress{Queue: &message.Queue{Channel: message.SMS}}, 1
+	h := &handlers.Dispatch{
+		Aligo: &slow{way: func() { t.Error("it was sent") }}, Guards: &closing{}, Now: noon, Log: slog.New(slog.DiscardHandler),
+	}
+	_, err := h.SendSMS(t.Context(), d.in)
+	var doubt *fault.Ambiguous
+	if !errors.As(err, &doubt) {
+		t.Errorf("%T %v, want Ambiguous", err, err)
+	}
+}
