@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"testing"
 	"time"
 
@@ -97,5 +98,68 @@ func TestARedrivenSendIsLookedUpFirst(t *testing.T) {
 	var doubt *fault.Ambiguous
 	if !errors.As(err, &doubt) {
 		t.Errorf("%T %v, want Ambiguous", err, err)
+	}
+}
+
+// opened is a table that remembers what was opened and closed, in order.
+type opened struct {
+	*guard.Guards
+
+	steps    []string
+	openings []guard.Opening
+}
+
+func (o *opened) Open(_ context.Context, opening guard.Opening) (guard.Send, error) {
+	o.steps, o.openings = append(o.steps, "open"), append(o.openings, opening)
+	return guard.Send{Message: "m"}, nil
+}
+
+func (o *opened) Close(context.Context, guard.Send) error {
+	o.steps = append(o.steps, "close")
+	return nil
+}
+
+func (o *opened) Answered(context.Context, guard.Send, string) (bool, error) {
+	o.steps = append(o.steps, "answered")
+	return false, nil
+}
+
+// rotated is an Aligo that refuses the first credentials, and whose clock is fast.
+type rotated struct{ *aligo.Client }
+
+func (*rotated) DigestKey(context.Context) ([]byte, error) { return []byte("key"), nil }
+
+func (*rotated) Ahead() time.Duration { return time.Minute }
+
+func (*rotated) SendSMS(ctx context.Context, call aligo.SMS) (aligo.Accepted, error) {
+	for _, account := range []aligo.Account{"old", "new"} {
+		if err := call.Guard.Before(ctx, account); err != nil {
+			return aligo.Accepted{}, err
+		}
+	}
+	return aligo.Accepted{MID: "7", Accepted: 2}, nil
+}
+
+func TestASendIsOpenedAsItIsMade(t *testing.T) {
+	t.Parallel()
+	for _, before := range []bool{false, true} {
+		d, table := newDoubt(t, aligo.NotAccepted), &opened{}
+		d.in.Progress = message.Progress{Queue: &message.Queue{Channel: message.SMS}}
+		if before {
+			d.in.Progress.Batches = []message.Batch{{Channel: message.AlimTalk, MID: "1", At: noon()}}
+		}
+		h := &handlers.Dispatch{Aligo: &rotated{}, Guards: table, Now: noon, Log: slog.New(slog.DiscardHandler)}
+		out, err := h.SendSMS(t.Context(), d.in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// What was opened with the old credentials is closed before it is opened with the new ones.
+		if want := []string{"open", "close", "open", "answered"}; !slices.Equal(table.steps, want) {
+			t.Errorf("%q, want %q", table.steps, want)
+		}
+		last := table.openings[len(table.openings)-1]
+		if last.Sent != before || last.Ahead != time.Minute || last.Account != "new" || out.Batches[len(out.Batches)-1].Account != "new" {
+			t.Errorf("after another call %v: opened as %+v, accepted as %+v", before, last, out.Batches)
+		}
 	}
 }
