@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"flag"
 	"fmt"
 	"math"
@@ -97,12 +98,14 @@ func functionTable() string {
 func seconds(d time.Duration) string { return fmt.Sprintf("%.0f s", d.Seconds()) }
 
 func settingRow(v deployment.Variable) string {
-	may := strings.Join(v.Setting.OneOf, ", ")
+	may := cmp.Or(v.Setting.Text, strings.Join(v.Setting.OneOf, ", "))
 	if may == "" {
 		may = fmt.Sprintf("%d to %d", v.Setting.Lowest, v.Setting.Highest)
 	}
 	value := v.Setting.Default
-	if len(v.Setting.OneOf) > 0 {
+	if value == "" {
+		value = "none"
+	} else if len(v.Setting.OneOf) > 0 {
 		value = "`" + value + "`"
 	}
 	return fmt.Sprintf("| `%s` | %s | %s: %s |\n", v.Setting.Key, value, v.Holds, may)

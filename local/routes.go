@@ -20,6 +20,7 @@ import (
 	"sms-api/internal/intake"
 	"sms-api/internal/message"
 	"sms-api/internal/route"
+	"sms-api/local/system"
 )
 
 // defaultStack is the stack whose routes are honoured when the flag names none.
@@ -85,7 +86,8 @@ func tryRoute(args []string, in io.Reader, now time.Time, out io.Writer) error {
 	if err := handedOver(routes[at], event); err != nil {
 		return err
 	}
-	events := intake.Events{Account: awsapi.Account, Routes: map[string]*route.Template{*name: template}}
+	// Whether the stack does any advertising its file says; a route may make some all the same.
+	events := intake.Events{Account: awsapi.Account, Routes: map[string]*route.Template{*name: template}, Ads: system.Ads()}
 	request, wrong, err := events.Try(intake.Handed{Route: *name, Routed: event}, now)
 	if err != nil {
 		return err

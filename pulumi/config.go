@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 	"strings"
 
 	"sms-api/internal/deployment"
+	"sms-api/internal/message"
 	"sms-api/internal/route"
 )
 
@@ -190,6 +192,7 @@ func readConfig(project, stack string, values map[string]string, secret []string
 	for _, v := range deployment.Settings() {
 		c.environment[v.Name] = r.setting(*v.Setting)
 	}
+	r.ads()
 	c.logRetention = r.number("functions:logRetentionDays", 30, 1, 3653)
 	if !slices.Contains(retentions(), c.logRetention) {
 		r.fail("functions:logRetentionDays", "%d is not one of %v", c.logRetention, retentions())
@@ -393,10 +396,25 @@ func (r *reader) setting(s deployment.Setting) string {
 	switch {
 	case len(s.OneOf) > 0:
 		return r.oneOf(s.Key, s.Default, s.OneOf...)
+	case s.Text != "":
+		return r.text(s.Key, s.Default)
 	case r.has(s.Key):
 		return strconv.Itoa(r.number(s.Key, s.Lowest, s.Lowest, s.Highest))
 	}
 	return s.Default
+}
+
+// ads checks together what a stack says about advertising.
+func (r *reader) ads() {
+	ads := message.Ads{SenderName: r.values["ads:senderName"], Contact: r.values["ads:contact"], Refusal: r.values["ads:refusal"]}
+	var err error
+	if ads.Until, err = message.ParseTimeOfDay(cmp.Or(r.values["ads:until"], deployment.Defaults()[deployment.AdsUntil])); err != nil {
+		r.fail("ads:until", "%v", err)
+		return
+	}
+	if err := ads.Check(); err != nil {
+		r.fail("ads", "%v", err)
+	}
 }
 
 func (r *reader) encryption() encryptionConfig {

@@ -139,6 +139,10 @@ func TestBadSettings(t *testing.T) {
 			"api:domainName": "https://sms.example.com", "api:certificateArn": "arn:aws:acm:ap-northeast-2:111122223333:certificate/1"},
 		`api:certificateArn: "mine" is not the ARN`: {
 			"api:domainName": "sms.example.com", "api:certificateArn": "mine"},
+		`ads: contact is missing: an advertisement needs senderName, contact and refusal`: {
+			"ads:senderName": "가나상점", "ads:refusal": "무료수신거부 080-000-0000"},
+		`ads:until: "25:00" is not a time of day such as 20:50`: {"ads:until": "25:00"},
+		`ads: until is 21:00, which is not from 08:01 to 20:55`: {"ads:until": "21:00"},
 		`api:untrustedMaxRecipients: "501" is not a number from 1 to 500`: {
 			"api:untrustedMaxRecipients": "501"},
 		`secrets:prefix: "aligo/" is not a parameter path`:                                    {"secrets:prefix": "aligo/"},

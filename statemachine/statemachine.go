@@ -19,6 +19,7 @@ const (
 	StateSendAlimTalk      = "Send AlimTalk"
 	StateSendSMS           = "Send SMS"
 	StateWaitForRepair     = "Wait for repair"
+	StateWaitForMorning    = "Wait for the morning"
 	StateReconcile         = "Reconcile"
 	StateWaitToLookAgain   = "Wait to look again"
 	StateSettled           = "Settled?"

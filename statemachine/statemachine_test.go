@@ -224,6 +224,13 @@ func TestSendsFailAlike(t *testing.T) {
 	if err := json.Unmarshal([]byte(definition), &machine); err != nil {
 		t.Fatal(err)
 	}
+	// Only SMS wait for a time of day. Of the rest no byte may differ.
+	sms := machine.States[statemachine.StateSendSMS]
+	var catches []json.RawMessage
+	if err := json.Unmarshal(sms["Catch"], &catches); err != nil || !bytes.Contains(catches[0], []byte(`["Later"]`)) {
+		t.Fatalf("%v: the first Catch of %q is not for what may not go out at night", err, statemachine.StateSendSMS)
+	}
+	sms["Catch"] = slices.Concat([]byte("["), sms["Catch"][bytes.Index(sms["Catch"], catches[0])+len(catches[0])+1:])
 	first := statemachine.Sends()[0]
 	for _, other := range statemachine.Sends()[1:] {
 		for _, field := range []string{"Retry", "Catch"} {

@@ -62,6 +62,9 @@ type Env struct {
 	Clock  Clock
 	Tasks  map[string]Task // by Resource
 	Random func() float64  // in [0,1), for jitter and $random; nil means math/rand. Called from several goroutines
+	// Turn, when set, is called before each state is entered and before each retry, and says how long that has to wait
+	// because there are too many. Called from several goroutines.
+	Turn func() time.Duration
 	// Trace, when set, is told the JSON path of every branch taken: the Next, Default, choice rule, catcher or retrier
 	// that decided where to go. An execution calls it, as it does Run's record, once at a time.
 	Trace func(path string)

@@ -31,6 +31,17 @@ func (l *line) sleep(d time.Duration) *failure {
 	return nil
 }
 
+// turn waits until Step Functions makes the next transition.
+func (l *line) turn() *failure {
+	if l.run.env.Turn == nil {
+		return nil
+	}
+	if d := l.run.env.Turn(); d > 0 {
+		return l.sleep(d)
+	}
+	return nil
+}
+
 // variableBytes is the size of all variables once those in changed are set.
 func (l *line) variableBytes(changed []variable) int {
 	total := 0
@@ -68,6 +79,9 @@ func (l *line) follow() (*value, *failure) {
 func (l *line) step() (next *state, output *value, fail *failure) {
 	s := l.state
 	if l.enteredID == 0 {
+		if fail := l.turn(); fail != nil {
+			return nil, nil, fail
+		}
 		l.before = l.previous
 		l.enteredID = l.record(Event{Type: s.kind + "StateEntered", StateEntered: &StateEnteredDetails{
 			Name: s.name, Input: l.input.text, InputDetails: untruncated,
@@ -277,6 +291,9 @@ func (l *line) retry(fr *frame, fail *failure, used *[]int64) (again bool, _ *fa
 		(*used)[i]++
 		l.run.trace(r.path)
 		if stop := l.sleep(r.delay((*used)[i], l.run.random)); stop != nil {
+			return false, stop
+		}
+		if stop := l.turn(); stop != nil {
 			return false, stop
 		}
 		fr.retries++

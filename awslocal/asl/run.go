@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"sms-api/awslocal/clock"
 	"sms-api/awslocal/rawjson"
 )
 
@@ -99,11 +100,11 @@ func (r *run) execute(ctx context.Context, at *position) Result {
 	r.cancel = cancel
 	if timeout := r.machine.timeout; timeout > 0 {
 		// The states' own waits look at the deadline themselves; this one is for tasks that are under way.
-		go func() {
+		clock.Go(r.env.Clock, func() {
 			if r.env.Clock.Sleep(ctx, timeout) == nil {
 				cancel(errExecutionTimedOut)
 			}
-		}()
+		})
 	}
 	l := &line{
 		run: r, ctx: ctx, position: at,

@@ -1,4 +1,4 @@
-// Package awsapi is an AWS-compatible HTTP endpoint in one process: Step Functions, EventBridge, DynamoDB, Systems Manager
+// Package awsapi is an AWS-compatible HTTP endpoint in one process: Step Functions, EventBridge, SQS, DynamoDB, Systems Manager
 // parameters and Lambda invocations, as far as this system uses them, in AWS's wire protocols and with AWS's error names,
 // so that the aws CLI and every SDK work with it unchanged.
 //
@@ -26,6 +26,7 @@ import (
 	"sms-api/awslocal/asl"
 	"sms-api/awslocal/clock"
 	"sms-api/awslocal/eventbus"
+	"sms-api/awslocal/quota"
 	"sms-api/awslocal/rawjson"
 )
 
@@ -62,6 +63,8 @@ type Options struct {
 	// empty when it is for several or for none. next returns the answer's JSON, or the error of DynamoDB as a *ServiceError.
 	// An answer that never comes is to wait until ctx ends.
 	AroundTable func(ctx context.Context, operation, table string, next func(context.Context) ([]byte, error)) ([]byte, error)
+	// Limits are AWS's quotas; nil means that there are none.
+	Limits *quota.Limits
 	// RefuseEvent is eventbus.Config's Refuse.
 	RefuseEvent func(eventbus.Entry) (code string)
 	// Trace is told the branches that executions take, see asl.Env.
@@ -80,6 +83,8 @@ type Endpoint struct {
 	served    map[string]asl.Arguments
 	events    *eventbus.Service
 	functions *functions
+	queues    *queues
+	limits    *quota.Limits
 	states    *states
 	ssm       *parameters
 	tables    *tables
@@ -114,17 +119,25 @@ func New(o Options) *Endpoint {
 		kept:      o.Kept,
 		keptBytes: o.KeptBytes,
 		log:       o.Log,
-		events:    eventbus.New(eventbus.Config{Account: Account, Region: Region, Clock: o.Clock, Log: o.Log, Refuse: o.RefuseEvent}),
-		functions: newFunctions(o.Around),
+		limits:    o.Limits,
+		functions: newFunctions(o.Around, o.Limits),
 		ssm:       &parameters{clock: o.Clock, byName: map[string]*parameter{}},
-		tables:    newTables(o.AroundTable),
+		tables:    newTables(o.AroundTable, o.Limits),
+	}
+	e.queues = newQueues(e)
+	e.events = eventbus.New(eventbus.Config{
+		Account: Account, Region: Region, Clock: o.Clock, Log: o.Log, Refuse: o.RefuseEvent, Bury: e.queues.bury,
+		Turn: func() time.Duration { return o.Limits.Reserve(quota.Deliveries) },
+	})
+	e.env = asl.Env{
+		Clock: o.Clock, Random: o.Random, Trace: o.Trace, Tasks: map[string]asl.Task{},
+		Turn: func() time.Duration { return o.Limits.Reserve(quota.Transitions) },
 	}
 	var err error
 	if e.models, err = loadModels(); err != nil {
 		// They are part of the program, so only a bug gets here, and every request says so.
 		e.log.Error("the models of AWS cannot be read", "error", err)
 	}
-	e.env = asl.Env{Clock: o.Clock, Random: o.Random, Trace: o.Trace, Tasks: map[string]asl.Task{}}
 	e.served = map[string]asl.Arguments{}
 	for resource, i := range e.integrations() {
 		e.env.Tasks[resource], e.served[resource] = i.task, i.takes
@@ -135,6 +148,7 @@ func New(o Options) *Endpoint {
 		"AWSEvents":        {e.eventOperations(), "application/x-amz-json-1.1"},
 		"AmazonSSM":        {e.ssm.operations(), "application/x-amz-json-1.1"},
 		dynamoDB:           {e.tables.operations(), "application/x-amz-json-1.0"},
+		"AmazonSQS":        {e.queues.operations(), "application/x-amz-json-1.0"},
 	}
 	return e
 }
@@ -164,7 +178,7 @@ func (e *Endpoint) Events() *eventbus.Service { return e.events }
 // Close stops the executions that run, of which the event bus is not told, then waits for the functions and the event
 // deliveries that are under way. When ctx ends first, their contexts are ended and ctx's error is returned.
 func (e *Endpoint) Close(ctx context.Context) error {
-	return errors.Join(e.states.close(ctx), e.events.Close(ctx), e.functions.close(ctx))
+	return errors.Join(e.states.close(ctx), e.events.Close(ctx), e.queues.close(ctx), e.functions.close(ctx))
 }
 
 // ServiceError is an error as an AWS service reports it.
@@ -174,6 +188,8 @@ type ServiceError struct {
 	Message string
 	// Status is the HTTP status; 400 when 0.
 	Status int
+	// Reason is what Lambda says of a TooManyRequestsException besides.
+	Reason string
 }
 
 func (e *ServiceError) Error() string { return e.Code + ": " + e.Message }
@@ -204,6 +220,9 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	body, err := readBody(r)
+	if err == nil && !e.limits.Take(target, 1) {
+		err = throttled()
+	}
 	if err != nil {
 		writeError(w, s.contentType, err)
 		return
@@ -220,9 +239,17 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, s.contentType, http.StatusOK, output)
 }
 
+// throttled is an operation that was called too often. Step Functions, EventBridge and Systems Manager name it alike, and
+// SDKs try it again.
+//
+// https://docs.aws.amazon.com/step-functions/latest/apireference/CommonErrors.html
+func throttled() error {
+	return &ServiceError{Code: "ThrottlingException", Message: "Rate exceeded"}
+}
+
 // unknownTarget says what is served here when a request is for something else.
 func unknownTarget(r *http.Request, target string) string {
-	const served = "The local endpoint serves Step Functions, EventBridge, DynamoDB, SSM parameters and Lambda invocations"
+	const served = "The local endpoint serves Step Functions, EventBridge, SQS, DynamoDB, SSM parameters and Lambda invocations"
 	if target != "" {
 		return fmt.Sprintf("%s; it does not know %s.", served, target)
 	}
@@ -328,7 +355,8 @@ func writeError(w http.ResponseWriter, contentType string, err error) {
 	writeJSON(w, contentType, status, struct {
 		Type    string `json:"__type"`
 		Message string `json:"message"`
-	}{service.Code, service.Message})
+		Reason  string `json:"Reason,omitempty"`
+	}{service.Code, service.Message, service.Reason})
 }
 
 func writeJSON(w http.ResponseWriter, contentType string, status int, value any) {
@@ -372,14 +400,23 @@ type background struct {
 	group  sync.WaitGroup
 }
 
-// start runs f, unless the background is closed.
+// start runs f, unless the background is closed. Whoever starts it waits for it; what goes on by itself is for startOn.
 func (b *background) start(f func()) bool {
+	return b.startOn(nil, f)
+}
+
+// startOn is start in a goroutine that the clock knows of.
+func (b *background) startOn(c asl.Clock, f func()) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.closed {
 		return false
 	}
-	b.group.Go(f)
+	b.group.Add(1)
+	clock.Go(c, func() {
+		defer b.group.Done()
+		f()
+	})
 	return true
 }
 

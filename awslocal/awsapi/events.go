@@ -268,10 +268,9 @@ func (e *Endpoint) putTargets(_ context.Context, in putTargetsInput) (any, error
 func (e *Endpoint) deliverTo(arn string) (func(context.Context, json.RawMessage) error, error) {
 	switch {
 	case strings.HasPrefix(arn, FunctionARN("")):
-		return func(ctx context.Context, event json.RawMessage) error {
-			_, err := e.functions.invoke(ctx, arn, event)
-			return err
-		}, nil
+		return func(_ context.Context, event json.RawMessage) error { return e.InvokeLater(arn, event) }, nil
+	case strings.HasPrefix(arn, QueueARN("")):
+		return func(_ context.Context, event json.RawMessage) error { return e.queues.send(arn, string(event)) }, nil
 	case strings.HasPrefix(arn, StateMachineARN("")):
 		return func(ctx context.Context, event json.RawMessage) error {
 			input := string(event)
@@ -280,7 +279,8 @@ func (e *Endpoint) deliverTo(arn string) (func(context.Context, json.RawMessage)
 		}, nil
 	}
 	return nil, &ServiceError{Code: "ValidationException", Message: fmt.Sprintf(
-		"Provided Arn is not in correct format. Parameter %s is not valid: the local endpoint delivers to its own functions and state machines.",
+		"Provided Arn is not in correct format. Parameter %s is not valid: the local endpoint delivers to its own functions, queues "+
+			"and state machines.",
 		arn)}
 }
 

@@ -183,7 +183,8 @@ func TestRulesOverTheAPI(t *testing.T) {
 			&eventbridge.PutEventsInput{Entries: []types.PutEventsRequestEntry{entry("shop")}}); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Minute)
+		// EventBridge has handed it over with the first; Lambda tries again after a minute, and after two.
+		time.Sleep(4 * time.Minute)
 		synctest.Wait()
 		if len(attempts) != 3 {
 			t.Errorf("%d attempts, want 3", len(attempts))
@@ -308,7 +309,7 @@ func TestEventRequestsRefused(t *testing.T) {
 			{&eventbridge.PutTargetsInput{Rule: nowhere, Targets: target(func(*types.Target) {})},
 				"ResourceNotFoundException: Rule nowhere does not exist on EventBus default."},
 			{&eventbridge.PutTargetsInput{Rule: name,
-				Targets: target(func(t *types.Target) { t.Arn = aws.String("arn:aws:sqs:ap-northeast-2:000000000000:q") })},
+				Targets: target(func(t *types.Target) { t.Arn = aws.String("arn:aws:sns:ap-northeast-2:000000000000:t") })},
 				"ValidationException: Provided Arn is not in correct format."},
 			{&eventbridge.PutTargetsInput{Rule: name, Targets: target(func(t *types.Target) {
 				t.Input, t.InputPath = aws.String("{}"),
@@ -378,7 +379,8 @@ func TestRolesAndDeadLetterQueuesAreKept(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, awsapi.Options{})
-		w.Function("f", 0, func() error { return &transient{why: "never"} })
+		// Nobody has made the function f: handing over fails.
+		w.Queue("dead", awsapi.QueueOptions{})
 		role, queue := "arn:aws:iam::000000000000:role/r", "arn:aws:sqs:ap-northeast-2:000000000000:dead"
 		if _, err := w.events.PutRule(t.Context(), &eventbridge.PutRuleInput{Name: aws.String("r"), RoleArn: &role,
 			EventPattern: aws.String(`{"source": ["shop"]}`)}); err != nil {
@@ -407,9 +409,13 @@ func TestRolesAndDeadLetterQueuesAreKept(t *testing.T) {
 			&eventbridge.PutEventsInput{Entries: []types.PutEventsRequestEntry{entry("default")}}); err != nil {
 			t.Fatal(err)
 		}
+		time.Sleep(time.Hour)
 		synctest.Wait()
 		if dead := w.Events().DeadLetters(); len(dead) != 1 || dead[0].QueueARN != queue {
 			t.Errorf("dead letters %+v", dead)
+		}
+		if ready, _ := w.QueueDepth("dead"); ready != 1 {
+			t.Errorf("%d dead letters in the queue", ready)
 		}
 	})
 }

@@ -158,7 +158,7 @@ func (s *states) start(machine *stateMachine, name, input, trace string) (*execu
 		machine.forget(old)
 	}
 	x.number = machine.first + len(machine.started)
-	if !s.background.start(func() {
+	if !s.background.startOn(s.endpoint.clock, func() {
 		s.emit(x, snapshot{status: running})
 		s.ended(x, machine.machine.Run(ctx, s.endpoint.env, x.description(0), x.record))
 	}) {
@@ -288,7 +288,7 @@ func (s *states) redrive(x *execution, token string) (time.Time, error) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	is := snapshot{status: running, redrives: append(was.redrives, now)}
 	lastEvent := int64(len(x.events))
-	if !s.background.start(func() {
+	if !s.background.startOn(s.endpoint.clock, func() {
 		s.emit(x, is)
 		s.ended(x, x.machine.machine.Redrive(ctx, s.endpoint.env, x.description(len(is.redrives)), was.result, lastEvent, x.record))
 	}) {

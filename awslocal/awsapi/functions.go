@@ -20,6 +20,7 @@ import (
 	"github.com/google/uuid"
 
 	"sms-api/awslocal/asl"
+	"sms-api/awslocal/quota"
 	"sms-api/awslocal/rawjson"
 )
 
@@ -67,26 +68,38 @@ type functions struct {
 	cancel     context.CancelFunc
 	background background
 
+	limits *quota.Limits
+
 	mu     sync.RWMutex
 	byName map[string]function
+	// reserved is the concurrency that functions have for themselves, and running how many of each run; those of the others,
+	// which share what is left, count under no name.
+	reserved, running map[string]int
 }
 
 type function struct {
 	name    string
 	timeout time.Duration
+	// async is what becomes of invocations that nobody waits for.
+	async Async
 	// environments are the execution environments, each a lambda.Handler, that wait for an invocation. An environment has
 	// one invocation at a time, and its handler counts on that: the buffer of a result is used again for the next.
 	environments *sync.Pool
 }
 
-func newFunctions(around func(context.Context, string, func(context.Context) ([]byte, error)) ([]byte, error)) *functions {
+func newFunctions(
+	around func(context.Context, string, func(context.Context) ([]byte, error)) ([]byte, error), limits *quota.Limits,
+) *functions {
 	ctx, cancel := context.WithCancel(context.Background())
 	if around == nil {
 		around = func(ctx context.Context, _ string, next func(context.Context) ([]byte, error)) ([]byte, error) {
 			return next(ctx)
 		}
 	}
-	return &functions{around: around, ctx: ctx, cancel: cancel, byName: map[string]function{}}
+	return &functions{
+		around: around, ctx: ctx, cancel: cancel, limits: limits, byName: map[string]function{}, reserved: map[string]int{},
+		running: map[string]int{},
+	}
 }
 
 // Function registers a Lambda function, or replaces the one of this name, and returns its ARN. The handler is what
@@ -99,7 +112,7 @@ func (e *Endpoint) Function(name string, timeout time.Duration, handler any) (ar
 	e.functions.mu.Lock()
 	defer e.functions.mu.Unlock()
 	environments := &sync.Pool{New: func() any { return lambda.NewHandler(handler) }}
-	e.functions.byName[name] = function{name: name, timeout: timeout, environments: environments}
+	e.functions.byName[name] = function{name: name, timeout: timeout, async: DefaultAsync(), environments: environments}
 	return FunctionARN(name)
 }
 
@@ -137,10 +150,15 @@ func (f *functions) invoke(ctx context.Context, nameOrARN string, payload []byte
 	if err != nil {
 		return nil, err
 	}
+	leave, err := f.enter(fn.name)
+	if err != nil {
+		return nil, err
+	}
 	result := make(chan invocation, 1)
 	// Whoever invokes a function may give up, but Lambda does not stop it for that.
 	running := context.WithoutCancel(ctx)
 	started := f.background.start(func() {
+		defer leave()
 		running, cancel := context.WithCancel(running)
 		defer cancel()
 		defer context.AfterFunc(f.ctx, cancel)()
@@ -148,6 +166,7 @@ func (f *functions) invoke(ctx context.Context, nameOrARN string, payload []byte
 		result <- invocation{output, err}
 	})
 	if !started {
+		leave()
 		return nil, &ServiceError{Code: "ServiceException", Status: http.StatusInternalServerError, Message: "The local endpoint is closed."}
 	}
 	select {
@@ -397,11 +416,10 @@ func (e *Endpoint) serveLambda(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Amz-Executed-Version", latest)
 	switch r.Header.Get("X-Amz-Invocation-Type") {
 	case "Event":
-		e.functions.background.start(func() {
-			if _, err := e.functions.invoke(e.functions.ctx, fn.name, payload); err != nil {
-				e.log.Error("asynchronous invocation failed", "function", fn.name, "error", err)
-			}
-		})
+		if err := e.InvokeLater(fn.name, payload); err != nil {
+			writeError(w, contentType, err)
+			return
+		}
 		w.WriteHeader(http.StatusAccepted)
 		return
 	case "DryRun":

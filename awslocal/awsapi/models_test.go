@@ -30,7 +30,7 @@ type model struct {
 func modelsOfAWS(t *testing.T) map[string]map[string]*model {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join("models", "*.json"))
-	if err != nil || len(files) != 5 {
+	if err != nil || len(files) != 6 {
 		t.Fatalf("models: %v %v", files, err)
 	}
 	all := map[string]map[string]*model{}
@@ -338,6 +338,14 @@ func kept() map[string][]string {
 			"KeyConditionExpression", "ExpressionAttributeValues"}),
 		"Scan": slices.Concat(item, []string{"Limit", "ExclusiveStartKey", "TotalSegments", "Segment", "ProjectionExpression",
 			"FilterExpression", "ExpressionAttributeValues", "ConsistentRead"}),
+		"SendMessage": {"QueueUrl", "MessageBody", "MessageAttributes", "MessageAttributes.DataType", "MessageAttributes.StringValue"},
+		// Receiving gives all attributes, whichever are asked for.
+		"ReceiveMessage": {"QueueUrl", "AttributeNames", "MessageSystemAttributeNames", "MessageAttributeNames", "MaxNumberOfMessages",
+			"VisibilityTimeout", "WaitTimeSeconds"},
+		"DeleteMessage":      {"QueueUrl", "ReceiptHandle"},
+		"GetQueueUrl":        {"QueueName"},
+		"GetQueueAttributes": {"QueueUrl", "AttributeNames"},
+		"ListQueues":         {"QueueNamePrefix"},
 		"BatchGetItem": {"RequestItems", "RequestItems.Keys", "RequestItems.ConsistentRead", "RequestItems.ProjectionExpression",
 			"RequestItems.ExpressionAttributeNames"},
 		"BatchWriteItem": {"RequestItems", "RequestItems.PutRequest", "RequestItems.PutRequest.Item", "RequestItems.DeleteRequest",

@@ -10,9 +10,11 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/sivchari/kumo/inprocess"
 
+	"sms-api/awslocal/quota"
 	"sms-api/awslocal/rawjson"
 )
 
@@ -21,6 +23,11 @@ import (
 type tables struct {
 	kumo   http.Handler
 	around func(ctx context.Context, operation, table string, next func(context.Context) ([]byte, error)) ([]byte, error)
+	limits *quota.Limits
+
+	mu sync.RWMutex
+	// partition is the name of the partition key of the tables that Table has made.
+	partition map[string]string
 }
 
 // dynamoDB is what operations of DynamoDB begin with in X-Amz-Target.
@@ -28,8 +35,9 @@ const dynamoDB = "DynamoDB_20120810"
 
 func newTables(
 	around func(ctx context.Context, operation, table string, next func(context.Context) ([]byte, error)) ([]byte, error),
+	limits *quota.Limits,
 ) *tables {
-	return &tables{kumo: inprocess.DynamoDB(), around: around}
+	return &tables{kumo: inprocess.DynamoDB(), around: around, limits: limits, partition: map[string]string{}}
 }
 
 // Table makes a table on demand whose partition key and sort key are strings of these names; sort may be empty.
@@ -51,6 +59,9 @@ func (e *Endpoint) Table(name, partition, sort string) error {
 	if err != nil {
 		return fmt.Errorf("make the table %s: %w", name, err)
 	}
+	e.tables.mu.Lock()
+	defer e.tables.mu.Unlock()
+	e.tables.partition[name] = partition
 	return nil
 }
 
@@ -215,7 +226,12 @@ func (r *tableRequest) table() string {
 
 // run has an operation done the way the options want it.
 func (t *tables) run(ctx context.Context, operation string, body []byte, in tableRequest) (any, error) {
-	next := func(ctx context.Context) ([]byte, error) { return t.call(ctx, operation, body) }
+	next := func(ctx context.Context) ([]byte, error) {
+		if err := t.throttle(operation, body, in); err != nil {
+			return nil, err
+		}
+		return t.call(ctx, operation, body)
+	}
 	answer, err := []byte(nil), error(nil)
 	if t.around == nil {
 		answer, err = next(ctx)
@@ -226,6 +242,35 @@ func (t *tables) run(ctx context.Context, operation string, body []byte, in tabl
 		return nil, err
 	}
 	return json.RawMessage(answer), nil
+}
+
+// throttle refuses writes to a table, or to a key of it, that are too many. A write counts as many units as its request has
+// kilobytes, which is about what DynamoDB counts of items that are written whole.
+//
+// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html
+func (t *tables) throttle(operation string, body []byte, in tableRequest) error {
+	switch operation {
+	case "PutItem", "UpdateItem", "DeleteItem":
+	default:
+		return nil
+	}
+	if t.limits == nil {
+		return nil
+	}
+	var keys struct{ Item, Key map[string]struct{ S string } }
+	// What this cannot read the operation itself will refuse.
+	_ = json.Unmarshal(body, &keys)
+	t.mu.RLock()
+	partition := t.partition[in.TableName]
+	t.mu.RUnlock()
+	key := in.TableName + "/" + keys.Item[partition].S + keys.Key[partition].S
+	units := float64((len(body) + 1023) / 1024)
+	if !t.limits.TakeOf(quota.TableWrites, in.TableName, units) || !t.limits.TakeOf(quota.KeyWrites, key, units) {
+		return &ServiceError{Code: "ThrottlingException",
+			Message: "Throughput exceeds the current capacity of your table or index. DynamoDB is automatically scaling your table or index so " +
+				"please try again shortly."}
+	}
+	return nil
 }
 
 // arnOfTable begins the ARN of a table in the region that kumo takes from the environment of the process.

@@ -22,6 +22,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"sms-api/awslocal/clock"
 	"sms-api/awslocal/rawjson"
 )
 
@@ -72,6 +73,10 @@ type Config struct {
 	// Refuse returns an error code for an entry that fails for reasons of EventBridge's own, such as InternalFailure, and
 	// nothing for one that is taken; nil takes them all.
 	Refuse func(Entry) (code string)
+	// Turn says how long a delivery has to wait because there are too many; nil means that none has to.
+	Turn func() time.Duration
+	// Bury is told of dead letters whose target has a queue for them; nil keeps them here only.
+	Bury func(DeadLetter)
 }
 
 // Service is the buses of one account and region.
@@ -355,9 +360,12 @@ func (s *Service) DeadLetters() []DeadLetter {
 func (s *Service) bury(d DeadLetter) {
 	d.At = s.config.Clock.Now()
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	if s.dead = append(s.dead, d); len(s.dead) > maxDeadLetters {
 		s.dead = slices.Delete(s.dead, 0, len(s.dead)-maxDeadLetters)
+	}
+	s.mu.Unlock()
+	if s.config.Bury != nil && d.QueueARN != "" {
+		s.config.Bury(d)
 	}
 	s.config.Log.Error("event given up", "rule", d.RuleARN, "target", d.TargetARN, "code", d.Code, "attempts", d.Attempts, "error", d.Message)
 }
@@ -391,11 +399,11 @@ type deliveries struct {
 	waiting []chan struct{}
 }
 
-func (d *deliveries) start(f func()) {
+func (d *deliveries) start(c Clock, f func()) {
 	d.mu.Lock()
 	d.count++
 	d.mu.Unlock()
-	go func() {
+	clock.Go(c, func() {
 		defer func() {
 			d.mu.Lock()
 			defer d.mu.Unlock()
@@ -407,7 +415,7 @@ func (d *deliveries) start(f func()) {
 			}
 		}()
 		f()
-	}()
+	})
 }
 
 // idle is closed once nothing is under way.
@@ -633,10 +641,18 @@ func (b *Bus) dispatch(head []byte, detail *Detail, ingested time.Time) error {
 		}
 		o := occasion{event: event, ruleARN: r.arn, ruleName: r.Name, ingested: ingested}
 		for _, t := range r.targets {
-			b.service.deliveries.start(func() { b.service.deliver(t, o) })
+			b.service.deliveries.start(b.service.config.Clock, func() { b.service.deliver(t, o) })
 		}
 	}
 	return nil
+}
+
+// turn waits until EventBridge makes another delivery.
+func (s *Service) turn() error {
+	if s.config.Turn == nil {
+		return nil
+	}
+	return s.config.Clock.Sleep(s.ctx, s.config.Turn())
 }
 
 // deliver tries a target until it takes the event or its retry policy is exhausted.
@@ -651,7 +667,10 @@ func (s *Service) deliver(t *target, o occasion) {
 	pause := firstPause
 	for {
 		letter.Attempts++
-		err := t.Deliver(s.ctx, input)
+		err := s.turn()
+		if err == nil {
+			err = t.Deliver(s.ctx, input)
+		}
 		if err == nil {
 			return
 		}

@@ -71,7 +71,14 @@ func TestVariables(t *testing.T) {
 				t.Errorf("%s holds %q, and %q in %s", v.Name, known, v.Holds, f.Name)
 			}
 			seen[v.Name], holds[v.Name] = true, v.Holds
-			size += len(v.Name) + 256 // no value is longer: ARNs are the longest ones
+			longest := 256 // ARNs are the longest values
+			switch s := v.Setting; {
+			case s != nil && s.Text != "":
+				longest = deployment.TextSize
+			case s != nil:
+				longest = max(len(strings.Join(s.OneOf, "")), len(strconv.Itoa(s.Highest)))
+			}
+			size += len(v.Name) + longest
 		}
 		if size > deployment.EnvironmentSize {
 			t.Errorf("%s: the environment may have %d bytes", f.Name, size)
@@ -81,7 +88,8 @@ func TestVariables(t *testing.T) {
 		s := v.Setting
 		n, err := strconv.Atoi(s.Default)
 		number := err == nil && n >= s.Lowest && n <= s.Highest && s.Lowest < s.Highest
-		if !strings.Contains(s.Key, ":") || !slices.Contains(s.OneOf, s.Default) && !number {
+		text := s.Text != "" && len(s.OneOf) == 0 && s.Highest == 0 && len(s.Default) <= deployment.TextSize && v.MayBeEmpty == (s.Default == "")
+		if !strings.Contains(s.Key, ":") || !slices.Contains(s.OneOf, s.Default) && !number && !text {
 			t.Errorf("setting %+v", s)
 		}
 	}

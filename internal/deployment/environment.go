@@ -23,10 +23,15 @@ type Setting struct {
 	// Key is the setting's name with its namespace: "api:untrustedMaxRecipients".
 	Key     string
 	Default string
-	// OneOf are the values that there are. Without any, the value is a whole number from Lowest to Highest.
-	OneOf           []string
+	// OneOf are the values that there are. Without any, and without Text, the value is a whole number from Lowest to Highest.
+	OneOf []string
+	// Text says what the value is if it is a text, which may be empty where Default is. It has up to TextSize bytes.
+	Text            string
 	Lowest, Highest int
 }
+
+// TextSize is how many bytes a setting that is a text may have.
+const TextSize = 96
 
 // The variables. Lambda sets others by itself: https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
 const (
@@ -40,6 +45,10 @@ const (
 	UntrustedMaxSchedule   = "UNTRUSTED_MAX_SCHEDULE"
 	GuardTable             = "GUARD_TABLE"
 	RetentionDays          = "RECORDS_RETENTION_DAYS"
+	AdsSenderName          = "ADS_SENDER_NAME"
+	AdsContact             = "ADS_CONTACT"
+	AdsRefusal             = "ADS_REFUSAL"
+	AdsUntil               = "ADS_UNTIL"
 )
 
 // What leads the functions to stand-ins for Aligo. Nothing that is deployed sets them.
@@ -71,6 +80,32 @@ func retention() Variable {
 	return Variable{
 		Name: RetentionDays, Holds: "for how many days after a message's expiry its record is kept", MayBeEmpty: true,
 		Setting: &Setting{Key: "records:retentionDays", Default: "90", Lowest: 7, Highest: 730},
+	}
+}
+
+// ads are what a function must know that takes advertising.
+func ads() []Variable {
+	return []Variable{
+		{
+			Name: AdsSenderName, Holds: "whose advertising it is; without this and the two after it there is none", MayBeEmpty: true,
+			Setting: &Setting{Key: "ads:senderName", Text: "up to 30 bytes in CP949, such as 가나상점"},
+		},
+		{
+			Name: AdsContact, Holds: "how the sender of advertising is reached", MayBeEmpty: true,
+			Setting: &Setting{Key: "ads:contact", Text: "up to 40 bytes in CP949, such as 02-123-4567"},
+		},
+		{
+			Name: AdsRefusal, Holds: "how to refuse more advertising for nothing", MayBeEmpty: true,
+			Setting: &Setting{Key: "ads:refusal", Text: "up to 60 bytes in CP949, such as 무료수신거부 080-000-0000"},
+		},
+		adsUntil(),
+	}
+}
+
+func adsUntil() Variable {
+	return Variable{
+		Name: AdsUntil, Holds: "the time of day in Korea from which on no advertising is handed to Aligo",
+		Setting: &Setting{Key: "ads:until", Default: "20:50", Text: "08:01 to 20:55"},
 	}
 }
 

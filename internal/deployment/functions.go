@@ -96,7 +96,7 @@ func Functions() []Function {
 		{
 			Name: "sms", Does: "sends SMS to those whom AlimTalk did not reach", Timeout: 30 * time.Second, Longest: longestSend,
 			Memory: DefaultMemory, Concurrency: 5, Caller: StateMachineTask, State: statemachine.StateSendSMS,
-			Environment: talksToAligo(guardTable(), retention()), Permissions: []Permission{credentials, sends},
+			Environment: talksToAligo(guardTable(), adsUntil(), retention()), Permissions: []Permission{credentials, sends},
 		},
 		{
 			Name: "receipts", Does: "reads delivery receipts", Timeout: time.Minute, Longest: longestRead, Memory: DefaultMemory,
@@ -114,13 +114,13 @@ func Functions() []Function {
 		{
 			Name: API, Does: "answers the HTTP API", Timeout: 10 * time.Second, Longest: LongestAPICall - time.Second, Memory: DefaultMemory,
 			Concurrency: Unreserved, Caller: APIGateway,
-			Environment: talksToAligo(stateMachineARN(), eventBusName(), guardTable(), retention(), Variable{
+			Environment: talksToAligo(append(ads(), stateMachineARN(), eventBusName(), guardTable(), retention(), Variable{
 				Name: UntrustedMaxRecipients, Holds: "how many recipients a message of an untrusted caller may have", MayBeEmpty: true,
 				Setting: &Setting{Key: "api:untrustedMaxRecipients", Default: "1", Lowest: 1, Highest: 500},
 			}, Variable{
 				Name: UntrustedMaxSchedule, Holds: "how many hours ahead a message of an untrusted caller may be scheduled", MayBeEmpty: true,
 				Setting: &Setting{Key: "api:untrustedMaxSchedule", Default: "24", Lowest: 1, Highest: 90 * 24},
-			}),
+			})...),
 			Permissions: []Permission{
 				start,
 				{Executions, []string{"states:DescribeExecution", "states:GetExecutionHistory", "states:StopExecution"}},
@@ -130,7 +130,7 @@ func Functions() []Function {
 		{
 			Name: Events, Does: "takes messages from the event bus", Timeout: 30 * time.Second, Longest: LongestFunction, Memory: DefaultMemory,
 			Concurrency: Unreserved, Caller: LambdaQueue, Retries: 2,
-			Environment: talksToAligo(stateMachineARN(), eventBusName(), guardTable(), retention()), Files: []string{RoutesFile},
+			Environment: talksToAligo(append(ads(), stateMachineARN(), eventBusName(), guardTable(), retention())...), Files: []string{RoutesFile},
 			Permissions: []Permission{
 				start, {Executions, []string{"states:DescribeExecution"}},
 				{Guards, []string{"dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:BatchWriteItem"}}, announce, bury, credentials,

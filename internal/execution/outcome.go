@@ -19,9 +19,9 @@ func results(m message.Message, v progress) []message.Result {
 // running is the outcome so far.
 func (e *Executions) running(m message.Message, p position, v progress) message.Outcome {
 	o := message.Underway(m, v.Progress)
-	if p.state == statemachine.StateWaitUntilSendTime ||
+	if p.state == statemachine.StateWaitUntilSendTime || p.state == statemachine.StateWaitForMorning ||
 		(p.state == "" || p.state == statemachine.StateRoute) && m.SendAt.After(e.Now()) {
-		o.Status = message.Scheduled
+		o.Status, o.Parked = message.Scheduled, nil
 	}
 	return o
 }

@@ -40,6 +40,10 @@ type Repair struct {
 	Wait int `json:"wait,omitempty"`
 }
 
+// Later says that nothing of the message may be sent before a time, such as advertising at night. The error's message is
+// JSON, which the state machine merges into the progress.
+type Later struct{ Until time.Time }
+
 // Invalid says that the message itself cannot be sent.
 type Invalid struct{ Reason string }
 
@@ -55,6 +59,9 @@ func (e *Rejected) Error() string  { return e.Reason }
 func (e *Invalid) Error() string   { return e.Reason }
 func (e *Expired) Error() string   { return e.Reason }
 func (e *Cancelled) Error() string { return e.Reason }
+func (e *Later) Error() string {
+	return `{"later":{"until":"` + e.Until.UTC().Format(time.RFC3339) + `"}}`
+}
 
 // Error is JSON without ": ". Executions of version 0.1.0 of the state machine cut the message there; like this they keep
 // it whole, and message.Parking reads that.
@@ -77,6 +84,7 @@ const (
 	NameInvalid       = message.CodeInvalid
 	NameExpired       = message.CodeExpired
 	NameCancelled     = message.CodeCancelled
+	NameLater         = "Later"
 )
 
 // NotSent says of an error's name that the vendor surely has not accepted anything: the function said so itself, or
@@ -84,7 +92,7 @@ const (
 // https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html#API_Invoke_Errors
 func NotSent(name string) bool {
 	switch name {
-	case NameTransient, NameRejected, NameNotConfigured, NameUnrecognised, NameInvalid, NameExpired, NameCancelled,
+	case NameTransient, NameRejected, NameNotConfigured, NameUnrecognised, NameInvalid, NameExpired, NameCancelled, NameLater,
 		"Lambda.TooManyRequestsException", "Lambda.EC2ThrottledException", "Lambda.EC2UnexpectedException",
 		"Lambda.ENILimitReachedException", "Lambda.SubnetIPAddressLimitReachedException", "Lambda.ResourceNotReadyException":
 		return true

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambda/messages"
@@ -24,6 +25,7 @@ var faults = map[string]error{
 	fault.NameCancelled:     &fault.Cancelled{Reason: "r"},
 	fault.NameInvalid:       &fault.Invalid{Reason: "r"},
 	fault.NameExpired:       &fault.Expired{Reason: "r"},
+	fault.NameLater:         &fault.Later{Until: time.Date(2026, 12, 1, 23, 0, 0, 0, time.UTC)},
 }
 
 func TestLambdaReportsTheNamesThatTheStateMachineMatches(t *testing.T) {

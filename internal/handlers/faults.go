@@ -22,10 +22,22 @@ func checkRedrive(in Input) error {
 	return nil
 }
 
-func (d *Dispatch) checkExpiry(in Input) error {
-	if d.Now().Before(in.Message.ExpiresAt) {
+// checkTime says why nothing may be sent in this moment, nil if something may.
+func (d *Dispatch) checkTime(in Input) error {
+	now := d.Now()
+	from := in.Message.NotBefore(now, d.AdsUntil)
+	switch {
+	case !now.Before(in.Message.ExpiresAt):
+		return d.expired(in)
+	case !from.After(now):
 		return nil
+	case !from.Before(in.Message.ExpiresAt):
+		return &fault.Expired{Reason: "advertising does not go out at night, and the message's time is over before the morning"}
 	}
+	return &fault.Later{Until: from}
+}
+
+func (d *Dispatch) expired(in Input) error {
 	reason := "the message's time was over before it could be sent"
 	if in.Progress.Parked != nil {
 		// What has to be repaired is not everybody's to know: callers read this reason.

@@ -79,7 +79,7 @@ func (d *Dispatch) guarded(
 			return refused
 		},
 		Gate: func() error {
-			refused = d.checkExpiry(in)
+			refused = d.checkTime(in)
 			return refused
 		},
 	}

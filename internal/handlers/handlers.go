@@ -6,11 +6,13 @@ package handlers
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"time"
 
 	"sms-api/internal/aligo"
 	"sms-api/internal/deadline"
+	"sms-api/internal/fault"
 	"sms-api/internal/message"
 	"sms-api/internal/records"
 )
@@ -74,6 +76,8 @@ type Dispatch struct {
 	Log       *slog.Logger
 	// EgressIPs are the addresses that Aligo sees; empty when the network is not ours and nobody has said.
 	EgressIPs []string
+	// AdsUntil is the time of day from which on no advertising is handed to Aligo.
+	AdsUntil message.TimeOfDay
 }
 
 // run makes a step and leaves the one line that each call logs.
@@ -119,8 +123,18 @@ func (d *Dispatch) record(ctx context.Context, in Input, o message.Outcome, p me
 // parting is the part of the reserve in which the answer is on its way.
 const parting = 200 * time.Millisecond
 
-// recordParked tells the records that the message is parked, as the state machine will say when it has caught the error.
+// recordParked tells the records that the message is parked, or waits for a time in which it may be sent, as the state machine will say when it has caught the error.
 func (d *Dispatch) recordParked(ctx context.Context, in Input, err error) {
+	var later *fault.Later
+	if errors.As(err, &later) {
+		o := message.Underway(in.Message, in.Progress)
+		o.Status, o.Parked = message.Scheduled, nil
+		in.Message.SendAt = later.Until
+		v := in.Progress
+		v.Parked = &message.Parking{} // it comes after what it waits with
+		d.record(ctx, in, o, v)
+		return
+	}
 	if r := repairOf(err); r != nil {
 		p := in.Progress
 		p.Parked = &message.Parking{Cause: r.Cause, Reason: r.Reason, Since: r.Since, Wait: r.Wait}

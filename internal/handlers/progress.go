@@ -29,7 +29,7 @@ func seconds(d time.Duration) int {
 
 // start makes the results of a message of which nothing has been tried yet.
 func start(m message.Message, p message.Progress) message.Progress {
-	p.Recipients = slices.Clone(p.Recipients)
+	p.Recipients, p.Later = slices.Clone(p.Recipients), nil
 	if len(p.Recipients) == 0 {
 		p.Recipients = message.Pendings(m)
 	}

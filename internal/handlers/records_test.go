@@ -75,7 +75,8 @@ func TestRecordsAreTold(t *testing.T) {
 				d.in.Progress.Redrives = c.redrives
 			}
 			h := &handlers.Dispatch{
-				Aligo: &tellingVendor{refusal: c.refusal}, Guards: &closing{}, Now: noon, Records: b, Log: slog.New(slog.DiscardHandler),
+				Aligo: &tellingVendor{Client: &aligo.Client{}, refusal: c.refusal}, Guards: &closing{}, Now: noon, Records: b,
+				Log: slog.New(slog.DiscardHandler),
 			}
 			out, err := h.SendSMS(t.Context(), d.in)
 			if (err != nil) != (c.refusal != nil) || err == nil && out.Seq != c.seq+1 {

@@ -123,5 +123,5 @@ func (d *Dispatch) checkSend(in Input) error {
 	if err := checkRedrive(in); err != nil {
 		return err
 	}
-	return d.checkExpiry(in)
+	return d.checkTime(in)
 }

@@ -49,6 +49,51 @@ func (c *closing) Close(context.Context, guard.Send) error {
 	return nil
 }
 
+// So is the night, in which no advertising goes out: the last second of a day, and the first of the next.
+func TestNoAdvertisingLeavesAtNight(t *testing.T) {
+	t.Parallel()
+	const until = 20*60 + 50
+	for at, later := range map[string]string{
+		"20:49:59": "", "20:50:00": "2026-12-02T08:00:00+09:00", "23:59:59": "2026-12-02T08:00:00+09:00",
+		"07:59:59": "2026-12-01T08:00:00+09:00", "08:00:00": "",
+	} {
+		d := newDoubt(t, aligo.NotAccepted)
+		d.in.Progress = message.Progress{Queue: &message.Queue{Channel: message.SMS}}
+		d.in.Message.Purpose, d.in.Message.ExpiresAt = message.Ad, time.Date(2026, 12, 7, 0, 0, 0, 0, time.UTC)
+		leaves, err := time.Parse(time.RFC3339, "2026-12-01T"+at+"+09:00")
+		if err != nil {
+			t.Fatal(err)
+		}
+		now, table := time.Date(2026, 11, 30, 12, 0, 0, 0, message.Korea()), &closing{}
+		h := &handlers.Dispatch{
+			Aligo: &slow{way: func() { now = leaves }}, Guards: table, Now: func() time.Time { return now }, AdsUntil: until,
+			Log: slog.New(slog.DiscardHandler),
+		}
+		out, err := h.SendSMS(t.Context(), d.in)
+		var l *fault.Later
+		switch {
+		case later == "":
+			if err != nil || len(out.Batches) != 1 || table.closed {
+				t.Errorf("at %s: %v, closed %v", at, err, table.closed)
+			}
+		case !errors.As(err, &l) || l.Until.In(message.Korea()).Format(time.RFC3339) != later || !table.closed:
+			t.Errorf("at %s: %v, closed %v; want to wait until %s", at, err, table.closed, later)
+		}
+		now = leaves
+		if _, again := h.SendSMS(t.Context(), d.in); (again == nil) != (later == "") {
+			t.Errorf("called at %s: %v", at, again)
+		}
+		d.in.Message.NightConsent = true
+		if _, err := h.SendSMS(t.Context(), d.in); err != nil {
+			t.Errorf("with a consent to the night, at %s: %v", at, err)
+		}
+		d.in.Message.Purpose, d.in.Message.NightConsent = "", false
+		if _, err := h.SendSMS(t.Context(), d.in); err != nil {
+			t.Errorf("for information, at %s: %v", at, err)
+		}
+	}
+}
+
 // The expiry is looked at when the next thing to go is the first byte, however long credentials and handshakes took.
 func TestNothingLeavesAfterTheExpiry(t *testing.T) {
 	t.Parallel()

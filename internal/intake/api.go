@@ -68,6 +68,8 @@ type API struct {
 	UntrustedMaxRecipients int
 	// UntrustedMaxSchedule is how far ahead it may be scheduled: not for long after a stolen token has been taken away.
 	UntrustedMaxSchedule time.Duration
+	// Ads is what the stack says about advertising.
+	Ads message.Ads
 	// Templates are checked against when they can be had.
 	Templates templates
 	Wallet    wallet
@@ -306,7 +308,7 @@ func (a *API) submitted(w http.ResponseWriter, r *http.Request, caller Caller) (
 
 func (a *API) door() *door {
 	return &door{
-		executions: a.Executions, now: a.Now,
+		executions: a.Executions, ads: a.Ads, now: a.Now,
 		check: templateCheck{templates: a.Templates, now: a.Now, log: a.Log, pause: &a.pause},
 	}
 }

@@ -26,6 +26,8 @@ type Events struct {
 	Bus announce.Bus
 	// Routes are the templates of the routes by their names.
 	Routes map[string]*route.Template
+	// Ads is what the stack says about advertising.
+	Ads message.Ads
 	// Templates are checked against when they can be had.
 	Templates templates
 	Now       func() time.Time
@@ -119,7 +121,7 @@ func (e *Events) Handle(ctx context.Context, handed Handed) error {
 	}
 	d := door{
 		executions: e.Executions, check: templateCheck{templates: e.Templates, now: e.Now, log: e.Log, pause: &e.pause}, now: e.Now,
-		explain: asked.explain,
+		ads: e.Ads, explain: asked.explain,
 	}
 	var m message.Message
 	var replayed bool
@@ -149,7 +151,7 @@ func (e *Events) Handle(ctx context.Context, handed Handed) error {
 }
 
 // Try says what Handle would make of what a rule hands over, right now: the message request, and everything that is wrong with
-// it, as far as that can be said without the list of templates. Only Account and Routes are needed. The error is one that
+// it, as far as that can be said without the list of templates. Only Account, Routes and Ads are needed. The error is one that
 // Handle has, too, or says that the request is none.
 func (e *Events) Try(handed Handed, now time.Time) (request []byte, wrong []message.ValidationError, err error) {
 	asked, err := e.read(handed)
@@ -165,7 +167,7 @@ func (e *Events) Try(handed Handed, now time.Time) (request []byte, wrong []mess
 	if asked.filled != nil {
 		request = asked.filled.Request
 	}
-	_, wrong = message.Accept(asked.request, message.Acceptance{ID: asked.event.ID, Caller: e.caller(asked.event), Now: now})
+	_, wrong = message.Accept(asked.request, message.Acceptance{ID: asked.event.ID, Caller: e.caller(asked.event), Now: now, Ads: e.Ads})
 	return request, asked.explain(wrong), nil
 }
 

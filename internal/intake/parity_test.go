@@ -353,6 +353,9 @@ func (s *system) serve(api *intake.API) {
 	}
 	api.Identify, api.UntrustedMaxRecipients, api.Templates, api.Wallet = identify, 1, s.vendor, s.vendor
 	api.UntrustedMaxSchedule = 24 * time.Hour
+	if api.Ads == (message.Ads{}) {
+		api.Ads = message.Ads{SenderName: "가나상점", Contact: "02-000-0000", Refusal: "무료수신거부 080-000-0000", Until: 20*60 + 50}
+	}
 	api.Now, api.Log = func() time.Time { return s.now }, slog.New(slog.NewJSONHandler(s.log, nil))
 	s.handler = api.Handler()
 	s.function = &apigateway.Handler{HTTP: s.handler, Log: api.Log}

@@ -3,6 +3,7 @@ package intake
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"math"
 	"net/http"
 	"slices"
@@ -25,6 +26,15 @@ type Preview struct {
 	// WalletSuffices says whether the wallet pays for the most that it may cost. It is absent when Aligo does not tell, and
 	// for untrusted callers.
 	WalletSuffices *bool `json:"walletSuffices,omitempty"`
+	// Warnings are what somebody should look at before the message is sent.
+	Warnings []PreviewWarning `json:"warnings,omitempty"`
+}
+
+// PreviewWarning says of a text of the request that it reads like advertising, which info must not be.
+type PreviewWarning struct {
+	Pointer string   `json:"pointer"`
+	Detail  string   `json:"detail"`
+	Words   []string `json:"words"`
 }
 
 // PreviewRecipient is what one recipient would get.
@@ -165,8 +175,48 @@ func preview(m message.Message, renderer *aligo.Renderer) (Preview, bills, error
 			}
 		}
 	}
+	p.Warnings = warnings(m, p.Recipients)
 	p.PriceKRW, p.PriceAtMostKRW = tenths(p.PriceKRW), tenths(p.PriceAtMostKRW)
 	return p, cost, nil
+}
+
+// warnings are for the texts of a message that is not said to be advertising, and reads like it.
+func warnings(m message.Message, recipients []PreviewRecipient) []PreviewWarning {
+	if m.Purpose == message.Ad {
+		return nil
+	}
+	written := "/text"
+	if m.Channel == message.AlimTalk {
+		// Without a text of the caller's the SMS is what the template says.
+		written = "/template"
+		if m.Fallback.Text != "" {
+			written = "/fallback/text"
+		}
+	}
+	found := map[string][]string{}
+	read := func(pointer, text string) {
+		for _, word := range message.AdWords(text) {
+			if !slices.Contains(found[pointer], word) {
+				found[pointer] = append(found[pointer], word)
+			}
+		}
+	}
+	for _, r := range recipients {
+		if r.AlimTalk != nil {
+			read("/template", r.AlimTalk.Text)
+		}
+		if r.SMS != nil {
+			read(written, r.SMS.Text)
+		}
+	}
+	var all []PreviewWarning
+	for _, pointer := range slices.Sorted(maps.Keys(found)) {
+		all = append(all, PreviewWarning{
+			Pointer: pointer, Words: found[pointer],
+			Detail: "reads like advertising, which needs purpose ad and the recipients' consent, and is nothing for AlimTalk",
+		})
+	}
+	return all
 }
 
 // tenths takes away what adding up left of binary fractions; list prices have one decimal.

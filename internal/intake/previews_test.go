@@ -25,6 +25,13 @@ func TestPreviews(t *testing.T) {
 			`{"template":"TX_5678","fallback":{"text":"#{고객명}님 축하합니다","onUnknown":"sms"},"recipients":[{"to":"010-1234-5678","name":"김"}]}`},
 		{"an SMS with equivalents", service,
 			`{"channel":"sms","text":"가격: 1,000₩ – 오늘₩까지","recipients":[{"to":"010-1234-5678"}]}`},
+		{"advertising", service,
+			`{"channel":"sms","purpose":"ad","text":"오늘만 할인","title":"오늘","recipients":[{"to":"010-1234-5678"}]}`},
+		{"what reads like advertising", service,
+			`{"channel":"sms","text":"오늘만 #{a}","recipients":[{"to":"010-1234-5678","variables":{"a":"할인"}},` +
+				`{"to":"010-1234-5679","variables":{"a":"쿠폰"}}]}`},
+		{"a fallback that reads like advertising", service,
+			`{"template":"TX_5678","fallback":{"text":"이벤트에 당첨"},"recipients":[{"to":"010-1234-5678","name":"김"}]}`},
 		{"an SMS and an LMS", service,
 			`{"channel":"sms","title":"제목","text":"#{a}","recipients":[{"to":"010-1234-5678","variables":{"a":"짧게"}},` +
 				`{"to":"010-1234-5679","variables":{"a":"` + strings.Repeat("가", 46) + `"}}]}`},

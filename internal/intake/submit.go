@@ -31,6 +31,7 @@ type starter interface {
 type door struct {
 	executions starter
 	check      templateCheck
+	ads        message.Ads
 	now        func() time.Time
 	// explain adds to what is wrong with a request where that comes from; nil when the caller has written the request.
 	explain func([]message.ValidationError) []message.ValidationError
@@ -82,6 +83,7 @@ func (d *door) submit(ctx context.Context, r message.Request, s submission) (m m
 
 // accept makes a message of a request. The result is a *problemError or nil.
 func (d *door) accept(ctx context.Context, r message.Request, a message.Acceptance) (message.Message, *problemError) {
+	a.Ads = d.ads
 	m, problems := message.Accept(r, a)
 	if len(problems) > 0 {
 		return message.Message{}, d.invalid(append(problems, d.alsoWrong(ctx, r, problems)...))

@@ -40,7 +40,7 @@ var beyondSchema = regexp.MustCompile(strings.Join([]string{
 	` have no value for `, `is missing: the template has #\{`, `do not fit the template`, `has a #\{ that does not begin`,
 	`cannot have placeholders`, `has a control character`, `has a name that no placeholder has`,
 	`^/template is not the code of an approved template$`,
-	`^/sendAt is (more than|out of range)`, `^/expiresAt (is over|must be after sendAt|is more than)`, `must be an RFC 3339 time`,
+	`^/sendAt is (more than|out of range)`, `^/expiresAt (is over|must be after sendAt|is more than|is before)`, `must be an RFC 3339 time`,
 	`^/(sendAt|expiresAt) (has|is on|is at) `,
 	`^/fallback/after (is longer than the message lives|must be from 5s to 24h)`, `makes no sense while fallback\.enabled is false`,
 }, "|"))

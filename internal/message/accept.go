@@ -36,6 +36,8 @@ type Acceptance struct {
 	RequestedAt time.Time
 	// Untrusted narrows the request down to what an untrusted caller may ask for; nil for a trusted one.
 	Untrusted *Untrusted
+	// Ads is what the stack says about advertising.
+	Ads Ads
 }
 
 // Untrusted is what protects against a stolen token and SMS pumping: few recipients, mobile phones only, and nothing that
@@ -56,10 +58,18 @@ func Accept(r Request, a Acceptance) (Message, []ValidationError) {
 	if m.Channel == "" {
 		m.Channel = AlimTalk
 	}
-	m.ExpiresAt = c.times()
+	m.SendAt, m.ExpiresAt = c.times()
 	if !c.misshapen.Has("/channel") {
 		m.Fallback = c.fallback(m)
 		c.channel(m)
+	}
+	c.purpose(m)
+	if r.Purpose == Ad {
+		m.Purpose, m.NightConsent = Ad, r.NightConsent
+		m.Text = Text(c.acceptance.Ads.frame(string(m.Text)))
+		if m.Title != "" {
+			m.Title = Text(frameTitle(string(m.Title)))
+		}
 	}
 	c.recipients()
 	if len(c.problems) > 0 {
@@ -99,7 +109,24 @@ func (c *checker) about(about, pointer, format string, args ...any) {
 	}
 }
 
-func (c *checker) times() (expiresAt time.Time) {
+// purpose checks what goes with advertising. AlimTalk must not advertise, whatever its template says:
+// https://kakaobusiness.gitbook.io/main/ad/infotalk
+func (c *checker) purpose(m Message) {
+	switch {
+	case c.misshapen.Has("/purpose"):
+	case c.request.Purpose != Ad:
+		if c.request.NightConsent {
+			c.add("/nightConsent", "is for purpose ad only: nothing else waits for the morning")
+		}
+	case m.Channel != SMS:
+		c.add("/purpose", "ad is for channel sms only: an AlimTalk must not advertise")
+	case !c.acceptance.Ads.enabled():
+		c.add("/purpose", "this stack does no advertising: ads:senderName, ads:contact and ads:refusal are not set")
+	}
+}
+
+// times says when to send, if that is not now, and when to stop. Advertising that would go out at night waits for the morning.
+func (c *checker) times() (sendAt, expiresAt time.Time) {
 	r, now := c.request, c.acceptance.Now
 	// Whose clock is wrong shows when both are told, and that of a local system may run ahead.
 	it := " (it is " + now.UTC().Format(time.RFC3339) + ")"
@@ -112,8 +139,19 @@ func (c *checker) times() (expiresAt time.Time) {
 	} else if u := c.acceptance.Untrusted; u != nil && r.SendAt.After(now.Add(u.MaxSchedule)) {
 		c.add("/sendAt", "is more than %v hours ahead, the most that this caller may ask for%s", u.MaxSchedule.Hours(), it)
 	}
-	if !r.SendAt.IsZero() {
-		start = r.SendAt
+	sendAt = r.SendAt
+	if !sendAt.IsZero() {
+		start = sendAt
+	}
+	night := Message{Purpose: r.Purpose, NightConsent: r.NightConsent}
+	if due := latest(now, sendAt); r.Purpose == Ad && c.acceptance.Ads.enabled() {
+		if from := night.NotBefore(due, c.acceptance.Ads.Until); from.After(due) {
+			sendAt, start = from, from
+			if !r.ExpiresAt.IsZero() && r.ExpiresAt.After(now) && !r.ExpiresAt.After(from) {
+				c.add("/expiresAt", "is before %s, and advertising must not arrive at night without nightConsent", from.Format(time.RFC3339))
+				return sendAt, r.ExpiresAt
+			}
+		}
 	}
 	expiresAt = start.Add(defaultLifetime).UTC().Truncate(time.Millisecond)
 	at := "/sendAt"
@@ -134,7 +172,14 @@ func (c *checker) times() (expiresAt time.Time) {
 	case expiresAt.After(start.Add(maxLifetime)):
 		c.add(at, "is more than 7 days after the message is to be sent")
 	}
-	return expiresAt
+	return sendAt, expiresAt
+}
+
+func latest(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }
 
 func (c *checker) fallback(m Message) Fallback {
@@ -210,6 +255,9 @@ func (c *checker) channel(m Message) {
 	}
 	if m.Title != "" {
 		c.title("/title", string(m.Title))
+		if c.request.Purpose == Ad {
+			c.framed("/title", string(m.Title))
+		}
 	}
 }
 
@@ -256,9 +304,14 @@ func (c *checker) text(pointer, text string) {
 	if strings.TrimSpace(SMSText(text)) == "" {
 		wrong(pointer, "is blank")
 	}
+	framed, with := func(text string) string { return text }, ""
+	if c.request.Purpose == Ad && pointer == "/text" {
+		framed, with = c.acceptance.Ads.frame, " with what the law puts around it"
+		fine = c.framed(pointer, text) && fine
+	}
 	if len(names) == 0 {
-		if n, many := lmsBytes(text); n > MaxLMS {
-			wrong(pointer, "has %s bytes in CP949; an LMS has at most %d", many, MaxLMS)
+		if n, many := lmsBytes(framed(text)); n > MaxLMS {
+			wrong(pointer, "has %s bytes in CP949%s; an LMS has at most %d", many, with, MaxLMS)
 		}
 		return
 	}
@@ -302,13 +355,28 @@ func (c *checker) text(pointer, text string) {
 		if err != nil {
 			continue
 		}
-		if n, many := lmsBytes(filled); n > MaxLMS {
-			c.add(recipientPointer(i, "variables"), "make %s %s bytes long in CP949; an LMS has at most %d", pointer, many, MaxLMS)
+		if n, many := lmsBytes(framed(filled)); n > MaxLMS {
+			c.add(recipientPointer(i, "variables"), "make %s %s bytes long in CP949%s; an LMS has at most %d", pointer, many, with, MaxLMS)
+		}
+		if with != "" {
+			c.framed(recipientPointer(i, "variables"), filled)
 		}
 		if strings.TrimSpace(SMSText(filled)) == "" {
 			c.add(recipientPointer(i, "variables"), "leave %s blank", pointer)
 		}
 	}
+}
+
+// framed refuses a text of advertising that brings a frame of its own, and says whether it is fine.
+func (c *checker) framed(pointer, text string) bool {
+	before := len(c.problems)
+	if secondMark(text) {
+		c.add(pointer, "has a mark of advertising of its own: "+adMark+" is put in front")
+	}
+	if secondRefusal(text) {
+		c.add(pointer, "has a way to refuse of its own: that of ads:refusal is put at the end")
+	}
+	return len(c.problems) == before
 }
 
 // wayOut says what to do about a character that the SMS after an AlimTalk cannot carry.
@@ -352,6 +420,9 @@ func (c *checker) title(pointer, title string) {
 	if bad := Unsendable(title); len(bad) > 0 {
 		c.add(pointer, "%s%s", UnencodableDetail(bad), wayOut(pointer))
 		return
+	}
+	if c.request.Purpose == Ad && pointer == "/title" {
+		title = frameTitle(title)
 	}
 	if n := SMSBytes(SMSText(title)); n > maxTitleBytes {
 		c.add(pointer, "has %d bytes in CP949; a title has at most %d", n, maxTitleBytes)

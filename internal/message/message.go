@@ -48,6 +48,10 @@ type Message struct {
 	SendAt time.Time `json:"sendAt,omitzero"`
 	// ExpiresAt is when sending stops.
 	ExpiresAt time.Time `json:"expiresAt"`
+	// Purpose is empty for info. The Text and Title of an ad have their frame already.
+	Purpose Purpose `json:"purpose,omitempty"`
+	// NightConsent says that an ad may arrive at night.
+	NightConsent bool `json:"nightConsent,omitempty"`
 	Echo
 	CreatedAt time.Time `json:"createdAt"`
 	// Guarded says that every send of the message is opened in the table of sends, so that what is not there was not sent.

@@ -57,6 +57,8 @@ type Progress struct {
 	Redrives int `json:"redrives,omitempty"`
 	// Parked is there while an operator has to repair something.
 	Parked *Parking `json:"parked,omitempty"`
+	// Later is there while the message waits for a time in which it may be sent.
+	Later *Later `json:"later,omitempty"`
 	// Reads counts the looks at the receipts of the newest batch.
 	Reads int `json:"reads,omitempty"`
 	// Wait is how many seconds to wait before the receipts are read again; 0 when there is nothing to read.
@@ -116,6 +118,12 @@ type Doubt struct {
 	Looks int       `json:"looks"`
 	// Wait is how many seconds to wait before the next look.
 	Wait int `json:"wait"`
+}
+
+// Later says until when a message waits because it may not be sent before. As JSON it is in the message of the error that
+// says so.
+type Later struct {
+	Until time.Time `json:"until"`
 }
 
 // Parking says what an operator must repair before a message can go out. As JSON it is the message of the error that

@@ -26,6 +26,9 @@ type Request struct {
 	Fallback   *FallbackRequest `json:"fallback,omitempty"`
 	SendAt     time.Time        `json:"sendAt,omitzero"`
 	ExpiresAt  time.Time        `json:"expiresAt,omitzero"`
+	Purpose    Purpose          `json:"purpose,omitempty"`
+	// NightConsent says that all recipients of an ad have agreed to get it at night.
+	NightConsent bool `json:"nightConsent,omitempty"`
 	Echo
 	// IdempotencyKey comes with events only; over HTTP it is a header.
 	IdempotencyKey string `json:"-"`
@@ -209,6 +212,10 @@ func (d *decoder) request(v any, event bool) Request {
 			r.SendAt = d.time(v, p)
 		case "expiresAt":
 			r.ExpiresAt = d.time(v, p)
+		case "purpose":
+			r.Purpose = Purpose(d.oneOf(v, p, string(Info), string(Ad)))
+		case "nightConsent":
+			r.NightConsent = d.bool(v, p)
 		case "reference":
 			r.Reference = d.text(v, p, maxReference, false)
 		case "idempotencyKey":
@@ -356,6 +363,15 @@ func (d *decoder) fallback(v any, pointer string) *FallbackRequest {
 		return true
 	})
 	return &f
+}
+
+// bool reads true or false; what is absent is false.
+func (d *decoder) bool(v any, pointer string) bool {
+	yes, ok := v.(bool)
+	if !ok && v != nil {
+		d.add(pointer, "must be true or false")
+	}
+	return yes
 }
 
 // string reads a string of 1 to limit characters.

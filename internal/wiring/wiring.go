@@ -31,6 +31,7 @@ import (
 	"sms-api/internal/handlers"
 	"sms-api/internal/intake"
 	"sms-api/internal/logging"
+	"sms-api/internal/message"
 	"sms-api/internal/parameters"
 	"sms-api/internal/records"
 	"sms-api/internal/route"
@@ -176,6 +177,37 @@ func (e *Environment) Dispatch() *handlers.Dispatch {
 	return d
 }
 
+// SMS makes the handler of the sms function.
+func (e *Environment) SMS() *handlers.Dispatch {
+	d := e.Dispatch()
+	d.AdsUntil = e.adsUntil()
+	return d
+}
+
+// Ads is what the stack says about advertising.
+func (e *Environment) Ads() message.Ads {
+	a := message.Ads{
+		SenderName: e.variable(deployment.AdsSenderName), Contact: e.variable(deployment.AdsContact), Refusal: e.variable(deployment.AdsRefusal),
+		Until: e.adsUntil(),
+	}
+	if err := a.Check(); err != nil && a.Until != 0 {
+		e.errs = append(e.errs, fmt.Errorf("the settings of advertising: %w", err))
+	}
+	return a
+}
+
+func (e *Environment) adsUntil() message.TimeOfDay {
+	text := e.variable(deployment.AdsUntil)
+	if text == "" {
+		return 0 // which has been said
+	}
+	until, err := message.ParseTimeOfDay(text)
+	if err != nil {
+		e.errs = append(e.errs, fmt.Errorf("%s: %w", deployment.AdsUntil, err))
+	}
+	return until
+}
+
 // reader is a Dispatch that sends nothing.
 func (e *Environment) reader() *handlers.Dispatch {
 	client, templates := e.Aligo()
@@ -232,7 +264,7 @@ func (e *Environment) API(identify func(*http.Request) (intake.Caller, error)) *
 	return &intake.API{
 		Executions: messages, Identify: identify, UntrustedMaxRecipients: e.number(deployment.UntrustedMaxRecipients),
 		UntrustedMaxSchedule: time.Duration(e.number(deployment.UntrustedMaxSchedule)) * time.Hour,
-		Templates:            templates, Wallet: client, Now: e.Now, Log: e.Log,
+		Ads:                  e.Ads(), Templates: templates, Wallet: client, Now: e.Now, Log: e.Log,
 	}
 }
 
@@ -240,7 +272,8 @@ func (e *Environment) API(identify func(*http.Request) (intake.Caller, error)) *
 func (e *Environment) Events() *intake.Events {
 	_, templates := e.Aligo()
 	return &intake.Events{
-		Executions: e.recorded(), Account: e.Account(), Bus: e.Bus(), Routes: e.Routes(), Templates: templates, Now: e.Now, Log: e.Log,
+		Executions: e.recorded(), Account: e.Account(), Bus: e.Bus(), Routes: e.Routes(), Ads: e.Ads(), Templates: templates, Now: e.Now,
+		Log: e.Log,
 	}
 }
 

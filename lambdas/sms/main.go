@@ -5,5 +5,5 @@ import "sms-api/internal/wiring"
 
 func main() {
 	e := wiring.FromEnvironment("sms")
-	e.Start(e.Dispatch().SendSMS)
+	e.Start(e.SMS().SendSMS)
 }

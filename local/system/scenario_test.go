@@ -463,6 +463,7 @@ func TestScenarios(t *testing.T) {
 	maps.Copy(plays, stories())
 	maps.Copy(plays, breaks())
 	maps.Copy(plays, vendorStories())
+	maps.Copy(plays, nights())
 	t.Run("all", func(t *testing.T) {
 		for name, play := range plays {
 			t.Run(name, func(t *testing.T) {

@@ -26,16 +26,18 @@ import (
 	"sms-api/internal/execution"
 	"sms-api/internal/intake"
 	"sms-api/internal/logging"
+	"sms-api/internal/message"
 	"sms-api/internal/parameters"
 	"sms-api/internal/route"
 	"sms-api/internal/wiring"
 	"sms-api/statemachine"
 )
 
-// The names of the event bus and of the table of sends.
+// The names of the event bus, of the table of sends and of the queue of what could not be handled.
 const (
-	BusName    = "sms-api"
-	GuardTable = "sms-api-guards"
+	BusName     = "sms-api"
+	GuardTable  = "sms-api-guards"
+	DeadLetters = "sms-api-dead-letters"
 )
 
 // StackName is what the names of a stack's resources would begin with: whoever invokes a function by hand finds it under the
@@ -52,6 +54,8 @@ type Options struct {
 	AWSURL, AligoURL string
 	// HTTP is the functions' client; nil means each SDK's own.
 	HTTP *http.Client
+	// Reserves says that functions have the concurrency that a stack reserves for them. A new account has none to reserve.
+	Reserves bool
 	// Routes map other services' events to messages.
 	Routes []route.Route
 	// EgressIPs are the addresses that a parked message asks to register.
@@ -81,9 +85,24 @@ type System struct {
 	Executions *execution.Executions
 }
 
+// Shop are the settings of the stand-in's made-up shop, by the names of the variables.
+func Shop() map[string]string {
+	return map[string]string{
+		deployment.AdsSenderName: "가나상점", deployment.AdsContact: "02-000-0000", deployment.AdsRefusal: "무료수신거부 080-000-0000",
+	}
+}
+
+// Ads is what they make of advertising.
+func Ads() message.Ads {
+	values := deployment.Defaults()
+	maps.Copy(values, Shop())
+	return (&wiring.Environment{Variables: values}).Ads()
+}
+
 // Variables are what a function finds in its environment on this machine.
 func Variables(f deployment.Function, egressIPs []string) (map[string]string, error) {
 	values := deployment.Defaults()
+	maps.Copy(values, Shop())
 	maps.Copy(values, map[string]string{
 		deployment.ParameterPrefix: parameters.DefaultPrefix, deployment.EgressIPs: strings.Join(egressIPs, ","),
 		deployment.StateMachineARN: awsapi.StateMachineARN(statemachine.Name), deployment.EventBusName: BusName, deployment.Stack: "local",
@@ -96,7 +115,7 @@ func Variables(f deployment.Function, egressIPs []string) (map[string]string, er
 func inProcess() map[string]func(*wiring.Environment) any {
 	return map[string]func(*wiring.Environment) any{
 		"alimtalk":         func(e *wiring.Environment) any { return e.Dispatch().SendAlimTalk },
-		"sms":              func(e *wiring.Environment) any { return e.Dispatch().SendSMS },
+		"sms":              func(e *wiring.Environment) any { return e.SMS().SendSMS },
 		"receipts":         func(e *wiring.Environment) any { return e.Dispatch().Receipts },
 		"reconcile":        func(e *wiring.Environment) any { return e.Dispatch().Reconcile },
 		deployment.Balance: func(e *wiring.Environment) any { return e.Balance().Handle },
@@ -125,6 +144,7 @@ func New(o Options) (*System, error) {
 	if err := errors.Join(append(errs, err)...); err != nil {
 		return nil, fmt.Errorf("the routes: %w", err)
 	}
+	endpoint.Queue(DeadLetters, awsapi.QueueOptions{Retention: deployment.LongestRetention})
 	s := &System{AWS: endpoint, Aligo: o.Aligo}
 	resources := map[string]string{}
 	for _, f := range deployment.Functions() {
@@ -195,7 +215,15 @@ func (s *System) function(f deployment.Function, o Options, files map[string][]b
 	}
 	// A stack's functions have its prefix before their names.
 	s.AWS.Function(StackName+"-"+f.Name, f.Timeout, handler)
-	return s.AWS.Function(f.Name, f.Timeout, handler), nil
+	arn = s.AWS.Function(f.Name, f.Timeout, handler)
+	if f.Concurrency != deployment.Unreserved && o.Reserves {
+		if err := s.AWS.Reserve(f.Name, f.Concurrency); err != nil {
+			return "", fmt.Errorf("function %s: %w", f.Name, err)
+		}
+	}
+	return arn, s.AWS.Async(f.Name, awsapi.Async{
+		Retries: f.Retries, Age: deployment.LongestQueued, OnFailure: awsapi.QueueARN(DeadLetters),
+	})
 }
 
 // rule makes a rule that calls a function. Nothing runs on a schedule here.
@@ -203,8 +231,7 @@ func (s *System) rule(r deployment.Rule) error {
 	if r.Every != nil {
 		return nil
 	}
-	f, ok := deployment.FunctionNamed(r.Function)
-	if !ok {
+	if _, ok := deployment.FunctionNamed(r.Function); !ok {
 		return fmt.Errorf("there is no function %s", r.Function)
 	}
 	var input eventbus.Input
@@ -219,12 +246,10 @@ func (s *System) rule(r deployment.Rule) error {
 		return err
 	}
 	return bus.PutTargets(r.Name, eventbus.Target{
-		ID: r.Name, ARN: awsapi.FunctionARN(r.Function), Input: input,
-		// As Lambda tries a function again that EventBridge has called.
-		Retry: &eventbus.Retry{Attempts: f.Retries, Age: deployment.LongestQueued},
-		Deliver: func(ctx context.Context, event json.RawMessage) error {
-			_, err := s.AWS.Invoke(ctx, r.Function, event)
-			return err
+		ID: r.Name, ARN: awsapi.FunctionARN(r.Function), QueueARN: awsapi.QueueARN(DeadLetters), Input: input,
+		Retry: &eventbus.Retry{Attempts: deployment.MostDeliveries, Age: deployment.LongestDelivery},
+		Deliver: func(_ context.Context, event json.RawMessage) error {
+			return s.AWS.InvokeLater(r.Function, event)
 		},
 	})
 }

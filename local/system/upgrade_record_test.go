@@ -91,6 +91,7 @@ const (
 	beforeAlimTalk  = statemachine.StateSendAlimTalk
 	beforeSMS       = statemachine.StateSendSMS
 	beforeRepair    = statemachine.StateWaitForRepair
+	beforeMorning   = statemachine.StateWaitForMorning
 	beforeReconcile = statemachine.StateReconcile
 	beforeNextLook  = statemachine.StateWaitToLookAgain
 	beforeSettled   = statemachine.StateSettled
@@ -128,6 +129,14 @@ func recordings() []recording {
 				{beforeRoute, 0, "scheduled", "a message that is to go out later"},
 				{beforeSendTime, 0, "scheduled", "a message waits for its time"},
 				{beforeRoute, 1, "due", "the time of a message has come"},
+			},
+		},
+		{
+			name: "ad", request: ad(`"sendAt":"2000-01-01T20:45:00+09:00",`),
+			vendor: []aligotest.Fault{{Endpoint: sms, Kind: aligotest.FaultUnregisteredIP, Times: 3}},
+			points: []point{
+				{beforeMorning, 0, "parked", "advertising that was parked until the night waits for the morning"},
+				{beforeSMS, 4, "morning", "advertising that was parked and has waited for the morning"},
 			},
 		},
 		{

@@ -66,7 +66,7 @@ func draft4(v any) any {
 					properties[member] = draft4(schema)
 				}
 				o[name] = properties
-			case "items", "not", "anyOf", "additionalProperties":
+			case "items", "not", "anyOf", "allOf", "additionalProperties":
 				o[name] = draft4(value)
 			default:
 				o[name] = value
@@ -74,9 +74,13 @@ func draft4(v any) any {
 		}
 		if v["if"] != nil {
 			condition := draft4(v["if"])
+			unless := []any{object{"not": condition}}
+			if v["else"] != nil {
+				unless = append(unless, draft4(v["else"]))
+			}
 			o["anyOf"] = []any{
 				object{"allOf": []any{condition, draft4(v["then"])}},
-				object{"allOf": []any{object{"not": condition}, draft4(v["else"])}},
+				object{"allOf": unless},
 			}
 		}
 		return o
@@ -299,6 +303,9 @@ func TestSchemaOfMessageRequestedRefusesWhatMakesNoSense(t *testing.T) {
 		`{"template":"T","text":"t","recipients":[{"to":"010-1234-5678"}]}`:                       false,
 		`{"template":"T","recipients":[{"to":"010-1234-5678"}],"colour":"red"}`:                   false,
 		`{"template":"T","recipients":[]}`:                                                        false,
+		`{"channel":"sms","text":"t","purpose":"ad","recipients":[{"to":"010-1234-5678"}]}`:       true,
+		`{"template":"T","purpose":"ad","recipients":[{"to":"010-1234-5678"}]}`:                   false,
+		`{"template":"T","nightConsent":true,"recipients":[{"to":"010-1234-5678"}]}`:              false,
 	} {
 		v, err := jsonschema.UnmarshalJSON(bytes.NewReader(b))
 		if err != nil {
