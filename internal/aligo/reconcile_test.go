@@ -440,7 +440,8 @@ func TestFindKnowsHowTheClockWent(t *testing.T) {
 		}
 		behave(ahead)
 		must[aligo.Accepted](t)(w.client.SendAlimTalk(t.Context(), order("01012345678")))
-		a := attempt(aligo.Attempt{Since: monday, Until: monday.Add(time.Minute), Ahead: w.client.Ahead(), To: []string{"01012345678"}}, orderText())
+		a := attempt(aligo.Attempt{Since: monday, Until: monday.Add(time.Minute), Ahead: w.client.Ahead(),
+			To: []string{"01012345678"}}, orderText())
 		behave(0)
 		if got := must[aligo.Finding](t)(w.client.FindAlimTalk(t.Context(), a)); got.Verdict != aligo.WasAccepted {
 			t.Errorf("%v ahead: got %+v", ahead, got)
