@@ -295,6 +295,11 @@ func TestBrowserWalk(t *testing.T) {
 		`[...document.querySelectorAll(".timeline h3")].map((x) => x.textContent).join(" > ") === "Route > Send AlimTalk > Wait for receipts > `+
 			`Read receipts > Settled? > Wait for receipts > Read receipts > Settled? > Send SMS > Wait for receipts > Read receipts > `+
 			`Settled? > Announce"`)
+	b.see("both attempts in words, and the counts", `(() => {
+		const box = document.querySelector('[aria-labelledby="recipients-title"]');
+		return box.querySelectorAll(".tried").length === 2 && box.innerText.includes("The recipient does not use KakaoTalk.") &&
+			box.innerText.includes("1 delivered, 0 failed, 0 unknown, 0 pending · 1 fell back to SMS");
+	})()`)
 	b.see("the calls", `["/akv10/alimtalk/send/", "/send/", "/sms_list/"].every((x) => `+
 		`document.querySelector('[aria-labelledby="calls-title"]').innerText.includes(x))`)
 	b.press("an input", `document.querySelector("#visit-1 details summary")`)

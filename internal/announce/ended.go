@@ -59,7 +59,7 @@ func (h *Ended) Handle(ctx context.Context, event deadletter.Event) error {
 		h.Log.LogAttrs(ctx, slog.LevelInfo, "nothing to announce", attributes...)
 		return nil
 	}
-	if err := h.Bus.Put(ctx, statemachine.DetailTypeSettled, o); err != nil {
+	if err := h.Bus.Put(ctx, statemachine.DetailTypeSettled, o.Fit()); err != nil {
 		return fmt.Errorf("announce message %s: %w", change.Name, err)
 	}
 	h.Log.LogAttrs(ctx, slog.LevelInfo, "announced", append(attributes, slog.String("status", string(o.Status)))...)

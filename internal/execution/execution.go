@@ -167,14 +167,14 @@ func (e *Executions) Outcome(ctx context.Context, id string) (message.Message, m
 
 func (e *Executions) outcome(ctx context.Context, d *sfn.DescribeExecutionOutput, m message.Message) (message.Outcome, error) {
 	if d.Status == types.ExecutionStatusSucceeded {
-		return decodeOutcome(aws.ToString(d.Output))
+		return decodeOutcome(m, aws.ToString(d.Output))
 	}
 	p, err := e.position(ctx, aws.ToString(d.ExecutionArn))
 	switch {
 	case err != nil:
 		return message.Outcome{}, err
 	case p.state == statemachine.StateAnnounce:
-		return decodeOutcome(p.input)
+		return decodeOutcome(m, p.input)
 	case d.Status != types.ExecutionStatusRunning && !p.ended:
 		// The last states may be missing, and what they knew: of whom a send was tried, or that the machine has announced.
 		return message.Outcome{}, errIncomplete
@@ -194,12 +194,12 @@ func (e *Executions) outcome(ctx context.Context, d *sfn.DescribeExecutionOutput
 	return e.running(m, p, progress), nil
 }
 
-func decodeOutcome(s string) (message.Outcome, error) {
+func decodeOutcome(m message.Message, s string) (message.Outcome, error) {
 	var o message.Outcome
 	if err := json.Unmarshal([]byte(s), &o); err != nil {
 		return message.Outcome{}, fmt.Errorf("read the outcome: %w", err)
 	}
-	return o, nil
+	return message.Reread(m, o), nil
 }
 
 // Cancel stops a message of which nothing has been sent, announces its outcome and returns it. To cancel it once more is no
@@ -260,7 +260,7 @@ func (e *Executions) announced(
 	if e.Records != nil {
 		e.Records.Went(ctx, m, o, ended(d), false)
 	}
-	if err := e.Bus.Put(ctx, statemachine.DetailTypeSettled, o); err != nil {
+	if err := e.Bus.Put(ctx, statemachine.DetailTypeSettled, o.Fit()); err != nil {
 		return message.Outcome{}, fmt.Errorf("announce message %s: %w", o.ID, err)
 	}
 	return o, nil

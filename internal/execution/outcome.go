@@ -34,21 +34,23 @@ func stopped(m message.Message, p position, v progress, cancelled bool, at time.
 	doubtful := p.doubtful(v)
 	for i := range settled {
 		r := &settled[i]
-		queued := v.Queue != nil && (len(v.Queue.Recipients) == 0 || slices.Contains(v.Queue.Recipients, i))
-		switch {
-		case r.Status != message.Pending:
+		if r.Status != message.Pending {
 			continue
-		case cancelled:
-			r.Status, r.Code, r.Reason = message.Failed, message.CodeCancelled, "the message was cancelled before it was sent"
-		case queued && !doubtful && r.Code != "":
-			// AlimTalk did not reach this recipient; the code says why.
-			r.Status, r.Reason = message.Failed, r.Reason+"; the execution was stopped before an SMS was sent"
-		case queued && !doubtful:
-			r.Status, r.Code, r.Reason = message.Failed, message.CodeStopped, "the execution was stopped before anything was sent"
-		default:
-			r.Status, r.Code, r.Reason = message.Unknown, message.CodeStopped, "the execution was stopped before a receipt came"
 		}
-		r.At = at
+		queued := v.Queue != nil && (len(v.Queue.Recipients) == 0 || slices.Contains(v.Queue.Recipients, i))
+		if queued && v.Queue.Channel != "" && (doubtful || r.Code != "") {
+			// Something may have been sent through the queue's channel; or its turn was after the AlimTalk that the code tells of.
+			r.Next(v.Queue.Channel)
+		}
+		switch {
+		case cancelled:
+			r.Status, r.Code = message.Failed, message.CodeCancelled
+		case queued && !doubtful:
+			r.Status, r.Code = message.Failed, message.CodeStopped
+		default:
+			r.Status, r.Code = message.Unknown, message.CodeStopped
+		}
+		r.Reason, r.At = "", at
 	}
 	return message.Settled(m, settled, at)
 }

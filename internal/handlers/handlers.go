@@ -4,6 +4,7 @@
 package handlers
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -32,12 +33,17 @@ type Output struct {
 	Outcome *message.Outcome
 }
 
-// MarshalJSON writes the one that there is.
+// MarshalJSON writes the one that there is, and no character longer than it has to be.
 func (o Output) MarshalJSON() ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	var v any = o.Progress
 	if o.Outcome != nil {
-		return json.Marshal(o.Outcome)
+		v = o.Outcome
 	}
-	return json.Marshal(o.Progress)
+	err := e.Encode(v)
+	return b.Bytes(), err
 }
 
 // vendor is what the handlers call of *aligo.Client.
@@ -98,10 +104,13 @@ func (d *Dispatch) run(
 	p.Seq = in.Progress.Seq + 1
 	attributes = append(attributes, slog.Int("batches", len(p.Batches)), slog.Int("wait", p.Wait))
 	d.Log.LogAttrs(ctx, slog.LevelInfo, what, attributes...)
-	shorten(p.Recipients)
+	if err := shorten(&p); err != nil {
+		return Output{}, err
+	}
 	if p.Over() {
 		o := message.Settled(in.Message, p.Recipients, d.Now())
 		d.record(whole, in, o, p)
+		o = o.Fit()
 		return Output{Outcome: &o}, nil
 	}
 	d.record(whole, in, message.Underway(in.Message, p), p)

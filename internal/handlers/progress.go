@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"encoding/json"
 	"slices"
 	"strings"
 	"time"
@@ -30,6 +31,9 @@ func seconds(d time.Duration) int {
 // start makes the results of a message of which nothing has been tried yet.
 func start(m message.Message, p message.Progress) message.Progress {
 	p.Recipients, p.Later = slices.Clone(p.Recipients), nil
+	for i := range p.Recipients {
+		p.Recipients[i].Attempts = slices.Clone(p.Recipients[i].Attempts)
+	}
 	if len(p.Recipients) == 0 {
 		p.Recipients = message.Pendings(m)
 	}
@@ -60,8 +64,9 @@ func accepted(m message.Message, p message.Progress, to []int, b message.Batch) 
 	p.Batches = append(slices.Clip(p.Batches), b)
 	for _, i := range to {
 		r := &p.Recipients[i]
-		r.Reason = alimTalkReason(*r)
-		r.Channel, r.Code, r.Status = b.Channel, "", message.Pending
+		r.Next(b.Channel)
+		r.Status = message.Pending
+		forget(r)
 	}
 	p = dequeue(p, to)
 	p.Failure, p.Doubt, p.Parked, p.Reads = nil, nil, nil, 0
@@ -84,34 +89,32 @@ func dequeue(p message.Progress, who []int) message.Progress {
 	return p
 }
 
-// settle gives recipients a final status and takes them out of the queue.
-func settle(p message.Progress, who []int, status message.Status, code, reason string, at time.Time) message.Progress {
+// settle gives recipients a final status and takes them out of the queue. Those whom AlimTalk did not reach end with the
+// channel that was next.
+func settle(p message.Progress, who []int, status message.Status, code, words string, at time.Time) message.Progress {
 	for _, i := range who {
-		finish(&p.Recipients[i], status, code, reason, at)
+		r := &p.Recipients[i]
+		if undelivered(*r) && p.Queue != nil {
+			r.Next(p.Queue.Channel)
+		}
+		finish(r, status, code, words, at)
 	}
 	return dequeue(p, who)
 }
 
-// finish gives one recipient a final status. Why an SMS had been needed stays readable behind the SMS's own reason.
-func finish(r *message.Result, status message.Status, code, reason string, at time.Time) {
-	if before := alimTalkReason(*r); before != "" && reason != "" {
-		reason += " (" + before + ")"
-	} else if before != "" {
-		reason = before
-	}
-	r.Status, r.Code, r.Reason, r.At = status, code, reason, at.UTC().Truncate(time.Second)
+// finish gives one recipient a final status.
+func finish(r *message.Result, status message.Status, code, words string, at time.Time) {
+	r.Status = status
+	note(r, code, words, at)
 }
 
-// alimTalkReason is why AlimTalk did not reach a recipient; empty when it was not tried or nothing is known.
-func alimTalkReason(r message.Result) string {
-	if undelivered(r) {
-		return "AlimTalk " + r.Code + ": " + r.Reason
-	}
-	if r.Channel == message.SMS {
-		return r.Reason
-	}
-	return ""
+// note writes down what is known of the channel tried last, and of the words only what the code does not say.
+func note(r *message.Result, code, words string, at time.Time) {
+	r.Code, r.Reason, r.At = code, message.Detail(r.Channel, code, words), at.UTC().Truncate(time.Second)
 }
+
+// forget takes back what was noted of the channel tried last.
+func forget(r *message.Result) { r.Code, r.Reason, r.At = "", "", time.Time{} }
 
 // waitFor sets when the receipts are read next; nothing open means never.
 func (d *Dispatch) waitFor(m message.Message, p message.Progress) message.Progress {
@@ -201,19 +204,45 @@ func readUntil(m message.Message, b message.Batch) time.Time {
 	return b.At.Add(max(receipt, time.Duration(m.Fallback.After)))
 }
 
-// reasonBytes is what all reasons of a message may take together. The largest message and this progress must fit into
-// one payload of 262,144 bytes.
-const reasonBytes = 60_000
+// progressBytes is how large a progress may be, in bytes of JSON. The largest message, of message.MaxSize, and the progress,
+// with the failure or the parking that the state machine adds, must fit into one payload of 262,144 bytes.
+const progressBytes = 120_000
 
-// shorten cuts reasons that are too long for a message with so many recipients.
-func shorten(results []message.Result) {
-	if len(results) == 0 {
-		return
-	}
-	limit := min(1000, reasonBytes/len(results))
-	for i := range results {
-		if r := results[i].Reason; len(r) > limit {
-			results[i].Reason = strings.ToValidUTF8(r[:limit-len("…")], "") + "…"
+// shorten cuts the reasons of a progress to what there is room for.
+func shorten(p *message.Progress) error {
+	const longest, shortest = 1000, 24
+	count, bytes := 0, 0
+	reasons := func(take func(reason *string)) {
+		for i := range p.Recipients {
+			take(&p.Recipients[i].Reason)
+			for n := range p.Recipients[i].Attempts {
+				take(&p.Recipients[i].Attempts[n].Reason)
+			}
 		}
 	}
+	reasons(func(reason *string) {
+		if *reason != "" {
+			count++
+			bytes += len(*reason)
+		}
+	})
+	if count == 0 {
+		return nil
+	}
+	b, err := json.Marshal(p)
+	if err != nil {
+		return err
+	}
+	// As JSON a reason may be longer than it is.
+	limit := min(longest, max(0, progressBytes-(len(b)-bytes))/count)
+	reasons(func(reason *string) {
+		switch r := *reason; {
+		case len(r) <= limit:
+		case limit < shortest:
+			*reason = ""
+		default:
+			*reason = strings.ToValidUTF8(r[:limit-len("…")], "") + "…"
+		}
+	})
+	return nil
 }

@@ -55,7 +55,7 @@ func (d *Dispatch) receipts(ctx context.Context, in Input) (message.Progress, er
 			receipt, ok := found[string(m.Recipients[i].To)]
 			if !ok && err == nil && d.leftOut(m, *b, found) {
 				receipt, ok = aligo.Receipt{
-					State: aligo.StateFailed, Code: codeNotAccepted, Reason: "Aligo left the number out", SMSUseful: true, At: d.Now(),
+					State: aligo.StateFailed, Code: codeNotAccepted, SMSUseful: true, At: d.Now(),
 				}, true
 			}
 			if ok {
@@ -103,12 +103,12 @@ func (d *Dispatch) doubtAgain(m message.Message, p message.Progress, batch int, 
 	b := p.Batches[batch]
 	p.Batches = slices.Delete(p.Batches, batch, batch+1)
 	for _, i := range waiting {
-		p.Recipients[i].Code, p.Recipients[i].Reason = "", "" // the receipts were the other message's
+		forget(&p.Recipients[i]) // the receipts were the other message's
 	}
 	now := d.Now().UTC()
 	if p.Queue != nil || p.Sends != b.Sends+1 {
 		// Another call was made since, and the table knows the latest only.
-		p = settle(p, waiting, message.Unknown, fault.NameAmbiguous, "Aligo could not tell whether it accepted the call", now)
+		p = settle(p, waiting, message.Unknown, fault.NameAmbiguous, "", now)
 		return d.waitFor(m, p)
 	}
 	p.Sends, p.Queue = b.Sends, &message.Queue{Channel: b.Channel, Recipients: waiting}
@@ -119,7 +119,7 @@ func (d *Dispatch) doubtAgain(m message.Message, p message.Progress, batch int, 
 // receive applies one receipt to a recipient. A failed AlimTalk for which an SMS makes sense stays pending, with the
 // receipt's code, until the SMS has been sent.
 func (d *Dispatch) receive(m message.Message, r *message.Result, receipt aligo.Receipt) {
-	r.Code, r.Reason = "", "" // what an earlier look said of AlimTalk
+	forget(r) // what an earlier look said of AlimTalk
 	fallback := r.Channel == message.AlimTalk && m.Fallback.Enabled
 	// Wallet and sender number are the operator's to repair. The SMS is parked until they are, if they are not by then.
 	repairable := receipt.Alert == aligo.CauseBalance || receipt.Alert == aligo.CauseSender
@@ -128,13 +128,13 @@ func (d *Dispatch) receive(m message.Message, r *message.Result, receipt aligo.R
 		finish(r, message.Delivered, receipt.Code, "", receipt.At)
 	case aligo.StateFailed:
 		if fallback && (receipt.SMSUseful || repairable) {
-			r.Code, r.Reason = receipt.Code, receipt.Reason
+			note(r, receipt.Code, receipt.Reason, receipt.At)
 			return
 		}
 		finish(r, message.Failed, receipt.Code, receipt.Reason, receipt.At)
 	case aligo.StateUnknown:
 		if fallback && m.Fallback.OnUnknown == message.SMSUnknown {
-			r.Code, r.Reason = receipt.Code, receipt.Reason
+			note(r, receipt.Code, receipt.Reason, receipt.At)
 			return
 		}
 		finish(r, message.Unknown, receipt.Code, receipt.Reason, receipt.At)
@@ -153,7 +153,7 @@ func (d *Dispatch) decide(m message.Message, p message.Progress, before map[int]
 		}
 		for _, i := range waitingIn(m, p, b) {
 			if before[i] = undelivered(p.Recipients[i]); !before[i] {
-				finish(&p.Recipients[i], message.Unknown, codeNoReceipt, "no receipt came in time", now)
+				finish(&p.Recipients[i], message.Unknown, codeNoReceipt, "", now)
 			}
 		}
 	}
@@ -165,7 +165,7 @@ func (d *Dispatch) decide(m message.Message, p message.Progress, before map[int]
 		case undelivered(*r) && before[i]:
 			due = append(due, i)
 		case open(*r) && r.Channel == message.AlimTalk && late && m.Fallback.Enabled && m.Fallback.OnUnknown == message.SMSUnknown:
-			r.Code, r.Reason = codeNoReceipt, "no receipt after "+time.Duration(m.Fallback.After).String()
+			note(r, codeNoReceipt, "", now)
 			due = append(due, i)
 		case open(*r) && r.Channel == message.AlimTalk, undelivered(*r):
 			still = append(still, i)

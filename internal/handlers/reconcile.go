@@ -75,7 +75,7 @@ const reasonCancelled = "the message was cancelled before it was sent"
 // cancelled ends a message of which nothing was sent.
 func (d *Dispatch) cancelled(p message.Progress) message.Progress {
 	p.Doubt = nil
-	return settle(p, p.Queue.Recipients, message.Failed, message.CodeCancelled, reasonCancelled, d.Now())
+	return settle(p, p.Queue.Recipients, message.Failed, message.CodeCancelled, "", d.Now())
 }
 
 // rejected falls back from an AlimTalk that Aligo refused as a whole, or fails the recipients of the SMS it refused.
@@ -83,7 +83,8 @@ func (d *Dispatch) rejected(ctx context.Context, m message.Message, p message.Pr
 	if p.Queue.Channel == message.AlimTalk && m.Fallback.Enabled {
 		for _, i := range p.Queue.Recipients {
 			r := &p.Recipients[i]
-			r.Channel, r.Code, r.Reason = message.AlimTalk, fault.NameRejected, why
+			r.Next(message.AlimTalk)
+			note(r, fault.NameRejected, why, d.Now())
 		}
 		p.Queue = &message.Queue{Channel: message.SMS, Recipients: p.Queue.Recipients}
 		return p, nil
@@ -99,6 +100,7 @@ func (d *Dispatch) rejected(ctx context.Context, m message.Message, p message.Pr
 		}
 		// Without the template there is no text for anybody in the queue.
 	}
+	tried(p, who)
 	return d.waitFor(m, settle(p, who, message.Failed, fault.NameRejected, why, d.Now())), nil
 }
 
@@ -362,23 +364,24 @@ func wantsSMS(m message.Message, p message.Progress) bool {
 
 // giveUp ends a doubt without an answer: unknown rather than a second message, unless the caller wants the SMS.
 func (d *Dispatch) giveUp(m message.Message, p message.Progress, who []int) message.Progress {
-	channel, why := p.Queue.Channel, p.Doubt.Error+": Aligo could not tell whether it accepted the call"
 	sms := wantsSMS(m, p)
+	tried(p, who)
 	p.Doubt, p.Sends = nil, p.Sends+1
 	if sms {
 		for _, i := range who {
-			r := &p.Recipients[i]
-			r.Channel, r.Code, r.Reason = channel, fault.NameAmbiguous, why
+			note(&p.Recipients[i], fault.NameAmbiguous, "", d.Now())
 		}
 		p.Queue = &message.Queue{Channel: message.SMS, Recipients: who}
 		return p
 	}
+	return d.waitFor(m, settle(p, who, message.Unknown, fault.NameAmbiguous, "", d.Now()))
+}
+
+// tried says that the channel of the queue was tried for these recipients, whether anything came of it or not.
+func tried(p message.Progress, who []int) {
 	for _, i := range who {
-		if p.Recipients[i].Channel == "" {
-			p.Recipients[i].Channel = channel
-		}
+		p.Recipients[i].Next(p.Queue.Channel)
 	}
-	return d.waitFor(m, settle(p, who, message.Unknown, fault.NameAmbiguous, why, d.Now()))
 }
 
 // callInDoubt is whom the next call would be for.

@@ -403,13 +403,7 @@ func shown(o message.Outcome, caller Caller) message.Outcome {
 	if caller.trusted() || caller.has(ScopeAdmin) {
 		return o
 	}
-	o.Parked, o.Recipients = nil, slices.Clone(o.Recipients)
-	for i, r := range o.Recipients {
-		if r.Reason != "" {
-			o.Recipients[i].Reason = message.Meaning(r.Channel, r.Code)
-		}
-	}
-	return o
+	return o.Public()
 }
 
 // find reads a message of the caller, or of anybody for an operator. Those of others do not exist.

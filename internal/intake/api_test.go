@@ -387,10 +387,11 @@ func TestOurOwnFaultsAreAProblemToo(t *testing.T) {
 // outcomes is one outcome per status, as the state machine leaves them.
 func outcomes() map[message.MessageStatus]message.Outcome {
 	at := func(s int) time.Time { return now.Add(time.Duration(s) * time.Second) }
-	base := message.Outcome{Echo: message.Echo{Reference: "order-17"}, CreatedAt: now}
+	m := message.Message{Channel: message.AlimTalk, Template: "TX_1234", Echo: message.Echo{Reference: "order-17"}, CreatedAt: now,
+		ExpiresAt: now.Add(24 * time.Hour)}
 	with := func(status message.MessageStatus, settled int, results ...message.Result) message.Outcome {
-		o := base
-		o.Status, o.Recipients = status, results
+		o := message.NewOutcome(m, results)
+		o.Status = status
 		if settled > 0 {
 			o.SettledAt = at(settled)
 		}
@@ -408,16 +409,14 @@ func outcomes() map[message.MessageStatus]message.Outcome {
 		message.Parked:       parked,
 		message.AllDelivered: with(message.AllDelivered, 12, delivered),
 		message.PartlyDelivered: with(message.PartlyDelivered, 312, delivered,
-			message.Result{To: "010****4321", Status: message.Unknown, Channel: message.AlimTalk, Code: "NoReceipt", Reason: "no receipt after 5m0s",
-				At: at(305)}),
+			message.Result{To: "010****4321", Status: message.Unknown, Channel: message.AlimTalk, Code: "NoReceipt", At: at(305)}),
 		message.NoneDelivered: with(message.NoneDelivered, 22,
-			message.Result{To: "010****0004", Status: message.Failed, Channel: message.SMS, Code: "failed", Reason: "발/착신 번호 에러", At: at(20)}),
+			message.Result{To: "010****0004", Status: message.Failed, Channel: message.SMS, Code: "number", At: at(20), Attempts: []message.Attempt{
+				{Channel: message.AlimTalk, Status: message.Failed, Code: "A", At: at(5)}}}),
 		message.MessageExpired: with(message.MessageExpired, 86407,
-			message.Result{To: "010****5678", Status: message.Failed, Code: message.CodeExpired,
-				Reason: "the message's time was over before it could be sent", At: at(86407)}),
+			message.Result{To: "010****5678", Status: message.Failed, Code: message.CodeExpired, At: at(86407)}),
 		message.MessageCancelled: with(message.MessageCancelled, 180,
-			message.Result{To: "010****5678", Status: message.Failed, Code: message.CodeCancelled,
-				Reason: "the message was cancelled before it was sent", At: at(180)}),
+			message.Result{To: "010****5678", Status: message.Failed, Code: message.CodeCancelled, At: at(180)}),
 	}
 }
 
@@ -456,9 +455,18 @@ func TestWhatIsGivenBack(t *testing.T) {
 	t.Parallel()
 	s, members := newSystem(t), schemas(t)
 	given := map[string]any{}
-	for name := range members["MessageRequest"] {
+	for name := range members["AlimTalkRequest"] {
 		if members["Message"][name] != nil && name != "recipients" {
 			given[name] = "given-" + name
+		}
+	}
+	delete(given, "purpose") // that of every AlimTalk is not told
+	// Not every text is one of these.
+	for name, value := range map[string]string{
+		"channel": "alimtalk", "template": "TX_1234", "sendAt": "2026-12-01T00:10:00Z", "expiresAt": "2026-12-01T01:00:00Z",
+	} {
+		if given[name] != nil {
+			given[name] = value
 		}
 	}
 	recipient := map[string]any{"to": "010-1234-5678", "name": "홍길동", "variables": map[string]string{"주문번호": "A-17"}}
@@ -469,7 +477,7 @@ func TestWhatIsGivenBack(t *testing.T) {
 		}
 	}
 	request := maps.Clone(given)
-	request["template"], request["recipients"] = "TX_1234", []any{recipient}
+	request["recipients"] = []any{recipient}
 	body, err := json.Marshal(request)
 	if err != nil {
 		t.Fatal(err)
@@ -495,8 +503,8 @@ func TestWhatIsGivenBack(t *testing.T) {
 			}
 		}
 	}
-	if len(given) == 0 {
-		t.Error("nothing is given back")
+	if len(given) < 5 || recipient["reference"] == nil {
+		t.Errorf("only %v and %v are given back", given, recipient)
 	}
 }
 
@@ -547,7 +555,9 @@ func TestReasonsTellUntrustedCallersWhatTheCodeMeans(t *testing.T) {
 		o := outcomes()[message.MessageExpired]
 		o.ID, o.Recipients = id, []message.Result{{
 			To: "010****5678", Status: message.Failed, Channel: message.SMS, Code: code,
-			Reason: "ip: register 203.0.113.7 with Aligo", At: o.SettledAt,
+			Reason: "ip: register 203.0.113.7 with Aligo", At: o.SettledAt, Attempts: []message.Attempt{
+				{Channel: message.AlimTalk, Status: message.Failed, Code: code, Reason: "ip: register 203.0.113.7 with Aligo"},
+			},
 		}}
 		s.store.outcomes[id] = o
 		for _, method := range []string{http.MethodGet, http.MethodDelete} {
@@ -607,7 +617,7 @@ func TestOperatorsReadAndCancelEverybodysMessages(t *testing.T) {
 	id := s.do(t, http.MethodPost, "/v1/messages", untrusted, order).id(t)
 	event := "event:shop.orders"
 	s.store.messages[strings.Repeat("a", 52)] = message.Message{ID: strings.Repeat("a", 52), Caller: event, Channel: message.AlimTalk,
-		CreatedAt: now, Recipients: []message.Recipient{{To: "01012345678"}}}
+		CreatedAt: now, ExpiresAt: now.Add(time.Hour), Recipients: []message.Recipient{{To: "01012345678"}}}
 	parked := outcomes()[message.Parked]
 	parked.ID = id
 	s.store.outcomes[id] = parked

@@ -101,18 +101,17 @@ func (s *store) Outcome(_ context.Context, id string) (message.Message, message.
 }
 
 func (s *store) Cancel(ctx context.Context, id string) (message.Outcome, error) {
-	_, o, err := s.Outcome(ctx, id)
+	m, o, err := s.Outcome(ctx, id)
 	switch {
 	case err != nil:
 		return message.Outcome{}, err
 	case s.refusal != nil:
 		return message.Outcome{}, s.refusal
 	}
-	o.Status, o.SettledAt = message.MessageCancelled, now
 	for i := range o.Recipients {
 		o.Recipients[i].Status, o.Recipients[i].Code = message.Failed, message.CodeCancelled
 	}
-	return o, nil
+	return message.Settled(m, o.Recipients, now), nil
 }
 
 func (s *store) count() int {

@@ -40,7 +40,8 @@ type PreviewWarning struct {
 // PreviewRecipient is what one recipient would get.
 type PreviewRecipient struct {
 	// To is masked.
-	To       string           `json:"to"`
+	To string `json:"to"`
+	message.RecipientEcho
 	AlimTalk *PreviewAlimTalk `json:"alimtalk,omitempty"`
 	// SMS is the message itself, or what would follow an AlimTalk that is not delivered.
 	SMS *PreviewSMS `json:"sms,omitempty"`
@@ -133,7 +134,7 @@ func preview(m message.Message, renderer *aligo.Renderer) (Preview, bills, error
 	}
 	var cost bills
 	for i, r := range m.Recipients {
-		one := PreviewRecipient{To: r.To.Masked()}
+		one := PreviewRecipient{To: r.To.Masked(), RecipientEcho: r.RecipientEcho}
 		text, title := string(m.Text), string(m.Title)
 		if m.Channel == message.AlimTalk {
 			rendered, err := renderer.Render(r.Values())

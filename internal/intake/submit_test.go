@@ -47,7 +47,7 @@ var beyondSchema = regexp.MustCompile(strings.Join([]string{
 
 // objects are those of a request, by what stands before the names of their members in the pool.
 func objects() map[string]string {
-	return map[string]string{"": "MessageRequest", "fallback/": "Fallback", "recipient/": "Recipient"}
+	return map[string]string{"": "AlimTalkRequest", "fallback/": "Fallback", "recipient/": "Recipient"}
 }
 
 // pool are the values, right and wrong, that members of a request are given: those below, and for a member that needs

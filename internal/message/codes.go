@@ -30,12 +30,30 @@ const (
 
 // Meaning is what a code in a result of the channel means; empty for one that is not known.
 func Meaning(of Channel, word string) string {
-	for _, c := range Codes() {
-		if c.Word == word && (c.Channel == "" || c.Channel == of) {
-			return c.Meaning
-		}
+	c, _ := known(of, word)
+	return c.Meaning
+}
+
+// Detail is what has to be kept of the words that came with a code: those that say more than the code means.
+func Detail(of Channel, word, words string) string {
+	switch _, ok := known(of, word); {
+	case !ok, word == CodeInvalid, word == CodeRejected, word == codeOther:
+		return words
 	}
 	return ""
+}
+
+// codeOther is the code of an SMS that failed for a reason of which Aligo has only words.
+const codeOther = "other"
+
+// known is the code of this word in a result of the channel.
+func known(of Channel, word string) (Code, bool) {
+	for _, c := range Codes() {
+		if c.Word == word && (c.Channel == "" || c.Channel == of) {
+			return c, true
+		}
+	}
+	return Code{}, false
 }
 
 // Codes are all words that are known. What the letters of AlimTalk's mean was found out with the client in
@@ -55,7 +73,7 @@ func Codes() []Code {
 
 		{"delivered", SMS, Delivered, false, "The SMS has arrived."},
 		{"number", SMS, Failed, false, "The SMS could not be delivered: the recipient's number or the sender number is wrong."},
-		{"other", SMS, Failed, false, "The SMS could not be delivered for another reason."},
+		{codeOther, SMS, Failed, false, "The SMS could not be delivered for another reason."},
 
 		{"0", AlimTalk, Delivered, false, "The AlimTalk has arrived."},
 		{"A", AlimTalk, Failed, true, "The recipient does not use KakaoTalk."},

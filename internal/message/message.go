@@ -65,8 +65,10 @@ type Echo struct {
 	Reference string `json:"reference,omitempty"`
 }
 
-// RecipientEcho is the same of one recipient. There is nothing so far.
-type RecipientEcho struct{}
+// RecipientEcho is the same of one recipient: it is given back beside the masked number.
+type RecipientEcho struct {
+	Reference string `json:"reference,omitempty"`
+}
 
 // Recipient is one phone that a message goes to.
 type Recipient struct {

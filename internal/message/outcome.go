@@ -1,6 +1,7 @@
 package message
 
 import (
+	"encoding/json"
 	"slices"
 	"time"
 )
@@ -24,22 +25,67 @@ const (
 type Outcome struct {
 	ID     string        `json:"id"`
 	Status MessageStatus `json:"status"`
+	// Channel and Template are the request's; those of earlier versions' MessageSettled have none.
+	Channel  Channel `json:"channel,omitempty"`
+	Template string  `json:"template,omitempty"`
+	// Purpose is empty for info.
+	Purpose Purpose `json:"purpose,omitempty"`
 	Echo
 	CreatedAt time.Time `json:"createdAt"`
+	// SendAt is zero for a message that goes out at once.
+	SendAt    time.Time `json:"sendAt,omitzero"`
+	ExpiresAt time.Time `json:"expiresAt,omitzero"`
 	SettledAt time.Time `json:"settledAt,omitzero"`
 	// Parked says why a parked message waits for an operator; absent otherwise.
 	Parked     *Parking `json:"parked,omitempty"`
+	Counts     Counts   `json:"counts"`
 	Recipients []Result `json:"recipients"`
+}
+
+// Counts says how many recipients have which status.
+type Counts struct {
+	Delivered int `json:"delivered"`
+	Failed    int `json:"failed"`
+	Unknown   int `json:"unknown"`
+	Pending   int `json:"pending"`
+	// FellBack are those, of whatever status, whose turn the SMS was after an AlimTalk.
+	FellBack int `json:"fellBack"`
+}
+
+func count(results []Result) Counts {
+	var c Counts
+	for _, r := range results {
+		switch r.Status {
+		case Delivered:
+			c.Delivered++
+		case Failed:
+			c.Failed++
+		case Unknown:
+			c.Unknown++
+		case Pending:
+			c.Pending++
+		}
+		if len(r.Attempts) > 1 {
+			c.FellBack++
+		}
+	}
+	return c
 }
 
 // NewOutcome is the outcome of a message whose recipients have these results: the one place that says what of a message
 // is given back. Status, SettledAt and Parked are the caller's to fill in while the message has not settled.
 func NewOutcome(m Message, results []Result) Outcome {
-	results = slices.Clone(results)
-	for i := range min(len(results), len(m.Recipients)) {
-		results[i].RecipientEcho = m.Recipients[i].RecipientEcho
+	told := make([]Result, len(results))
+	for i, r := range results {
+		told[i] = r.told()
+		if i < len(m.Recipients) {
+			told[i].RecipientEcho = m.Recipients[i].RecipientEcho
+		}
 	}
-	return Outcome{ID: m.ID, Echo: m.Echo, CreatedAt: m.CreatedAt, Recipients: results}
+	return Outcome{
+		ID: m.ID, Channel: m.Channel, Template: m.Template, Purpose: m.Purpose, Echo: m.Echo, CreatedAt: m.CreatedAt, SendAt: m.SendAt,
+		ExpiresAt: m.ExpiresAt, Counts: count(told), Recipients: told,
+	}
 }
 
 // Settled is the outcome of a message of which nothing more is to come.
@@ -61,6 +107,77 @@ func Underway(m Message, p Progress) Outcome {
 		o.Status, o.Parked = Parked, p.Parked
 	}
 	return o
+}
+
+// Reread is an outcome of the message that was written down, with everything that was left out of it: by Fit, or by a
+// version that did not know it.
+func Reread(m Message, written Outcome) Outcome {
+	o := NewOutcome(m, written.Recipients)
+	o.Status, o.SettledAt, o.Parked = written.Status, written.SettledAt, written.Parked
+	return o
+}
+
+// Whole is an outcome that was written down with what Fit left out of it. What it counts stays, also of recipients that were
+// erased since.
+func (o Outcome) Whole() Outcome {
+	whole := make([]Result, len(o.Recipients))
+	for i, r := range o.Recipients {
+		whole[i] = r.told()
+	}
+	o.Recipients = whole
+	if o.Counts == (Counts{}) {
+		o.Counts = count(whole)
+	}
+	return o
+}
+
+// fitting is how many bytes of JSON an outcome may have. It is an event and the output of a state, which have 262,144 bytes
+// with what stands around it.
+const fitting = 240_000
+
+// Fit leaves reasons out of an outcome that is too large: first those that the codes give again, then the others. One of
+// MaxRecipients with the longest references fits without.
+func (o Outcome) Fit() Outcome {
+	for _, keep := range []func(c Channel, code, words string) string{
+		func(_ Channel, _, words string) string { return words },
+		func(c Channel, code, words string) string {
+			if words == Meaning(c, code) {
+				return ""
+			}
+			return words
+		},
+	} {
+		o = o.withReasons(keep)
+		if b, err := json.Marshal(o); err != nil || len(b) <= fitting {
+			return o
+		}
+	}
+	return o.withReasons(func(Channel, string, string) string { return "" })
+}
+
+func (o Outcome) withReasons(keep func(c Channel, code, words string) string) Outcome {
+	o.Recipients = slices.Clone(o.Recipients)
+	for i := range o.Recipients {
+		r := &o.Recipients[i]
+		r.Reason, r.Attempts = keep(r.Channel, r.Code, r.Reason), slices.Clone(r.Attempts)
+		for n := range r.Attempts {
+			a := &r.Attempts[n]
+			a.Reason = keep(a.Channel, a.Code, a.Reason)
+		}
+	}
+	return o
+}
+
+// Public is an outcome for those who are not to know what an operator has to repair, which egress IP to register among it,
+// whether it stands in parked or in a reason: reasons are what the codes mean, then.
+func (o Outcome) Public() Outcome {
+	o.Parked = nil
+	return o.withReasons(func(c Channel, code, words string) string {
+		if words == "" {
+			return ""
+		}
+		return Meaning(c, code)
+	})
 }
 
 // Pendings are the results of a message of which nothing has been tried yet.

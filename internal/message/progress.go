@@ -24,14 +24,17 @@ type Result struct {
 	To string `json:"to"`
 	// RecipientEcho is in outcomes only: the message has it while it is under way.
 	RecipientEcho
-	Status  Status  `json:"status"`
+	Status Status `json:"status"`
+	// Channel is the one that was tried last, and Code, Reason and At are what is known of that.
 	Channel Channel `json:"channel,omitempty"`
 	// Code is the word of one of Codes, or a result that Aligo has added since.
 	Code string `json:"code,omitempty"`
-	// Reason is for people.
+	// Reason is for people. A progress has one only where the code leaves something open, see Detail.
 	Reason string `json:"reason,omitempty"`
 	// At is when the vendor or this system came to know it.
 	At time.Time `json:"at,omitzero"`
+	// Attempts has one for each channel that was tried. A progress leaves out the last, which the fields above are.
+	Attempts []Attempt `json:"attempts,omitempty"`
 }
 
 // Progress is what the state machine carries from state to state beside the message: small, and free of numbers and

@@ -50,6 +50,7 @@ const (
 	MaxRecipients     = 500 // Aligo's limit for one call
 	maxTemplateCode   = 64
 	maxReference      = 128
+	maxRecipientEcho  = 64
 	MaxIdempotencyKey = 255
 	maxText           = MaxLMS
 	maxTitle          = maxTitleBytes
@@ -267,6 +268,8 @@ func (d *decoder) recipient(v any, pointer string) Recipient {
 			}
 		case "variables":
 			r.Variables = d.variables(v, p)
+		case "reference":
+			r.Reference = d.recipientReference(v, p)
 		default:
 			return false
 		}
@@ -276,6 +279,19 @@ func (d *decoder) recipient(v any, pointer string) Recipient {
 		d.add(Pointer(pointer, "to"), "is missing")
 	}
 	return r
+}
+
+// maxRecipientEchoBytes is what 64 Korean letters need. The outcome for 500 recipients has to fit into one event.
+const maxRecipientEchoBytes = 3 * maxRecipientEcho
+
+// recipientReference reads what a caller calls a recipient, in the one form in which it can be compared.
+func (d *decoder) recipientReference(v any, pointer string) string {
+	s := string(composed(d.text(v, pointer, maxRecipientEcho, false)))
+	if len(s) > maxRecipientEchoBytes {
+		d.add(pointer, "has %d bytes in UTF-8; at most %d are allowed", len(s), maxRecipientEchoBytes)
+		return ""
+	}
+	return s
 }
 
 func (d *decoder) phone(v any, pointer string) Phone {

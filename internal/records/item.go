@@ -103,7 +103,7 @@ func unpack(v types.AttributeValue) (o message.Outcome, err error) {
 	if err != nil {
 		return message.Outcome{}, fmt.Errorf("read the outcome: %w", err)
 	}
-	return o, nil
+	return o.Whole(), nil
 }
 
 // read is the record that an item is.

@@ -222,7 +222,7 @@ func scenarios() []scenario {
 			vendor:  listUnread,
 			visited: way(alimTalkSent, lookedTwice, smsSent, toReceipts, announced),
 			phones:  []string{"01010000001 sms"},
-			outcome: "partial: delivered sms delivered; failed alimtalk Invalid",
+			outcome: "partial: delivered sms delivered; failed sms Invalid",
 		},
 		{
 			name: "an SMS for a recipient whose answer is lost fails those whose text cannot be one",
@@ -230,7 +230,7 @@ func scenarios() []scenario {
 				`"name":"🙂","variables":{"주문번호":"A-2"}}]}`,
 			vendor:  listUnread,
 			phones:  []string{"01010000007 sms"},
-			outcome: "partial: delivered sms delivered; failed alimtalk Invalid",
+			outcome: "partial: delivered sms delivered; failed sms Invalid",
 		},
 		{
 			name:    "a template that is not approved falls back to the caller's own text",
@@ -245,7 +245,7 @@ func scenarios() []scenario {
 			name:    "a template that is not approved is a failure when there is no other text",
 			request: strings.Replace(to("", "5678"), "TX_1234", "TX_9999", 1),
 			vendor:  listUnread,
-			outcome: "failed: failed alimtalk Rejected",
+			outcome: "failed: failed sms Rejected",
 		},
 		{
 			name:    "a message that fits the template for nobody is a failure that says why",
@@ -260,13 +260,13 @@ func scenarios() []scenario {
 			request: `{"template":"TX_1234","recipients":[{"to":"01010000001","name":"🙂","variables":{"주문번호":"A-1"}}]}`,
 			vendor:  listUnread,
 			visited: way(alimTalkSent, lookedTwice, smsSent, reconciled, announced),
-			outcome: "failed: failed alimtalk Invalid",
+			outcome: "failed: failed sms Invalid",
 		},
 		{
 			name: "an SMS that is due when the message has expired is not sent", request: to(`"expiresAt":"2000-01-01T00:00:05Z",`, "0001", "5678"),
 			visited: way(alimTalkSent, lookedTwice, smsSent, reconciled, announced),
 			phones:  []string{"01010015678 alimtalk"},
-			outcome: "partial: failed alimtalk Expired; delivered alimtalk 0",
+			outcome: "partial: failed sms Expired; delivered alimtalk 0",
 		},
 		{
 			name:    "the expiry bounds sending, not knowing",
@@ -432,7 +432,7 @@ func scenarios() []scenario {
 			functions: map[string][]invocationFault{"reconcile": slices.Repeat([]invocationFault{crashedBefore}, 2001)},
 			visited:   way(alimTalkSent, []string{statemachine.StateReconcile}),
 			phones:    []string{"01010000005 alimtalk"},
-			outcome:   "partial: unknown Stopped",
+			outcome:   "partial: unknown alimtalk Stopped",
 		},
 		{
 			name: "a scheduled message waits for its time", request: to(`"sendAt":"2000-01-03T00:00:00Z",`, "5678"),

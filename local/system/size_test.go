@@ -12,19 +12,42 @@ import (
 	"sms-api/internal/message"
 )
 
-// largest makes a request for 500 recipients whose message is as close to the limit as one more character in each
-// recipient's variables would allow, or over it.
-func largest(t *testing.T, w *world, ending string) (body string, size int) {
-	t.Helper()
-	for padding := 64; padding > 0; padding-- {
-		var recipients []map[string]any
-		for n := range 500 {
-			recipients = append(recipients, map[string]any{
-				"to": fmt.Sprintf("0101%03d%s", n, ending), "name": "홍길동",
-				"variables": map[string]string{"주문번호": fmt.Sprintf("%d%s", n, strings.Repeat("가", padding))},
-			})
+// shape is what the recipients of a large message have most of. padding is how long that is, in Korean letters.
+type shape struct {
+	template  string
+	recipient func(n, padding int) map[string]any
+	// least is the padding with which the message must still be accepted.
+	least int
+}
+
+// longVariables has as much to say to each recipient as there is room for.
+func longVariables() shape {
+	return shape{"TX_1234", func(n, padding int) map[string]any {
+		return map[string]any{
+			"name": "홍길동", "variables": map[string]string{"주문번호": fmt.Sprintf("%d%s", n, strings.Repeat("가", padding))},
 		}
-		b, err := json.Marshal(map[string]any{"template": "TX_1234", "recipients": recipients})
+	}, 20}
+}
+
+// longReferences has the longest references, which stand in the outcome as well.
+func longReferences() shape {
+	return shape{"TX_3456", func(n, padding int) map[string]any {
+		return map[string]any{"variables": map[string]string{"인증번호": fmt.Sprint(n % 10)}, "reference": strings.Repeat("가", padding)}
+	}, 64}
+}
+
+// largest makes a request for 500 recipients whose message is as close to the limit as one more letter in each
+// recipient's would allow, or over it.
+func largest(t *testing.T, w *world, of shape, ending string) (body string, size int) {
+	t.Helper()
+	for padding := 64; padding >= of.least; padding-- {
+		var recipients []map[string]any
+		for n := range message.MaxRecipients {
+			r := of.recipient(n, padding)
+			r["to"] = fmt.Sprintf("0101%03d%s", n, ending)
+			recipients = append(recipients, r)
+		}
+		b, err := json.Marshal(map[string]any{"template": of.template, "recipients": recipients})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -48,19 +71,24 @@ func largest(t *testing.T, w *world, ending string) (body string, size int) {
 	return "", 0
 }
 
-// TestTheLargestMessageFitsEverywhere sends 500 recipients with the largest variables along the ways with the most to
-// say about each; the runner refuses whatever is over Step Functions' 262,144 bytes.
+// TestTheLargestMessageFitsEverywhere sends 500 recipients with the largest variables, or the longest references, along the
+// ways with the most to say about each; the runner refuses whatever is over Step Functions' 262,144 bytes, and the bus
+// what is over EventBridge's.
 func TestTheLargestMessageFitsEverywhere(t *testing.T) {
 	t.Parallel()
+	nobody := []aligotest.Fault{{Endpoint: send, Kind: aligotest.FaultUnregisteredIP, Times: -1}}
 	for name, s := range map[string]struct {
+		shape
+
 		ending, outcome string
 		vendor          []aligotest.Fault
 	}{
-		"everybody falls back to LMS": {ending: "0001", outcome: "delivered sms delivered"},
-		"everybody fails twice":       {ending: "0004", outcome: "failed sms number"},
-		"nobody repairs the address": {ending: "5678", outcome: "failed Expired", vendor: []aligotest.Fault{
-			{Endpoint: send, Kind: aligotest.FaultUnregisteredIP, Times: -1},
-		}},
+		"everybody falls back to LMS":                  {longVariables(), "0001", "delivered sms delivered", nil},
+		"everybody fails twice":                        {longVariables(), "0004", "failed sms number", nil},
+		"nobody repairs the address":                   {longVariables(), "5678", "failed Expired", nobody},
+		"everybody with a reference falls back":        {longReferences(), "0001", "delivered sms delivered", nil},
+		"everybody with a reference fails twice":       {longReferences(), "0004", "failed sms number", nil},
+		"nobody repairs the address before references": {longReferences(), "5678", "failed Expired", nobody},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -69,15 +97,28 @@ func TestTheLargestMessageFitsEverywhere(t *testing.T) {
 				for _, f := range s.vendor {
 					w.fault(f)
 				}
-				id, size := largest(t, w, s.ending)
-				o := w.settle(id)
+				id, size := largest(t, w, s.shape, s.ending)
+				announced := w.settle(id)
+				b, err := json.Marshal(announced)
+				if err != nil {
+					t.Fatal(err)
+				}
+				o := w.get(id)
+				if c := announced.Counts; c != o.Counts || c.Delivered+c.Failed != message.MaxRecipients {
+					t.Errorf("it was announced as %+v, and GET says %+v", c, o.Counts)
+				}
+				for i, r := range o.Recipients {
+					if r.Reference != announced.Recipients[i].Reference || r.Status == message.Failed && r.Reason == "" {
+						t.Fatalf("recipient %d is %+v, and was announced as %+v", i, r, announced.Recipients[i])
+					}
+				}
 				longest := 0
 				for _, e := range w.history(id) {
 					if d := e.StateEnteredEventDetails; d != nil && d.Input != nil {
 						longest = max(longest, len(*d.Input))
 					}
 				}
-				t.Logf("request of %d bytes, longest input of a state %d bytes", size, longest)
+				t.Logf("request of %d bytes, longest input of a state %d bytes, outcome %d bytes", size, longest, len(b))
 				for i, r := range o.Recipients {
 					if got := strings.Join(strings.Fields(fmt.Sprintf("%s %s %s", r.Status, r.Channel, r.Code)), " "); got != s.outcome {
 						t.Fatalf("recipient %d: %q, want %q", i, got, s.outcome)

@@ -138,7 +138,7 @@ func stopAndRedrive(t *testing.T) *world {
 	if _, err := w.sfn.StopExecution(t.Context(), &sfn.StopExecutionInput{ExecutionArn: w.arn(id)}); err != nil {
 		t.Fatal(err)
 	}
-	if got, want := compact(w.settle(id)), "partial: unknown Stopped"; got != want {
+	if got, want := compact(w.settle(id)), "partial: unknown alimtalk Stopped"; got != want {
 		t.Errorf("outcome %q, want %q", got, want)
 	}
 	time.Sleep(time.Hour)

@@ -64,7 +64,7 @@ export function message({ parameters: [id], signal }) {
       ...(m.parked ? [section("parked", m.parked, () => parked(m.parked))] : []),
       section("facts", [m.sendAt, m.settledAt], () => facts(m)),
       section("people", [m.recipients, m.deliveries], () => h("div", { class: "columns" },
-        h("section", { class: "box", "aria-labelledby": "recipients-title" }, h("h2", { id: "recipients-title" }, t("message.recipients", { n: m.recipients.length })), recipients(m)),
+        h("section", { class: "box", "aria-labelledby": "recipients-title" }, h("h2", { id: "recipients-title" }, t("message.recipients", { n: m.recipients.length })), counts(m), recipients(m)),
         h("section", { class: "box", "aria-labelledby": "received-title" }, h("h2", { id: "received-title" }, t("message.received")), received(m)))),
       section("graph", path, () => h("section", { class: "box", "aria-labelledby": "graph-title" },
         h("div", { class: "box-head" }, h("h2", { id: "graph-title" }, t("message.graph")), legend()), graph(machine, m.way))),
@@ -98,15 +98,29 @@ const shownRecipients = 50;
 
 function recipients(m) {
   const rows = (list) => list.map((r) => h("tr", {},
-    h("th", { scope: "row", class: "number" }, r.to),
+    h("th", { scope: "row", class: "number" }, r.to, r.reference ? h("span", { class: "sub" }, r.reference) : null),
     h("td", {}, status(r.status)),
     h("td", {}, r.channel ? channel(r.channel) : "–"),
-    h("td", {}, r.reason || r.code ? [r.reason ?? "", r.code ? h("code", { class: "sub", title: has(`code.${r.code}`) ? t(`code.${r.code}`) : null }, r.code) : null] : "–"),
+    h("td", {}, (r.attempts ?? []).length > 1 ? r.attempts.map((a) => h("div", { class: "tried" }, channel(a.channel), " ", why(a))) : why(r)),
     h("td", {}, r.at ? h("time", { datetime: r.at, title: moment(r.at) }, clock(r.at)) : "–")));
   const body = h("tbody", {}, rows(m.recipients.slice(0, shownRecipients)));
   const left = m.recipients.length - shownRecipients;
   const more = left > 0 ? h("button", { type: "button", class: "quiet", onclick: () => { body.append(...rows(m.recipients.slice(shownRecipients))); more.remove(); } }, t("message.recipients.more", { n: left })) : null;
   return h("div", { class: "scroll" }, h("table", {}, h("thead", {}, h("tr", {}, ["number", "status", "channel", "reason", "at"].map((name) => h("th", { scope: "col" }, t(`message.recipient.${name}`))))), body), more);
+}
+
+// why is the code of a result in the reader's words, and the words that came with it where the code does not say it all.
+function why(r) {
+  if (!r.code) return r.reason || "–";
+  const known = has(`code.${r.code}`);
+  const words = r.reason && (!known || ["Invalid", "Rejected", "other"].includes(r.code)) ? r.reason : "";
+  return [known ? t(`code.${r.code}`) : words, " ", h("code", { class: "sub" }, r.code), known && words ? h("span", { class: "sub" }, words) : null];
+}
+
+function counts(m) {
+  const c = m.counts;
+  return h("p", { class: "muted counts" }, t("message.recipients.counts", { delivered: number(c.delivered), failed: number(c.failed), unknown: number(c.unknown), pending: number(c.pending) }),
+    c.fellBack ? ` · ${t("message.recipients.fellBack", { n: number(c.fellBack) })}` : "");
 }
 
 function received(m) {

@@ -51,8 +51,9 @@ func jsonNames(of reflect.Type) []string {
 func TestTypesHaveTheMembersOfTheDocument(t *testing.T) {
 	t.Parallel()
 	for name, value := range map[string]any{
-		"MessageRequest": message.Request{}, "Recipient": message.Recipient{}, "Fallback": message.FallbackRequest{},
-		"Accepted": intake.Accepted{}, "Message": message.Outcome{}, "Result": message.Result{}, "Parking": message.Parking{},
+		"AlimTalkRequest": message.Request{}, "SMSRequest": message.Request{}, "AdvertisingRequest": message.Request{}, "Recipient": message.Recipient{}, "Fallback": message.FallbackRequest{},
+		"Accepted": intake.Accepted{}, "Message": message.Outcome{}, "Result": message.Result{}, "Attempt": message.Attempt{},
+		"Counts": message.Counts{}, "Parking": message.Parking{},
 		"Template": intake.Template{}, "Button": intake.TemplateButton{}, "Balance": intake.Balance{},
 		"Preview": intake.Preview{}, "PreviewRecipient": intake.PreviewRecipient{}, "PreviewAlimTalk": intake.PreviewAlimTalk{},
 		"PreviewSMS": intake.PreviewSMS{}, "Replacement": intake.Replacement{}, "ListPrices": intake.ListPrices{},
@@ -83,8 +84,10 @@ func TestEnumerationsAreThoseOfTheDocument(t *testing.T) {
 		schema, member string
 		want           []string
 	}{
-		{"MessageRequest", "channel", append(ofType("Channel"), "<nil>")}, {"Fallback", "onUnknown", append(ofType("OnUnknown"), "<nil>")},
+		{"AlimTalkRequest", "channel", []string{string(message.AlimTalk), "<nil>"}}, {"SMSRequest", "channel", []string{string(message.SMS)}},
+		{"Fallback", "onUnknown", append(ofType("OnUnknown"), "<nil>")},
 		{"Message", "status", ofType("MessageStatus")}, {"Result", "status", ofType("Status")}, {"Result", "channel", ofType("Channel")},
+		{"Message", "channel", ofType("Channel")}, {"Attempt", "status", ofType("Status")}, {"Attempt", "channel", ofType("Channel")},
 		{"Preview", "channel", ofType("Channel")}, {"Parking", "cause", causes},
 	} {
 		var got []string
@@ -110,6 +113,56 @@ func TestCodesAreThoseOfTheDocument(t *testing.T) {
 	want = append(want, "<nil>: A result of Aligo's that nobody has described.")
 	if !slices.Equal(got, want) {
 		t.Errorf("the document has\n%q, want\n%q", got, want)
+	}
+}
+
+// Whoever generates a client learns from each answer that is a problem of which types it can be.
+func TestProblemsAreTyped(t *testing.T) {
+	t.Parallel()
+	d := document(t)
+	all := at(t, d, "components", "schemas", "Problem", "properties", "type", "enum").([]any)
+	used := map[any]bool{}
+	look := func(where string, answer any) {
+		content, ok := answer.(object)["content"].(object)
+		if !ok {
+			return
+		}
+		problem, ok := content["application/problem+json"].(object)
+		if !ok {
+			return
+		}
+		parts, ok := at(t, problem, "schema").(object)["allOf"].([]any)
+		if !ok || len(parts) != 2 {
+			t.Errorf("%s: its problem has no type", where)
+			return
+		}
+		for _, one := range at(t, parts[1], "properties", "type", "enum").([]any) {
+			used[one] = true
+			if !slices.Contains(all, one) {
+				t.Errorf("%s: there is no problem of type %s", where, one)
+			}
+		}
+	}
+	for name, answer := range at(t, d, "components", "responses").(object) {
+		look(name, answer)
+	}
+	for path, operations := range at(t, d, "paths").(object) {
+		for method, operation := range operations.(object) {
+			if o, ok := operation.(object); ok {
+				for status, answer := range o["responses"].(object) {
+					look(method+" "+path+" "+status, answer)
+					if status >= "400" && answer.(object)["$ref"] == nil && answer.(object)["content"] == nil {
+						t.Errorf("%s %s: %s has no body", method, path, status)
+					}
+				}
+			}
+		}
+	}
+	for _, one := range all {
+		// Methods that are not there have no answer in the document.
+		if !used[one] && one != "urn:sms-api:problem:method-not-allowed" {
+			t.Errorf("no answer has a problem of type %s", one)
+		}
 	}
 }
 

@@ -55,7 +55,7 @@ func draft4(v any) any {
 		o := object{}
 		for name, value := range v {
 			switch name {
-			case "examples", "propertyNames", "if", "then", "else":
+			case "examples", "propertyNames":
 			case "const":
 				o["enum"] = []any{value}
 			case "$ref":
@@ -66,21 +66,10 @@ func draft4(v any) any {
 					properties[member] = draft4(schema)
 				}
 				o[name] = properties
-			case "items", "not", "anyOf", "allOf", "additionalProperties":
+			case "items", "anyOf", "oneOf", "allOf", "additionalProperties":
 				o[name] = draft4(value)
 			default:
 				o[name] = value
-			}
-		}
-		if v["if"] != nil {
-			condition := draft4(v["if"])
-			unless := []any{object{"not": condition}}
-			if v["else"] != nil {
-				unless = append(unless, draft4(v["else"]))
-			}
-			o["anyOf"] = []any{
-				object{"allOf": []any{condition, draft4(v["then"])}},
-				object{"allOf": unless},
 			}
 		}
 		return o
@@ -166,7 +155,15 @@ func generated(t *testing.T) map[string][]byte {
 		"description": "Names the message among those of the event's source, for 90 days. The event's id if it is absent.",
 		"type":        "string", "minLength": 1.0, "maxLength": 255.0, "pattern": "^[!-~]+$",
 	}
-	requested := with(request, object{"properties": with(request["properties"].(object), object{"idempotencyKey": key})})
+	var branches []any
+	for _, name := range []string{"AlimTalkRequest", "SMSRequest", "AdvertisingRequest"} {
+		branch := schema(name)
+		branches = append(branches, with(branch, object{"properties": with(branch["properties"].(object), object{"idempotencyKey": key})}))
+	}
+	if n := len(request["oneOf"].([]any)); n != len(branches) {
+		t.Fatalf("a request is one of %d, want %d", n, len(branches))
+	}
+	requested := with(request, object{"oneOf": branches})
 	problem := schema("Problem")
 	rejected := with(problem, object{
 		"description": "A problem document (RFC 9457) with what the request was named by.",

@@ -30,9 +30,13 @@ func run(ctx context.Context, address string) error {
 		return fmt.Errorf("templates: %s", templates.Status())
 	}
 	key := "order-17"
-	request := templates.JSON200.Templates[0].Example
+	example := templates.JSON200.Templates[0].Example
 	tomorrow := time.Now().AddDate(0, 0, 1)
-	request.SendAt = &tomorrow
+	example.SendAt = &tomorrow
+	var request MessageRequest
+	if err := request.FromAlimTalkRequest(example); err != nil {
+		return err
+	}
 	sent, err := client.SendMessageWithResponse(ctx, &SendMessageParams{IdempotencyKey: &key}, request)
 	if err != nil {
 		return err
@@ -61,12 +65,16 @@ func run(ctx context.Context, address string) error {
 	if cancelled.JSON200 == nil || cancelled.JSON200.Status != MessageStatusCancelled {
 		return fmt.Errorf("cancel: %s %s", cancelled.Status(), cancelled.Body)
 	}
-	wrong, err := client.SendMessageWithResponse(ctx, nil, MessageRequest{Recipients: []Recipient{{To: "010"}}})
+	var nobody MessageRequest
+	if err := nobody.FromAlimTalkRequest(AlimTalkRequest{Template: "TX_1234", Recipients: []Recipient{{To: "010"}}}); err != nil {
+		return err
+	}
+	wrong, err := client.SendMessageWithResponse(ctx, nil, nobody)
 	if err != nil {
 		return err
 	}
 	problem := wrong.ApplicationproblemJSON422
-	if problem == nil || problem.Type != UrnSmsApiProblemInvalidMessage || problem.Errors == nil ||
+	if problem == nil || string(problem.Type) != "urn:sms-api:problem:invalid-message" || problem.Errors == nil ||
 		(*problem.Errors)[0].Pointer != "/recipients/0/to" {
 		return fmt.Errorf("send what is wrong: %s %s", wrong.Status(), wrong.Body)
 	}
