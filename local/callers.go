@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -10,6 +12,7 @@ import (
 
 	"sms-api/internal/deployment"
 	"sms-api/internal/intake"
+	"sms-api/internal/untrusted"
 )
 
 // caller says who calls the local API: always the one whom the flags name, or nobody if they name none.
@@ -36,6 +39,36 @@ func readOrigins(file string) ([]string, error) {
 	}
 	err := readStack(file, "origins", &config)
 	return config.Origins, err
+}
+
+// readPolicy takes the settings templates:CODE out of a stack's file. The default file may be missing. Callers have no roles of
+// IAM here, and -scopes says what they may do.
+func readPolicy(file string) (untrusted.Policy, error) {
+	const what, space = "templates", "templates:"
+	var config map[string]any
+	if err := readStack(file, what, &config); err != nil {
+		return untrusted.Policy{}, err
+	}
+	p := untrusted.Policy{Templates: map[string]untrusted.Rules{}}
+	for key, value := range config {
+		code, ok := strings.CutPrefix(key, space)
+		if !ok {
+			continue
+		}
+		// The program that deploys reads them as JSON.
+		encoded, err := json.Marshal(value)
+		if err != nil {
+			return untrusted.Policy{}, fmt.Errorf("read %s of %s: %w", key, file, err)
+		}
+		var rules untrusted.Rules
+		decoder := json.NewDecoder(bytes.NewReader(encoded))
+		decoder.DisallowUnknownFields()
+		if err := decoder.Decode(&rules); err != nil {
+			return untrusted.Policy{}, fmt.Errorf("read %s of %s: %w", key, file, err)
+		}
+		p.Templates[code] = rules
+	}
+	return p, errors.Join(p.Check()...)
 }
 
 // crossOrigin answers browsers for the API, as API Gateway does: it answers preflights itself, and says nothing to origins

@@ -105,6 +105,32 @@ func TestReadOrigins(t *testing.T) {
 	}
 }
 
+func TestReadPolicy(t *testing.T) {
+	t.Parallel()
+	if got, err := readPolicy(filepath.Join("..", defaultStack)); err != nil || len(got.Templates) > 0 {
+		t.Errorf("got %v, %v", got, err)
+	}
+	file := filepath.Join(t.TempDir(), "Pulumi.shop.yaml")
+	for content, says := range map[string]string{
+		`config: { templates:TX_1: { 주문번호: { pattern: "A-[0-9]+", maxLength: 7, address: true } }, api:throttleRate: 7 }`: "",
+		`config: { templates:TX_1: { 주문번호: { pattern: "(" } } }`:                                                          "error parsing regexp",
+		`config: { templates:TX_1: { 주문번호: { length: 7 } } }`:                                                             "unknown field",
+		`config: { templates:TX_1: 7 }`: "templates:TX_1",
+	} {
+		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		got, err := readPolicy(file)
+		if (err == nil) != (says == "") || err != nil && !strings.Contains(err.Error(), says) ||
+			err == nil && got.Templates["TX_1"]["주문번호"].MaxLength != 7 {
+			t.Errorf("%s: %v, %v", content, got, err)
+		}
+	}
+	if _, err := readPolicy(file + "x"); err == nil {
+		t.Error("a file that is not there")
+	}
+}
+
 func TestCrossOrigin(t *testing.T) {
 	t.Parallel()
 	const page, other = "http://localhost:5173", "http://elsewhere.example"

@@ -124,6 +124,10 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	policy, err := readPolicy(f.stack)
+	if err != nil {
+		return err
+	}
 	identify, err := caller(f.caller, f.scopes)
 	if err != nil {
 		return err
@@ -133,7 +137,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	traffic := &page.Traffic{}
 	var run func(deployment.Function, map[string]string) lambda.Handler
 	if f.process {
-		functions, err := build(ctx, routes, awsURL, aligoURL, os.Stderr)
+		functions, err := build(ctx, routes, policy, awsURL, aligoURL, os.Stderr)
 		if err != nil {
 			return err
 		}
@@ -147,6 +151,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		AWSURL:    awsURL,
 		AligoURL:  aligoURL,
 		Routes:    routes,
+		Policy:    policy,
 		EgressIPs: []string{"127.0.0.1"},
 		Identify:  identify,
 		Log:       log,

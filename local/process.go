@@ -18,6 +18,7 @@ import (
 	"sms-api/internal/compile"
 	"sms-api/internal/deployment"
 	"sms-api/internal/route"
+	"sms-api/internal/untrusted"
 )
 
 // processes runs the functions as they are deployed: each a program that asks the Lambda Runtime API for work. What they
@@ -33,7 +34,9 @@ type processes struct {
 const environments = 10
 
 // build compiles the functions into a folder that close removes, and puts their files there.
-func build(ctx context.Context, routes []route.Route, awsURL, aligoURL string, out io.Writer) (*processes, error) {
+func build(
+	ctx context.Context, routes []route.Route, policy untrusted.Policy, awsURL, aligoURL string, out io.Writer,
+) (*processes, error) {
 	root, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}").Output()
 	if err != nil {
 		return nil, fmt.Errorf("-process compiles the functions, so it runs in the module's folder: %w", err)
@@ -49,7 +52,7 @@ func build(ctx context.Context, routes []route.Route, awsURL, aligoURL string, o
 	if err := compile.Build(ctx, strings.TrimSpace(string(root)), folder, compile.Target{}, "./lambdas/..."); err != nil {
 		return nil, errors.Join(err, p.close())
 	}
-	files, err := deployment.Files(routes)
+	files, err := deployment.Files(routes, policy)
 	for name, content := range files {
 		err = errors.Join(err, os.WriteFile(filepath.Join(folder, name), content, 0o600))
 	}

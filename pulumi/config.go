@@ -19,6 +19,7 @@ import (
 	"sms-api/internal/deployment"
 	"sms-api/internal/message"
 	"sms-api/internal/route"
+	"sms-api/internal/untrusted"
 )
 
 // config is everything that a stack can decide. It is read and checked as a whole before the first resource, so that a
@@ -38,6 +39,7 @@ type config struct {
 	encryption   encryptionConfig
 	events       eventsConfig
 	api          apiConfig
+	untrusted    untrusted.Policy
 	secrets      secretsConfig
 	alarms       alarmsConfig
 }
@@ -201,6 +203,7 @@ func readConfig(project, stack string, values map[string]string, secret []string
 	c.encryption = r.encryption()
 	c.events = r.events(c.prefix)
 	c.api = r.api()
+	c.untrusted = r.untrusted()
 	c.secrets = r.secrets(project, stack, secret)
 	c.alarms = r.alarms()
 	r.unknown()
@@ -483,6 +486,22 @@ func (r *reader) api() apiConfig {
 		r.fail("api:domainName", "domainName and certificateArn go together")
 	}
 	return a
+}
+
+// untrusted reads what the stack says of callers that are not trusted. The keys in the namespace templates are the codes of
+// templates.
+func (r *reader) untrusted() untrusted.Policy {
+	const space = "templates:"
+	p := untrusted.Policy{FrontendRoles: r.list("api:frontendRoles", nil, ""), Templates: map[string]untrusted.Rules{}}
+	for _, key := range slices.Sorted(maps.Keys(r.values)) {
+		if code, ok := strings.CutPrefix(key, space); ok {
+			var rules untrusted.Rules
+			r.object(key, &rules)
+			p.Templates[code] = rules
+		}
+	}
+	r.errs = append(r.errs, p.Check()...)
+	return p
 }
 
 func (r *reader) secrets(project, stack string, encrypted []string) secretsConfig {

@@ -131,8 +131,12 @@ func TestBadSettings(t *testing.T) {
 			"api:corsOrigins": "http://shop.example.com"},
 		`api:corsOrigins: "https://shop.example.com/" is not an origin`: {
 			"api:corsOrigins": "https://shop.example.com/"},
-		`api:throttleRate: "0" is not a number from 1`: {"api:throttleRate": "0"},
-		`api:throttleBurst: "many" is not a number`:    {"api:throttleBurst": "many"},
+		`api:frontendRoles: "a/b" is neither the name nor the ARN of a role`: {"api:frontendRoles": `["web","a/b"]`},
+		`templates:TX_1: "주문번호": pattern: error parsing regexp`:              {"templates:TX_1": `{"주문번호":{"pattern":"("}}`},
+		`templates:TX_1: "주문번호": maxLength 2000 is not from 1 to 1000`:       {"templates:TX_1": `{"주문번호":{"maxLength":2000}}`},
+		`templates:TX_1: json: unknown field "length"`:                       {"templates:TX_1": `{"주문번호":{"length":20}}`},
+		`api:throttleRate: "0" is not a number from 1`:                       {"api:throttleRate": "0"},
+		`api:throttleBurst: "many" is not a number`:                          {"api:throttleBurst": "many"},
 		`api:domainName: domainName and certificateArn go together`: {
 			"api:domainName": "sms.example.com"},
 		`api:domainName: "https://sms.example.com" is not a host name`: {
@@ -296,6 +300,7 @@ func TestExampleStacks(t *testing.T) {
 			t.Helper()
 			c.one(t, "kms:Key", "")
 			c.one(t, "apigatewayv2:Authorizer", "")
+			same(t, "concurrency", c.one(t, "lambda:Function", "api").at("reservedConcurrentExecutions"), 50)
 			same(t, "tags", c.one(t, "lambda:Function", "sms").at("tags.CostCenter"), "4711")
 			same(t, "alarm", c.one(t, "cloudwatch:MetricAlarm", "low-balance").at("threshold"), 5000)
 		},

@@ -33,6 +33,7 @@ import (
 	"sms-api/internal/awsenv"
 	"sms-api/internal/deployment"
 	"sms-api/internal/route"
+	"sms-api/internal/untrusted"
 	"sms-api/statemachine"
 )
 
@@ -437,7 +438,7 @@ func (s *stack) checkFunctions(t *testing.T, address ec2types.Address) {
 	if err := json.Unmarshal([]byte(orderPaid), &routes); err != nil {
 		t.Fatal(err)
 	}
-	files, err := deployment.Files(routes)
+	files, err := deployment.Files(routes, untrusted.Policy{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -39,7 +39,7 @@ func run(ctx *pulumi.Context) error {
 	if err != nil {
 		return err
 	}
-	files, err := deployment.Files(config.events.routes)
+	files, err := deployment.Files(config.events.routes, config.untrusted)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,10 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+
+	"sms-api/internal/untrusted"
 )
 
 // Rendered is a template with its variables filled in: what goes into an AlimTalkRecipient.
@@ -26,8 +30,18 @@ type RenderError struct {
 	Template string
 	// Missing are the variables that have no value.
 	Missing []string
+	// Values are the values that an untrusted caller may not give.
+	Values []ValueProblem
 	// Problems say what is wrong with the result: limits, leftover placeholders, links that are none.
 	Problems []string
+}
+
+// ValueProblem is what is wrong with the value of a variable.
+type ValueProblem struct {
+	// Variable is its name.
+	Variable string
+	// Detail goes on after "the value".
+	Detail string
 }
 
 // Error lists everything that is wrong.
@@ -39,6 +53,9 @@ func (e *RenderError) Error() string {
 			quoted[i] = "#{" + name + "}"
 		}
 		parts = append(parts, "no value for "+strings.Join(quoted, ", "))
+	}
+	for _, v := range e.Values {
+		parts = append(parts, fmt.Sprintf("the value of #{%s} %s", v.Variable, v.Detail))
 	}
 	return fmt.Sprintf("template %s: %s", e.Template, strings.Join(append(parts, e.Problems...), "; "))
 }
@@ -68,6 +85,48 @@ type Renderer struct {
 	template  Template
 	variables []string
 	patterns  map[string]pattern
+	// untrusted says that a caller that is not trusted gives the values, which are as rules say.
+	untrusted bool
+	rules     untrusted.Rules
+	// places are where the placeholders of a part stand; inHost are the variables that would say whose address one is.
+	places map[linked][]untrusted.Place
+	inHost map[string]bool
+}
+
+// linked is a part of a template that is a link, or not.
+type linked struct {
+	part string
+	link bool
+}
+
+// NewUntrustedRenderer takes a template apart whose values come from a caller that is not trusted. They are as the rules for
+// the template say; in an address each is one segment or value of it, and none makes an address that the template has not.
+func NewUntrustedRenderer(t Template, rules untrusted.Rules) *Renderer {
+	r := NewRenderer(t)
+	r.untrusted, r.rules = true, rules
+	r.places, r.inHost = map[linked][]untrusted.Place{}, map[string]bool{}
+	parts := []linked{{t.Content, false}, {t.emphasisTitle(), false}}
+	for _, b := range t.Buttons {
+		parts = append(parts, linked{b.Name, false}, linked{b.LinkMobile, true}, linked{b.LinkPC, true}, linked{b.LinkIOS, true},
+			linked{b.LinkAndroid, true})
+	}
+	for _, one := range parts {
+		p := r.patterns[one.part]
+		r.places[one] = make([]untrusted.Place, len(p.names))
+		before := p.literals[0]
+		for i, name := range p.names {
+			r.places[one][i] = untrusted.PlaceAfter(before, one.link)
+			stands := "x"
+			if r.places[one][i] == untrusted.InHost {
+				r.inHost[name] = true
+			}
+			if r.inHost[name] || rules[name].Address {
+				stands = "https://a.kr" // which may be a host alone
+			}
+			before += stands + p.literals[i+1]
+		}
+	}
+	return r
 }
 
 // NewRenderer takes a template apart.
@@ -107,18 +166,31 @@ func (f *Renderer) Render(variables map[string]string) (Rendered, error) {
 			problem.Problems = append(problem.Problems, fmt.Sprintf("the value of #{%s} is not UTF-8", name))
 		}
 	}
-	if len(problem.Missing) > 0 || len(problem.Problems) > 0 {
+	if f.untrusted {
+		problem.Values = f.wrongValues(variables)
+	}
+	if len(problem.Missing) > 0 || len(problem.Values) > 0 || len(problem.Problems) > 0 {
 		return Rendered{}, problem
 	}
-	fill := func(part string) string { return f.patterns[part].fill(variables) }
-	r := Rendered{Text: fill(t.Content), EmphasisTitle: fill(t.emphasisTitle())}
+	fill := func(part string, link bool) string {
+		if !f.untrusted {
+			return f.patterns[part].fill(variables)
+		}
+		filled, detail := f.fillUntrusted(linked{part, link}, variables)
+		if detail != "" && !slices.Contains(problem.Problems, detail) {
+			problem.Problems = append(problem.Problems, detail)
+		}
+		return filled
+	}
+	r := Rendered{Text: fill(t.Content, false), EmphasisTitle: fill(t.emphasisTitle(), false)}
 	for _, b := range t.Buttons {
 		r.Buttons = append(r.Buttons, Button{
-			Name: fill(b.Name), Type: b.Type, TypeName: b.TypeName,
-			LinkMobile: fill(b.LinkMobile), LinkPC: fill(b.LinkPC), LinkIOS: fill(b.LinkIOS), LinkAndroid: fill(b.LinkAndroid),
+			Name: fill(b.Name, false), Type: b.Type, TypeName: b.TypeName,
+			LinkMobile: fill(b.LinkMobile, true), LinkPC: fill(b.LinkPC, true), LinkIOS: fill(b.LinkIOS, true),
+			LinkAndroid: fill(b.LinkAndroid, true),
 		})
 	}
-	problem.Problems = r.check()
+	problem.Problems = append(problem.Problems, r.check()...)
 	if err := f.Fits(r); err != nil {
 		problem.Problems = append(problem.Problems, err.Error())
 	}
@@ -126,6 +198,61 @@ func (f *Renderer) Render(variables map[string]string) (Rendered, error) {
 		return Rendered{}, problem
 	}
 	return r, nil
+}
+
+// wrongValues are the values that an untrusted caller may not give, each once.
+func (f *Renderer) wrongValues(variables map[string]string) []ValueProblem {
+	var wrong []ValueProblem
+	for _, name := range f.variables {
+		value, given := variables[name]
+		if !given {
+			continue
+		}
+		rule := f.rules[name]
+		detail := rule.Check(value)
+		if detail == "" && !rule.Address && f.inHost[name] {
+			detail = "says where an address of the template leads; this caller may not give it"
+		}
+		if detail != "" {
+			wrong = append(wrong, ValueProblem{Variable: name, Detail: detail})
+		}
+	}
+	return wrong
+}
+
+// fillUntrusted fills a text or a link in with values of an untrusted caller. The detail says what they make of it that they
+// must not; empty is nothing.
+func (f *Renderer) fillUntrusted(to linked, variables map[string]string) (filled, detail string) {
+	p := f.patterns[to.part]
+	values, spaces, letters := make([]string, len(p.names)), make([]string, len(p.names)), make([]string, len(p.names))
+	for i, name := range p.names {
+		values[i], spaces[i], letters[i] = variables[name], " ", "x"
+		switch {
+		case f.rules[name].Address:
+			spaces[i], letters[i] = values[i], values[i]
+		case f.places[to][i] == untrusted.InURL:
+			values[i] = untrusted.Component(values[i])
+		}
+	}
+	filled = p.with(values)
+	switch {
+	case untrusted.Dots(filled) > untrusted.Dots(p.with(letters)):
+		return filled, "a value that is . or .. leads out of an address of the template"
+	case !to.link && untrusted.NewAddress(p.with(spaces), filled):
+		return filled, "the values make an address together, or with what stands beside them"
+	}
+	return filled, ""
+}
+
+// with puts values in, one for each placeholder.
+func (p pattern) with(values []string) string {
+	var b strings.Builder
+	b.WriteString(p.literals[0])
+	for i, value := range values {
+		b.WriteString(value)
+		b.WriteString(p.literals[i+1])
+	}
+	return b.String()
 }
 
 // check finds what keeps a filled-in message from being shown.
@@ -236,7 +363,7 @@ type pattern struct {
 	names    []string
 }
 
-// parsePattern takes a text apart. "#{" without "}" is plain text.
+// parsePattern takes a text apart. "#{" without "}" is plain text. The names are in NFC, as those of a message's variables are.
 func parsePattern(text string) pattern {
 	var p pattern
 	literal := ""
@@ -251,7 +378,7 @@ func parsePattern(text string) pattern {
 		}
 		literal += text[:open]
 		p.literals, literal = append(p.literals, literal), ""
-		p.names = append(p.names, text[open+2:open+length])
+		p.names = append(p.names, norm.NFC.String(text[open+2:open+length]))
 		text = text[open+length+1:]
 	}
 	p.literals = append(p.literals, literal+text)

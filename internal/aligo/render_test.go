@@ -8,7 +8,10 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"golang.org/x/text/unicode/norm"
+
 	"sms-api/internal/aligo"
+	"sms-api/internal/untrusted"
 )
 
 func template(content string, buttons ...aligo.Button) aligo.Template {
@@ -92,6 +95,96 @@ func TestRender(t *testing.T) {
 				t.Errorf("got  %s, %v\nwant %s", spell(got), err, spell(c.want))
 			}
 		})
+	}
+}
+
+// What an untrusted caller gives cannot lead anybody elsewhere: into no address, and out of none.
+func TestRenderForUntrustedCallers(t *testing.T) {
+	t.Parallel()
+	type vars = map[string]string
+	button := func(link string) aligo.Template {
+		return template("본문", aligo.Button{Name: "보기", Type: "WL", LinkMobile: link, LinkPC: link})
+	}
+	app := template("본문", aligo.Button{Name: "보기", Type: "AL", LinkIOS: "#{주소}", LinkAndroid: "shop://order/#{번호}"})
+	open := untrusted.Rules{"주소": {Address: true}}
+	const address, host = "has an address in it", "says where an address of the template leads; this caller may not give it"
+	for name, c := range map[string]struct {
+		template  aligo.Template
+		variables vars
+		rules     untrusted.Rules
+		// want is the text and the mobile or Android link of the first button, err what is wrong.
+		want, err string
+	}{
+		"a text":             {template("#{이름}님 #{번호}"), vars{"이름": "홍길동", "번호": "A-17"}, nil, "홍길동님 A-17", ""},
+		"a segment":          {button("https://a.example/p/#{번호}"), vars{"번호": "A 1/7"}, nil, "본문 https://a.example/p/A%201%2F7", ""},
+		"a value of a query": {button("https://a.example/p?n=#{번호}"), vars{"번호": "1&x=2"}, nil, "본문 https://a.example/p?n=1%26x%3D2", ""},
+		"another page": {button("https://a.example/p/#{번호}"), vars{"번호": "../../redirect?to="}, nil,
+			"본문 https://a.example/p/..%2F..%2Fredirect%3Fto%3D", ""},
+		"encoded before": {button("https://a.example/p/#{번호}"), vars{"번호": "%2e%2e"}, nil, "본문 https://a.example/p/%252e%252e", ""},
+		"up": {button("https://a.example/p/#{번호}"), vars{"번호": ".."}, nil,
+			"", "a value that is . or .. leads out of an address of the template"},
+		"up, in two parts": {button("https://a.example/p/#{번호}#{이름}/x"), vars{"번호": ".", "이름": "."}, nil,
+			"", "a value that is . or .. leads out"},
+		"here":                       {button("https://a.example/p/#{번호}?x"), vars{"번호": "."}, nil, "", "a value that is . or .. leads out"},
+		"dots in a text":             {template("#{번호}"), vars{"번호": ".."}, nil, "..", ""},
+		"an address":                 {template("#{이름}님"), vars{"이름": "https://evil.example"}, nil, "", "the value of #{이름} " + address},
+		"an address, twice":          {template("#{이름}님 #{이름}"), vars{"이름": "evil.com"}, nil, "", "template TX_1: the value of #{이름} " + address},
+		"an address that is none of": {template("#{이름}님"), vars{"이름": "홍", "다른": "evil.com"}, nil, "홍님", ""},
+		"made of two": {template("#{이름}#{번호}"), vars{"이름": "evil", "번호": ".com"}, nil,
+			"", "the values make an address together, or with what stands beside them"},
+		"made with the template": {template("#{이름}.com"), vars{"이름": "evil"}, nil, "", "the values make an address together"},
+		"a scheme of two": {template("#{이름}:#{번호}"), vars{"이름": "https", "번호": "//evil"}, nil,
+			"", "the values make an address together"},
+		"a title": {func() aligo.Template {
+			e := template("본문")
+			e.EmphasisType, e.Title = aligo.EmphasisText, "#{이름}#{번호}"
+			return e
+		}(), vars{"이름": "evil", "번호": ".com"}, nil, "", "the values make an address together"},
+		"beside an address":        {template("https://shop.kr 에서 #{이름}"), vars{"이름": "홍"}, nil, "https://shop.kr 에서 홍", ""},
+		"in an address of a text":  {template("https://shop.kr/#{번호}"), vars{"번호": "../a?b"}, nil, "https://shop.kr/..%2Fa%3Fb", ""},
+		"up, in a text":            {template("https://shop.kr/a/#{번호} 입니다"), vars{"번호": ".."}, nil, "", "a value that is . or .. leads out"},
+		"a host":                   {button("https://#{주소}/a"), vars{"주소": "a"}, nil, "", "the value of #{주소} " + host},
+		"a host's end":             {button("https://a.example#{주소}"), vars{"주소": "a"}, nil, "", "the value of #{주소} " + host},
+		"a user's name":            {button("https://a.example:#{주소}/"), vars{"주소": "a"}, nil, "", "the value of #{주소} " + host},
+		"a host in a text":         {template("https://shop.kr#{주소}"), vars{"주소": "x"}, nil, "", "the value of #{주소} " + host},
+		"a whole link":             {button("#{주소}"), vars{"주소": "https://a.example/x"}, nil, "", "the value of #{주소} " + address},
+		"a whole link of an app":   {app, vars{"주소": "shop", "번호": "1"}, nil, "", "the value of #{주소} " + host},
+		"a whole link, as allowed": {button("#{주소}"), vars{"주소": "https://a.example/x?y"}, open, "본문 https://a.example/x?y", ""},
+		"behind one that is allowed": {button("#{주소}/#{번호}"), vars{"주소": "https://a.example", "번호": "../x"}, open,
+			"본문 https://a.example/..%2Fx", ""},
+		"joined to one that is allowed": {button("#{주소}#{번호}"), vars{"주소": "https://a.example", "번호": "x"}, open, "",
+			"the value of #{번호} " + host},
+		"an address, as allowed": {template("여기 #{주소}"), vars{"주소": "https://shop.kr"}, open, "여기 https://shop.kr", ""},
+		"not as allowed": {template("#{번호}"), vars{"번호": "17"}, untrusted.Rules{"번호": {Pattern: "[A-Z]-[0-9]+"}}, "",
+			"does not match the pattern"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, err := aligo.NewUntrustedRenderer(c.template, c.rules).Render(c.variables)
+			if c.err != "" {
+				if err == nil || !strings.Contains(err.Error(), c.err) || strings.Contains(err.Error(), "evil") {
+					t.Errorf("got  %v\nwant %s", err, c.err)
+				}
+				return
+			}
+			said := got.Text
+			if len(got.Buttons) > 0 {
+				said += " " + got.Buttons[0].LinkMobile
+			}
+			if err != nil || said != c.want {
+				t.Errorf("got  %s, %v\nwant %s", said, err, c.want)
+			}
+		})
+	}
+}
+
+// A template may have been written where letters come in parts; its variables are those that a message names.
+func TestVariablesOfATemplateInNFD(t *testing.T) {
+	t.Parallel()
+	tpl := template(norm.NFD.String("#{주문번호} 접수"))
+	got, err := aligo.NewRenderer(tpl).Render(map[string]string{"주문번호": "A-17"})
+	if want := "A-17" + norm.NFD.String(" 접수"); err != nil || got.Text != want {
+		t.Errorf("got %q, %v, want %q", got.Text, err, want)
 	}
 }
 

@@ -16,7 +16,9 @@ func who(t *testing.T, event string) (intake.Caller, error) {
 	var caller intake.Caller
 	var failure error
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		caller, failure = apigateway.Identify(r)
+		caller, failure = apigateway.Identifier(func(arn string) bool {
+			return arn == "arn:aws:sts::000000000000:assumed-role/web-app/session"
+		})(r)
 		w.WriteHeader(http.StatusNoContent)
 	})
 	h := &apigateway.Handler{HTTP: handler, Log: slog.New(slog.DiscardHandler)}
@@ -80,6 +82,11 @@ func TestIdentify(t *testing.T) {
 			authorizer: `,"authorizer":{"iam":{"userArn":"arn:aws:sts::000000000000:assumed-role/web/CognitoIdentityCredentials",
 				"cognitoIdentity":{"amr":["unauthenticated"],"identityId":"ap-northeast-2:1","identityPoolId":"ap-northeast-2:2"}}}`,
 			want: "cognito:ap-northeast-2:1", scopes: []string{"messages:send", "messages:read"},
+		},
+		{
+			name:       "a frontend's role",
+			authorizer: `,"authorizer":{"iam":{"accountId":"000000000000","userArn":"arn:aws:sts::000000000000:assumed-role/web-app/session"}}`,
+			want:       "iam:arn:aws:sts::000000000000:assumed-role/web-app", scopes: []string{"messages:send", "messages:read"},
 		},
 		{name: "no authorizer"},
 		{name: "an empty token", authorizer: `,"authorizer":{"jwt":{"claims":{"scope":"messages:send"},"scopes":null}}`},

@@ -1,10 +1,12 @@
 package deployment
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
 	"sms-api/internal/route"
+	"sms-api/internal/untrusted"
 )
 
 // Variable is a variable of a function's environment.
@@ -141,9 +143,10 @@ func Defaults() map[string]string {
 }
 
 // Files are the contents of all files that functions have beside their executable, by name.
-func Files(routes []route.Route) (map[string][]byte, error) {
-	content, err := route.File(routes)
-	return map[string][]byte{RoutesFile: content}, err
+func Files(routes []route.Route, policy untrusted.Policy) (map[string][]byte, error) {
+	templates, err := route.File(routes)
+	callers, wrong := policy.File()
+	return map[string][]byte{RoutesFile: templates, UntrustedFile: callers}, errors.Join(err, wrong)
 }
 
 // Pick takes the function's variables out of the values of all. The error names one that has no value.

@@ -55,6 +55,10 @@ const (
 // function may have together, which is less than a single template may.
 const RoutesFile = "routes.json"
 
+// UntrustedFile has what the stack says of callers that are not trusted, as package untrusted writes and reads it, in the
+// packages of the functions that check or write their messages. It is a file for the same reasons.
+const UntrustedFile = "untrusted.json"
+
 // Unreserved is the Concurrency of a function that shares the account's.
 const Unreserved = -1
 
@@ -91,12 +95,14 @@ func Functions() []Function {
 		{
 			Name: "alimtalk", Does: "sends a message's AlimTalk", Timeout: 30 * time.Second, Longest: longestSend, Memory: DefaultMemory,
 			Concurrency: 5, Caller: StateMachineTask, State: statemachine.StateSendAlimTalk,
-			Environment: talksToAligo(guardTable(), retention()), Permissions: []Permission{credentials, sends},
+			Environment: talksToAligo(guardTable(), retention()), Files: []string{UntrustedFile},
+			Permissions: []Permission{credentials, sends},
 		},
 		{
 			Name: "sms", Does: "sends SMS to those whom AlimTalk did not reach", Timeout: 30 * time.Second, Longest: longestSend,
 			Memory: DefaultMemory, Concurrency: 5, Caller: StateMachineTask, State: statemachine.StateSendSMS,
-			Environment: talksToAligo(guardTable(), adsUntil(), retention()), Permissions: []Permission{credentials, sends},
+			Environment: talksToAligo(guardTable(), adsUntil(), retention()), Files: []string{UntrustedFile},
+			Permissions: []Permission{credentials, sends},
 		},
 		{
 			Name: "receipts", Does: "reads delivery receipts", Timeout: time.Minute, Longest: longestRead, Memory: DefaultMemory,
@@ -106,7 +112,8 @@ func Functions() []Function {
 		{
 			Name: "reconcile", Does: "finds out what became of a send that failed", Timeout: time.Minute, Longest: longestRead,
 			Memory: DefaultMemory, Concurrency: Unreserved, Caller: StateMachineTask, State: statemachine.StateReconcile,
-			Environment: talksToAligo(guardTable(), retention()), Permissions: []Permission{credentials, {Guards, []string{
+			Environment: talksToAligo(guardTable(), retention()), Files: []string{UntrustedFile},
+			Permissions: []Permission{credentials, {Guards, []string{
 				"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem",
 				"dynamodb:BatchGetItem", "dynamodb:Query",
 			}}},
@@ -120,7 +127,7 @@ func Functions() []Function {
 			}, Variable{
 				Name: UntrustedMaxSchedule, Holds: "how many hours ahead a message of an untrusted caller may be scheduled", MayBeEmpty: true,
 				Setting: &Setting{Key: "api:untrustedMaxSchedule", Default: "24", Lowest: 1, Highest: 90 * 24},
-			})...),
+			})...), Files: []string{UntrustedFile},
 			Permissions: []Permission{
 				start,
 				{Executions, []string{"states:DescribeExecution", "states:GetExecutionHistory", "states:StopExecution"}},

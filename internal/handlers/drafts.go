@@ -34,6 +34,10 @@ func (d *Dispatch) alimTalkDrafts(ctx context.Context, m message.Message, who []
 		return nil, err
 	}
 	renderer, drafts := aligo.NewRenderer(t), make([]draft, len(who))
+	if m.Untrusted {
+		// The template may not have been at hand at the door.
+		renderer = aligo.NewUntrustedRenderer(t, d.Policy.Templates[m.Template])
+	}
 	for n, i := range who {
 		drafts[n].recipient = i
 		drafts[n].alimTalk, drafts[n].err = renderer.Render(m.Recipients[i].Values())

@@ -16,6 +16,7 @@ import (
 	"sms-api/internal/fault"
 	"sms-api/internal/message"
 	"sms-api/internal/records"
+	"sms-api/internal/untrusted"
 )
 
 // Input is the payload of every task.
@@ -70,7 +71,7 @@ type book interface {
 	Went(ctx context.Context, m message.Message, o message.Outcome, v records.Version, first bool)
 }
 
-// Dispatch has the handlers of the state machine's tasks. All fields but EgressIPs and Records are needed.
+// Dispatch has the handlers of the state machine's tasks. All fields but EgressIPs, Records and Policy are needed.
 type Dispatch struct {
 	Aligo vendor
 	// Guards is the table in which every send is opened.
@@ -84,6 +85,8 @@ type Dispatch struct {
 	EgressIPs []string
 	// AdsUntil is the time of day from which on no advertising is handed to Aligo.
 	AdsUntil message.TimeOfDay
+	// Policy says what the values of messages of untrusted callers may be.
+	Policy untrusted.Policy
 }
 
 // run makes a step and leaves the one line that each call logs.

@@ -37,6 +37,10 @@ func (s *slow) SendSMS(ctx context.Context, call aligo.SMS) (aligo.Accepted, err
 	return aligo.Accepted{MID: "7", Accepted: 2}, nil
 }
 
+func (s *slow) SendAlimTalk(ctx context.Context, call aligo.AlimTalk) (aligo.Accepted, error) {
+	return s.SendSMS(ctx, aligo.SMS{Guard: call.Guard})
+}
+
 // closing is a table that remembers whether the send was closed.
 type closing struct {
 	open

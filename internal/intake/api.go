@@ -23,6 +23,7 @@ import (
 	"sms-api/internal/execution"
 	"sms-api/internal/intake/contract"
 	"sms-api/internal/message"
+	"sms-api/internal/untrusted"
 )
 
 // The scopes that a caller may have.
@@ -59,7 +60,7 @@ type messages interface {
 	Cancel(ctx context.Context, id string) (message.Outcome, error)
 }
 
-// API is the HTTP API. All fields are needed.
+// API is the HTTP API. All fields but Policy are needed.
 type API struct {
 	Executions messages
 	// Identify says who makes a request; an error means nobody known.
@@ -70,6 +71,8 @@ type API struct {
 	UntrustedMaxSchedule time.Duration
 	// Ads is what the stack says about advertising.
 	Ads message.Ads
+	// Policy says what the values of an untrusted caller may be.
+	Policy untrusted.Policy
 	// Templates are checked against when they can be had.
 	Templates templates
 	Wallet    wallet
@@ -309,7 +312,7 @@ func (a *API) submitted(w http.ResponseWriter, r *http.Request, caller Caller) (
 func (a *API) door() *door {
 	return &door{
 		executions: a.Executions, ads: a.Ads, now: a.Now,
-		check: templateCheck{templates: a.Templates, now: a.Now, log: a.Log, pause: &a.pause},
+		check: templateCheck{templates: a.Templates, now: a.Now, log: a.Log, pause: &a.pause, policy: a.Policy},
 	}
 }
 

@@ -100,7 +100,7 @@ func (a *API) postPreview(w http.ResponseWriter, r *http.Request, caller Caller)
 		if err != nil {
 			return a.vendorFailed(w, r, err)
 		}
-		renderer = aligo.NewRenderer(t)
+		renderer = d.check.renderer(t, m)
 	}
 	p, cost, err := preview(m, renderer)
 	if err != nil {

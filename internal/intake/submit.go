@@ -86,7 +86,7 @@ func (d *door) accept(ctx context.Context, r message.Request, a message.Acceptan
 	a.Ads = d.ads
 	m, problems := message.Accept(r, a)
 	if len(problems) > 0 {
-		return message.Message{}, d.invalid(append(problems, d.alsoWrong(ctx, r, problems)...))
+		return message.Message{}, d.invalid(append(problems, d.alsoWrong(ctx, r, a.Untrusted != nil, problems)...))
 	}
 	input, err := json.Marshal(m)
 	if err != nil {
@@ -114,7 +114,9 @@ func (d *door) invalid(problems []message.ValidationError) *problemError {
 
 // alsoWrong is what the template says about a request that cannot be accepted anyway, so that its caller learns of
 // everything at once. It says nothing about what is known to be wrong.
-func (d *door) alsoWrong(ctx context.Context, r message.Request, known []message.ValidationError) []message.ValidationError {
+func (d *door) alsoWrong(
+	ctx context.Context, r message.Request, untrusted bool, known []message.ValidationError,
+) []message.ValidationError {
 	if r.Template == "" || len(r.Recipients) > message.MaxRecipients || len(known) > maxCompared {
 		return nil
 	}
@@ -124,6 +126,7 @@ func (d *door) alsoWrong(ctx context.Context, r message.Request, known []message
 	}
 	partial := message.Message{
 		Channel: cmp.Or(r.Channel, message.AlimTalk), Template: r.Template, Recipients: r.Recipients, Fallback: message.Fallback{Enabled: true},
+		Untrusted: untrusted,
 	}
 	if f := r.Fallback; f != nil {
 		partial.Fallback = message.Fallback{Enabled: f.Enabled == nil || *f.Enabled, Text: f.Text}

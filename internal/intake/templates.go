@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -14,6 +15,7 @@ import (
 
 	"sms-api/internal/aligo"
 	"sms-api/internal/message"
+	"sms-api/internal/untrusted"
 )
 
 // templates is what this package calls of *aligo.TemplateCache.
@@ -35,6 +37,40 @@ type templateCheck struct {
 	now       func() time.Time
 	log       *slog.Logger
 	pause     *pause
+	// policy says what the values of messages of untrusted callers may be.
+	policy untrusted.Policy
+}
+
+// renderer takes the template of a message apart.
+func (c templateCheck) renderer(t aligo.Template, m message.Message) *aligo.Renderer {
+	if m.Untrusted {
+		return aligo.NewUntrustedRenderer(t, c.policy.Templates[m.Template])
+	}
+	return aligo.NewRenderer(t)
+}
+
+// values checks the values of an untrusted caller whose template is not at hand: which of them it needs, and where, is found
+// out right before the send. Names that the stack does not know are the caller's own and not told.
+func (c templateCheck) values(m message.Message) []message.ValidationError {
+	if !m.Untrusted {
+		return nil
+	}
+	var problems []message.ValidationError
+	rules := c.policy.Templates[m.Template]
+	for i, r := range m.Recipients {
+		values := r.Values()
+		for _, name := range slices.Sorted(maps.Keys(values)) {
+			rule, known := rules[name]
+			detail, at := rule.Check(values[name]), r.ValuePointer(i, name)
+			if detail != "" && !known && name != message.NamePlaceholder {
+				at, detail = message.Pointer("/recipients", strconv.Itoa(i), "variables"), "have one that "+detail
+			}
+			if p := (message.ValidationError{Pointer: at, Detail: detail}); detail != "" && !slices.Contains(problems, p) {
+				problems = append(problems, p)
+			}
+		}
+	}
+	return problems
 }
 
 // pause is when the templates are asked for again, after they could not be had. The zero value is no pause.
@@ -65,13 +101,13 @@ func (c templateCheck) message(ctx context.Context, m message.Message) []message
 	case errors.Is(err, aligo.ErrNoTemplate):
 		return []message.ValidationError{{Pointer: "/template", Detail: "is not the code of an approved template"}}
 	case err != nil:
-		return nil
+		return c.values(m)
 	}
 	var problems []message.ValidationError
 	add := func(pointer, detail string) {
 		problems = append(problems, message.ValidationError{Pointer: pointer, Detail: detail})
 	}
-	renderer, templateFits := aligo.NewRenderer(t), true
+	renderer, templateFits := c.renderer(t, m), true
 	for i, r := range m.Recipients {
 		if len(problems) >= maxCompared {
 			break
@@ -82,6 +118,9 @@ func (c templateCheck) message(ctx context.Context, m message.Message) []message
 		if errors.As(err, &wrong) {
 			for _, name := range wrong.Missing {
 				add(message.Pointer(variables, name), "is missing: the template has #{"+name+"}")
+			}
+			for _, v := range wrong.Values {
+				add(r.ValuePointer(i, v.Variable), v.Detail)
 			}
 			for _, detail := range wrong.Problems {
 				add(variables, "do not fit the template: "+detail)

@@ -54,6 +54,7 @@ func Accept(r Request, a Acceptance) (Message, []ValidationError) {
 	m := Message{
 		ID: a.ID, Caller: a.Caller, Channel: r.Channel, Template: r.Template, Text: r.Text, Title: r.Title,
 		Recipients: r.Recipients, SendAt: r.SendAt, Echo: r.Echo, CreatedAt: a.Now.UTC().Truncate(time.Millisecond), Guarded: true,
+		Untrusted: a.Untrusted != nil,
 	}
 	if m.Channel == "" {
 		m.Channel = AlimTalk

@@ -57,6 +57,9 @@ type Message struct {
 	// Guarded says that every send of the message is opened in the table of sends, so that what is not there was not sent.
 	// Messages of version 0.1.0 were sent without.
 	Guarded bool `json:"guarded,omitempty"`
+	// Untrusted says that its caller was not trusted with the values of its template, so that they are checked once more
+	// right before it is sent. Messages of versions before were accepted without, and are sent as they were accepted.
+	Untrusted bool `json:"untrusted,omitempty"`
 }
 
 // Echo is what a caller says of its message for itself: a request's members that the message carries and that are given

@@ -35,6 +35,7 @@ import (
 	"sms-api/internal/parameters"
 	"sms-api/internal/records"
 	"sms-api/internal/route"
+	"sms-api/internal/untrusted"
 )
 
 // Environment is what a function is configured with. What its methods cannot make, because a variable is missing or is not
@@ -173,7 +174,7 @@ func (e *Environment) Guards() *guard.Guards {
 // Dispatch makes the handlers of the state machine's tasks.
 func (e *Environment) Dispatch() *handlers.Dispatch {
 	d := e.reader()
-	d.Guards, d.Records = e.Guards(), e.Records()
+	d.Guards, d.Records, d.Policy = e.Guards(), e.Records(), e.Policy()
 	return d
 }
 
@@ -263,8 +264,8 @@ func (e *Environment) API(identify func(*http.Request) (intake.Caller, error)) *
 	messages.Records = e.Records()
 	return &intake.API{
 		Executions: messages, Identify: identify, UntrustedMaxRecipients: e.number(deployment.UntrustedMaxRecipients),
-		UntrustedMaxSchedule: time.Duration(e.number(deployment.UntrustedMaxSchedule)) * time.Hour,
-		Ads:                  e.Ads(), Templates: templates, Wallet: client, Now: e.Now, Log: e.Log,
+		UntrustedMaxSchedule: time.Duration(e.number(deployment.UntrustedMaxSchedule)) * time.Hour, Policy: e.Policy(),
+		Ads: e.Ads(), Templates: templates, Wallet: client, Now: e.Now, Log: e.Log,
 	}
 }
 
@@ -289,6 +290,20 @@ func (e *Environment) Routes() map[string]*route.Template {
 		e.errs = append(e.errs, err)
 	}
 	return routes
+}
+
+// Policy reads what the stack says of callers that are not trusted. A function that has no such file needs none.
+func (e *Environment) Policy() untrusted.Policy {
+	content, ok := e.Files[deployment.UntrustedFile]
+	if !ok {
+		// FromEnvironment has said so of a function that should have it.
+		return untrusted.Policy{}
+	}
+	policy, err := untrusted.ReadFile(content)
+	if err != nil {
+		e.errs = append(e.errs, err)
+	}
+	return policy
 }
 
 // Ended makes the handler of the settle function.

@@ -8,5 +8,5 @@ import (
 
 func main() {
 	e := wiring.FromEnvironment("api")
-	e.Start(&apigateway.Handler{HTTP: e.API(apigateway.Identify).Handler(), Log: e.Log})
+	e.Start(&apigateway.Handler{HTTP: e.API(apigateway.Identifier(e.Policy().Frontend)).Handler(), Log: e.Log})
 }

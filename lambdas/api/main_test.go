@@ -1,6 +1,8 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -17,11 +19,17 @@ func TestSetUp(t *testing.T) {
 	} {
 		t.Setenv(name, value)
 	}
+	folder := t.TempDir()
+	if err := os.WriteFile(filepath.Join(folder, "untrusted.json"), []byte(`{"frontendRoles":["web"]}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("LAMBDA_TASK_ROOT", folder)
 	for value, want := range map[string]int{"": 1, "1": 1, "20": 20} {
 		t.Setenv("UNTRUSTED_MAX_RECIPIENTS", value)
 		e := wiring.FromEnvironment("api")
 		api := e.API(apigateway.Identify)
-		if err := e.Err(); err != nil || api.UntrustedMaxRecipients != want || api.UntrustedMaxSchedule != 24*time.Hour {
+		if err := e.Err(); err != nil || api.UntrustedMaxRecipients != want || api.UntrustedMaxSchedule != 24*time.Hour ||
+			len(api.Policy.FrontendRoles) != 1 {
 			t.Errorf("%q: %+v, %v", value, api, err)
 		}
 	}

@@ -25,6 +25,7 @@ import (
 	"sms-api/internal/deployment"
 	"sms-api/internal/handlers"
 	"sms-api/internal/message"
+	"sms-api/internal/untrusted"
 	"sms-api/local/system"
 	"sms-api/statemachine"
 )
@@ -72,7 +73,7 @@ func build(tb testing.TB, target compile.Target) string {
 	if err := compile.Build(tb.Context(), root, out, target, packages...); err != nil {
 		tb.Fatal(err)
 	}
-	files, err := deployment.Files(nil)
+	files, err := deployment.Files(nil, untrusted.Policy{})
 	if err != nil {
 		tb.Fatal(err)
 	}

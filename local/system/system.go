@@ -29,6 +29,7 @@ import (
 	"sms-api/internal/message"
 	"sms-api/internal/parameters"
 	"sms-api/internal/route"
+	"sms-api/internal/untrusted"
 	"sms-api/internal/wiring"
 	"sms-api/statemachine"
 )
@@ -58,6 +59,8 @@ type Options struct {
 	Reserves bool
 	// Routes map other services' events to messages.
 	Routes []route.Route
+	// Policy is what the stack says of callers that are not trusted.
+	Policy untrusted.Policy
 	// EgressIPs are the addresses that a parked message asks to register.
 	EgressIPs []string
 	// Run replaces how a function runs, which has these variables in its environment: nil, or nil from it, means in this
@@ -140,9 +143,9 @@ func New(o Options) (*System, error) {
 		return nil, err
 	}
 	errs, _ := route.CheckAll(o.Routes)
-	files, err := deployment.Files(o.Routes)
-	if err := errors.Join(append(errs, err)...); err != nil {
-		return nil, fmt.Errorf("the routes: %w", err)
+	files, err := deployment.Files(o.Routes, o.Policy)
+	if err := errors.Join(append(append(errs, o.Policy.Check()...), err)...); err != nil {
+		return nil, fmt.Errorf("the stack: %w", err)
 	}
 	endpoint.Queue(DeadLetters, awsapi.QueueOptions{Retention: deployment.LongestRetention})
 	s := &System{AWS: endpoint, Aligo: o.Aligo}
