@@ -47,7 +47,7 @@ func TestFiguresOfOperating(t *testing.T) {
 	days := func(d time.Duration) int { return int(d / (24 * time.Hour)) }
 	longest := days(time.Duration(machine.TimeoutSeconds) * time.Second)
 	for _, want := range []string{
-		fmt.Sprintf("Its items end by themselves %d days after the message's expiry, when nothing can be redriven", days(guard.Kept)),
+		fmt.Sprintf("Guards end by themselves %d days after the message's expiry, when nothing can be redriven", days(guard.Kept)),
 		fmt.Sprintf("AWS takes for %d days after the end", days(deployment.Redrivable)),
 		fmt.Sprintf("Functions take them within %.0f minutes", parameters.DefaultTTL.Minutes()),
 		fmt.Sprintf("After %d days no message is under way that began with it", longest),

@@ -146,7 +146,7 @@ func (o *observability) dimensions(args observabilityArgs, a deployment.Alarm) p
 		return pulumi.StringMap{"NatGatewayId": args.network.natGatewayIDs[a.Gateway]}
 	case deployment.NATInstance:
 		return pulumi.StringMap{"InstanceId": args.network.natInstanceID}
-	case deployment.Credentials, deployment.Executions, deployment.EventBus, deployment.Guards:
+	case deployment.Credentials, deployment.Executions, deployment.EventBus, deployment.Guards, deployment.Records:
 		// No alarm watches one of these.
 	}
 	return nil

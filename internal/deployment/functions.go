@@ -84,11 +84,12 @@ func Functions() []Function {
 	credentials := Permission{Credentials, []string{"ssm:GetParameters"}}
 	start := Permission{StateMachine, []string{"states:StartExecution"}}
 	announce := Permission{EventBus, []string{"events:PutEvents"}}
-	// A task opens its send or reads the guard of it, and writes the record of its message, the first one also the items of its
-	// numbers.
-	sends := Permission{Guards, []string{
-		"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem",
-		"dynamodb:BatchGetItem",
+	cancels := Permission{Guards, []string{"dynamodb:GetItem", "dynamodb:PutItem"}}
+	opens := Permission{Guards, []string{"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"}}
+	// Whoever accepts a message writes its record, and a task also the items of its numbers, when nobody has erased them.
+	accepts := Permission{Records, []string{"dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:BatchWriteItem"}}
+	records := Permission{Records, []string{
+		"dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:BatchWriteItem", "dynamodb:BatchGetItem",
 	}}
 	bury := Permission{DeadLetters, []string{"sqs:SendMessage"}}
 	return []Function{
@@ -96,26 +97,27 @@ func Functions() []Function {
 			Name: "alimtalk", Does: "sends a message's AlimTalk", Timeout: 30 * time.Second, Longest: longestSend, Memory: DefaultMemory,
 			Concurrency: 5, Caller: StateMachineTask, State: statemachine.StateSendAlimTalk,
 			Environment: talksToAligo(guardTable(), retention()), Files: []string{UntrustedFile},
-			Permissions: []Permission{credentials, sends},
+			Permissions: []Permission{credentials, opens, records},
 		},
 		{
 			Name: "sms", Does: "sends SMS to those whom AlimTalk did not reach", Timeout: 30 * time.Second, Longest: longestSend,
 			Memory: DefaultMemory, Concurrency: 5, Caller: StateMachineTask, State: statemachine.StateSendSMS,
 			Environment: talksToAligo(guardTable(), adsUntil(), retention()), Files: []string{UntrustedFile},
-			Permissions: []Permission{credentials, sends},
+			Permissions: []Permission{credentials, opens, records},
 		},
 		{
 			Name: "receipts", Does: "reads delivery receipts", Timeout: time.Minute, Longest: longestRead, Memory: DefaultMemory,
 			Concurrency: Unreserved, Caller: StateMachineTask, State: statemachine.StateReadReceipts,
-			Environment: talksToAligo(guardTable(), retention()), Permissions: []Permission{credentials, sends},
+			Environment: talksToAligo(guardTable(), retention()), Permissions: []Permission{credentials, records, {Guards, []string{
+				"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem",
+			}}},
 		},
 		{
 			Name: "reconcile", Does: "finds out what became of a send that failed", Timeout: time.Minute, Longest: longestRead,
 			Memory: DefaultMemory, Concurrency: Unreserved, Caller: StateMachineTask, State: statemachine.StateReconcile,
 			Environment: talksToAligo(guardTable(), retention()), Files: []string{UntrustedFile},
-			Permissions: []Permission{credentials, {Guards, []string{
-				"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem",
-				"dynamodb:BatchGetItem", "dynamodb:Query",
+			Permissions: []Permission{credentials, records, {Guards, []string{
+				"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:Query", "dynamodb:BatchGetItem",
 			}}},
 		},
 		{
@@ -131,7 +133,7 @@ func Functions() []Function {
 			Permissions: []Permission{
 				start,
 				{Executions, []string{"states:DescribeExecution", "states:GetExecutionHistory", "states:StopExecution"}},
-				{Guards, []string{"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:BatchWriteItem"}}, announce, credentials,
+				cancels, accepts, announce, credentials,
 			},
 		},
 		{
@@ -140,7 +142,7 @@ func Functions() []Function {
 			Environment: talksToAligo(append(ads(), stateMachineARN(), eventBusName(), guardTable(), retention())...), Files: []string{RoutesFile},
 			Permissions: []Permission{
 				start, {Executions, []string{"states:DescribeExecution"}},
-				{Guards, []string{"dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:BatchWriteItem"}}, announce, bury, credentials,
+				accepts, announce, bury, credentials,
 			},
 		},
 		{
@@ -149,7 +151,7 @@ func Functions() []Function {
 			Environment: []Variable{logLevel(), stateMachineARN(), eventBusName(), guardTable(), retention()},
 			Permissions: []Permission{
 				{Executions, []string{"states:DescribeExecution", "states:GetExecutionHistory"}}, announce,
-				{Guards, []string{"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:BatchWriteItem"}}, bury,
+				cancels, accepts, bury,
 			},
 		},
 		{
@@ -203,8 +205,9 @@ const (
 	StateMachine Resource = "the state machine"
 	Executions   Resource = "the executions"
 	EventBus     Resource = "the event bus"
-	// Guards is the table in which sends are opened and records kept.
-	Guards Resource = "the table of sends and records"
+	// Guards are the items of the table in which sends are opened, Records those that say what became of each message.
+	Guards  Resource = "the guards of sends"
+	Records Resource = "the records"
 	// DeadLetters is the queue of events that could not be handled.
 	DeadLetters Resource = "the dead letters"
 )

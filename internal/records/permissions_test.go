@@ -1,0 +1,50 @@
+package records_test
+
+import (
+	"slices"
+	"testing"
+
+	"sms-api/internal/deployment"
+	"sms-api/internal/records"
+)
+
+// Each function may do to the records what its part of this package does there, and nothing else.
+func TestPermissions(t *testing.T) {
+	t.Parallel()
+	ctx, m := t.Context(), sms(id, "01012345678")
+	task := func(w *world) {
+		_, _, _ = w.Find(ctx, id)
+		w.went(m, progress(m, 1), 0)
+	}
+	accepts := func(w *world) {
+		w.Accepted(ctx, m)
+		_, _, _ = w.Find(ctx, id)
+		w.Went(ctx, m, settled(m, began), records.Version{Seq: 2}, false)
+	}
+	uses := map[string]func(*world){
+		deployment.API: accepts, deployment.Events: accepts, deployment.Settle: accepts,
+	}
+	for _, name := range deployment.Tasks() {
+		uses[name] = task
+	}
+	for _, f := range deployment.Functions() {
+		w := newWorld(t)
+		if use := uses[f.Name]; use != nil {
+			use(w)
+		}
+		var want, got []string
+		for _, operation := range w.did() {
+			want = append(want, "dynamodb:"+operation)
+		}
+		for _, p := range f.Permissions {
+			if p.On == deployment.Records {
+				got = append(got, p.Actions...)
+			}
+		}
+		slices.Sort(want)
+		slices.Sort(got)
+		if want = slices.Compact(want); !slices.Equal(got, want) {
+			t.Errorf("%s may %q, and does %q", f.Name, got, want)
+		}
+	}
+}
