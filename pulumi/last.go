@@ -7,6 +7,8 @@ import (
 	"slices"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"sms-api/internal/deployment/price"
 )
 
 // The outputs of a stack that its next deployment reads.
@@ -55,7 +57,8 @@ func (c config) leaves(last lastDeployment, project, stack string) string {
 		text += fmt.Sprintf("\n   pulumi state unprotect 'urn:pulumi:%s::%s::sms-api:index:Network$aws:ec2/eip:Eip::%s-%s'", stack, project,
 			c.prefix, numbered("egress", i))
 	}
-	return text + "\nIt stays with AWS (3.65 USD a month) until aws ec2 release-address --allocation-id ..."
+	return text + fmt.Sprintf("\nIt stays with AWS (%.2f USD a month) until aws ec2 release-address --allocation-id ...",
+		price.Seoul()[price.AddressHours].Of(price.HoursPerMonth))
 }
 
 // follows says what cannot follow the last deployment, with the way to do it.

@@ -3,6 +3,7 @@ package statemachine_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -116,6 +117,28 @@ func TestSendsAreTheStatesThatLeaveDoubts(t *testing.T) {
 		doubts := slices.ContainsFunc(s.Catch, func(c rule) bool { return c.Next == statemachine.StateReconcile })
 		if doubts != slices.Contains(statemachine.Sends(), name) {
 			t.Errorf("%s is caught by Reconcile: %t, the states that send are %q", name, doubts, statemachine.Sends())
+		}
+	}
+}
+
+// The execution ends by itself before Step Functions ends it, and the alarm says when.
+func TestExecutionsEnd(t *testing.T) {
+	t.Parallel()
+	definition, err := statemachine.Definition(functions(), bus)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var machine struct{ TimeoutSeconds int }
+	if err := json.Unmarshal([]byte(definition), &machine); err != nil {
+		t.Fatal(err)
+	}
+	limit := time.Duration(machine.TimeoutSeconds) * time.Second
+	if limit <= 0 || limit > deployment.LongestExecution {
+		t.Errorf("an execution may run for %v, Step Functions lets it for %v", limit, deployment.LongestExecution)
+	}
+	for _, a := range deployment.Alarms(deployment.Watched{}) {
+		if want := fmt.Sprintf("%.0f days", limit.Hours()/24); a.Metric == "ExecutionsTimedOut" && !strings.Contains(a.Description, want) {
+			t.Errorf("the alarm says %q, want %s", a.Description, want)
 		}
 	}
 }

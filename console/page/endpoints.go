@@ -20,6 +20,7 @@ import (
 	"sms-api/awslocal/awsapi"
 	"sms-api/awslocal/eventbus"
 	"sms-api/internal/aligo/aligotest"
+	"sms-api/internal/deployment"
 	"sms-api/internal/execution"
 	"sms-api/internal/message"
 	"sms-api/statemachine"
@@ -557,21 +558,18 @@ func (b *Page) getEvents(r *http.Request) (any, error) {
 	return events, nil
 }
 
-// maxEvent is what EventBridge takes in one request, in bytes.
-const maxEvent = 256 << 10
-
 func (b *Page) putEvent(r *http.Request) (any, error) {
 	var in struct {
 		Source     string          `json:"source"`
 		DetailType string          `json:"detailType"`
 		Detail     json.RawMessage `json:"detail"`
 	}
-	body, err := io.ReadAll(io.LimitReader(r.Body, maxEvent+1))
+	body, err := io.ReadAll(io.LimitReader(r.Body, deployment.EventSize+1))
 	switch {
 	case err != nil:
 		return nil, badRequest("the body could not be read: %v", err)
-	case len(body) > maxEvent:
-		return nil, badRequest("the body has more than %d bytes", maxEvent)
+	case len(body) > deployment.EventSize:
+		return nil, badRequest("the body has more than %d bytes", deployment.EventSize)
 	}
 	if err := json.Unmarshal(body, &in); err != nil {
 		return nil, badRequest("the body is not the JSON of an event: %v", err)

@@ -1,6 +1,7 @@
 package page
 
 import (
+	"fmt"
 	"io/fs"
 	"maps"
 	"regexp"
@@ -10,6 +11,7 @@ import (
 
 	"sms-api/internal/aligo"
 	"sms-api/internal/aligo/aligotest"
+	"sms-api/internal/deployment/price"
 	"sms-api/internal/message"
 	"sms-api/internal/testkit"
 )
@@ -151,6 +153,19 @@ func TestWordsHaveTexts(t *testing.T) {
 	}
 	if got := found(`"(\d{4})"`, found(`(?s)const testNumbers = \[(.*?)\];`, files["parts.js"])[0]); !slices.Equal(got, ends) {
 		t.Errorf("the page's test numbers end in %q, want %q", got, ends)
+	}
+}
+
+// The prices that the page names are Aligo's list prices.
+func TestThePricesAreAligos(t *testing.T) {
+	t.Parallel()
+	files := sources(t)
+	want := []string{fmt.Sprint(price.AlimTalkKRW), fmt.Sprint(price.SMSKRW), fmt.Sprint(price.LMSKRW)}
+	for _, language := range []string{"en", "ko"} {
+		text := found(`"faults.balance.now": "(.*)"`, files["strings/"+language+".js"])[0]
+		if got := found(`([0-9.]*[0-9])`, text); !slices.Equal(got, want) {
+			t.Errorf("%s names the prices %q, want %q", language, got, want)
+		}
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"sms-api/internal/deployment"
+	"sms-api/internal/message"
 	"sms-api/internal/route"
 )
 
@@ -53,6 +54,14 @@ func TestFunctionsAreWithinTheQuotas(t *testing.T) {
 		if n := len(prefix + "-" + r.Name); n > deployment.RuleNameLength && !strings.HasPrefix(r.Name, "route-") {
 			t.Errorf("rule %s: a name of %d characters", r.Name, n)
 		}
+	}
+}
+
+// TestWhatIsSentFits: a message's JSON and what is known of its recipients share one payload.
+func TestWhatIsSentFits(t *testing.T) {
+	t.Parallel()
+	if message.MaxSize > deployment.PayloadSize/2 {
+		t.Errorf("a message may have %d bytes, and a payload %d", message.MaxSize, deployment.PayloadSize)
 	}
 }
 

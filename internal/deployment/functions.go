@@ -11,6 +11,7 @@ import (
 	"slices"
 	"time"
 
+	"sms-api/internal/message"
 	"sms-api/statemachine"
 )
 
@@ -128,7 +129,7 @@ func Functions() []Function {
 				Setting: &Setting{Key: "api:untrustedMaxRecipients", Default: "1", Lowest: 1, Highest: 500},
 			}, Variable{
 				Name: UntrustedMaxSchedule, Holds: "how many hours ahead a message of an untrusted caller may be scheduled", MayBeEmpty: true,
-				Setting: &Setting{Key: "api:untrustedMaxSchedule", Default: "24", Lowest: 1, Highest: 90 * 24},
+				Setting: &Setting{Key: "api:untrustedMaxSchedule", Default: "24", Lowest: 1, Highest: int(message.MaxSchedule / time.Hour)},
 			})...), Files: []string{UntrustedFile},
 			Permissions: []Permission{
 				start,

@@ -28,6 +28,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"sms-api/internal/deployment"
 	"sms-api/internal/message"
 )
 
@@ -44,9 +45,9 @@ var (
 	ErrClaimed = errors.New("the batch belongs to another send")
 )
 
-// Kept is how long after a message's expiry its items are kept. An execution can be redriven for 14 days after its end,
-// see https://docs.aws.amazon.com/step-functions/latest/dg/redrive-executions.html, and it ends soon after the expiry.
-const Kept = 21 * 24 * time.Hour
+// Kept is how long after a message's expiry its items are kept: for as long as its execution can be redriven, which ends some
+// days after the expiry at the latest, when the last receipt has come.
+const Kept = deployment.Redrivable + 7*24*time.Hour
 
 // listingKept is how long a listing is kept that nobody deletes. Look-ups only ask for listings that are minutes old.
 const listingKept = 24 * time.Hour

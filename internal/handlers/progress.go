@@ -205,7 +205,7 @@ func readUntil(m message.Message, b message.Batch) time.Time {
 }
 
 // progressBytes is how large a progress may be, in bytes of JSON. The largest message, of message.MaxSize, and the progress,
-// with the failure or the parking that the state machine adds, must fit into one payload of 262,144 bytes.
+// with the failure or the parking that the state machine adds, must fit into one payload, see deployment.PayloadSize.
 const progressBytes = 120_000
 
 // shorten cuts the reasons of a progress to what there is room for.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 
+	"sms-api/internal/deployment"
 	"sms-api/internal/message"
 )
 
@@ -35,8 +36,8 @@ func problemMalformed(detail string) *problemError {
 	return problem(http.StatusBadRequest, "malformed-body", "The body is not one JSON value in UTF-8", "%s", detail)
 }
 
-// maxProblemBytes bounds the list of errors, so that a MessageRejected fits into an event of 256 KB.
-const maxProblemBytes = 100 << 10
+// maxProblemBytes bounds the list of errors, so that a MessageRejected fits into an event with what else it says.
+const maxProblemBytes = deployment.EventSize * 2 / 5
 
 func problemInvalid(errors []message.ValidationError) *problemError {
 	p := problem(http.StatusUnprocessableEntity, "invalid-message", "The message cannot be accepted", "%d things are wrong", len(errors))

@@ -18,14 +18,14 @@ const (
 	defaultLifetime = 24 * time.Hour
 	// maxLifetime bounds expiresAt. A parked message tries again every 15 minutes, and an execution's history has 25,000 events.
 	maxLifetime = 7 * 24 * time.Hour
-	// maxSchedule bounds sendAt.
-	maxSchedule = 90 * 24 * time.Hour
+	// MaxSchedule bounds sendAt.
+	MaxSchedule = 90 * 24 * time.Hour
 	// defaultAfter is the default of Fallback.After. Most receipts come within seconds.
 	defaultAfter = 5 * time.Minute
 )
 
-// MaxSize is how many bytes a message's JSON may have. The payload of a task is the message and its progress, and Step
-// Functions takes 262,144 bytes; the progress of 500 recipients needs less than the rest.
+// MaxSize is how many bytes a message's JSON may have. The payload of a task is the message and its progress: half of what Step
+// Functions takes, and the progress of 500 recipients needs less than the other half.
 const MaxSize = 128 << 10
 
 // Acceptance is what a request becomes a message with.
@@ -135,7 +135,7 @@ func (c *checker) times() (sendAt, expiresAt time.Time) {
 	if at := c.acceptance.RequestedAt; !at.IsZero() && at.Before(now) {
 		start = at
 	}
-	if r.SendAt.After(now.Add(maxSchedule)) {
+	if r.SendAt.After(now.Add(MaxSchedule)) {
 		c.add("/sendAt", "is more than 90 days ahead%s", it)
 	} else if u := c.acceptance.Untrusted; u != nil && r.SendAt.After(now.Add(u.MaxSchedule)) {
 		c.add("/sendAt", "is more than %v hours ahead, the most that this caller may ask for%s", u.MaxSchedule.Hours(), it)

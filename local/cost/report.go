@@ -163,11 +163,11 @@ func reportFee(p *printer, m Month, krw float64) {
 	fee := m.Fee()
 	p.line("%-36s %21s %12s", "Aligo's fee, at "+count(krw)+" KRW for a USD", "KRW", "USD")
 	for _, row := range []struct {
-		name string
-		krw  float64
-	}{{"AlimTalk delivered, 6.5 KRW", fee.AlimTalk}, {"SMS, 8.4 KRW", fee.SMS}, {"LMS, 25.9 KRW", fee.LMS}} {
+		name      string
+		each, krw float64
+	}{{"AlimTalk delivered", price.AlimTalkKRW, fee.AlimTalk}, {"SMS", price.SMSKRW, fee.SMS}, {"LMS", price.LMSKRW, fee.LMS}} {
 		if row.krw > 0 {
-			p.line("  %-34s %21s %12s", row.name, count(row.krw), money(row.krw/krw))
+			p.line("  %-34s %21s %12s", fmt.Sprintf("%s, %v KRW", row.name, row.each), count(row.krw), money(row.krw/krw))
 		}
 	}
 	p.line("  %-34s %21s %12s", "together", count(fee.Total()), money(fee.Total()/krw))

@@ -2,13 +2,21 @@ package system
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
 	"testing"
 	"testing/synctest"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	ebtypes "github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
+
+	"sms-api/awslocal/awsapi"
 	"sms-api/internal/aligo/aligotest"
+	"sms-api/internal/deployment"
 	"sms-api/internal/message"
 )
 
@@ -127,4 +135,45 @@ func TestTheLargestMessageFitsEverywhere(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestQuotas: what stands in for AWS has numbers of its own, and they are those that the deployment goes by.
+func TestQuotas(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		machine, err := w.AWS.StateMachine("quotas", "arn:aws:iam::"+awsapi.Account+":role/quotas",
+			[]byte(`{"QueryLanguage":"JSONata","StartAt":"End","States":{"End":{"Type":"Succeed"}}}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		start := func(size int) error {
+			_, err := w.sfn.StartExecution(t.Context(), &sfn.StartExecutionInput{
+				StateMachineArn: &machine, Input: aws.String(`"` + strings.Repeat("x", size-2) + `"`),
+			})
+			return err
+		}
+		put := func(size int) error {
+			source, about := "quotas", "x"
+			out, err := w.events.PutEvents(t.Context(), &eventbridge.PutEventsInput{Entries: []ebtypes.PutEventsRequestEntry{{
+				EventBusName: aws.String(BusName), Source: &source, DetailType: &about,
+				Detail: aws.String(`{"a":"` + strings.Repeat("x", size-len(source)-len(about)-len(`{"a":""}`)) + `"}`),
+			}}})
+			if err == nil && out.FailedEntryCount > 0 {
+				err = errors.New(aws.ToString(out.Entries[0].ErrorMessage))
+			}
+			return err
+		}
+		for what, c := range map[string]struct {
+			most int
+			try  func(size int) error
+		}{"the input of an execution": {deployment.PayloadSize, start}, "an event": {deployment.EventSize, put}} {
+			if err := c.try(c.most); err != nil {
+				t.Errorf("%s of %d bytes: %v", what, c.most, err)
+			}
+			if err := c.try(c.most + 1); err == nil {
+				t.Errorf("%s of %d bytes is taken", what, c.most+1)
+			}
+		}
+	})
 }

@@ -61,7 +61,7 @@ func (s *Standin) sendAlimTalk(req *request) object {
 	}
 	b := &batch{
 		kind: kindAlimTalk, user: req.user, sender: sender, senderKey: senderKey, template: code, test: req.get("testMode") == "Y",
-		failover: req.get("failover") == "Y", unit: price(kindAlimTalk),
+		failover: req.get("failover") == "Y", unit: unitPrice(kindAlimTalk),
 	}
 	if at := req.get("senddate"); at != "" {
 		var err error

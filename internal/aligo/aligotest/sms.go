@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"sms-api/internal/deployment/price"
 	"sms-api/internal/message"
 )
 
@@ -26,17 +27,17 @@ const (
 	stateCancelled = "예약취소"
 )
 
-// price of one message in tenths of a won, without tax.
-func price(kind string) int {
+// unitPrice is that of one message in tenths of a won, without tax.
+func unitPrice(kind string) int {
 	switch kind {
 	case kindAlimTalk:
-		return 65
+		return 10 * price.AlimTalkKRW
 	case kindSMS:
-		return 84
+		return 10 * price.SMSKRW
 	case kindLMS:
-		return 259
+		return 10 * price.LMSKRW
 	default:
-		return 600
+		return 10 * price.MMSKRW
 	}
 }
 
@@ -166,7 +167,7 @@ func (s *Standin) acceptSMS(req *request, kind, text string, receivers, texts []
 	}
 	b := &batch{
 		kind: kind, user: req.user, sender: sender, text: text, title: req.get("title"), images: req.images, reservedFor: at,
-		test: req.get("testmode_yn") == "Y", unit: price(kind),
+		test: req.get("testmode_yn") == "Y", unit: unitPrice(kind),
 	}
 	for i, to := range receivers {
 		if to = number(to); to != "" && (req.fault.Kind != FaultPartial || 2*i < len(receivers)) {
@@ -366,7 +367,7 @@ func (s *Standin) smsReceipts(req *request) object {
 }
 
 // left is how many messages of a kind the wallet pays for.
-func (s *Standin) left(kind string) int { return max(0, s.wallet/price(kind)) }
+func (s *Standin) left(kind string) int { return max(0, s.wallet/unitPrice(kind)) }
 
 func (s *Standin) remain(*request) object {
 	return object{

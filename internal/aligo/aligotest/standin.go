@@ -462,7 +462,7 @@ func (s *Standin) makeGood(b *batch, now time.Time) {
 		}
 		kind := kindOf(r.fallbackText, 0)
 		if instead[kind] == nil {
-			instead[kind] = &batch{kind: kind, user: b.user, sender: b.sender, text: r.fallbackText, title: r.fallbackTitle, unit: price(kind)}
+			instead[kind] = &batch{kind: kind, user: b.user, sender: b.sender, text: r.fallbackText, title: r.fallbackTitle, unit: unitPrice(kind)}
 			order = append(order, instead[kind])
 		}
 		instead[kind].rows = append(instead[kind].rows, s.smsRow(r.to, r.fallbackText))

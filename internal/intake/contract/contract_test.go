@@ -15,6 +15,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"sms-api/internal/aligo"
+	"sms-api/internal/deployment/price"
 	"sms-api/internal/intake"
 	"sms-api/internal/intake/contract"
 	"sms-api/internal/message"
@@ -162,6 +163,31 @@ func TestProblemsAreTyped(t *testing.T) {
 		// Methods that are not there have no answer in the document.
 		if !used[one] && one != "urn:sms-api:problem:method-not-allowed" {
 			t.Errorf("no answer has a problem of type %s", one)
+		}
+	}
+}
+
+// The prices of the example are Aligo's list prices.
+func TestPricesOfTheExample(t *testing.T) {
+	t.Parallel()
+	content := at(t, document(t), "paths", "/v1/previews", "post", "responses", "200", "content", "application/json", "examples").(object)
+	for name, example := range content {
+		p := example.(object)["value"].(object)
+		list := p["listPrices"].(object)
+		want := object{"alimtalkKRW": price.AlimTalkKRW, "smsKRW": price.SMSKRW, "lmsKRW": price.LMSKRW, "seen": price.AligoSeen}
+		if got, want := fmt.Sprint(list), fmt.Sprint(want); got != want {
+			t.Errorf("%s: the list prices are %s, want %s", name, got, want)
+		}
+		alimTalks, messages := 0.0, 0.0
+		for _, r := range p["recipients"].([]any) {
+			alimTalk, sms := r.(object)["alimtalk"].(object), r.(object)["sms"].(object)
+			if fmt.Sprint(alimTalk["priceKRW"]) != fmt.Sprint(price.AlimTalkKRW) || fmt.Sprint(sms["priceKRW"]) != fmt.Sprint(price.SMSKRW) {
+				t.Errorf("%s: %v is at other prices", name, r)
+			}
+			alimTalks, messages = alimTalks+price.AlimTalkKRW, messages+price.SMSKRW
+		}
+		if fmt.Sprint(p["priceKRW"], p["priceAtMostKRW"]) != fmt.Sprint(alimTalks, max(alimTalks, messages)) {
+			t.Errorf("%s: %v KRW, at most %v", name, p["priceKRW"], p["priceAtMostKRW"])
 		}
 	}
 }
