@@ -7,10 +7,12 @@ import (
 	"math"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"sms-api/internal/aligo/aligotest"
 	"sms-api/internal/deployment"
 	"sms-api/internal/deployment/price"
 	"sms-api/local/cost"
@@ -37,12 +39,15 @@ func TestREADME(t *testing.T) {
 	passages := []passage{{`(?m)^\| function \| called by .*\n(\|.*\n)+`, functionTable()}}
 	passages = append(passages, pathRows(t)...)
 	passages = append(passages, bill()...)
+	passages = append(passages, figures()...)
 	for _, v := range deployment.Settings() {
 		find := "(?m)^\\| `" + regexp.QuoteMeta(v.Setting.Key) + "` \\|.*\n"
 		if *update && !regexp.MustCompile(find).MatchString(text) {
 			// A new setting comes after the last one of its namespace.
 			namespace, _, _ := strings.Cut(v.Setting.Key, ":")
-			if all := regexp.MustCompile("(?m)^\\| `"+namespace+":.*\n").FindAllStringIndex(text, -1); len(all) > 0 {
+			if !strings.Contains(text, "\n| `"+namespace+":") {
+				text = strings.Replace(text, "\n| `sms-api:tags`", "\n"+settingRow(v)+"| `sms-api:tags`", 1)
+			} else if all := regexp.MustCompile("(?m)^\\| `"+namespace+":.*\n").FindAllStringIndex(text, -1); len(all) > 0 {
 				end := all[len(all)-1][1]
 				text = text[:end] + settingRow(v) + text[end:]
 			}
@@ -64,6 +69,22 @@ func TestREADME(t *testing.T) {
 		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// TestNumbersOfTheREADME are those at which the stand-in does something.
+func TestNumbersOfTheREADME(t *testing.T) {
+	t.Parallel()
+	data, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, row := range regexp.MustCompile(`(?m)^\| (\d{4}(?:, \d{4})*) \|`).FindAllStringSubmatch(string(data), -1) {
+		got = append(got, strings.Split(row[1], ", ")...)
+	}
+	if want := aligotest.Endings(); !slices.Equal(got, want) {
+		t.Errorf("the README has the numbers %q, want %q", got, want)
 	}
 }
 
@@ -93,6 +114,12 @@ func functionTable() string {
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s, %s | %s |\n", f.Name, caller, f.Does, seconds(f.Timeout), seconds(f.Longest), concurrency)
 	}
 	return b.String()
+}
+
+// thousands is a whole number from 1,000 to 999,999.
+func thousands(v float64) string {
+	n := int(math.Round(v))
+	return fmt.Sprintf("%d,%03d", n/1000, n%1000)
 }
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.0f s", d.Seconds()) }
@@ -151,7 +178,40 @@ func pathRows(t *testing.T) []passage {
 	attempts := (twelve.Invocations() - one.Invocations()) / 11
 	row("each hour of being parked, after the first", (twelve.Transitions()-one.Transitions())/11, attempts,
 		(twelve.Calls(1)-one.Calls(1))/11+attempts, " (the list of templates is read again after 10 min)")
+	// A receipt that does not come is looked at every quarter of an hour; a look is what the longest path takes more than the
+	// shortest, divided by how many more it has.
+	never, soon := path("no receipt for 25 hours"), path("AlimTalk delivered")
+	looks := never.Invocations() - soon.Invocations()
+	row("each hour of a receipt that does not come, after the first", 4*(never.Transitions()-soon.Transitions())/looks, 4,
+		4*(never.Calls(1)-soon.Calls(1))/looks, "")
 	return rows
+}
+
+// figures are those that stand in the middle of a sentence.
+func figures() []passage {
+	prices := price.Seoul()
+	month := func(quantities map[price.Item]float64) float64 {
+		var usd float64
+		for item, quantity := range quantities {
+			usd += prices[item].Of(quantity)
+		}
+		return usd
+	}
+	gateway := month(map[price.Item]float64{price.GatewayHours: price.HoursPerMonth})
+	address := month(map[price.Item]float64{price.AddressHours: price.HoursPerMonth})
+	instance := month(map[price.Item]float64{price.InstanceHours: price.HoursPerMonth, price.Disk: price.InstanceDisk})
+	key := month(map[price.Item]float64{price.Keys: 1})
+	return []passage{
+		{`one NAT gateway \(about [0-9]+ USD a month\) with one address \([0-9.]+\)`,
+			fmt.Sprintf("one NAT gateway (about %.0f USD a month) with one address (%.2f)", gateway, address)},
+		{`one t4g\.nano \(about [0-9]+ USD with its disk\)`, fmt.Sprintf("one t4g.nano (about %.0f USD with its disk)", instance)},
+		{`\([0-9.]+ USD an analysis\)`, fmt.Sprintf("(%.2f USD an analysis)", price.AnalysisUSD)},
+		{`table and parameters \([0-9]+ USD a month\)`, fmt.Sprintf("table and parameters (%.0f USD a month)", key)},
+		{`it stays with AWS \([0-9]+ USD a\n`, fmt.Sprintf("it stays with AWS (%.0f USD a\n", key)},
+		{`\([0-9.]+ USD a month; .network:eipAllocationId`, fmt.Sprintf("(%.2f USD a month; `network:eipAllocationId", address)},
+		{"(?m)^\\| `alarms:lowBalance`, `alarms:balanceMinutes` \\| [^|]* \\|", fmt.Sprintf("| `%s`, `%s` | %s, %s |",
+			deployment.LowBalance().Key, deployment.BalanceEvery().Key, deployment.LowBalance().Default, deployment.BalanceEvery().Default)},
+	}
 }
 
 // messageCost is what AWS asks for an AlimTalk that is delivered.
@@ -204,6 +264,8 @@ func bill() []passage {
 			of(used, price.Traces), cents(prices.Cost(used))-cents(of(used, price.Transitions))-cents(of(used, price.Traces))),
 			usd(prices.Cost(used))),
 		row("AWS in all", "", usd(all)),
+		row("Aligo's fee", fmt.Sprintf(", %s KRW at %s KRW for a USD", thousands(m.Fee().Total()), thousands(cost.DefaultKRW)),
+			usd(m.Fee().Total()/cost.DefaultKRW)),
 		row("otherwise: a NAT instance", "", difference("NAT instance (t4g.nano)")),
 		row("otherwise: a NAT gateway in each of two zones", "", difference("a NAT gateway in each of two zones")),
 		row("otherwise: Aligo's own failover", ", which nobody can hold back or explain afterwards", difference("Aligo's own failover=Y")),

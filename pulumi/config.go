@@ -187,7 +187,7 @@ func readConfig(project, stack string, values map[string]string, secret []string
 	c.schedules = map[string]int{}
 	for _, rule := range deployment.Rules(nil) {
 		if rule.Every != nil {
-			c.schedules[rule.Name] = r.minutes(rule.Every)
+			c.schedules[rule.Name] = r.whole(rule.Every)
 		}
 	}
 	c.environment = map[string]string{}
@@ -261,11 +261,13 @@ func (r *reader) number(key string, fallback, lowest, highest int) int {
 	return n
 }
 
-// minutes is how often something happens.
-func (r *reader) minutes(every *deployment.Setting) int {
-	// The default is one of its own: internal/deployment's test says so.
-	n, _ := strconv.Atoi(every.Default)
-	return r.number(every.Key, n, every.Lowest, every.Highest)
+// whole is a setting that is a whole number.
+func (r *reader) whole(s *deployment.Setting) int {
+	n, err := strconv.Atoi(s.Default)
+	if err != nil {
+		r.fail(s.Key, "the default %q is no number", s.Default)
+	}
+	return r.number(s.Key, n, s.Lowest, s.Highest)
 }
 
 func (r *reader) yes(key string) bool {
@@ -538,8 +540,8 @@ func (r *reader) alarms() alarmsConfig {
 	a := alarmsConfig{
 		emails:         r.list("alarms:emails", emailAddress, "an e-mail address"),
 		topicARN:       r.matching("alarms:topicArn", topicARN, "the ARN of an SNS topic"),
-		lowBalance:     r.number("alarms:lowBalance", 100, 0, 10_000_000),
-		balanceMinutes: r.minutes(deployment.BalanceEvery()),
+		lowBalance:     r.whole(deployment.LowBalance()),
+		balanceMinutes: r.whole(deployment.BalanceEvery()),
 	}
 	if a.topicARN != "" && len(a.emails) > 0 {
 		r.fail("alarms:emails", "a topic of your own (alarms:topicArn) has its own subscriptions")

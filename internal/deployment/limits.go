@@ -26,6 +26,8 @@ const (
 	PayloadSize = 262_144
 	// HistoryEvents is how many events an execution may leave, the one that ends it included.
 	HistoryEvents = 25_000
+	// UniqueName is for how long the name of an execution that has ended is taken, and its history kept.
+	UniqueName = 90 * 24 * time.Hour
 	// LongestExecution is how long one may run.
 	LongestExecution = 365 * 24 * time.Hour
 	// Redrivable is for how long an execution that has failed can be redriven:

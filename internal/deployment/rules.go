@@ -51,6 +51,11 @@ func BalanceEvery() *Setting {
 	return &Setting{Key: "alarms:balanceMinutes", Default: "60", Lowest: 5, Highest: 12 * 60}
 }
 
+// LowBalance is how many SMS the wallet must pay for, before an alarm.
+func LowBalance() *Setting {
+	return &Setting{Key: "alarms:lowBalance", Default: "100", Lowest: 0, Highest: 10_000_000}
+}
+
 // PatternFor is the pattern with the state machine's ARN in it.
 func (r Rule) PatternFor(stateMachineARN string) string {
 	return strings.ReplaceAll(r.Pattern, "${StateMachine}", stateMachineARN)

@@ -143,11 +143,11 @@ func (p *play) start(s *script, what string, listen bool, f func(context.Context
 		run.after = f(context.WithValue(ctx, runKey{}, run), run)
 		p.events <- event{run: run}
 	}()
-	p.settle(run)
+	p.await(run)
 }
 
-// settle waits until the run waits or has ended, which only one run at a time is not yet doing.
-func (p *play) settle(run *invocation) {
+// await returns when the run waits or has ended, which only one run at a time is not yet doing.
+func (p *play) await(run *invocation) {
 	e := <-p.events
 	if e.run != run {
 		p.r.Fatalf("two invocations ran at once: %s", p)
@@ -168,7 +168,7 @@ func (p *play) reply(run *invocation, answered reply) {
 	asked := run.pending
 	run.pending = nil
 	asked.answer <- answered
-	p.settle(run)
+	p.await(run)
 }
 
 // step lets one thing happen.

@@ -169,7 +169,7 @@ func TestLedger(t *testing.T) {
 				l.ring(m)
 			}
 			for _, o := range c.settled {
-				l.settle(o)
+				l.ended(o)
 			}
 			err := l.verdict()
 			if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
@@ -182,7 +182,7 @@ func TestLedger(t *testing.T) {
 		l := newLedger(true)
 		l.begin("m", []string{number})
 		l.ring(alimTalk)
-		l.settle(settled(delivered)[0])
+		l.ended(settled(delivered)[0])
 		l.ring(alimTalk)
 		if err := l.verdict(); err == nil || !strings.Contains(err.Error(), "nothing was under way") {
 			t.Error(err)

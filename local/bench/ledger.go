@@ -83,8 +83,8 @@ func (l *ledger) ring(m aligotest.PhoneMessage) {
 	}
 }
 
-// settle holds an outcome against what the phones received.
-func (l *ledger) settle(o message.Outcome) {
+// ended holds an outcome against what the phones received.
+func (l *ledger) ended(o message.Outcome) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	f := l.flights[o.Reference]

@@ -183,7 +183,7 @@ func (b *bench) listen() error {
 		if err := jsonv2.Unmarshal(event, &e); err != nil {
 			return err
 		}
-		b.ledger.settle(e.Detail)
+		b.ledger.ended(e.Detail)
 		return nil
 	}})
 	if err != nil {

@@ -22,7 +22,7 @@ const (
 	// Bytes that a call takes in each direction with its share of a TLS handshake, without recipients.
 	callBytesOut, callBytesIn = 2500, 5500
 	// Bytes of one recipient: in a send (URL-encoded Korean), in a page of receipts, in the start of an execution, and in
-	// the event that settles the message.
+	// the event that announces the outcome.
 	sendBytes, receiptBytes, startBytes, outcomeBytes = 1300, 1100, 300, 130
 	// eventBytes is what EventBridge counts as one event.
 	eventBytes = 64 << 10

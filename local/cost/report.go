@@ -13,8 +13,8 @@ import (
 	"sms-api/internal/deployment/price"
 )
 
-// defaultKRW is how many KRW a USD is taken to cost. It was 1,420 to 1,480 in the winter of 2025/26.
-const defaultKRW = 1450
+// DefaultKRW is how many KRW a USD is taken to cost. It was 1,420 to 1,480 in the winter of 2025/26.
+const DefaultKRW = 1450
 
 // Command is `local cost`: it prints what a month costs. The error is flag.ErrHelp, or says which argument is wrong.
 func Command(args []string, out io.Writer) error {
@@ -32,7 +32,7 @@ func Command(args []string, out io.Writer) error {
 	set.Float64Var(&m.Looks, "looks", 1, "looks at the receipts of each send, on average")
 	set.Float64Var(&m.Reads, "reads", 0, "requests for each message's status, on average")
 	set.StringVar(&door, "door", door, "how messages come in: api or events")
-	set.Float64Var(&krw, "krw", defaultKRW, "KRW for a USD")
+	set.Float64Var(&krw, "krw", DefaultKRW, "KRW for a USD")
 	set.BoolVar(&prices, "prices", false, "print the price list and where it is from instead")
 	if err := set.Parse(args); err != nil {
 		return err

@@ -180,5 +180,9 @@ const (
 	MMSKRW      = 60
 )
 
+// AnalysisUSD is what Reachability Analyzer asks for an analysis, of which a deployment makes one for each private subnet when it
+// makes the path to the internet: https://aws.amazon.com/vpc/pricing/
+const AnalysisUSD = 0.10
+
 // AligoSeen is the day for which those prices were known.
 const AligoSeen = "2026-11-22"
