@@ -393,10 +393,16 @@ func withEveryState(t *testing.T, all []recording) []recording {
 	return all
 }
 
-// TestEveryStateCanBeRecorded without anybody's thinking of a recording.
+// TestEveryStateCanBeRecorded: by a recording of its own, or where a scenario comes to it.
 func TestEveryStateCanBeRecorded(t *testing.T) {
 	t.Parallel()
-	if got, want := len(withEveryState(t, nil)), len(states(t)); got != want {
+	have := map[string]bool{}
+	for _, r := range withEveryState(t, recordings()) {
+		for _, p := range r.points {
+			have[p.state] = true
+		}
+	}
+	if got, want := len(have), len(states(t)); got < want {
 		t.Errorf("%d states can be recorded, want %d", got, want)
 	}
 }
