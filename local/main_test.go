@@ -97,7 +97,7 @@ func TestThePrintedLinesWork(t *testing.T) {
 		if err := json.Unmarshal([]byte(answer), &accepted); err != nil || accepted.Status != "accepted" {
 			t.Fatalf("%s\n%s %v", line, answer, err)
 		}
-		waitFor(t, regexp.MustCompile(`http://\S+`).FindString(line)+"/"+accepted.ID, `"status":"delivered","createdAt"`)
+		waitFor(t, regexp.MustCompile(`http://\S+`).FindString(line)+"/"+accepted.ID, `"status":"delivered","channel"`)
 	}
 	phones := do(t, curl[1])
 	if !strings.Contains(phones, "01012345678") || strings.Count(phones, `"channel": "alimtalk"`) != 1 ||
