@@ -302,7 +302,7 @@ func outages() map[string]outage {
 	return map[string]outage{
 		"the sending function is throttled": {weekOf("5678"), functionOutage(throttled, "alimtalk"), expired},
 		"the SMS function is throttled": {weekOf("0001"), functionOutage(throttled, "sms"),
-			"expired: failed alimtalk Expired"},
+			"expired: failed sms Expired"},
 		"the sending function dies":                           {weekOf("5678"), functionOutage(crashedBefore, "alimtalk"), expired},
 		"the reading function dies":                           {weekOf("5678"), functionOutage(crashedBefore, "receipts"), found},
 		"the reconciling function is throttled, with a doubt": {weekOf("0005"), functionOutage(throttled, "reconcile"), found},
