@@ -2,6 +2,8 @@ package main
 
 import (
 	"encoding/json"
+	"net/http"
+	"strings"
 
 	"github.com/pulumi/pulumi-aws/sdk/v7/go/aws/apigatewayv2"
 	"github.com/pulumi/pulumi-aws/sdk/v7/go/aws/cloudwatch"
@@ -53,7 +55,8 @@ func newHTTPAPI(ctx *pulumi.Context, name string, args httpAPIArgs, opts ...pulu
 	if h.api, err = apigatewayv2.NewApi(ctx, name, api, childOf(h)); err != nil {
 		return nil, err
 	}
-	if err := h.routes(ctx, name, args); err != nil {
+	routes, err := h.routes(ctx, name, args)
+	if err != nil {
 		return nil, err
 	}
 	if h.logGroup, err = newLogGroup(ctx, name+"-access", logGroupArgs{
@@ -71,7 +74,8 @@ func newHTTPAPI(ctx *pulumi.Context, name string, args httpAPIArgs, opts ...pulu
 		DefaultRouteSettings: apigatewayv2.StageDefaultRouteSettingsArgs{
 			ThrottlingRateLimit: pulumi.Float64(config.throttleRate), ThrottlingBurstLimit: pulumi.Int(config.throttleBurst),
 		},
-	}, childOf(h))
+		RouteSettings: readThrottles(config),
+	}, childOf(h), pulumi.DependsOn(routes)) // AWS refuses settings of routes that are not there yet
 	if err != nil {
 		return nil, err
 	}
@@ -92,9 +96,27 @@ func newHTTPAPI(ctx *pulumi.Context, name string, args httpAPIArgs, opts ...pulu
 	return h, ctx.RegisterResourceOutputs(h, pulumi.Map{"url": h.url})
 }
 
+// readThrottles are the throttles of the routes that are answered from the records.
+func readThrottles(config apiConfig) apigatewayv2.StageRouteSettingArray {
+	var all apigatewayv2.StageRouteSettingArray
+	for _, operation := range contract.Operations() {
+		if operation.Method == http.MethodGet && strings.HasPrefix(operation.Path, "/v1/messages") {
+			all = append(all, apigatewayv2.StageRouteSettingArgs{
+				RouteKey: pulumi.String(operation.Route()), ThrottlingRateLimit: pulumi.Float64(config.readThrottleRate),
+				ThrottlingBurstLimit: pulumi.Int(min(2*config.readThrottleRate, maxBurst)),
+			})
+		}
+	}
+	return all
+}
+
+// maxBurst is the largest burst of an account:
+// https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html
+const maxBurst = 5000
+
 // routes gives each operation of the OpenAPI document a route of its own, with a JWT authorizer or else with IAM's
 // signatures. What the document does not call public is never open.
-func (h *httpAPI) routes(ctx *pulumi.Context, name string, args httpAPIArgs) error {
+func (h *httpAPI) routes(ctx *pulumi.Context, name string, args httpAPIArgs) (routes []pulumi.Resource, err error) {
 	config := args.config.api
 	integration, err := apigatewayv2.NewIntegration(ctx, name, &apigatewayv2.IntegrationArgs{
 		ApiId: h.api.ID(), IntegrationType: pulumi.String("AWS_PROXY"), IntegrationUri: args.function.InvokeArn.ToStringPtrOutput(),
@@ -103,7 +125,7 @@ func (h *httpAPI) routes(ctx *pulumi.Context, name string, args httpAPIArgs) err
 		TimeoutMilliseconds: pulumi.Int((args.config.functions[deployment.API].Timeout + 1) * 1000),
 	}, childOf(h))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var authorizer pulumi.StringPtrInput
 	if config.jwtIssuer != "" {
@@ -115,7 +137,7 @@ func (h *httpAPI) routes(ctx *pulumi.Context, name string, args httpAPIArgs) err
 			},
 		}, childOf(h))
 		if err != nil {
-			return err
+			return nil, err
 		}
 		authorizer = made.ID().ToStringPtrOutput()
 	}
@@ -132,11 +154,13 @@ func (h *httpAPI) routes(ctx *pulumi.Context, name string, args httpAPIArgs) err
 			route.AuthorizationType, route.AuthorizerId = pulumi.String("JWT"), authorizer
 			route.AuthorizationScopes = pulumi.ToStringArray(tokenScopes(operation.Scopes))
 		}
-		if _, err := apigatewayv2.NewRoute(ctx, name+"-"+operation.ID, route, childOf(h)); err != nil {
-			return err
+		made, err := apigatewayv2.NewRoute(ctx, name+"-"+operation.ID, route, childOf(h))
+		if err != nil {
+			return nil, err
 		}
+		routes = append(routes, made)
 	}
-	return nil
+	return routes, nil
 }
 
 // tokenScopes are scopes as they stand in tokens: Amazon Cognito puts the resource server's identifier before them.

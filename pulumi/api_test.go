@@ -12,13 +12,15 @@ func contractRoutes() map[string][]string {
 		[]string{"messages:text", "sms-api/messages:text"}
 	admin := []string{"messages:admin", "sms-api/messages:admin"}
 	return map[string][]string{
-		"POST /v1/messages":        send,
-		"GET /v1/messages/{id}":    slices.Concat(read, admin),
-		"DELETE /v1/messages/{id}": slices.Concat(send, admin),
-		"POST /v1/previews":        send,
-		"GET /v1/templates":        send,
-		"GET /v1/templates/{code}": send,
-		"GET /v1/balance":          text,
+		"POST /v1/messages":              send,
+		"GET /v1/messages/{id}":          slices.Concat(read, admin),
+		"GET /v1/messages":               slices.Concat(read, admin),
+		"DELETE /v1/recipients/{number}": {"messages:admin", "sms-api/messages:admin"},
+		"DELETE /v1/messages/{id}":       slices.Concat(send, admin),
+		"POST /v1/previews":              send,
+		"GET /v1/templates":              send,
+		"GET /v1/templates/{code}":       send,
+		"GET /v1/balance":                text,
 	}
 }
 
@@ -77,6 +79,10 @@ func TestAPI(t *testing.T) {
 	stage := c.one(t, "apigatewayv2:Stage", "")
 	same(t, "stage", []any{stage.at("name"), stage.at("autoDeploy"), stage.at("defaultRouteSettings")},
 		[]any{"$default", true, map[string]any{"throttlingBurstLimit": 40, "throttlingRateLimit": 20}})
+	read := func(route string, rate int) map[string]any {
+		return map[string]any{"routeKey": route, "throttlingRateLimit": rate, "throttlingBurstLimit": 2 * rate}
+	}
+	same(t, "throttling of reads", stage.at("routeSettings"), []any{read("GET /v1/messages", 500), read("GET /v1/messages/{id}", 500)})
 	same(t, "access log", stage.at("accessLogSettings.destinationArn"), arnOf("cloudwatch:LogGroup", "/aws/vendedlogs/apigateway/sms-api-dev"))
 	for name, variable := range parsed(t, stage.text("accessLogSettings.format")) {
 		if text := variable.(string); !strings.HasPrefix(text, "$context.") || strings.Contains(strings.ToLower(text), "body") ||
@@ -91,7 +97,8 @@ func TestAPISettings(t *testing.T) {
 	t.Parallel()
 	c := deployed(t, map[string]string{
 		"api:corsOrigins": `["https://shop.example.com","http://localhost:5173"]`, "api:throttleRate": "100", "api:throttleBurst": "200",
-		"api:domainName": "sms.example.com", "api:certificateArn": "arn:aws:acm:ap-northeast-2:111122223333:certificate/abc",
+		"api:readThrottleRate": "4000",
+		"api:domainName":       "sms.example.com", "api:certificateArn": "arn:aws:acm:ap-northeast-2:111122223333:certificate/abc",
 		"functions:api": `{"timeout":20}`,
 	})
 	cors := c.one(t, "apigatewayv2:Api", "").at("corsConfiguration").(map[string]any)
@@ -103,6 +110,9 @@ func TestAPISettings(t *testing.T) {
 	}
 	same(t, "throttling", c.one(t, "apigatewayv2:Stage", "").at("defaultRouteSettings"),
 		map[string]any{"throttlingBurstLimit": 200, "throttlingRateLimit": 100})
+	for _, one := range c.one(t, "apigatewayv2:Stage", "").at("routeSettings").([]any) {
+		same(t, "a burst of reads is no larger than an account's", one.(map[string]any)["throttlingBurstLimit"], 5000)
+	}
 	same(t, "the gateway hears the function out", c.one(t, "apigatewayv2:Integration", "").at("timeoutMilliseconds"), 21000)
 	domain := c.one(t, "apigatewayv2:DomainName", "")
 	same(t, "domain", []any{domain.at("domainName"), domain.at("domainNameConfiguration")}, []any{"sms.example.com",

@@ -105,13 +105,15 @@ type eventsConfig struct {
 }
 
 type apiConfig struct {
-	jwtIssuer      string
-	jwtAudience    []string
-	corsOrigins    []string
-	throttleRate   int
-	throttleBurst  int
-	domainName     string
-	certificateARN string
+	jwtIssuer     string
+	jwtAudience   []string
+	corsOrigins   []string
+	throttleRate  int
+	throttleBurst int
+	// readThrottleRate is how many requests a second may ask for what became of messages.
+	readThrottleRate int
+	domainName       string
+	certificateARN   string
 }
 
 type secretsConfig struct {
@@ -439,7 +441,8 @@ func (r *reader) encryption() encryptionConfig {
 func (r *reader) events(prefix string) eventsConfig {
 	e := eventsConfig{
 		producerAccounts: r.list("events:producerAccounts", accountID, "an account's 12 digits"),
-		archiveDays:      r.number("events:archiveDays", 30, 0, 3650),
+		// An event that is replayed after that is sent again: the name of its execution is free.
+		archiveDays: r.number("events:archiveDays", 30, 0, int(deployment.UniqueName.Hours()/24)),
 	}
 	r.object("events:routes", &e.routes)
 	errs, index := route.CheckAll(e.routes)
@@ -463,13 +466,15 @@ func (r *reader) events(prefix string) eventsConfig {
 
 func (r *reader) api() apiConfig {
 	a := apiConfig{
-		jwtIssuer:      r.text("api:jwtIssuer", ""),
-		jwtAudience:    r.list("api:jwtAudience", nil, ""),
-		corsOrigins:    r.list("api:corsOrigins", nil, ""),
-		throttleRate:   r.number("api:throttleRate", 20, 1, 10000),
-		throttleBurst:  r.number("api:throttleBurst", 40, 1, 5000),
-		domainName:     r.matching("api:domainName", hostName, "a host name"),
-		certificateARN: r.matching("api:certificateArn", certificateARN, "the ARN of an ACM certificate"),
+		jwtIssuer:     r.text("api:jwtIssuer", ""),
+		jwtAudience:   r.list("api:jwtAudience", nil, ""),
+		corsOrigins:   r.list("api:corsOrigins", nil, ""),
+		throttleRate:  r.number("api:throttleRate", 20, 1, 10000),
+		throttleBurst: r.number("api:throttleBurst", 40, 1, 5000),
+		// They are answered from the table, and a page that polls must not keep messages from being sent.
+		readThrottleRate: r.number("api:readThrottleRate", 500, 1, 10000),
+		domainName:       r.matching("api:domainName", hostName, "a host name"),
+		certificateARN:   r.matching("api:certificateArn", certificateARN, "the ARN of an ACM certificate"),
 	}
 	if u, err := url.Parse(a.jwtIssuer); a.jwtIssuer != "" && (err != nil || u.Scheme != "https" || u.Host == "") {
 		r.fail("api:jwtIssuer", "%q is not an https URL", a.jwtIssuer)

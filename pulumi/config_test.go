@@ -100,6 +100,7 @@ func TestBadSettings(t *testing.T) {
 		`events:producerAccounts: "1.402433107e+09" is not`:         {"events:producerAccounts": "1.402433107e+09"},
 		`sms-api:tags: YAML has read a text as a number`:            {"sms-api:tags": `{"CostCenter":4711}`},
 		`events:archiveDays: "-1" is not a number from 0`:           {"events:archiveDays": "-1"},
+		`events:archiveDays: "91" is not a number from 0 to 90`:     {"events:archiveDays": "91"},
 		`events:routes[0]: name "Order Paid" is not`:                route(`{"name":"Order Paid"}`),
 		`events:routes[0]: pattern is not an event pattern`:         route(`{"pattern":{}}`),
 		`events:routes[0]: pattern: detail.status: what is compared stands in a ` +
@@ -137,6 +138,7 @@ func TestBadSettings(t *testing.T) {
 		`templates:TX_1: json: unknown field "length"`:                       {"templates:TX_1": `{"주문번호":{"length":20}}`},
 		`api:throttleRate: "0" is not a number from 1`:                       {"api:throttleRate": "0"},
 		`api:throttleBurst: "many" is not a number`:                          {"api:throttleBurst": "many"},
+		`api:readThrottleRate: "0" is not a number`:                          {"api:readThrottleRate": "0"},
 		`api:domainName: domainName and certificateArn go together`: {
 			"api:domainName": "sms.example.com"},
 		`api:domainName: "https://sms.example.com" is not a host name`: {

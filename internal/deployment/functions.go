@@ -134,7 +134,7 @@ func Functions() []Function {
 			Permissions: []Permission{
 				start,
 				{Executions, []string{"states:DescribeExecution", "states:GetExecutionHistory", "states:StopExecution"}},
-				cancels, accepts, announce, credentials,
+				cancels, accepts, {Records, []string{"dynamodb:BatchGetItem", "dynamodb:Query"}}, announce, credentials,
 			},
 		},
 		{

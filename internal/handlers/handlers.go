@@ -135,7 +135,8 @@ func (d *Dispatch) record(ctx context.Context, in Input, o message.Outcome, p me
 // parting is the part of the reserve in which the answer is on its way.
 const parting = 200 * time.Millisecond
 
-// recordParked tells the records that the message is parked, or waits for a time in which it may be sent, as the state machine will say when it has caught the error.
+// recordParked tells the records that the message is parked, or waits for a time in which it may be sent, as the state
+// machine will say when it has caught the error.
 func (d *Dispatch) recordParked(ctx context.Context, in Input, err error) {
 	var later *fault.Later
 	if errors.As(err, &later) {

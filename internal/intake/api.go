@@ -63,6 +63,8 @@ type messages interface {
 // API is the HTTP API. All fields but Policy are needed.
 type API struct {
 	Executions messages
+	// Records are searched.
+	Records book
 	// Identify says who makes a request; an error means nobody known.
 	Identify func(*http.Request) (Caller, error)
 	// UntrustedMaxRecipients is how many recipients a message of an untrusted caller may have.
@@ -100,6 +102,8 @@ func (a *API) handlers() map[string]serve {
 		"sendMessage":    a.postMessage,
 		"previewMessage": a.postPreview,
 		"getMessage":     a.getMessage,
+		"listMessages":   a.listMessages,
+		"eraseRecipient": a.eraseRecipient,
 		"cancelMessage":  a.deleteMessage,
 		"listTemplates":  a.getTemplates,
 		"getTemplate":    a.getTemplate,

@@ -621,7 +621,6 @@ func TestOperatorsReadAndCancelEverybodysMessages(t *testing.T) {
 	parked := outcomes()[message.Parked]
 	parked.ID = id
 	s.store.outcomes[id] = parked
-	const operator = "operator messages:admin"
 	for _, c := range []struct {
 		method, id, caller string
 		status             int
@@ -785,10 +784,10 @@ func TestMethodsAndPaths(t *testing.T) {
 		status       int
 		allow        string
 	}{
-		{http.MethodOptions, "/v1/messages", 204, "POST, OPTIONS"},
+		{http.MethodOptions, "/v1/messages", 204, "GET, HEAD, POST, OPTIONS"},
 		{http.MethodOptions, "/v1/messages/x", 204, "GET, HEAD, DELETE, OPTIONS"},
 		{http.MethodPut, "/v1/messages/x", 405, "GET, HEAD, DELETE, OPTIONS"},
-		{http.MethodGet, "/v1/messages", 405, "POST, OPTIONS"},
+		{http.MethodGet, "/v1/previews", 405, "POST, OPTIONS"},
 		{http.MethodHead, "/v1/openapi.json", 200, ""},
 		{http.MethodHead, "/v1/messages/x", 404, ""},
 		{http.MethodGet, "/", 404, ""},
@@ -807,7 +806,7 @@ func TestMethodsAndPaths(t *testing.T) {
 			t.Errorf("%s %s: %d %v %s", c.method, c.path, got.StatusCode, got.Header, got.body)
 		}
 	}
-	golden(t, "method not allowed", s.do(t, http.MethodPut, "/v1/messages", service, "").body)
+	golden(t, "method not allowed", s.do(t, http.MethodPut, "/v1/previews", service, "").body)
 	golden(t, "no such path", s.do(t, http.MethodGet, "/v2/messages", service, "").body)
 }
 

@@ -107,6 +107,20 @@ func problemNoMessage() *problemError {
 		"the caller has no message with this id; messages are kept for 90 days")
 }
 
+func problemQuery(errors []message.ValidationError) *problemError {
+	p := problem(http.StatusBadRequest, "invalid-query", "The parameters of the request are not right", "%d things are wrong", len(errors))
+	if len(errors) == 1 {
+		p.Detail = "1 thing is wrong"
+	}
+	p.Errors = errors
+	return p
+}
+
+func problemNoNumberKey() *problemError {
+	return problem(http.StatusConflict, "no-number-key", "Numbers cannot be looked up",
+		"the key that numbers are hashed with has not been made yet: the stack's nextSteps say how")
+}
+
 func problemNoTemplate() *problemError {
 	return problem(http.StatusNotFound, "template-not-found", "There is no such template",
 		"the account has no approved template with this code")

@@ -21,6 +21,13 @@ const (
 	MessageCancelled MessageStatus = "cancelled"
 )
 
+// Statuses are all of them.
+func Statuses() []MessageStatus {
+	return []MessageStatus{
+		Scheduled, Sending, Parked, AllDelivered, PartlyDelivered, NoneDelivered, MessageExpired, MessageCancelled,
+	}
+}
+
 // Outcome is the body of GET /v1/messages/{id} and the detail of a MessageSettled event.
 type Outcome struct {
 	ID     string        `json:"id"`

@@ -260,10 +260,10 @@ func (e *Environment) Bus() announce.Bus {
 // API makes the HTTP API; identify says who makes a request.
 func (e *Environment) API(identify func(*http.Request) (intake.Caller, error)) *intake.API {
 	client, templates := e.Aligo()
-	messages := e.Outcomes()
-	messages.Records = e.Records()
+	messages, book := e.Outcomes(), e.Records()
+	messages.Records = book
 	return &intake.API{
-		Executions: messages, Identify: identify, UntrustedMaxRecipients: e.number(deployment.UntrustedMaxRecipients),
+		Executions: messages, Records: book, Identify: identify, UntrustedMaxRecipients: e.number(deployment.UntrustedMaxRecipients),
 		UntrustedMaxSchedule: time.Duration(e.number(deployment.UntrustedMaxSchedule)) * time.Hour, Policy: e.Policy(),
 		Ads: e.Ads(), Templates: templates, Wallet: client, Now: e.Now, Log: e.Log,
 	}

@@ -2,6 +2,7 @@ package system
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
@@ -12,6 +13,7 @@ import (
 
 	"sms-api/awslocal/awsapi"
 	"sms-api/internal/aligo/aligotest"
+	"sms-api/internal/intake"
 	"sms-api/internal/message"
 )
 
@@ -141,6 +143,66 @@ func TestReadingWithoutTable(t *testing.T) {
 		w.settlesAs(id, "delivered: delivered alimtalk 0")
 		if o := w.get(id); o.Status != message.AllDelivered {
 			t.Errorf("%+v", o)
+		}
+	})
+}
+
+// list reads all pages of a search.
+func (w *world) list(query string) (all []intake.MessageSummary) {
+	w.t.Helper()
+	for cursor := ""; ; {
+		path := "/v1/messages?" + query
+		if cursor != "" {
+			path += "&cursor=" + cursor
+		}
+		status, answer := w.do(http.MethodGet, path, "")
+		var page intake.MessageList
+		if err := json.Unmarshal(answer, &page); err != nil || status != http.StatusOK {
+			w.t.Fatalf("GET %s: %d %s", path, status, answer)
+		}
+		all = append(all, page.Messages...)
+		if cursor = page.Cursor; cursor == "" {
+			return all
+		}
+	}
+}
+
+// "010-1234-5678 says she got nothing": she is found, whatever became of her messages, until she is erased.
+func TestANumberIsFoundAndErased(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newWorld(t)
+		const search = "to=010-1000-0001&reason=she+says+she+got+nothing"
+		fell := w.post(to("", "0001"))
+		w.settle(fell)
+		time.Sleep(time.Second)
+		end := vendorOutage(aligotest.FaultUnregisteredIP, send)(w)
+		parked := w.post(to("", "0001"))
+		w.post(to("", "5678"))
+		time.Sleep(10 * time.Second)
+		found := w.list(search)
+		if len(found) != 2 || found[0].ID != parked || found[1].ID != fell || found[0].Status != message.Parked ||
+			found[1].Recipients[0].Channel != message.SMS {
+			t.Fatalf("found %+v", found)
+		}
+		if all, waiting := w.list("limit=1"), w.list("status=parked"); len(all) != 3 || len(waiting) != 2 {
+			t.Errorf("%d messages, %d parked", len(all), len(waiting))
+		}
+		if status, answer := w.do(http.MethodDelete, "/v1/recipients/010-1000-0001", ""); status != http.StatusOK ||
+			string(answer) != "{\"messages\":2}\n" {
+			t.Errorf("erase: %d %s", status, answer)
+		}
+		end()
+		time.Sleep(time.Hour)
+		if found := w.list(search); len(found) != 0 {
+			t.Errorf("found after the erasure: %+v", found)
+		}
+		for _, id := range []string{fell, parked} {
+			if o := w.get(id); len(o.Recipients) != 0 || o.Status != message.AllDelivered {
+				t.Errorf("the record after the erasure: %+v", o)
+			}
+		}
+		if waiting := w.list("status=parked"); len(waiting) != 0 {
+			t.Errorf("still parked: %+v", waiting)
 		}
 	})
 }

@@ -53,7 +53,8 @@ func TestTypesHaveTheMembersOfTheDocument(t *testing.T) {
 	t.Parallel()
 	for name, value := range map[string]any{
 		"AlimTalkRequest": message.Request{}, "SMSRequest": message.Request{}, "AdvertisingRequest": message.Request{}, "Recipient": message.Recipient{}, "Fallback": message.FallbackRequest{},
-		"Accepted": intake.Accepted{}, "Message": message.Outcome{}, "Result": message.Result{}, "Attempt": message.Attempt{},
+		"Accepted": intake.Accepted{}, "Message": message.Outcome{}, "MessageSummary": intake.MessageSummary{},
+		"MessageList": intake.MessageList{}, "Erased": intake.Erased{}, "Result": message.Result{}, "Attempt": message.Attempt{},
 		"Counts": message.Counts{}, "Parking": message.Parking{},
 		"Template": intake.Template{}, "Button": intake.TemplateButton{}, "Balance": intake.Balance{},
 		"Preview": intake.Preview{}, "PreviewRecipient": intake.PreviewRecipient{}, "PreviewAlimTalk": intake.PreviewAlimTalk{},

@@ -1,0 +1,136 @@
+package records_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"sms-api/internal/message"
+	"sms-api/internal/records"
+)
+
+const erasedNumber, keptNumber = "01022222222", "01033333333"
+
+// ids of messages that tell nothing.
+const second = "01933333-0000-7000-8000-000000000002"
+
+// nothingOf checks that the table has nothing of the number any more, and everything of the others.
+func (w *world) nothingOf(tb testing.TB, messages ...string) {
+	tb.Helper()
+	for _, id := range messages {
+		o := w.find(tb, id).Outcome
+		if text := asJSON(tb, o); strings.Contains(text, "2222") || !strings.Contains(text, "3333") {
+			tb.Errorf("%s: %s", id, text)
+		}
+	}
+	page, err := w.Search(tb.Context(), records.Query{To: erasedNumber, Limit: 10})
+	if err != nil || len(page.Found) != 0 {
+		tb.Errorf("found %+v, %v", page.Found, err)
+	}
+	page, err = w.Search(tb.Context(), records.Query{To: keptNumber, Limit: 10})
+	if err != nil || len(page.Found) != len(messages) {
+		tb.Errorf("of the other %d, %v", len(page.Found), err)
+	}
+	for _, f := range page.Found {
+		if f.Recipient == nil || f.Recipient.To != "010****3333" {
+			tb.Errorf("the other is %+v", f.Recipient)
+		}
+	}
+}
+
+func TestErase(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	one, two := sms(id, "01011111111", erasedNumber, keptNumber), sms(second, keptNumber, erasedNumber)
+	one.CreatedAt, two.CreatedAt = began, began.Add(time.Second)
+	for _, m := range []message.Message{one, two} {
+		w.Accepted(t.Context(), m)
+		w.went(m, progress(m, 1), 0)
+	}
+	w.clock = began.Add(time.Minute)
+	if n, err := w.Erase(t.Context(), erasedNumber); err != nil || n != 2 {
+		t.Fatal(n, err)
+	}
+	w.nothingOf(t, one.ID, two.ID)
+	// What comes late brings nothing back: a task, an outcome and its repetition, the sweep.
+	w.went(one, progress(one, 2), 0)
+	w.nothingOf(t, one.ID, two.ID)
+	for range 2 {
+		if _, err := w.Settled(t.Context(), settled(one, w.clock)); err != nil {
+			t.Fatal(err)
+		}
+		w.nothingOf(t, one.ID, two.ID)
+	}
+	if err := w.Repair(t.Context(), two, settled(two, w.clock), records.Version{Ended: true}, true); err != nil {
+		t.Fatal(err)
+	}
+	w.nothingOf(t, one.ID, two.ID)
+	if r := w.find(t, two.ID); !r.Announced || r.Outcome.Status != message.AllDelivered || r.Erased != 1 {
+		t.Errorf("%+v", r)
+	}
+	// A second one of the same messages, and once more the first.
+	for _, number := range []message.Phone{"01011111111", erasedNumber, "01011111111"} {
+		if _, err := w.Erase(t.Context(), number); err != nil {
+			t.Fatal(err)
+		}
+		w.nothingOf(t, one.ID, two.ID)
+	}
+	if text := asJSON(t, w.find(t, one.ID).Outcome); strings.Contains(text, "1111") {
+		t.Error(text)
+	}
+	// What is sent to the number from now on is another matter.
+	three := sms("01933333-0000-7000-8000-000000000003", erasedNumber)
+	three.CreatedAt = w.clock.Add(time.Second)
+	w.Accepted(t.Context(), three)
+	w.went(three, progress(three, 1), 0)
+	if page, err := w.Search(t.Context(), records.Query{To: erasedNumber, Limit: 10}); err != nil || len(page.Found) != 1 {
+		t.Errorf("%+v, %v", page, err)
+	}
+}
+
+// A message that was accepted before and is sent for the first time after has nothing of the number either.
+func TestEraseBeforeTheFirstSend(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	m := sms(id, erasedNumber, keptNumber)
+	m.SendAt = began.Add(time.Hour)
+	w.Accepted(t.Context(), m)
+	w.clock = began.Add(time.Minute)
+	if _, err := w.Erase(t.Context(), erasedNumber); err != nil {
+		t.Fatal(err)
+	}
+	w.clock = m.SendAt
+	w.went(m, progress(m, 1), 0)
+	w.nothingOf(t, id)
+	w.went(m, progress(m, 2), 0)
+	if _, err := w.Settled(t.Context(), settled(m, w.clock)); err != nil {
+		t.Fatal(err)
+	}
+	w.nothingOf(t, id)
+}
+
+func TestEraseWithoutKeyOrTable(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	m := sms(id, erasedNumber, keptNumber)
+	w.Accepted(t.Context(), m)
+	w.went(m, progress(m, 1), 0)
+	w.clock = began.Add(time.Minute)
+	// Whatever operation fails, to repeat it finishes it.
+	for _, operation := range []string{"PutItem", "Query", "GetItem", "UpdateItem", "BatchWriteItem"} {
+		w.refuse = func(o string) bool { return o == operation }
+		if _, err := w.Erase(t.Context(), erasedNumber); err == nil {
+			t.Errorf("%s is refused, and there is no error", operation)
+		}
+	}
+	w.refuse = nil
+	if _, err := w.Erase(t.Context(), erasedNumber); err != nil {
+		t.Error(err)
+	}
+	w.nothingOf(t, id)
+	w.Numbers = keyed{}
+	if _, err := w.Erase(t.Context(), erasedNumber); !errors.Is(err, records.ErrNoNumberKey) {
+		t.Error(err)
+	}
+}
