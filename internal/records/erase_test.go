@@ -53,7 +53,7 @@ func TestErase(t *testing.T) {
 		t.Fatal(n, err)
 	}
 	w.nothingOf(t, one.ID, two.ID)
-	// What comes late brings nothing back: a task, an outcome and its repetition, the sweep.
+	// What comes late brings nothing back: a task, an outcome and its repetition, a repair.
 	w.went(one, progress(one, 2), 0)
 	w.nothingOf(t, one.ID, two.ID)
 	for range 2 {

@@ -92,7 +92,7 @@ func (s *Store) list(ctx context.Context, m message.Message) error {
 func campaignOf(message.Message) string { return "" }
 
 // moved gives a message its places in the lists of its status, and takes those of the status before away. What is lost of
-// it is made good by the sweep, or left out by whoever reads it.
+// it is made good by the next change, and an item too much is left out by whoever reads it.
 func (s *Store) moved(ctx context.Context, id string, created time.Time, caller string, from, to message.MessageStatus) {
 	if from == to {
 		return
@@ -195,7 +195,7 @@ func (s *Store) index(ctx context.Context, m message.Message) (erasures, error) 
 	return erased, s.batch(ctx, deletes)
 }
 
-// Check has the sweep look at a message at some time.
+// Check notes that a message is to be looked at from some time on.
 func (s *Store) Check(ctx context.Context, id string, at time.Time) error {
 	item := place(checks.pk(shardOf(id)), position(at, id), at.Add(s.Kept))
 	_, err := s.Client.PutItem(ctx, &dynamodb.PutItemInput{TableName: &s.Table, Item: item})

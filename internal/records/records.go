@@ -1,6 +1,6 @@
 // Package records keeps what people read: what became of each message, so that status, lists and searches need no Step
 // Functions call. The truth about a message is its execution; a record that could not be written stops no send, is
-// counted (the log lines that have "missed"), and is made good from the execution by the hourly sweep.
+// counted (the log lines that have "missed"), and is made good by the next write, or with Repair from the execution.
 //
 // Records stand in the table of package guard, on keys of their own. There is no index: what is searched for has items of
 // its own whose sort key is <milliseconds since 1970>#<message id>, the time at which the message was accepted, so that
@@ -14,7 +14,7 @@
 //     the message leaves the status; one that stays is left out by whoever reads it.
 //   - to#<key>#<number>: messages to a number, which is a keyed hash, and the recipient's index. Under the sort key erased
 //     it says until when messages to the number were erased.
-//   - check#<shard>: messages that the sweep has to look at, by the time from which on.
+//   - check#<shard>: messages whose numbers could not be indexed, by the time from which on to look at them.
 //
 // A message to one recipient that is sent once takes seven writes of one unit in all: the record four times (accepted, sent,
 // settled, announced), two lists and the number.
@@ -135,7 +135,7 @@ func (s *Store) indexFirst(ctx context.Context, m message.Message) extras {
 	erased, err := s.index(ctx, m)
 	switch {
 	case errors.Is(err, ErrNoNumberKey):
-		// Nobody has made the key yet. The sweep looks after it.
+		// Nobody has made the key yet. It is noted which message it is.
 		err = s.Check(ctx, m.ID, s.now().Add(checkAgain))
 		s.missed(ctx, "check", m.ID, err)
 		return extras{}
@@ -146,7 +146,7 @@ func (s *Store) indexFirst(ctx context.Context, m message.Message) extras {
 	return extras{indexed: true, erased: erased}
 }
 
-// checkAgain is after what time the sweep looks at a message whose numbers could not be indexed.
+// checkAgain is after what time a message is to be looked at whose numbers could not be indexed.
 const checkAgain = time.Hour
 
 // Settled writes down a MessageSettled event. first says that the outcome had not been seen before, so that whoever counts
@@ -304,7 +304,7 @@ func (s *Store) expires(m message.Message) time.Time { return m.ExpiresAt.Add(s.
 // Over says that the message is older than records are kept.
 func (s *Store) Over(m message.Message) bool { return !s.now().Before(s.expires(m)) }
 
-// missed logs a write that was not made; alarms count the lines. A lost write is made good by the sweep.
+// missed logs a write that was not made; alarms count the lines. The next write makes a lost one good.
 func (s *Store) missed(ctx context.Context, what, id string, err error) {
 	if err != nil {
 		s.Log.LogAttrs(ctx, slog.LevelWarn, "a record is not written", slog.String("missed", what), slog.String("message", id),

@@ -331,7 +331,7 @@ func TestTableAway(t *testing.T) {
 	})
 }
 
-// Without the key messages go out, and the sweep finds which have no items of their numbers.
+// Without the key messages go out, and it is noted which have no items of their numbers.
 func TestNoNumberKey(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

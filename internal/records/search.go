@@ -172,7 +172,6 @@ func (q Query) cursor(last string) string {
 
 // fingerprint tells searches apart; the number of one cannot be told from it by whoever does not know all the rest.
 func (q Query) fingerprint() string {
-	q.Limit, q.Cursor = 0, ""
 	sum := sha256.Sum256(fmt.Appendf(nil, "%q", []string{
 		q.Caller, string(q.To), q.Reference, q.Campaign, string(q.Status), fmt.Sprint(milliseconds(q.From)), fmt.Sprint(milliseconds(q.Until)),
 	}))

@@ -52,7 +52,8 @@ func jsonNames(of reflect.Type) []string {
 func TestTypesHaveTheMembersOfTheDocument(t *testing.T) {
 	t.Parallel()
 	for name, value := range map[string]any{
-		"AlimTalkRequest": message.Request{}, "SMSRequest": message.Request{}, "AdvertisingRequest": message.Request{}, "Recipient": message.Recipient{}, "Fallback": message.FallbackRequest{},
+		"AlimTalkRequest": message.Request{}, "SMSRequest": message.Request{}, "AdvertisingRequest": message.Request{},
+		"Recipient": message.Recipient{}, "Fallback": message.FallbackRequest{},
 		"Accepted": intake.Accepted{}, "Message": message.Outcome{}, "MessageSummary": intake.MessageSummary{},
 		"MessageList": intake.MessageList{}, "Erased": intake.Erased{}, "Result": message.Result{}, "Attempt": message.Attempt{},
 		"Counts": message.Counts{}, "Parking": message.Parking{},
