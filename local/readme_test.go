@@ -211,6 +211,9 @@ func figures() []passage {
 		{`\([0-9.]+ USD a month; .network:eipAllocationId`, fmt.Sprintf("(%.2f USD a month; `network:eipAllocationId", address)},
 		{"(?m)^\\| `alarms:lowBalance`, `alarms:balanceMinutes` \\| [^|]* \\|", fmt.Sprintf("| `%s`, `%s` | %s, %s |",
 			deployment.LowBalance().Key, deployment.BalanceEvery().Key, deployment.LowBalance().Default, deployment.BalanceEvery().Default)},
+		{"(?m)^\\| `alarms:failurePercent`, `alarms:fallbackPercent` \\| [^|]* \\|", fmt.Sprintf("| `%s`, `%s` | %s, %s |",
+			deployment.FailurePercent().Key, deployment.FallbackPercent().Key, deployment.FailurePercent().Default,
+			deployment.FallbackPercent().Default)},
 	}
 }
 
@@ -242,9 +245,9 @@ func bill() []passage {
 	zones, instance, own := fixed, fixed, fixed
 	instance[price.GatewayHours], instance[price.InstanceHours], instance[price.Disk] = 0, price.HoursPerMonth, price.InstanceDisk
 	zones[price.GatewayHours], zones[price.AddressHours] = 2*fixed[price.GatewayHours], 2*fixed[price.AddressHours]
-	zones[price.Alarms] = float64(len(deployment.Alarms(deployment.Watched{Gateways: 2})))
+	zones[price.Alarms] = float64(deployment.AlarmMetrics(deployment.Alarms(deployment.Watched{Gateways: 2})))
 	own[price.GatewayHours], own[price.AddressHours] = 0, 0
-	own[price.Alarms] = float64(len(deployment.Alarms(deployment.Watched{})))
+	own[price.Alarms] = float64(deployment.AlarmMetrics(deployment.Alarms(deployment.Watched{})))
 	row := func(name, rest, figure string) passage {
 		return passage{`(?m)^\| ` + regexp.QuoteMeta(name) + `.*\n`, "| " + name + rest + " | " + figure + " |\n"}
 	}

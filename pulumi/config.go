@@ -128,6 +128,8 @@ type alarmsConfig struct {
 	topicARN       string
 	lowBalance     int
 	balanceMinutes int
+	// failurePercent and fallbackPercent are how many recipients of a hundred may get nothing, and fall back.
+	failurePercent, fallbackPercent int
 }
 
 // parameterNames are the names below the prefix, as package internal/parameters reads them.
@@ -547,6 +549,7 @@ func (r *reader) alarms() alarmsConfig {
 		topicARN:       r.matching("alarms:topicArn", topicARN, "the ARN of an SNS topic"),
 		lowBalance:     r.whole(deployment.LowBalance()),
 		balanceMinutes: r.whole(deployment.BalanceEvery()),
+		failurePercent: r.whole(deployment.FailurePercent()), fallbackPercent: r.whole(deployment.FallbackPercent()),
 	}
 	if a.topicARN != "" && len(a.emails) > 0 {
 		r.fail("alarms:emails", "a topic of your own (alarms:topicArn) has its own subscriptions")

@@ -113,7 +113,7 @@ func deploy(ctx *pulumi.Context, args deployArgs) error {
 	ctx.Export("reachable", network.reachable)
 	ctx.Export("nextSteps", nextSteps(config, in, key, network, secrets, door))
 	ctx.Export(outputEncryptionKey, pulumi.String(config.encryption.key))
-	ctx.Export("monthlyFixedCost", monthlyFixedCost(config, watch.alarms))
+	ctx.Export("monthlyFixedCost", monthlyFixedCost(config, watch.alarms, watch.alarmMetrics))
 	return nil
 }
 

@@ -581,7 +581,9 @@ func (s *stack) checkEvents(t *testing.T) {
 			same(t, name+" takes", []string{aws.ToString(rule.EventPattern), aws.ToString(rule.ScheduleExpression)}, takes[name])
 		}
 	}
-	same(t, "rules", seen, map[string]string{"balance": "balance", "requested": "events", "route-order-paid": "events", "stopped": "settle"})
+	same(t, "rules", seen, map[string]string{
+		"balance": "balance", "requested": "events", "route-order-paid": "events", "settled": "record", "stopped": "settle",
+	})
 }
 
 func (s *stack) deadLetters(t *testing.T) map[string]string {

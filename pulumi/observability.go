@@ -2,6 +2,8 @@ package main
 
 import (
 	"encoding/json"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/pulumi/pulumi-aws/sdk/v7/go/aws/cloudwatch"
@@ -16,8 +18,8 @@ type observability struct {
 	pulumi.ResourceState
 	name  string
 	topic pulumi.StringInput
-	// alarms is how many there are.
-	alarms int
+	// alarms is how many there are, and alarmMetrics how many metrics they watch.
+	alarms, alarmMetrics int
 }
 
 type observabilityArgs struct {
@@ -81,6 +83,7 @@ func (o *observability) notify(ctx *pulumi.Context, args observabilityArgs) erro
 func (o *observability) watch(ctx *pulumi.Context, args observabilityArgs) error {
 	alarms := deployment.Alarms(deployment.Watched{
 		Stack: o.name, LowBalance: args.config.alarms.lowBalance, BalanceEvery: time.Duration(args.config.alarms.balanceMinutes) * time.Minute,
+		FailurePercent: args.config.alarms.failurePercent, FallbackPercent: args.config.alarms.fallbackPercent,
 		Gateways: len(args.network.natGatewayIDs), Instance: args.network.natInstanceID != nil,
 	})
 	for _, a := range alarms {
@@ -91,7 +94,7 @@ func (o *observability) watch(ctx *pulumi.Context, args observabilityArgs) error
 			return err
 		}
 	}
-	o.alarms = len(alarms)
+	o.alarms, o.alarmMetrics = len(alarms), deployment.AlarmMetrics(alarms)
 	return nil
 }
 
@@ -119,14 +122,39 @@ func (o *observability) alarm(ctx *pulumi.Context, args observabilityArgs, a dep
 	}
 	actions := pulumi.Array{o.topic}
 	name := o.name + "-" + a.Name
-	_, err := cloudwatch.NewMetricAlarm(ctx, name, &cloudwatch.MetricAlarmArgs{
-		Name: pulumi.String(name), AlarmDescription: pulumi.String(a.Description),
-		Namespace: pulumi.String(a.Namespace), MetricName: pulumi.String(a.Metric), Dimensions: o.dimensions(args, a),
-		Statistic: pulumi.String(a.Statistic), Period: pulumi.Int(seconds(a.Period)), EvaluationPeriods: pulumi.Int(a.Periods),
+	alarm := &cloudwatch.MetricAlarmArgs{
+		Name: pulumi.String(name), AlarmDescription: pulumi.String(a.Description), EvaluationPeriods: pulumi.Int(a.Periods),
 		ComparisonOperator: pulumi.String(comparison), Threshold: pulumi.Float64(a.Threshold), TreatMissingData: pulumi.String(a.Silence),
 		AlarmActions: actions, OkActions: actions,
-	}, childOf(o))
+	}
+	if a.Share != nil {
+		alarm.MetricQueries = o.share(a)
+	} else {
+		alarm.Namespace, alarm.MetricName, alarm.Dimensions = pulumi.String(a.Namespace), pulumi.String(a.Metric), o.dimensions(args, a)
+		alarm.Statistic, alarm.Period = pulumi.String(a.Statistic), pulumi.Int(seconds(a.Period))
+	}
+	_, err := cloudwatch.NewMetricAlarm(ctx, name, alarm, childOf(o))
 	return err
+}
+
+// share asks for the metrics of an alarm on a share of the outcomes, and reckons it.
+func (o *observability) share(a deployment.Alarm) cloudwatch.MetricAlarmMetricQueryArray {
+	id := func(c deployment.Counted) string { return strings.ToLower(c.Metric) + "_" + string(c.Channel) }
+	var queries cloudwatch.MetricAlarmMetricQueryArray
+	for _, c := range a.Share.Whole {
+		queries = append(queries, cloudwatch.MetricAlarmMetricQueryArgs{
+			Id: pulumi.String(id(c)),
+			Metric: cloudwatch.MetricAlarmMetricQueryMetricArgs{
+				Namespace: pulumi.String(a.Namespace), MetricName: pulumi.String(c.Metric),
+				Dimensions: pulumi.StringMap{"Stack": pulumi.String(o.name), "Channel": pulumi.String(c.Channel)},
+				Period:     pulumi.Int(seconds(a.Period)), Stat: pulumi.String(a.Statistic),
+			},
+		})
+	}
+	return append(queries, cloudwatch.MetricAlarmMetricQueryArgs{
+		Id: pulumi.String("percent"), Label: pulumi.String(a.Name), Expression: pulumi.String(a.Share.Expression(id)),
+		ReturnData: pulumi.Bool(true),
+	})
 }
 
 // dimensions say whose metric it is.
@@ -146,8 +174,8 @@ func (o *observability) dimensions(args observabilityArgs, a deployment.Alarm) p
 		return pulumi.StringMap{"NatGatewayId": args.network.natGatewayIDs[a.Gateway]}
 	case deployment.NATInstance:
 		return pulumi.StringMap{"InstanceId": args.network.natInstanceID}
-	case deployment.Credentials, deployment.Executions, deployment.EventBus, deployment.Guards, deployment.Records:
-		// No alarm watches one of these.
+	case deployment.Credentials, deployment.Executions, deployment.EventBus, deployment.Guards, deployment.Records, deployment.Outcomes:
+		// No alarm watches a metric of one of these by itself.
 	}
 	return nil
 }
@@ -161,6 +189,15 @@ func (o *observability) dashboard(ctx *pulumi.Context, args observabilityArgs) e
 		for _, kind := range deployment.Functions() {
 			errors = append(errors, []any{"AWS/Lambda", "Errors", "FunctionName", o.name + "-" + kind.Name})
 			durations = append(durations, []any{"AWS/Lambda", "Duration", "FunctionName", o.name + "-" + kind.Name, map[string]any{"stat": "p99"}})
+		}
+		var outcomes, latencies [][]any
+		for _, c := range deployment.OutcomeMetrics() {
+			metric := []any{deployment.MetricNamespace, c.Metric, "Stack", o.name, "Channel", string(c.Channel)}
+			if c.Metric == deployment.MetricLatency {
+				latencies = append(latencies, metric, append(slices.Clone(metric), map[string]any{"stat": "p95"}))
+			} else {
+				outcomes = append(outcomes, metric)
+			}
 		}
 		widgets := []any{
 			o.widget(args, 0, "Messages", "Sum", fiveMinutes,
@@ -180,8 +217,10 @@ func (o *observability) dashboard(ctx *pulumi.Context, args observabilityArgs) e
 				[]any{"AWS/ApiGateway", "Count", "ApiId", api},
 				[]any{"AWS/ApiGateway", "4xx", "ApiId", api},
 				[]any{"AWS/ApiGateway", "5xx", "ApiId", api}),
-			o.widget(args, 4, "Errors of the functions", "Sum", fiveMinutes, errors...),
-			o.widget(args, 5, "Duration of the functions, 99th percentile", "p99", fiveMinutes, durations...),
+			o.widget(args, 4, "What became of recipients", "Sum", hour, outcomes...),
+			o.widget(args, 5, "From acceptance to delivery, median and 95th percentile", "p50", hour, latencies...),
+			o.widget(args, 6, "Errors of the functions", "Sum", fiveMinutes, errors...),
+			o.widget(args, 7, "Duration of the functions, 99th percentile", "p99", fiveMinutes, durations...),
 		}
 		encoded, err := json.Marshal(map[string]any{"widgets": widgets})
 		return string(encoded), err
@@ -211,6 +250,14 @@ func (o *observability) queries(ctx *pulumi.Context, args observabilityArgs) err
 			tasks = append(tasks, args.functions[kind.Name].logGroup.Name)
 		}
 	}
+	// What the record function counts: each line has a list of causes.
+	// https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CWL_QuerySyntax-Unnest.html
+	const (
+		counted = "filter ispresent(Channel) and ispresent(Delivered)\n| fields jsonParse(@message) as line"
+		byCause = "\n| unnest line.causes into cause\n| stats sum(cause.recipients) as recipients by Channel, cause.status, cause.code\n" +
+			"| sort recipients desc"
+	)
+	counts := pulumi.StringArray{args.functions[deployment.Record].logGroup.Name}
 	for _, query := range []struct {
 		name, text string
 		in         pulumi.StringArray
@@ -218,6 +265,10 @@ func (o *observability) queries(ctx *pulumi.Context, args observabilityArgs) err
 		{"parked", "filter fault = \"NotConfigured\" or fault = \"Unrecognised\"\n| stats count(*) as times, latest(error) as reason, " +
 			"latest(@timestamp) as last by message, cause\n| sort last desc", tasks},
 		{"receipts", "filter ispresent(alert)\n| stats sum(recipients) as people, count(*) as messages by alert, bin(1h)", tasks},
+		{"by-cause", counted + byCause, counts},
+		// Yesterday in Korea, out of the last two days, over which it is to be run.
+		{"yesterday-by-cause", counted + ", floor((toMillis(@timestamp) + 32400000) / 86400000) as day, " +
+			"floor((now() * 1000 + 32400000) / 86400000) as today\n| filter day = today - 1" + byCause, counts},
 		{"faults", "filter ispresent(fault)\n| stats count(*) as times by fault, cause, bin(1h)", all},
 		{"one-message", "filter message = \"PUT-THE-ID-HERE\"\n| sort @timestamp asc\n| display @timestamp, @log, level, msg, fault, cause, " +
 			"error", all},

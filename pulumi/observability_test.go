@@ -14,28 +14,52 @@ func TestAlarms(t *testing.T) {
 	c := deployed(t, map[string]string{"alarms:lowBalance": "500", "alarms:balanceMinutes": "30"})
 	topic := []string{arnOf("sns:Topic", "sms-api-dev-alarms")}
 	var lines []string
+	watched := 0
 	for _, alarm := range c.all("cloudwatch:MetricAlarm") {
 		name := strings.TrimPrefix(alarm.name, "sms-api-dev-")
-		comparison := map[string]string{"GreaterThanOrEqualToThreshold": ">=", "LessThanThreshold": "<"}[alarm.text("comparisonOperator")]
-		dimensions, _ := alarm.at("dimensions").(map[string]any)
-		lines = append(lines, fmt.Sprintf("%s: %v %v %v %v %s %v in %v × %v s, silence %v", name, alarm.at("namespace"), alarm.at("metricName"),
-			dimensions, alarm.at("statistic"), comparison, alarm.at("threshold"), alarm.at("evaluationPeriods"), alarm.at("period"),
-			alarm.at("treatMissingData")))
 		same(t, name+" tells somebody", []any{alarm.at("alarmActions"), alarm.at("okActions")}, []any{topic, topic})
 		if alarm.text("alarmDescription") == "" {
 			t.Errorf("%s does not say what to do", name)
 		}
+		comparison := map[string]string{"GreaterThanOrEqualToThreshold": ">=", "LessThanThreshold": "<"}[alarm.text("comparisonOperator")]
+		dimensions, _ := alarm.at("dimensions").(map[string]any)
+		if queries, ok := alarm.at("metricQueries").([]any); ok {
+			lines = append(lines, fmt.Sprintf("%s: %s %s %v in %v periods, silence %v", name, shareOf(queries), comparison, alarm.at("threshold"),
+				alarm.at("evaluationPeriods"), alarm.at("treatMissingData")))
+			watched += len(queries) - 1
+			continue
+		}
+		watched++
+		lines = append(lines, fmt.Sprintf("%s: %v %v %v %v %s %v in %v × %v s, silence %v", name, alarm.at("namespace"), alarm.at("metricName"),
+			dimensions, alarm.at("statistic"), comparison, alarm.at("threshold"), alarm.at("evaluationPeriods"), alarm.at("period"),
+			alarm.at("treatMissingData")))
 	}
 	lines = append(lines, countedLines(c)...)
 	golden(t, "alarms.txt", lines)
-	same(t, "alarms that the cost model counts", len(c.all("cloudwatch:MetricAlarm")),
-		len(deployment.Alarms(deployment.Watched{Gateways: 1})))
+	same(t, "metrics of alarms that the cost model counts", watched, deployment.AlarmMetrics(deployment.Alarms(deployment.Watched{Gateways: 1})))
 	metrics := map[string]bool{}
 	for _, filter := range c.all("cloudwatch:LogMetricFilter") {
 		metrics[filter.text("metricTransformation.namespace")+" "+filter.text("metricTransformation.name")] = true
 	}
-	same(t, "metrics that the cost model counts", len(metrics)+len(deployment.BalanceMetrics()), deployment.CustomMetrics())
+	same(t, "metrics that the cost model counts", len(metrics)+len(deployment.BalanceMetrics())+len(deployment.OutcomeMetrics()),
+		deployment.CustomMetrics())
 	same(t, "dashboards that the cost model counts", len(c.all("cloudwatch:Dashboard")), deployment.Dashboards)
+}
+
+// shareOf is what an alarm reckons, with the metrics that it does it with.
+func shareOf(queries []any) string {
+	var metrics []string
+	expression := ""
+	for _, q := range queries {
+		query := q.(map[string]any)
+		if text, ok := query["expression"].(string); ok {
+			expression = text
+			continue
+		}
+		m := query["metric"].(map[string]any)
+		metrics = append(metrics, fmt.Sprintf("%v = %v of %v %v in %v s", query["id"], m["stat"], m["metricName"], m["dimensions"], m["period"]))
+	}
+	return expression + " (" + strings.Join(metrics, ", ") + ")"
 }
 
 // TestEgressAlarms: whatever holds the address is watched.
@@ -92,7 +116,7 @@ func TestDashboardAndQueries(t *testing.T) {
 	c := deployed(t, nil)
 	body := c.one(t, "cloudwatch:Dashboard", "").text("dashboardBody")
 	widgets := list(parsed(t, body)["widgets"])
-	same(t, "widgets", len(widgets), 6)
+	same(t, "widgets", len(widgets), 8)
 	for _, w := range widgets {
 		properties := w.(map[string]any)["properties"].(map[string]any)
 		same(t, "region", properties["region"], testRegion)
@@ -106,6 +130,11 @@ func TestDashboardAndQueries(t *testing.T) {
 			t.Errorf("the dashboard lacks %s", named)
 		}
 	}
+	for _, counted := range deployment.OutcomeMetrics() {
+		if !strings.Contains(body, fmt.Sprintf(`"%s","Stack","sms-api-dev","Channel","%s"`, counted.Metric, counted.Channel)) {
+			t.Errorf("the dashboard lacks %v", counted)
+		}
+	}
 	for _, f := range c.all("lambda:Function") {
 		if !strings.Contains(body, `"`+f.text("name")+`"`) {
 			t.Errorf("the dashboard lacks %s", f.name)
@@ -115,7 +144,9 @@ func TestDashboardAndQueries(t *testing.T) {
 	for _, logs := range c.all("cloudwatch:LogGroup") {
 		groups[logs.text("name")] = true
 	}
-	same(t, "queries", names(c.all("cloudwatch:QueryDefinition")), []string{"faults", "one-message", "parked", "receipts", "slow-calls"})
+	same(t, "queries", names(c.all("cloudwatch:QueryDefinition")), []string{
+		"by-cause", "faults", "one-message", "parked", "receipts", "slow-calls", "yesterday-by-cause",
+	})
 	for _, query := range c.all("cloudwatch:QueryDefinition") {
 		if len(query.texts("logGroupNames")) == 0 {
 			t.Errorf("%s looks nowhere", query.name)

@@ -26,6 +26,7 @@ func TestRules(t *testing.T) {
 				`"detail-type":["Step Functions Execution Status Change"],"source":["aws.states"]}`,
 			to: "settle",
 		},
+		"settled": {bus: "sms-api-dev", pattern: `{"detail-type":["MessageSettled"],"source":["sms-api"]}`, to: "record"},
 		"balance": {schedule: "rate(1 hour)", to: "balance"},
 	} {
 		rule, target, permission := c.one(t, "cloudwatch:EventRule", name), c.one(t, "cloudwatch:EventTarget", name),
@@ -38,8 +39,8 @@ func TestRules(t *testing.T) {
 			permission.at("action")},
 			[]any{"sms-api-dev-" + want.to, "events.amazonaws.com", arnOf("cloudwatch:EventRule", "sms-api-dev-"+name), "lambda:InvokeFunction"})
 	}
-	same(t, "rules", len(c.all("cloudwatch:EventRule")), 4)
-	same(t, "permissions of rules and of the API", len(c.all("lambda:Permission")), 5)
+	same(t, "rules", len(c.all("cloudwatch:EventRule")), 5)
+	same(t, "permissions of rules and of the API", len(c.all("lambda:Permission")), 6)
 }
 
 func TestNoEventIsLost(t *testing.T) {
@@ -53,14 +54,14 @@ func TestNoEventIsLost(t *testing.T) {
 		same(t, target.name+" retries", target.at("retryPolicy"), map[string]any{"maximumEventAgeInSeconds": 86400, "maximumRetryAttempts": 185})
 		rules = append(rules, arnOf("cloudwatch:EventRule", target.name))
 	}
-	for name, retries := range map[string]int{"events": 2, "settle": 2, "balance": 0} {
+	for name, retries := range map[string]int{"events": 2, "settle": 2, "record": 2, "balance": 0} {
 		config := c.one(t, "lambda:FunctionEventInvokeConfig", name)
 		same(t, name+" on failure", []any{config.at("functionName"), config.at("maximumRetryAttempts"),
 			config.at("destinationConfig.onFailure.destination")},
 			[]any{"sms-api-dev-" + name, retries, queue})
 		same(t, name+" waits in Lambda's queue for hours", config.at("maximumEventAgeInSeconds"), 6*60*60)
 	}
-	same(t, "functions that Lambda's queue calls", len(c.all("lambda:FunctionEventInvokeConfig")), 3)
+	same(t, "functions that Lambda's queue calls", len(c.all("lambda:FunctionEventInvokeConfig")), 4)
 	letters := c.one(t, "sqs:Queue", "dead-letters")
 	same(t, "queue", []any{letters.at("name"), letters.at("messageRetentionSeconds"), letters.at("sqsManagedSseEnabled")},
 		[]any{"sms-api-dev-dead-letters", 1209600, true})
@@ -70,10 +71,11 @@ func TestNoEventIsLost(t *testing.T) {
 		"Effect": "Allow", "Principal": map[string]any{"Service": []string{"events.amazonaws.com"}}, "Action": []string{"sqs:SendMessage"},
 		"Resource": []string{queue}, "Condition": map[string]any{"ArnEquals": map[string]any{"aws:SourceArn": []string{
 			arnOf("cloudwatch:EventRule", "sms-api-dev-requested"), arnOf("cloudwatch:EventRule", "sms-api-dev-route-order-paid"),
-			arnOf("cloudwatch:EventRule", "sms-api-dev-stopped"), arnOf("cloudwatch:EventRule", "sms-api-dev-balance"),
+			arnOf("cloudwatch:EventRule", "sms-api-dev-stopped"), arnOf("cloudwatch:EventRule", "sms-api-dev-settled"),
+			arnOf("cloudwatch:EventRule", "sms-api-dev-balance"),
 		}}},
 	}})
-	same(t, "rules in it", len(rules), 4)
+	same(t, "rules in it", len(rules), 5)
 }
 
 // TestRoute: what the rule of a route hands over, and that the function which reads it comes before.

@@ -21,6 +21,8 @@ type Alarm struct {
 	Of       Resource
 	Function string
 	Gateway  int
+	// Share is what is watched in place of one metric: it has no Metric then.
+	Share *Share
 	// Statistic is CloudWatch's word for how the values of a period become one.
 	Statistic string
 	Period    time.Duration
@@ -40,6 +42,8 @@ const (
 	HTTPAPI     Resource = "the HTTP API"
 	NATGateway  Resource = "a NAT gateway"
 	NATInstance Resource = "the NAT instance"
+	// Outcomes are what became of recipients in the stack.
+	Outcomes Resource = "the outcomes"
 )
 
 // MetricNamespace is where the balance function puts its metrics, with the stack as dimension.
@@ -64,6 +68,8 @@ type Watched struct {
 	// LowBalance is how many SMS the wallet must pay for, BalanceEvery how often it is read.
 	LowBalance   int
 	BalanceEvery time.Duration
+	// FailurePercent and FallbackPercent are how many recipients of a hundred may get nothing, and fall back.
+	FailurePercent, FallbackPercent int
 	// Gateways is how many NAT gateways there are, Instance that there is a NAT instance.
 	Gateways int
 	Instance bool
@@ -148,6 +154,7 @@ func Alarms(w Watched) []Alarm {
 			Statistic: samples, Period: w.BalanceEvery, Periods: 2, Below: true, Threshold: 1, Silence: isAlarming,
 		},
 	}
+	all = append(all, rateAlarms(w)...)
 	for _, f := range Functions() {
 		all = append(all, functionAlarms(f)...)
 	}
@@ -202,9 +209,9 @@ func egressAlarms(w Watched) []Alarm {
 	return all
 }
 
-// CustomMetrics is how many metrics CloudWatch bills: those of log lines, and the balance function's.
+// CustomMetrics is how many metrics CloudWatch bills: those of log lines, and what functions count.
 func CustomMetrics() int {
-	n := len(BalanceMetrics())
+	n := len(BalanceMetrics()) + len(OutcomeMetrics())
 	for _, a := range Alarms(Watched{}) {
 		if a.Lines != "" {
 			n++

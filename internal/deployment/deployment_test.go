@@ -2,6 +2,7 @@ package deployment_test
 
 import (
 	"encoding/json"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -132,12 +133,57 @@ func TestEveryFunctionIsCalled(t *testing.T) {
 	}
 }
 
+// A share is of metrics that are counted, and its part is of the whole.
+func TestSharesOfOutcomes(t *testing.T) {
+	t.Parallel()
+	counted := map[deployment.Counted]bool{}
+	for _, c := range deployment.OutcomeMetrics() {
+		if counted[c] {
+			t.Errorf("%v is counted twice", c)
+		}
+		counted[c] = true
+	}
+	watched := map[string]int{}
+	alarms := deployment.Alarms(deployment.Watched{})
+	for _, a := range alarms {
+		if a.Share == nil {
+			continue
+		}
+		watched[a.Name] = len(a.Share.Whole)
+		for _, c := range a.Share.Whole {
+			if !counted[c] || c.Metric == deployment.MetricLatency {
+				t.Errorf("%s looks at %v", a.Name, c)
+			}
+		}
+		for _, c := range a.Share.Part {
+			if !slices.Contains(a.Share.Whole, c) {
+				t.Errorf("%s: %v is not among all", a.Name, c)
+			}
+		}
+	}
+	if want := map[string]int{"failure-rate": 6, "fallback-rate": 4}; !maps.Equal(watched, want) {
+		t.Errorf("watched %v, want %v", watched, want)
+	}
+	if got, want := deployment.AlarmMetrics(alarms), len(alarms)-2+6+4; got != want {
+		t.Errorf("%d metrics are watched, want %d", got, want)
+	}
+	share := deployment.Share{
+		Part: []deployment.Counted{{Metric: "F"}}, Whole: []deployment.Counted{{Metric: "D"}, {Metric: "F"}}, Least: 100,
+	}
+	const want = "IF(FILL(D, 0) + FILL(F, 0) >= 100, 100 * (FILL(F, 0)) / (FILL(D, 0) + FILL(F, 0)), 0)"
+	if got := share.Expression(func(c deployment.Counted) string { return c.Metric }); got != want {
+		t.Errorf("got %s", got)
+	}
+}
+
 // TestAlarmsSayWhatToDo, have names of their own, and watch functions that there are.
 func TestAlarmsSayWhatToDo(t *testing.T) {
 	t.Parallel()
 	names := map[string]bool{}
-	for _, a := range deployment.Alarms(deployment.Watched{Stack: "s", LowBalance: 1, BalanceEvery: time.Hour, Gateways: 2, Instance: true}) {
-		if names[a.Name] || !strings.HasSuffix(a.Description, ".") || a.Namespace == "" || a.Metric == "" || a.Statistic == "" ||
+	for _, a := range deployment.Alarms(deployment.Watched{
+		Stack: "s", LowBalance: 1, BalanceEvery: time.Hour, Gateways: 2, Instance: true, FailurePercent: 20, FallbackPercent: 50,
+	}) {
+		if names[a.Name] || !strings.HasSuffix(a.Description, ".") || a.Namespace == "" || (a.Metric == "") != (a.Share != nil) || a.Statistic == "" ||
 			a.Period < time.Minute || a.Periods < 1 || a.Threshold < 1 || a.Silence == "" {
 			t.Errorf("alarm %+v", a)
 		}

@@ -70,6 +70,10 @@ func stateMachineARN() Variable {
 	return Variable{Name: StateMachineARN, Holds: "the ARN that messages are started with"}
 }
 
+func stackName() Variable {
+	return Variable{Name: Stack, Holds: "the stack's name, a dimension of the metrics"}
+}
+
 func eventBusName() Variable {
 	return Variable{Name: EventBusName, Holds: "the name of the event bus"}
 }

@@ -77,6 +77,7 @@ const (
 	API     = "api"
 	Events  = "events"
 	Settle  = "settle"
+	Record  = "record"
 	Balance = "balance"
 )
 
@@ -156,11 +157,17 @@ func Functions() []Function {
 			},
 		},
 		{
+			Name: Record, Does: "writes down and counts what became of messages", Timeout: 30 * time.Second, Longest: LongestFunction,
+			Memory: DefaultMemory, Concurrency: Unreserved, Caller: LambdaQueue, Retries: 2,
+			Environment: []Variable{logLevel(), stackName(), guardTable(), retention()},
+			Permissions: []Permission{accepts, bury},
+		},
+		{
 			Name: Balance, Does: "reads the balance and checks the way to Aligo", Timeout: 30 * time.Second, Longest: LongestFunction,
 			Memory: DefaultMemory, Concurrency: Unreserved, Caller: LambdaQueue,
 			// The next hour's reading is as good as a repetition of this one.
 			Retries:     0,
-			Environment: talksToAligo(Variable{Name: Stack, Holds: "the stack's name, a dimension of the metrics"}),
+			Environment: talksToAligo(stackName()),
 			Permissions: []Permission{bury, credentials},
 		},
 	}

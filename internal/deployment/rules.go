@@ -42,6 +42,11 @@ func Rules(routes []route.Route) []Rule {
 				`"detail-type":["` + statemachine.DetailTypeStatusChange + `"],"source":["aws.states"]}`,
 			Function: Settle,
 		},
+		Rule{
+			Name: "settled", Description: "What became of messages is written down and counted",
+			Pattern:  `{"detail-type":["` + statemachine.DetailTypeSettled + `"],"source":["` + statemachine.EventSource + `"]}`,
+			Function: Record,
+		},
 		Rule{Name: "balance", Description: "Reads the balance and checks the way to Aligo", Every: BalanceEvery(), Function: Balance},
 	)
 }

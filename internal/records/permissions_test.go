@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"sms-api/internal/deployment"
+	"sms-api/internal/message"
 	"sms-api/internal/records"
 )
 
@@ -23,6 +24,12 @@ func TestPermissions(t *testing.T) {
 	}
 	uses := map[string]func(*world){
 		deployment.API: accepts, deployment.Events: accepts, deployment.Settle: accepts,
+	}
+	uses[deployment.Record] = func(w *world) {
+		o := settled(m, began)
+		o.Status = message.NoneDelivered
+		_, _ = w.Settled(ctx, o)
+		_, _ = w.Settled(ctx, o) // an event that comes again
 	}
 	for _, name := range deployment.Tasks() {
 		uses[name] = task

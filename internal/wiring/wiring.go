@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"os"
@@ -35,6 +36,7 @@ import (
 	"sms-api/internal/parameters"
 	"sms-api/internal/records"
 	"sms-api/internal/route"
+	"sms-api/internal/tally"
 	"sms-api/internal/untrusted"
 )
 
@@ -50,6 +52,8 @@ type Environment struct {
 	AligoSMSURL, AligoKakaoURL string
 	// HTTP is the client for Aligo; nil means the aligo package's own.
 	HTTP *http.Client
+	// Metrics takes the lines that CloudWatch makes metrics of: standard output in Lambda.
+	Metrics io.Writer
 	// Now is the clock.
 	Now func() time.Time
 	Log *slog.Logger
@@ -66,7 +70,7 @@ func FromEnvironment(function string) *Environment {
 		Variables:   map[string]string{},
 		Files:       map[string][]byte{},
 		AligoSMSURL: os.Getenv(deployment.AligoSMSURL), AligoKakaoURL: os.Getenv(deployment.AligoKakaoURL),
-		Now: time.Now, Log: logging.New(),
+		Metrics: os.Stdout, Now: time.Now, Log: logging.New(),
 	}
 	var err error
 	if e.AWS, err = awsenv.Config(); err != nil {
@@ -219,7 +223,7 @@ func (e *Environment) reader() *handlers.Dispatch {
 // Balance makes the handler of the balance function.
 func (e *Environment) Balance() *handlers.Balance {
 	client, _ := e.Aligo()
-	return &handlers.Balance{Dispatch: e.reader(), Wallet: client, Stack: e.variable(deployment.Stack), Metrics: os.Stdout}
+	return &handlers.Balance{Dispatch: e.reader(), Wallet: client, Stack: e.variable(deployment.Stack), Metrics: e.Metrics}
 }
 
 // Executions makes what starts messages.
@@ -311,6 +315,11 @@ func (e *Environment) Ended() *announce.Ended {
 	messages := e.Outcomes()
 	messages.Records = e.Records()
 	return &announce.Ended{Executions: messages, Bus: e.Bus(), Log: e.Log}
+}
+
+// Recorder makes the handler of the record function.
+func (e *Environment) Recorder() *tally.Recorder {
+	return &tally.Recorder{Records: e.Records(), Stack: e.variable(deployment.Stack), Metrics: e.Metrics, Now: e.Now, Log: e.Log}
 }
 
 // number is the value of a variable that a setting decides; empty means the setting's default.

@@ -18,9 +18,9 @@ type Usage = price.Usage
 // hours in a month.
 const hours = price.HoursPerMonth
 
-// alarms is how many a deployment has with so many NAT gateways.
+// alarms is how many metrics are watched in a deployment with so many NAT gateways.
 func alarms(gateways int) float64 {
-	return float64(len(deployment.Alarms(deployment.Watched{Gateways: gateways})))
+	return float64(deployment.AlarmMetrics(deployment.Alarms(deployment.Watched{Gateways: gateways})))
 }
 
 // Month is a month's traffic.

@@ -89,7 +89,7 @@ func TestAMonthWithoutMessagesCostsWhatIsFixed(t *testing.T) {
 		}
 	})
 	// A gateway and an address, alarms, metrics, and the dashboard.
-	alarms, metrics := float64(len(deployment.Alarms(deployment.Watched{Gateways: 1}))), float64(deployment.CustomMetrics())
+	alarms, metrics := float64(deployment.AlarmMetrics(deployment.Alarms(deployment.Watched{Gateways: 1}))), float64(deployment.CustomMetrics())
 	if got, want := price.Seoul().Cost(Fixed()), 43.07+3.65+0.10*alarms+0.30*metrics+3; !near(got, want) {
 		t.Errorf("fixed %v USD, want %v", got, want)
 	}

@@ -19,11 +19,13 @@ const (
 	aligoSeconds, awsSeconds, ownSeconds = 0.2, 0.05, 0.02
 	// Bytes of log that an invocation leaves (Lambda's own three lines and ours), and a request at API Gateway.
 	logBytes, accessLogBytes = 1300, 400
+	// countBytes is the line with which a settled message is counted, one for each channel.
+	countBytes = 700
 	// Bytes that a call takes in each direction with its share of a TLS handshake, without recipients.
 	callBytesOut, callBytesIn = 2500, 5500
 	// Bytes of one recipient: in a send (URL-encoded Korean), in a page of receipts, in the start of an execution, and in
 	// the event that announces the outcome.
-	sendBytes, receiptBytes, startBytes, outcomeBytes = 1300, 1100, 300, 130
+	sendBytes, receiptBytes, startBytes, outcomeBytes = 1300, 1100, 300, 330
 	// eventBytes is what EventBridge counts as one event.
 	eventBytes = 64 << 10
 	// gigabyte is AWS's.
@@ -147,6 +149,8 @@ func (p Path) Usage(recipients int) Usage {
 			u, channel = u.Plus(send(n)), readSMS
 		case s == read:
 			u = u.Plus(channel(n))
+		case s == announce:
+			u = u.Plus(counted(2))
 		case tasks[s] != "":
 			u = u.Plus(function(0, 0, 0))
 		}
@@ -154,6 +158,13 @@ func (p Path) Usage(recipients int) Usage {
 	retries := function(1, 0, 0).Times(float64(p.Retries))
 	lookups := calls(float64(p.Lookups), 0, 0)
 	return u.Plus(retries).Plus(lookups).Plus(p.tableUsage(n)).Plus(p.recordUsage(n))
+}
+
+// counted is the function that counts an outcome in so many channels.
+func counted(channels float64) Usage {
+	u := function(0, 0, 0)
+	u[price.Logs] += channels * countBytes / gigabyte
+	return u
 }
 
 // send is the function that sends to n recipients.

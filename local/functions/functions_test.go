@@ -240,6 +240,12 @@ func eventFor(b *testing.B, name string) []byte {
 			Time:   time.Now().UTC(),
 			Detail: json.RawMessage(`{"name":"` + m.ID + `","status":"ABORTED"}`),
 		},
+		"record": events.EventBridgeEvent{
+			ID: "6a7e8feb-b491-4cf7-a9f1-bf3703467718", DetailType: statemachine.DetailTypeSettled, Source: statemachine.EventSource,
+			Time: time.Now().UTC(), Detail: json.RawMessage(encode(b, message.Settled(m, []message.Result{
+				{To: "010****5678", Status: message.Delivered, Channel: message.AlimTalk, Code: "0", At: time.Now().UTC()},
+			}, time.Now()))),
+		},
 		"balance": struct{}{},
 	}[name]
 	if f, _ := deployment.FunctionNamed(name); event == nil && f.State != "" {

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -71,7 +72,9 @@ type Options struct {
 	Definition func(functions map[string]string, bus string) (string, error)
 	// Identify says who calls the API.
 	Identify func(*http.Request) (intake.Caller, error)
-	Log      *slog.Logger
+	// Metrics takes the lines of which CloudWatch would make metrics; nil drops them.
+	Metrics io.Writer
+	Log     *slog.Logger
 }
 
 // System is a running system.
@@ -124,6 +127,7 @@ func inProcess() map[string]func(*wiring.Environment) any {
 		deployment.Balance: func(e *wiring.Environment) any { return e.Balance().Handle },
 		deployment.Events:  func(e *wiring.Environment) any { return e.Events().Handle },
 		deployment.Settle:  func(e *wiring.Environment) any { return e.Ended().Handle },
+		deployment.Record:  func(e *wiring.Environment) any { return e.Recorder().Handle },
 	}
 }
 
@@ -194,7 +198,10 @@ func (s *System) function(f deployment.Function, o Options, files map[string][]b
 	}
 	e := &wiring.Environment{
 		AWS: config, Variables: variables, Files: files, AligoSMSURL: o.AligoURL, AligoKakaoURL: o.AligoURL, HTTP: o.HTTP,
-		Now: o.AWS.Clock.Now, Log: o.Log,
+		Metrics: o.Metrics, Now: o.AWS.Clock.Now, Log: o.Log,
+	}
+	if e.Metrics == nil {
+		e.Metrics = io.Discard
 	}
 	if e.Log == nil {
 		e.Log = logging.New()
