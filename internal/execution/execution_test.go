@@ -538,6 +538,11 @@ func TestCancel(t *testing.T) {
 		m.Guarded = true
 		return begin(t, m).entered(statemachine.StateWaitUntilSendTime, m)
 	}
+	inDoubtGuarded := func() *run {
+		m := newMessage()
+		m.Guarded = true
+		return begin(t, m).entered(statemachine.StateWaitToLookAgain, inDoubt(queuedAlimTalk))
+	}
 	isParked := func() *run { return begin(t, newMessage()).entered(statemachine.StateWaitForRepair, parkedFirst) } // since second 2, for 60 s
 	delivered := begin(t, newMessage())
 	delivered.status, delivered.output = types.ExecutionStatusSucceeded,
@@ -573,6 +578,7 @@ func TestCancel(t *testing.T) {
 			damage: func(f *fake) { f.onStop = func(r *run) { r.entered(statemachine.StateSendAlimTalk, queuedAlimTalk) } },
 		},
 		{name: "nothing of a guarded message is open", run: guarded(), at: time.Hour - time.Second},
+		{name: "in doubt, but no send of a guarded message is open", run: inDoubtGuarded()},
 		{name: "a send of a guarded message is open", run: guarded(), damage: func(f *fake) { f.table.Open = true },
 			reason: "the message has been sent, or is being sent"},
 		{name: "the table cannot be asked", run: guarded(), damage: func(f *fake) { f.table.err = errors.New("no table") },
@@ -624,7 +630,7 @@ func TestCancel(t *testing.T) {
 					t.Error("it was stopped all the same")
 				}
 			case err != nil || o.Status != message.MessageCancelled || c.run.status != types.ExecutionStatusAborted ||
-				o.Recipients[0].Code != message.CodeCancelled:
+				o.Recipients[0].Code != message.CodeCancelled || o.Recipients[0].Channel != "":
 				t.Errorf("got %+v, %v; the execution is %s", o, err, c.run.status)
 			}
 		})

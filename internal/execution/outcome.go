@@ -38,8 +38,9 @@ func stopped(m message.Message, p position, v progress, cancelled bool, at time.
 			continue
 		}
 		queued := v.Queue != nil && (len(v.Queue.Recipients) == 0 || slices.Contains(v.Queue.Recipients, i))
-		if queued && v.Queue.Channel != "" && (doubtful || r.Code != "") {
-			// Something may have been sent through the queue's channel; or its turn was after the AlimTalk that the code tells of.
+		if queued && v.Queue.Channel != "" && (doubtful && !cancelled || r.Code != "") {
+			// Something may have been sent through the queue's channel; or its turn was after the AlimTalk that the code tells of. Of
+			// what was cancelled surely nothing was: the machine says the same.
 			r.Next(v.Queue.Channel)
 		}
 		switch {
