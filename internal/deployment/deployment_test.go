@@ -183,8 +183,8 @@ func TestAlarmsSayWhatToDo(t *testing.T) {
 	for _, a := range deployment.Alarms(deployment.Watched{
 		Stack: "s", LowBalance: 1, BalanceEvery: time.Hour, Gateways: 2, Instance: true, FailurePercent: 20, FallbackPercent: 50,
 	}) {
-		if names[a.Name] || !strings.HasSuffix(a.Description, ".") || a.Namespace == "" || (a.Metric == "") != (a.Share != nil) || a.Statistic == "" ||
-			a.Period < time.Minute || a.Periods < 1 || a.Threshold < 1 || a.Silence == "" {
+		if names[a.Name] || !strings.HasSuffix(a.Description, ".") || a.Namespace == "" || (a.Metric == "") != (a.Share != nil) ||
+			a.Statistic == "" || a.Period < time.Minute || a.Periods < 1 || a.Threshold < 1 || a.Silence == "" {
 			t.Errorf("alarm %+v", a)
 		}
 		names[a.Name] = true

@@ -187,8 +187,9 @@ func TestReferencesOfRecipients(t *testing.T) {
 	t.Parallel()
 	for reference, want := range map[string]string{
 		"member-1": "member-1", strings.Repeat("가", 64): strings.Repeat("가", 64), "\u1100\u1161": "가",
-		strings.Repeat("a", 65): "has 65 characters; at most 64 are allowed", strings.Repeat("😀", 49): "has 196 bytes in UTF-8; at most 192 are allowed",
-		"": "must not be empty", "a\tb": "has a control character, or U+FFFD, which stands for something that was lost",
+		strings.Repeat("a", 65): "has 65 characters; at most 64 are allowed",
+		strings.Repeat("😀", 49): "has 196 bytes in UTF-8; at most 192 are allowed",
+		"":                      "must not be empty", "a\tb": "has a control character, or U+FFFD, which stands for something that was lost",
 	} {
 		body := encode(t, map[string]any{"template": "T", "recipients": []any{map[string]any{"to": "01012345678", "reference": reference}}})
 		r, err := message.Decode([]byte(body))

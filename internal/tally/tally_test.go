@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"strings"
 	"testing"
@@ -134,7 +133,7 @@ func TestHandle(t *testing.T) {
 	t.Parallel()
 	store, out := &once{seen: map[string]bool{}, err: errors.New("throttled")}, &bytes.Buffer{}
 	r := &tally.Recorder{
-		Records: store, Stack: "dev", Metrics: out, Now: func() time.Time { return printed }, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Records: store, Stack: "dev", Metrics: out, Now: func() time.Time { return printed }, Log: slog.New(slog.DiscardHandler),
 	}
 	if err := r.Handle(t.Context(), event(t, outcome())); err == nil || !strings.Contains(err.Error(), "throttled") || out.Len() > 0 {
 		t.Errorf("not recorded: %v, %s", err, out)
@@ -149,8 +148,10 @@ func TestHandle(t *testing.T) {
 	if len(lines) != 2 {
 		t.Fatalf("%d lines, want one for each channel: %s", len(lines), out)
 	}
-	const want = `{"_aws":{"Timestamp":1796083260000,"CloudWatchMetrics":[{"Namespace":"sms-api","Dimensions":[["Stack","Channel"]],"Metrics":[` +
-		`{"Name":"Delivered","Unit":"Count"},{"Name":"Failed","Unit":"Count"},{"Name":"Unknown","Unit":"Count"},{"Name":"Latency","Unit":"Seconds"}]}]},` +
+	const want = `{"_aws":{"Timestamp":1796083260000,"CloudWatchMetrics":[{"Namespace":"sms-api",` +
+		`"Dimensions":[["Stack","Channel"]],"Metrics":[` +
+		`{"Name":"Delivered","Unit":"Count"},{"Name":"Failed","Unit":"Count"},{"Name":"Unknown","Unit":"Count"},` +
+		`{"Name":"Latency","Unit":"Seconds"}]}]},` +
 		`"Stack":"dev","Channel":"sms","Delivered":1,"Failed":1,"Unknown":0,"Latency":[20],"message":"0193","template":"TX_1234",` +
 		`"causes":[{"status":"delivered","code":"delivered","recipients":1},{"status":"failed","code":"number","recipients":1}]}`
 	if lines[1] != want {
