@@ -1,0 +1,389 @@
+package limits
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+)
+
+// The attributes.
+const (
+	attrPK      = "pk"
+	attrSK      = "sk"
+	attrExpires = "expires" // seconds since 1970, as TTL wants it
+	attrCount   = "count"
+	attrUses    = "uses"    // one string a use: milliseconds since 1970, a space and the attempt's nonce
+	attrVersion = "version" // of the uses: whoever writes them has read it
+	attrMessage = "message"
+	attrNonce   = "nonce"
+	attrAt      = "at" // milliseconds since 1970
+	attrNumbers = "numbers"
+	attrSame    = "same"
+	attrCaller  = "caller"
+	attrDay     = "day"
+	attrShards  = "shards" // one string a shard: its number, a space and how many were taken
+)
+
+// sk is the sort key of every item of this package: each has a partition key of its own.
+const sk = "limit"
+
+// kept is how long after the last time that an item counts for it stays. Nothing relies on its going.
+const kept = 2 * 24 * time.Hour
+
+type item = map[string]types.AttributeValue
+
+// errBusy says that others wrote the same item all the time.
+var errBusy = errors.New("too many write the same count at once")
+
+// use is one message to a number.
+type use struct {
+	at    time.Time
+	nonce string
+}
+
+// uses reads the uses of a number, and their version.
+func (l *Limits) uses(ctx context.Context, pk string) ([]use, int64, error) {
+	found, err := l.get(ctx, pk)
+	if err != nil {
+		return nil, 0, err
+	}
+	var all []use
+	for _, s := range texts(found, attrUses) {
+		at, nonce, _ := strings.Cut(s, " ")
+		ms, err := strconv.ParseInt(at, 10, 64)
+		if err != nil {
+			return nil, 0, fmt.Errorf("the uses of a number: %w", err)
+		}
+		all = append(all, use{at: time.UnixMilli(ms).UTC(), nonce: nonce})
+	}
+	return all, intOf(found, attrVersion), nil
+}
+
+// rounds is how often a write is repeated that somebody else was quicker with. Who comes too late finds the number full after
+// as many rounds as it may get messages, at most.
+const rounds = 200
+
+// use adds a use, unless a window is full: then it says which, and when there is room again.
+func (l *Limits) use(ctx context.Context, pk string, w windows, at time.Time, nonce string) (full []Limit, until time.Time, err error) {
+	at = at.UTC().Truncate(time.Millisecond)
+	err = l.change(ctx, pk, func(known []use) ([]use, bool) {
+		full, until = nil, time.Time{}
+		var times []time.Time
+		var left []use
+		for _, u := range known {
+			if u.nonce == nonce {
+				return nil, false // the answer to the write was lost
+			}
+			if counts(u.at, l.Now()) {
+				times, left = append(times, u.at), append(left, u)
+			}
+		}
+		hour, sameDay := w.full(times, at)
+		if hour {
+			full = append(full, NumberHour)
+		}
+		if sameDay {
+			full = append(full, NumberDay)
+		}
+		if len(full) > 0 {
+			until = w.free(times, at)
+			return nil, false
+		}
+		return append(left, use{at: at, nonce: nonce}), true
+	})
+	return full, until, err
+}
+
+// unuse takes a use away.
+func (l *Limits) unuse(ctx context.Context, pk, nonce string) error {
+	return l.change(ctx, pk, func(known []use) ([]use, bool) {
+		var left []use
+		for _, u := range known {
+			if u.nonce != nonce {
+				left = append(left, u)
+			}
+		}
+		return left, len(left) < len(known)
+	})
+}
+
+// change writes uses anew, if decide says so, which may be asked several times.
+func (l *Limits) change(ctx context.Context, pk string, decide func([]use) (changed []use, write bool)) error {
+	for range rounds {
+		known, version, err := l.uses(ctx, pk)
+		if err != nil {
+			return err
+		}
+		changed, write := decide(known)
+		if !write {
+			return nil
+		}
+		last := l.Now()
+		var list []types.AttributeValue
+		for _, u := range changed {
+			list = append(list, text(strconv.FormatInt(u.at.UnixMilli(), 10)+" "+u.nonce))
+			if u.at.After(last) {
+				last = u.at
+			}
+		}
+		one := l.item(pk, last)
+		one[attrVersion] = number(version + 1)
+		one[attrUses] = &types.AttributeValueMemberL{Value: list}
+		if list == nil {
+			delete(one, attrUses)
+		}
+		condition := "#version = :version"
+		if version == 0 {
+			condition = "attribute_not_exists(#version) OR #version = :version"
+		}
+		switch err := l.put(ctx, one, condition, map[string]string{"#version": attrVersion}, item{":version": number(version)}); {
+		case err == nil:
+			return nil
+		case !refused(err):
+			return err
+		}
+	}
+	return errBusy
+}
+
+// add adds to a count that must not go beyond a limit; false says that it would.
+func (l *Limits) add(ctx context.Context, pk string, n, limit int, at time.Time) (bool, error) {
+	if n > limit {
+		return false, nil
+	}
+	_, err := l.Client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName: &l.Table, Key: key(pk), UpdateExpression: aws.String("ADD #count :n SET #expires = :expires"),
+		ConditionExpression:      aws.String("attribute_not_exists(#count) OR #count <= :room"),
+		ExpressionAttributeNames: map[string]string{"#count": attrCount, "#expires": attrExpires},
+		ExpressionAttributeValues: item{
+			":n": number(int64(n)), ":room": number(int64(limit - n)), ":expires": number(at.Add(kept).Unix()),
+		},
+	})
+	switch {
+	case err == nil:
+		return true, nil
+	case refused(err):
+		return false, nil
+	}
+	return false, fmt.Errorf("count: %w", err)
+}
+
+// subtract gives back. A count that was reset in between has nothing to give back to. It is not repeated: a repetition of what
+// was done, and whose answer was lost, would give back twice.
+func (l *Limits) subtract(ctx context.Context, pk string, n int) error {
+	_, err := l.Client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName: &l.Table, Key: key(pk), UpdateExpression: aws.String("ADD #count :less"),
+		ConditionExpression:       aws.String("#count >= :n"),
+		ExpressionAttributeNames:  map[string]string{"#count": attrCount},
+		ExpressionAttributeValues: item{":n": number(int64(n)), ":less": number(int64(-n))},
+	}, func(o *dynamodb.Options) { o.Retryer = aws.NopRetryer{} })
+	if err != nil && !refused(err) {
+		return fmt.Errorf("give back: %w", err)
+	}
+	return nil
+}
+
+func (l *Limits) count(ctx context.Context, pk string) (int, error) {
+	found, err := l.get(ctx, pk)
+	return int(intOf(found, attrCount)), err
+}
+
+// stackUse is how much of each shard is used.
+func (l *Limits) stackUse(ctx context.Context, at time.Time) ([]int, error) {
+	used := make([]int, shards)
+	err := each(shards, func(i int) error {
+		n, err := l.count(ctx, stackPK(day(at), i))
+		used[i] = n
+		return err
+	})
+	return used, err
+}
+
+// first makes a message the first one with a content. If there is one already, it returns that one's id, and until when it is.
+func (l *Limits) first(ctx context.Context, pk, id, nonce string) (known string, until time.Time, err error) {
+	now := l.Now().UTC()
+	one := l.item(pk, now.Add(l.Same))
+	one[attrMessage], one[attrNonce], one[attrAt] = text(id), text(nonce), number(now.UnixMilli())
+	err = l.put(ctx, one, "attribute_not_exists(#pk) OR #at <= :over OR #nonce = :nonce",
+		map[string]string{"#pk": attrPK, "#at": attrAt, "#nonce": attrNonce},
+		item{":over": number(now.Add(-l.Same).UnixMilli()), ":nonce": text(nonce)})
+	if !refused(err) {
+		return "", time.Time{}, err
+	}
+	found, err := l.get(ctx, pk)
+	if err != nil {
+		return "", time.Time{}, err
+	}
+	return textOf(found, attrMessage), time.UnixMilli(intOf(found, attrAt)).UTC().Add(l.Same), nil
+}
+
+// forget deletes what an attempt has written.
+func (l *Limits) forget(ctx context.Context, pk, nonce string) error {
+	_, err := l.delete(ctx, pk, nonce)
+	return err
+}
+
+// remember writes down what a message has taken; false says that another attempt has.
+func (l *Limits) remember(ctx context.Context, a Ask, t Taken) (bool, error) {
+	one := l.item(messagePK(t.message), a.Due)
+	one[attrNonce], one[attrDay], one[attrCount] = text(t.nonce), text(t.day), number(int64(t.count))
+	if t.caller != "" {
+		one[attrCaller] = text(t.caller)
+	}
+	put := func(name string, all []string) {
+		if len(all) > 0 {
+			one[name] = &types.AttributeValueMemberSS{Value: all}
+		}
+	}
+	put(attrNumbers, t.numbers)
+	put(attrSame, t.same)
+	var parts []string
+	for shard, n := range t.shards {
+		if n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %d", shard, n))
+		}
+	}
+	put(attrShards, parts)
+	err := l.put(ctx, one, "attribute_not_exists(#pk) OR #nonce = :nonce", map[string]string{"#pk": attrPK, "#nonce": attrNonce},
+		item{":nonce": text(t.nonce)})
+	if refused(err) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// taken is what a message has taken.
+func (l *Limits) taken(ctx context.Context, id string) (Taken, bool, error) {
+	found, err := l.get(ctx, messagePK(id))
+	if err != nil || found == nil {
+		return Taken{}, false, err
+	}
+	return takenOf(id, found), true, nil
+}
+
+// release deletes what stands of a message, once: whoever has deleted it gives back.
+func (l *Limits) release(ctx context.Context, id string) (Taken, bool, error) {
+	old, err := l.delete(ctx, messagePK(id), "")
+	if err != nil || len(old) == 0 {
+		return Taken{}, false, err
+	}
+	return takenOf(id, old), true, nil
+}
+
+// disown deletes what stands of a message if it is this attempt's.
+func (l *Limits) disown(ctx context.Context, t Taken) (item, error) {
+	return l.delete(ctx, messagePK(t.message), t.nonce)
+}
+
+func takenOf(id string, one item) Taken {
+	t := Taken{
+		message: id, nonce: textOf(one, attrNonce), numbers: texts(one, attrNumbers), same: texts(one, attrSame), caller: textOf(one, attrCaller),
+		count: int(intOf(one, attrCount)), day: textOf(one, attrDay), shards: map[int]int{},
+	}
+	for _, part := range texts(one, attrShards) {
+		shard, n, _ := strings.Cut(part, " ")
+		i, _ := strconv.Atoi(shard)
+		t.shards[i], _ = strconv.Atoi(n)
+	}
+	return t
+}
+
+func (l *Limits) item(pk string, last time.Time) item {
+	one := key(pk)
+	one[attrExpires] = number(last.Add(kept).Unix())
+	return one
+}
+
+func (l *Limits) get(ctx context.Context, pk string) (item, error) {
+	out, err := l.Client.GetItem(ctx, &dynamodb.GetItemInput{TableName: &l.Table, Key: key(pk), ConsistentRead: aws.Bool(true)})
+	if err != nil {
+		return nil, fmt.Errorf("read a count: %w", err)
+	}
+	return out.Item, nil
+}
+
+func (l *Limits) put(ctx context.Context, one item, condition string, names map[string]string, values item) error {
+	_, err := l.Client.PutItem(ctx, &dynamodb.PutItemInput{
+		TableName: &l.Table, Item: one, ConditionExpression: &condition, ExpressionAttributeNames: names, ExpressionAttributeValues: values,
+	})
+	if err != nil {
+		return fmt.Errorf("write a count: %w", err)
+	}
+	return nil
+}
+
+// delete deletes an item, if it is the attempt's with this nonce, or whosever for none, and returns what it was.
+func (l *Limits) delete(ctx context.Context, pk, nonce string) (item, error) {
+	in := &dynamodb.DeleteItemInput{TableName: &l.Table, Key: key(pk), ReturnValues: types.ReturnValueAllOld}
+	if nonce != "" {
+		in.ConditionExpression = aws.String("#nonce = :nonce")
+		in.ExpressionAttributeNames = map[string]string{"#nonce": attrNonce}
+		in.ExpressionAttributeValues = item{":nonce": text(nonce)}
+	}
+	out, err := l.Client.DeleteItem(ctx, in)
+	switch {
+	case refused(err):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("delete a count: %w", err)
+	}
+	return out.Attributes, nil
+}
+
+func (l *Limits) remove(ctx context.Context, pk string) error {
+	_, err := l.delete(ctx, pk, "")
+	return err
+}
+
+// refused says that the condition of a write did not hold.
+func refused(err error) bool {
+	var failed *types.ConditionalCheckFailedException
+	return errors.As(err, &failed)
+}
+
+func key(pk string) item { return item{attrPK: text(pk), attrSK: text(sk)} }
+
+func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
+
+func number(n int64) types.AttributeValue {
+	return &types.AttributeValueMemberN{Value: strconv.FormatInt(n, 10)}
+}
+
+func textOf(one item, name string) string {
+	if s, ok := one[name].(*types.AttributeValueMemberS); ok {
+		return s.Value
+	}
+	return ""
+}
+
+func intOf(one item, name string) int64 {
+	if n, ok := one[name].(*types.AttributeValueMemberN); ok {
+		i, _ := strconv.ParseInt(n.Value, 10, 64)
+		return i
+	}
+	return 0
+}
+
+// texts are the members of a list or a set of strings.
+func texts(one item, name string) []string {
+	switch v := one[name].(type) {
+	case *types.AttributeValueMemberSS:
+		return v.Value
+	case *types.AttributeValueMemberL:
+		var all []string
+		for _, member := range v.Value {
+			if s, ok := member.(*types.AttributeValueMemberS); ok {
+				all = append(all, s.Value)
+			}
+		}
+		return all
+	}
+	return nil
+}

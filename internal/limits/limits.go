@@ -1,0 +1,589 @@
+// Package limits counts what callers ask for, so that a stolen token, a loop in a producer or a mistake costs little. What is
+// over a limit is refused; nothing is parked.
+//
+// The counters stand in the table of sends, where many ask at once. Every write has a condition, so that no two requests take
+// the last place. A request takes what it needs one counter after the other and gives it back when one of them has no room: a
+// crash in between counts too much until the window is over, and nothing ever lets through too much. All keys begin with
+// limit#:
+//
+//   - limit#number#<class>#<hash>: when a number got or is to get its messages, for the sliding hour and the day.
+//   - limit#caller#<class>#<hash>#<day>: how many recipients a caller had.
+//   - limit#stack#<day>#<shard>: how many recipients everybody had, spread over eight items with a part of the limit each.
+//   - limit#same#<hash>: the first message with a content to a number.
+//   - limit#message#<id>: what a message has taken, so that a replay takes nothing and a cancelled message gives it back.
+//
+// Days are those of Korea. A message counts when it is due and not when it is asked for.
+package limits
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"sms-api/internal/message"
+)
+
+// client is what is used of *dynamodb.Client.
+type client interface {
+	GetItem(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error)
+	PutItem(context.Context, *dynamodb.PutItemInput, ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error)
+	UpdateItem(context.Context, *dynamodb.UpdateItemInput, ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error)
+	DeleteItem(context.Context, *dynamodb.DeleteItemInput, ...func(*dynamodb.Options)) (*dynamodb.DeleteItemOutput, error)
+}
+
+// numbers has the keys that numbers are hashed with, the newest first. With a new one the counts of numbers begin anew.
+type numbers interface {
+	NumberKeys(ctx context.Context) ([]string, error)
+}
+
+// Rules are the limits of a class of callers. 0 is no limit.
+type Rules struct {
+	// NumberHour and NumberDay are how many messages a number may get from all callers of the class, in any hour and on a day.
+	NumberHour, NumberDay int
+	// CallerDay is how many recipients a caller may have on a day.
+	CallerDay int
+}
+
+// Limits are all of them. All fields but the limits are needed.
+type Limits struct {
+	Client  client
+	Table   string
+	Numbers numbers
+	Now     func() time.Time
+	Log     *slog.Logger
+
+	// Untrusted and Trusted are for callers without and with messages:text.
+	Untrusted, Trusted Rules
+	// StackDay is how many recipients all callers together may have on a day.
+	StackDay int
+	// Same is for how long the same caller cannot send the same content to the same number again.
+	Same time.Duration
+}
+
+// Limit is the name of a limit.
+type Limit string
+
+// The limits, as callers read them.
+const (
+	NumberHour  Limit = "number-hour"
+	NumberDay   Limit = "number-day"
+	CallerDay   Limit = "caller-day"
+	StackDay    Limit = "stack-day"
+	SameContent Limit = "same-content"
+)
+
+// Ask is what a message needs.
+type Ask struct {
+	// Message is its id.
+	Message string
+	Caller  string
+	Trusted bool
+	// Again says that the message may have been asked for before, with the same idempotency key.
+	Again      bool
+	Recipients []message.Phone
+	// Contents stand for what each recipient gets.
+	Contents []string
+	// Due is when it is to be sent.
+	Due time.Time
+}
+
+// Hit is a limit that has no room.
+type Hit struct {
+	Limit Limit
+	// Max is what it allows.
+	Max int
+	// Until is when there is room again, if nobody takes it.
+	Until time.Time
+	// Recipients are those whom it is about, by their places; nil means the message.
+	Recipients []int
+	// First is the id of the first message with the same content, for a single recipient.
+	First string
+}
+
+// ExceededError says that a message is over limits: all that were found.
+type ExceededError struct{ Hits []Hit }
+
+func (e *ExceededError) Error() string { return fmt.Sprintf("over %d limits", len(e.Hits)) }
+
+// Until is when there is room in all of them.
+func (e *ExceededError) Until() time.Time {
+	var until time.Time
+	for _, h := range e.Hits {
+		if h.Until.After(until) {
+			until = h.Until
+		}
+	}
+	return until
+}
+
+// Taken is what a message has taken; the zero value is nothing.
+type Taken struct {
+	message string
+	// nonce tells this attempt's uses from those of another one for the same message.
+	nonce string
+	// numbers and same are partition keys.
+	numbers, same []string
+	caller        string
+	count         int
+	// shards are how many were taken of each, on the day.
+	day    string
+	shards map[int]int
+}
+
+func (l *Limits) rules(trusted bool) (Rules, string) {
+	if trusted {
+		return l.Trusted, "trusted"
+	}
+	return l.Untrusted, "untrusted"
+}
+
+// Counts says whether there is anything to count for a class of callers.
+func (l *Limits) Counts(trusted bool) bool {
+	r, _ := l.rules(trusted)
+	return r != Rules{} || l.StackDay > 0 || l.Same > 0
+}
+
+// Take takes from every counter what the message needs, or nothing: the error is an *ExceededError then. A message that has
+// taken its part before takes nothing again. Any other error means that the table does not answer; what was taken by then may
+// stay taken.
+func (l *Limits) Take(ctx context.Context, a Ask) (Taken, error) {
+	t := Taken{message: a.Message, nonce: rand.Text(), count: len(a.Recipients), day: day(a.Due)}
+	if !l.Counts(a.Trusted) {
+		return Taken{}, nil
+	}
+	if a.Again {
+		if _, ok, err := l.taken(ctx, a.Message); err != nil || ok {
+			return Taken{}, err
+		}
+	}
+	hits, err := l.take(ctx, a, &t)
+	if err == nil && len(hits) == 0 {
+		var first bool
+		if first, err = l.remember(ctx, a, t); err == nil && first {
+			return t, nil
+		}
+		// Somebody else has asked for the same message in this moment, and has taken its part.
+	}
+	l.GiveBack(ctx, t)
+	if err == nil && len(hits) > 0 {
+		err = &ExceededError{Hits: hits}
+	}
+	return Taken{}, err
+}
+
+// take takes from the counters, as far as there is room; what has been taken stands in t.
+func (l *Limits) take(ctx context.Context, a Ask, t *Taken) ([]Hit, error) {
+	rules, class := l.rules(a.Trusted)
+	hits, err := l.takeNumbers(ctx, a, rules, class, t)
+	if err != nil {
+		return nil, err
+	}
+	if rules.CallerDay > 0 {
+		pk := callerPK(class, a.Caller, t.day)
+		ok, err := l.add(ctx, pk, t.count, rules.CallerDay, a.Due)
+		switch {
+		case err != nil:
+			return nil, err
+		case ok:
+			t.caller = pk
+		default:
+			hits = append(hits, Hit{Limit: CallerDay, Max: rules.CallerDay, Until: nextDay(a.Due)})
+		}
+	}
+	if l.StackDay > 0 {
+		hit, err := l.takeStack(ctx, a.Due, t)
+		if err != nil {
+			return nil, err
+		}
+		hits = append(hits, hit...)
+	}
+	if l.Same > 0 {
+		hit, err := l.takeSame(ctx, a, t)
+		if err != nil {
+			return nil, err
+		}
+		hits = append(hits, hit...)
+	}
+	return hits, nil
+}
+
+// atOnce is how many items are written at the same time.
+const atOnce = 16
+
+// each calls do for every index, some at the same time, and returns the first error.
+func each(n int, do func(i int) error) error {
+	var wait sync.WaitGroup
+	var mu sync.Mutex
+	var first error
+	room := make(chan struct{}, atOnce)
+	for i := range n {
+		room <- struct{}{}
+		wait.Go(func() {
+			defer func() { <-room }()
+			if err := do(i); err != nil {
+				mu.Lock()
+				defer mu.Unlock()
+				if first == nil {
+					first = err
+				}
+			}
+		})
+	}
+	wait.Wait()
+	return first
+}
+
+func (l *Limits) takeNumbers(ctx context.Context, a Ask, rules Rules, class string, t *Taken) ([]Hit, error) {
+	w := windows{hour: rules.NumberHour, day: rules.NumberDay}
+	if w == (windows{}) {
+		return nil, nil
+	}
+	key, err := l.key(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var mu sync.Mutex
+	byLimit := map[Limit]*Hit{}
+	err = each(len(a.Recipients), func(i int) error {
+		pk := numberPK(key, class, a.Recipients[i])
+		full, until, err := l.use(ctx, pk, w, a.Due, t.nonce)
+		mu.Lock()
+		defer mu.Unlock()
+		switch {
+		case err != nil:
+			// Perhaps it was written all the same.
+			t.numbers = append(t.numbers, pk)
+			return err
+		case len(full) == 0:
+			t.numbers = append(t.numbers, pk)
+		}
+		for _, limit := range full {
+			h := byLimit[limit]
+			if h == nil {
+				h = &Hit{Limit: limit, Max: map[Limit]int{NumberHour: w.hour, NumberDay: w.day}[limit]}
+				byLimit[limit] = h
+			}
+			h.Recipients = append(h.Recipients, i)
+			if until.After(h.Until) {
+				h.Until = until
+			}
+		}
+		return nil
+	})
+	var hits []Hit
+	for _, limit := range []Limit{NumberHour, NumberDay} {
+		if h := byLimit[limit]; h != nil {
+			slices.Sort(h.Recipients)
+			hits = append(hits, *h)
+		}
+	}
+	return hits, err
+}
+
+// shards is over how many items the count of everybody is spread.
+const shards = 8
+
+// share is the part of the stack's limit that a shard has.
+func (l *Limits) share(shard int) int {
+	n := l.StackDay / shards
+	if shard < l.StackDay%shards {
+		n++
+	}
+	return n
+}
+
+// tries is how often a request looks for room among the shards that others take it from.
+const tries = 5
+
+func (l *Limits) takeStack(ctx context.Context, due time.Time, t *Taken) ([]Hit, error) {
+	t.shards = map[int]int{}
+	first := int(rand.Text()[0]) % shards
+	ok, err := l.add(ctx, stackPK(t.day, first), t.count, l.share(first), due)
+	if err != nil {
+		return nil, err
+	}
+	if ok {
+		t.shards[first] = t.count
+		l.watch(ctx, due)
+		return nil, nil
+	}
+	over := Hit{Limit: StackDay, Max: l.StackDay, Until: nextDay(due)}
+	for range tries {
+		used, err := l.stackUse(ctx, due)
+		if err != nil {
+			return nil, err
+		}
+		free := 0
+		for i, n := range used {
+			free += max(0, l.share(i)-n)
+		}
+		if free < t.count-sum(t.shards) {
+			l.tell(ctx, 100)
+			return []Hit{over}, nil
+		}
+		for i, n := range used {
+			part := min(max(0, l.share(i)-n), t.count-sum(t.shards))
+			if part == 0 {
+				continue
+			}
+			ok, err := l.add(ctx, stackPK(t.day, i), part, l.share(i), due)
+			if err != nil {
+				return nil, err
+			}
+			if ok {
+				t.shards[i] += part
+			}
+		}
+		if sum(t.shards) == t.count {
+			l.watch(ctx, due)
+			return nil, nil
+		}
+	}
+	// Others took the room again and again; it is worth another try.
+	over.Until = l.Now().Add(time.Second)
+	return []Hit{over}, nil
+}
+
+func sum(parts map[int]int) int {
+	n := 0
+	for _, part := range parts {
+		n += part
+	}
+	return n
+}
+
+// watched is the percentage of the stack's limit from which on it is told how much is used.
+const watched = 70
+
+// watch tells how much of the stack's limit is used, if that is much.
+func (l *Limits) watch(ctx context.Context, due time.Time) {
+	used, err := l.stackUse(ctx, due)
+	if err != nil {
+		return // it was taken, and the next message looks again
+	}
+	n := 0
+	for _, of := range used {
+		n += of
+	}
+	if percent := n * 100 / l.StackDay; percent >= watched {
+		l.tell(ctx, percent)
+	}
+}
+
+// tell leaves the line that alarms count.
+func (l *Limits) tell(ctx context.Context, percent int) {
+	l.Log.LogAttrs(ctx, slog.LevelWarn, "the stack's limit of a day", slog.String("limit", string(StackDay)), slog.Int("percent", percent))
+}
+
+func (l *Limits) takeSame(ctx context.Context, a Ask, t *Taken) ([]Hit, error) {
+	key, err := l.key(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var mu sync.Mutex
+	var hits []Hit
+	err = each(len(a.Recipients), func(i int) error {
+		pk := samePK(key, a.Caller, a.Recipients[i], a.Contents[i])
+		known, until, err := l.first(ctx, pk, a.Message, t.nonce)
+		mu.Lock()
+		defer mu.Unlock()
+		switch {
+		case err != nil:
+			t.same = append(t.same, pk)
+			return err
+		case known == "":
+			t.same = append(t.same, pk)
+		default:
+			hits = append(hits, Hit{Limit: SameContent, Max: 1, Until: until, Recipients: []int{i}, First: known})
+		}
+		return nil
+	})
+	slices.SortFunc(hits, func(a, b Hit) int { return a.Recipients[0] - b.Recipients[0] })
+	return hits, err
+}
+
+// GiveBack gives back what was taken: the message was not started by it. What cannot be given back stays counted.
+func (l *Limits) GiveBack(ctx context.Context, t Taken) {
+	if t.nonce == "" {
+		return
+	}
+	ctx = context.WithoutCancel(ctx)
+	err := errors.Join(
+		each(len(t.numbers), func(i int) error { return l.unuse(ctx, t.numbers[i], t.nonce) }),
+		each(len(t.same), func(i int) error { return l.forget(ctx, t.same[i], t.nonce) }),
+	)
+	if t.caller != "" {
+		err = errors.Join(err, l.subtract(ctx, t.caller, t.count))
+	}
+	for shard, n := range t.shards {
+		if n > 0 {
+			err = errors.Join(err, l.subtract(ctx, stackPK(t.day, shard), n))
+		}
+	}
+	if err != nil {
+		l.Log.LogAttrs(ctx, slog.LevelWarn, "a count was not given back", slog.String("message", t.message), slog.String("error", err.Error()))
+	}
+}
+
+// Cancelled gives back what a message has taken that was cancelled before anything of it was sent. Repeating it does nothing.
+func (l *Limits) Cancelled(ctx context.Context, id string) error {
+	t, ok, err := l.release(ctx, id)
+	if err != nil || !ok {
+		return err
+	}
+	l.GiveBack(ctx, t)
+	return nil
+}
+
+// Undo takes back that a message has taken anything, which it has just done in vain, as a replay does.
+func (l *Limits) Undo(ctx context.Context, t Taken) {
+	if t.nonce == "" {
+		return
+	}
+	if _, err := l.disown(ctx, t); err != nil {
+		l.Log.LogAttrs(ctx, slog.LevelWarn, "a count was not given back", slog.String("message", t.message), slog.String("error", err.Error()))
+		return
+	}
+	l.GiveBack(ctx, t)
+}
+
+// Use is how much of a limit is used.
+type Use struct {
+	Limit   Limit `json:"limit"`
+	Trusted *bool `json:"trusted,omitempty"`
+	Used    int   `json:"used"`
+	// Max is 0 where there is no limit; then nothing is counted either.
+	Max int `json:"max"`
+}
+
+// OfCaller is what a caller has used today.
+func (l *Limits) OfCaller(ctx context.Context, caller string) ([]Use, error) {
+	var uses []Use
+	for _, trusted := range []bool{false, true} {
+		rules, class := l.rules(trusted)
+		n, err := l.count(ctx, callerPK(class, caller, day(l.Now())))
+		if err != nil {
+			return nil, err
+		}
+		uses = append(uses, Use{Limit: CallerDay, Trusted: &trusted, Used: n, Max: rules.CallerDay})
+	}
+	return uses, nil
+}
+
+// OfNumber is what a number has got in the last hour and on this day, or is to get on it.
+func (l *Limits) OfNumber(ctx context.Context, to message.Phone) ([]Use, error) {
+	key, err := l.key(ctx)
+	if err != nil {
+		return nil, err
+	}
+	now := l.Now()
+	var uses []Use
+	for _, trusted := range []bool{false, true} {
+		rules, class := l.rules(trusted)
+		times, _, err := l.uses(ctx, numberPK(key, class, to))
+		if err != nil {
+			return nil, err
+		}
+		hour, sameDay := 0, 0
+		for _, u := range times {
+			if !u.at.After(now) && now.Sub(u.at) < time.Hour {
+				hour++
+			}
+			if day(u.at) == day(now) {
+				sameDay++
+			}
+		}
+		uses = append(uses, Use{Limit: NumberHour, Trusted: &trusted, Used: hour, Max: rules.NumberHour},
+			Use{Limit: NumberDay, Trusted: &trusted, Used: sameDay, Max: rules.NumberDay})
+	}
+	return uses, nil
+}
+
+// OfStack is what everybody together has used today.
+func (l *Limits) OfStack(ctx context.Context) ([]Use, error) {
+	used, err := l.stackUse(ctx, l.Now())
+	if err != nil {
+		return nil, err
+	}
+	n := 0
+	for _, of := range used {
+		n += of
+	}
+	return []Use{{Limit: StackDay, Used: n, Max: l.StackDay}}, nil
+}
+
+// ResetCaller has today's count of a caller begin anew.
+func (l *Limits) ResetCaller(ctx context.Context, caller string) error {
+	for _, trusted := range []bool{false, true} {
+		_, class := l.rules(trusted)
+		if err := l.remove(ctx, callerPK(class, caller, day(l.Now()))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ResetNumber has the counts of a number begin anew.
+func (l *Limits) ResetNumber(ctx context.Context, to message.Phone) error {
+	key, err := l.key(ctx)
+	if err != nil {
+		return err
+	}
+	for _, trusted := range []bool{false, true} {
+		_, class := l.rules(trusted)
+		if err := l.remove(ctx, numberPK(key, class, to)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// key is what numbers and contents are hashed with.
+func (l *Limits) key(ctx context.Context) ([]byte, error) {
+	keys, err := l.Numbers.NumberKeys(ctx)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("the key that numbers are hashed with: %w", err)
+	case len(keys) == 0:
+		return nil, errors.New("there is no key to hash numbers with")
+	}
+	mac := hmac.New(sha256.New, []byte(keys[0]))
+	mac.Write([]byte("sms-api limits: numbers"))
+	return mac.Sum(nil), nil
+}
+
+func hashed(key []byte, parts ...string) string {
+	mac := hmac.New(sha256.New, key)
+	for _, p := range parts {
+		mac.Write([]byte(strconv.Itoa(len(p)) + ":" + p))
+	}
+	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil)[:16])
+}
+
+func numberPK(key []byte, class string, to message.Phone) string {
+	return "limit#number#" + class + "#" + hashed(key, string(to))
+}
+
+func callerPK(class, caller, day string) string {
+	sum := sha256.Sum256([]byte(caller))
+	return "limit#caller#" + class + "#" + base64.RawURLEncoding.EncodeToString(sum[:16]) + "#" + day
+}
+
+func stackPK(day string, shard int) string { return "limit#stack#" + day + "#" + strconv.Itoa(shard) }
+
+func samePK(key []byte, caller string, to message.Phone, content string) string {
+	return "limit#same#" + hashed(key, caller, string(to), content)
+}
+
+func messagePK(id string) string { return "limit#message#" + id }

@@ -1,0 +1,327 @@
+// Package optout keeps the list of numbers that want no advertising any more, or want it again. What is said last counts, by
+// the time at which it was said and not by when this system hears of it: events come late, twice and in any order.
+//
+// The list stands in the table of sends, one item a number: the partition key is optout# with one of sixteen shards, the sort
+// key a hash of the number with a key that the table does not have. Of the number itself there is only what its mask leaves.
+// Nothing expires: an opt-out holds until the same number opts in, and an opt-in has to outlive the opt-outs before it.
+package optout
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"sms-api/internal/message"
+)
+
+// client is what is used of *dynamodb.Client.
+type client interface {
+	PutItem(context.Context, *dynamodb.PutItemInput, ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error)
+	Query(context.Context, *dynamodb.QueryInput, ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error)
+	BatchGetItem(context.Context, *dynamodb.BatchGetItemInput, ...func(*dynamodb.Options)) (*dynamodb.BatchGetItemOutput, error)
+}
+
+// numbers has the keys that numbers are hashed with, the one that writes first. Those after it have written before.
+type numbers interface {
+	NumberKeys(ctx context.Context) ([]string, error)
+}
+
+// List is the list. It keeps nothing between calls and is safe for concurrent use. All fields are needed.
+type List struct {
+	Client  client
+	Table   string
+	Numbers numbers
+}
+
+// Entry is what is known of a number.
+type Entry struct {
+	// To is the number, masked.
+	To     string `json:"to"`
+	Status Status `json:"status"`
+	// At is when that was said, to the millisecond.
+	At time.Time `json:"at"`
+	// Via is where, in the words of whoever passed it on, such as 080.
+	Via string `json:"via,omitempty"`
+}
+
+// Status says what the recipient wants.
+type Status string
+
+// The two that there are.
+const (
+	Out Status = "opted-out"
+	In  Status = "opted-in"
+)
+
+// MaxVia is how many characters Entry.Via may have.
+const MaxVia = 64
+
+// The attributes. The keys are those of every item of the table.
+const (
+	attrPK     = "pk"
+	attrSK     = "sk"
+	attrTo     = "to"
+	attrStatus = "status"
+	attrAt     = "at" // milliseconds since 1970
+	attrVia    = "via"
+)
+
+// shards is over how many partition keys the list is spread: each takes 1,000 writes and 3,000 reads a second.
+const shards = 16
+
+// batchSize is how many items BatchGetItem reads.
+// https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
+const batchSize = 100
+
+// Record writes down what a recipient wants, unless something later is known. It returns what is known then.
+func (l *List) Record(ctx context.Context, to message.Phone, s Status, at time.Time, via string) (Entry, error) {
+	entry := Entry{To: to.Masked(), Status: s, At: at.UTC().Truncate(time.Millisecond), Via: via}
+	known, ok, err := l.Find(ctx, to)
+	switch {
+	case err != nil:
+		return Entry{}, err
+	case ok && !entry.supersedes(known):
+		return known, nil
+	}
+	keys, err := l.keys(ctx)
+	if err != nil {
+		return Entry{}, err
+	}
+	item := keys[0].key(to)
+	item[attrTo], item[attrStatus], item[attrAt] = text(entry.To), text(string(s)), number(entry.At.UnixMilli())
+	if via != "" {
+		item[attrVia] = text(via)
+	}
+	// Of two that were said in the same moment the opt-out counts.
+	condition, status := "attribute_not_exists(#pk) OR #at < :at OR #at = :at AND #status = :status", s
+	if s == Out {
+		condition = "attribute_not_exists(#pk) OR #at <= :at"
+	}
+	in := &dynamodb.PutItemInput{
+		TableName: &l.Table, Item: item, ConditionExpression: &condition,
+		ExpressionAttributeNames:  map[string]string{"#pk": attrPK, "#at": attrAt},
+		ExpressionAttributeValues: map[string]types.AttributeValue{":at": item[attrAt]},
+	}
+	if s == In {
+		in.ExpressionAttributeNames["#status"], in.ExpressionAttributeValues[":status"] = attrStatus, text(string(status))
+	}
+	_, err = l.Client.PutItem(ctx, in)
+	var refused *types.ConditionalCheckFailedException
+	switch {
+	case errors.As(err, &refused):
+		// Somebody has written something later in this moment.
+		known, _, err := l.Find(ctx, to)
+		return known, err
+	case err != nil:
+		return Entry{}, fmt.Errorf("write the list of opt-outs: %w", err)
+	}
+	return entry, nil
+}
+
+// supersedes says whether an entry counts where another one is known.
+func (e Entry) supersedes(known Entry) bool {
+	if e.At.Equal(known.At) {
+		return e.Status == Out || known.Status == In
+	}
+	return e.At.After(known.At)
+}
+
+// Find is what is known of a number; ok is false if that is nothing.
+func (l *List) Find(ctx context.Context, to message.Phone) (e Entry, ok bool, err error) {
+	found, err := l.find(ctx, []message.Phone{to})
+	if err != nil {
+		return Entry{}, false, err
+	}
+	e, ok = found[to]
+	return e, ok, nil
+}
+
+// Among says which of the numbers have opted out, by their places in the list. It reads what was written a moment ago.
+func (l *List) Among(ctx context.Context, to []message.Phone) (map[int]bool, error) {
+	found, err := l.find(ctx, to)
+	if err != nil {
+		return nil, err
+	}
+	out := map[int]bool{}
+	for i, one := range to {
+		if found[one].Status == Out {
+			out[i] = true
+		}
+	}
+	return out, nil
+}
+
+// find reads what is known of numbers, under whatever key it was written.
+func (l *List) find(ctx context.Context, to []message.Phone) (map[message.Phone]Entry, error) {
+	keys, err := l.keys(ctx)
+	if err != nil {
+		return nil, err
+	}
+	whose := map[string]message.Phone{}
+	var wanted []map[string]types.AttributeValue
+	for _, one := range to {
+		for _, k := range keys {
+			at := k.key(one)
+			if sk := textOf(at, attrSK); whose[sk] == "" {
+				whose[sk] = one
+				wanted = append(wanted, at)
+			}
+		}
+	}
+	found := map[message.Phone]Entry{}
+	for len(wanted) > 0 {
+		n := min(len(wanted), batchSize)
+		out, err := l.Client.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{RequestItems: map[string]types.KeysAndAttributes{
+			l.Table: {Keys: wanted[:n], ConsistentRead: aws.Bool(true)},
+		}})
+		if err != nil {
+			return nil, fmt.Errorf("read the list of opt-outs: %w", err)
+		}
+		unread := out.UnprocessedKeys[l.Table].Keys
+		if len(unread) == n {
+			return nil, errors.New("read the list of opt-outs: the table gives nothing")
+		}
+		wanted = append(wanted[n:], unread...)
+		for _, item := range out.Responses[l.Table] {
+			one := whose[textOf(item, attrSK)]
+			e, known := entryOf(item), found[one]
+			if known == (Entry{}) || e.supersedes(known) {
+				found[one] = e
+			}
+		}
+	}
+	return found, nil
+}
+
+// ErrCursor says that a cursor is none that List has returned.
+var ErrCursor = errors.New("the cursor is not one of this list")
+
+// Page returns numbers that have opted out, at least one and at most limit if there are any more, in no order that means
+// anything, and the cursor of the next page, which is empty after the last.
+func (l *List) Page(ctx context.Context, limit int, cursor string) (entries []Entry, next string, err error) {
+	shard, after := 0, ""
+	if cursor != "" {
+		if shard, after, err = readCursor(cursor); err != nil {
+			return nil, "", err
+		}
+	}
+	for ; shard < shards; shard, after = shard+1, "" {
+		for {
+			in := &dynamodb.QueryInput{
+				TableName: &l.Table, KeyConditionExpression: aws.String("#pk = :pk"), FilterExpression: aws.String("#status = :out"),
+				ExpressionAttributeNames:  map[string]string{"#pk": attrPK, "#status": attrStatus},
+				ExpressionAttributeValues: map[string]types.AttributeValue{":pk": text(pk(shard)), ":out": text(string(Out))},
+				Limit:                     aws.Int32(int32(limit - len(entries))), //nolint:gosec // at most a page
+			}
+			if after != "" {
+				in.ExclusiveStartKey = map[string]types.AttributeValue{attrPK: text(pk(shard)), attrSK: text(after)}
+			}
+			out, err := l.Client.Query(ctx, in)
+			if err != nil {
+				return nil, "", fmt.Errorf("read the list of opt-outs: %w", err)
+			}
+			for _, item := range out.Items {
+				entries = append(entries, entryOf(item))
+			}
+			if after = textOf(out.LastEvaluatedKey, attrSK); after == "" {
+				break
+			}
+			if len(entries) == limit {
+				return entries, writeCursor(shard, after), nil
+			}
+		}
+		if len(entries) == limit && shard+1 < shards {
+			return entries, writeCursor(shard+1, ""), nil
+		}
+	}
+	return entries, "", nil
+}
+
+func writeCursor(shard int, after string) string {
+	return base64.RawURLEncoding.EncodeToString([]byte(strconv.Itoa(shard) + " " + after))
+}
+
+func readCursor(cursor string) (shard int, after string, err error) {
+	raw, err := base64.RawURLEncoding.DecodeString(cursor)
+	if err != nil {
+		return 0, "", ErrCursor
+	}
+	first, after, ok := strings.Cut(string(raw), " ")
+	if shard, err = strconv.Atoi(first); err != nil || !ok || shard < 0 || shard >= shards || len(after) > 64 {
+		return 0, "", ErrCursor
+	}
+	return shard, after, nil
+}
+
+// hashKey is a key that numbers are hashed with.
+type hashKey struct {
+	id     string
+	secret []byte
+}
+
+func (l *List) keys(ctx context.Context) ([]hashKey, error) {
+	secrets, err := l.Numbers.NumberKeys(ctx)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("the key that numbers are hashed with: %w", err)
+	case len(secrets) == 0:
+		return nil, errors.New("there is no key to hash numbers with")
+	}
+	keys := make([]hashKey, len(secrets))
+	for i, secret := range secrets {
+		keys[i] = hashKey{id: hex.EncodeToString(derive(secret, "key id")[:4]), secret: derive(secret, "numbers")}
+	}
+	return keys, nil
+}
+
+func derive(secret, purpose string) []byte {
+	mac := hmac.New(sha256.New, []byte(secret))
+	mac.Write([]byte("sms-api opt-outs: " + purpose))
+	return mac.Sum(nil)
+}
+
+// key is that of a number's item.
+func (k hashKey) key(to message.Phone) map[string]types.AttributeValue {
+	mac := hmac.New(sha256.New, k.secret)
+	mac.Write([]byte(to))
+	sum := mac.Sum(nil)
+	return map[string]types.AttributeValue{
+		attrPK: text(pk(int(sum[0]) % shards)), attrSK: text(k.id + "#" + base64.RawURLEncoding.EncodeToString(sum[:16])),
+	}
+}
+
+func pk(shard int) string { return "optout#" + strconv.Itoa(shard) }
+
+func entryOf(item map[string]types.AttributeValue) Entry {
+	e := Entry{To: textOf(item, attrTo), Status: Status(textOf(item, attrStatus)), Via: textOf(item, attrVia)}
+	if n, ok := item[attrAt].(*types.AttributeValueMemberN); ok {
+		if at, err := strconv.ParseInt(n.Value, 10, 64); err == nil {
+			e.At = time.UnixMilli(at).UTC()
+		}
+	}
+	return e
+}
+
+func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
+
+func number(n int64) types.AttributeValue {
+	return &types.AttributeValueMemberN{Value: strconv.FormatInt(n, 10)}
+}
+
+func textOf(item map[string]types.AttributeValue, name string) string {
+	if s, ok := item[name].(*types.AttributeValueMemberS); ok {
+		return s.Value
+	}
+	return ""
+}

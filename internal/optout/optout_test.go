@@ -1,0 +1,157 @@
+package optout_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"sms-api/internal/message"
+	"sms-api/internal/optout"
+	"sms-api/internal/testkit/tabletest"
+)
+
+const kim, lee = message.Phone("01012345678"), message.Phone("01087654321")
+
+func noon(minutes int) time.Time { return time.Date(2026, 12, 1, 12, minutes, 0, 0, time.UTC) }
+
+func newList(t *testing.T, keys ...string) (*optout.List, *tabletest.Table) {
+	t.Helper()
+	table := tabletest.New(t)
+	return &optout.List{Client: table.Client, Table: tabletest.Name, Numbers: tabletest.Keys(keys)}, table
+}
+
+// What was said last counts, in whatever order it is heard.
+func TestWhatWasSaidLastCounts(t *testing.T) {
+	t.Parallel()
+	type said struct {
+		status  optout.Status
+		minutes int
+	}
+	out, in := optout.Out, optout.In
+	for _, c := range []struct {
+		said []said
+		want optout.Status
+	}{
+		{[]said{{out, 1}}, out},
+		{[]said{{in, 1}}, in},
+		{[]said{{out, 1}, {in, 2}}, in},
+		{[]said{{in, 2}, {out, 1}}, in},
+		{[]said{{out, 3}, {in, 2}, {out, 1}}, out},
+		{[]said{{in, 1}, {out, 1}}, out},
+		{[]said{{out, 1}, {in, 1}}, out},
+		{[]said{{out, 1}, {out, 1}, {in, 2}, {in, 2}}, in},
+	} {
+		l, _ := newList(t, "secret")
+		for _, s := range c.said {
+			if _, err := l.Record(t.Context(), kim, s.status, noon(s.minutes), "080"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		e, ok, err := l.Find(t.Context(), kim)
+		if err != nil || !ok || e.Status != c.want || e.To != "010****5678" || e.Via != "080" {
+			t.Errorf("%v: %+v %v %v, want %s", c.said, e, ok, err, c.want)
+		}
+		among, err := l.Among(t.Context(), []message.Phone{lee, kim})
+		if err != nil || among[0] || among[1] != (c.want == out) {
+			t.Errorf("%v: %v %v", c.said, among, err)
+		}
+	}
+}
+
+// A new key does not forget who opted out with the old one, and an opt-in with the new one counts.
+func TestKeysChange(t *testing.T) {
+	t.Parallel()
+	l, _ := newList(t, "old")
+	if _, err := l.Record(t.Context(), kim, optout.Out, noon(1), ""); err != nil {
+		t.Fatal(err)
+	}
+	l.Numbers = tabletest.Keys{"new", "old"}
+	if e, ok, err := l.Find(t.Context(), kim); err != nil || !ok || e.Status != optout.Out {
+		t.Errorf("%+v %v %v", e, ok, err)
+	}
+	if _, err := l.Record(t.Context(), kim, optout.In, noon(0), ""); err != nil {
+		t.Fatal(err)
+	}
+	if e, _, _ := l.Find(t.Context(), kim); e.Status != optout.Out {
+		t.Errorf("an older opt-in counts: %+v", e)
+	}
+	if _, err := l.Record(t.Context(), kim, optout.In, noon(2), ""); err != nil {
+		t.Fatal(err)
+	}
+	if e, _, _ := l.Find(t.Context(), kim); e.Status != optout.In {
+		t.Errorf("a later opt-in does not count: %+v", e)
+	}
+}
+
+func TestPages(t *testing.T) {
+	t.Parallel()
+	l, _ := newList(t, "secret")
+	want := map[string]bool{}
+	for i := range 57 {
+		to, status := message.Phone(fmt.Sprintf("0101000%04d", i)), optout.Out
+		if i%5 == 0 {
+			status = optout.In
+		} else {
+			want[to.Masked()] = true
+		}
+		if _, err := l.Record(t.Context(), to, status, noon(1), ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, limit := range []int{1, 7, 45, 46, 100} {
+		var got []string
+		cursor := ""
+		for {
+			entries, next, err := l.Page(t.Context(), limit, cursor)
+			if err != nil || len(entries) > limit || next != "" && len(entries) == 0 {
+				t.Fatalf("limit %d: %d entries, %q, %v", limit, len(entries), next, err)
+			}
+			for _, e := range entries {
+				got = append(got, e.To)
+			}
+			if cursor = next; cursor == "" {
+				break
+			}
+		}
+		slices.Sort(got)
+		if len(slices.Compact(got)) != len(want) {
+			t.Errorf("limit %d: %d numbers, want %d", limit, len(got), len(want))
+		}
+	}
+	for _, wrong := range []string{"x", "OTk", "====", strings.Repeat("A", 1000)} {
+		if _, _, err := l.Page(t.Context(), 1, wrong); !errors.Is(err, optout.ErrCursor) {
+			t.Errorf("cursor %q: %v", wrong, err)
+		}
+	}
+}
+
+// A write whose answer is lost is repeated, and nothing is known of a number that the table cannot be asked about.
+func TestFaults(t *testing.T) {
+	t.Parallel()
+	l, table := newList(t, "secret")
+	for _, fault := range []tabletest.Fault{tabletest.Before, tabletest.After} {
+		n := 0
+		table.Fail(func(operation string) tabletest.Fault {
+			if operation == "PutItem" {
+				if n++; n == 1 {
+					return fault
+				}
+			}
+			return tabletest.None
+		})
+		for _, status := range []optout.Status{optout.Out, optout.In} {
+			n = 0
+			e, err := l.Record(t.Context(), kim, status, noon(int(fault)*2+len(status)%3), "")
+			if err != nil || e.Status != status {
+				t.Errorf("%v %s: %+v %v", fault, status, e, err)
+			}
+		}
+	}
+	table.Fail(func(string) tabletest.Fault { return tabletest.Before })
+	if _, err := l.Among(t.Context(), []message.Phone{kim}); err == nil {
+		t.Error("a table that cannot be asked knows nothing")
+	}
+}
