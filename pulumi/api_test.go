@@ -139,5 +139,7 @@ func TestEventSchemas(t *testing.T) {
 			t.Errorf("%s: the registry takes no %v", schema.name, draft)
 		}
 	}
-	same(t, "schemas", names, []string{"MessageRequested", "MessageAccepted", "MessageSettled", "MessageRejected"})
+	same(t, "schemas", names, []string{
+		"MessageRequested", "MessageAccepted", "MessageSettled", "MessageRejected", "RecipientOptedOut", "RecipientOptedIn",
+	})
 }

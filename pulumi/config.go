@@ -413,6 +413,19 @@ func (r *reader) setting(s deployment.Setting) string {
 	return s.Default
 }
 
+// counts says whether there are limits for trusted callers, or advertising: what the doors ask the table for.
+func (c config) counts() bool {
+	for _, name := range []string{
+		deployment.TrustedNumberHour, deployment.TrustedNumberDay, deployment.TrustedCallerDay, deployment.DailyRecipients,
+		deployment.SameContentWithin,
+	} {
+		if c.environment[name] != "0" {
+			return true
+		}
+	}
+	return c.environment[deployment.AdsSenderName] != "" || c.environment[deployment.OptOutsCoverInfo] == "true"
+}
+
 // ads checks together what a stack says about advertising.
 func (r *reader) ads() {
 	ads := message.Ads{SenderName: r.values["ads:senderName"], Contact: r.values["ads:contact"], Refusal: r.values["ads:refusal"]}

@@ -69,6 +69,7 @@ func deploy(ctx *pulumi.Context, args deployArgs) error {
 	resources := map[deployment.Resource]pulumi.StringArray{
 		deployment.Credentials: secrets.arns, deployment.EventBus: {bus.bus.Arn}, deployment.DeadLetters: {bus.deadLetters.Arn},
 		deployment.Guards: {guards.table.Arn}, deployment.Records: {guards.table.Arn},
+		deployment.Limits: {guards.table.Arn}, deployment.OptOuts: {guards.table.Arn},
 	}
 	functions, err := newFunctions(ctx, name, functionsArgs{
 		config: config, account: in, code: args.code, network: network, key: key, values: values, resources: resources,

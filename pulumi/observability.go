@@ -85,6 +85,7 @@ func (o *observability) watch(ctx *pulumi.Context, args observabilityArgs) error
 		Stack: o.name, LowBalance: args.config.alarms.lowBalance, BalanceEvery: time.Duration(args.config.alarms.balanceMinutes) * time.Minute,
 		FailurePercent: args.config.alarms.failurePercent, FallbackPercent: args.config.alarms.fallbackPercent,
 		Gateways: len(args.network.natGatewayIDs), Instance: args.network.natInstanceID != nil,
+		Daily: args.config.environment[deployment.DailyRecipients] != "0", Open: args.config.counts(),
 	})
 	for _, a := range alarms {
 		if err := o.count(ctx, args, a); err != nil {
@@ -174,7 +175,8 @@ func (o *observability) dimensions(args observabilityArgs, a deployment.Alarm) p
 		return pulumi.StringMap{"NatGatewayId": args.network.natGatewayIDs[a.Gateway]}
 	case deployment.NATInstance:
 		return pulumi.StringMap{"InstanceId": args.network.natInstanceID}
-	case deployment.Credentials, deployment.Executions, deployment.EventBus, deployment.Guards, deployment.Records, deployment.Outcomes:
+	case deployment.Credentials, deployment.Executions, deployment.EventBus, deployment.Guards, deployment.Records, deployment.Outcomes,
+		deployment.Limits, deployment.OptOuts:
 		// No alarm watches a metric of one of these by itself.
 	}
 	return nil

@@ -12,6 +12,7 @@ func eventSchemas() ([]schema, error) {
 	var found []schema
 	for _, name := range []string{
 		statemachine.DetailTypeRequested, statemachine.DetailTypeAccepted, statemachine.DetailTypeSettled, statemachine.DetailTypeRejected,
+		statemachine.DetailTypeOptedOut, statemachine.DetailTypeOptedIn,
 	} {
 		content, err := contract.EventSchema(name)
 		if err != nil {

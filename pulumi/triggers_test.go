@@ -19,6 +19,7 @@ func TestRules(t *testing.T) {
 		to                     string
 	}{
 		"requested":        {bus: "sms-api-dev", pattern: `{"detail-type":["MessageRequested"]}`, to: "events"},
+		"opt-outs":         {bus: "sms-api-dev", pattern: `{"detail-type":["RecipientOptedIn","RecipientOptedOut"]}`, to: "events"},
 		"route-order-paid": {bus: "sms-api-dev", pattern: `{"source":["com.example.shop"],"detail-type":["OrderPaid"]}`, to: "events"},
 		"stopped": {
 			pattern: `{"detail":{"stateMachineArn":["` + arnOf("sfn:StateMachine", "sms-api-dev-dispatch") +
@@ -39,8 +40,8 @@ func TestRules(t *testing.T) {
 			permission.at("action")},
 			[]any{"sms-api-dev-" + want.to, "events.amazonaws.com", arnOf("cloudwatch:EventRule", "sms-api-dev-"+name), "lambda:InvokeFunction"})
 	}
-	same(t, "rules", len(c.all("cloudwatch:EventRule")), 5)
-	same(t, "permissions of rules and of the API", len(c.all("lambda:Permission")), 6)
+	same(t, "rules", len(c.all("cloudwatch:EventRule")), 6)
+	same(t, "permissions of rules and of the API", len(c.all("lambda:Permission")), 7)
 }
 
 func TestNoEventIsLost(t *testing.T) {
@@ -70,12 +71,13 @@ func TestNoEventIsLost(t *testing.T) {
 	same(t, "who may write to it", got, []any{map[string]any{
 		"Effect": "Allow", "Principal": map[string]any{"Service": []string{"events.amazonaws.com"}}, "Action": []string{"sqs:SendMessage"},
 		"Resource": []string{queue}, "Condition": map[string]any{"ArnEquals": map[string]any{"aws:SourceArn": []string{
-			arnOf("cloudwatch:EventRule", "sms-api-dev-requested"), arnOf("cloudwatch:EventRule", "sms-api-dev-route-order-paid"),
+			arnOf("cloudwatch:EventRule", "sms-api-dev-requested"), arnOf("cloudwatch:EventRule", "sms-api-dev-opt-outs"),
+			arnOf("cloudwatch:EventRule", "sms-api-dev-route-order-paid"),
 			arnOf("cloudwatch:EventRule", "sms-api-dev-stopped"), arnOf("cloudwatch:EventRule", "sms-api-dev-settled"),
 			arnOf("cloudwatch:EventRule", "sms-api-dev-balance"),
 		}}},
 	}})
-	same(t, "rules in it", len(rules), 5)
+	same(t, "rules in it", len(rules), 6)
 }
 
 // TestRoute: what the rule of a route hands over, and that the function which reads it comes before.

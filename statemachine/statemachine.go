@@ -40,6 +40,8 @@ const (
 	DetailTypeCampaignPlan  = "CampaignPlanned"
 	DetailTypeCampaignEnded = "CampaignSettled"
 	DetailTypeRequested     = "MessageRequested"
+	DetailTypeOptedOut      = "RecipientOptedOut"
+	DetailTypeOptedIn       = "RecipientOptedIn"
 	DetailTypeStatusChange  = "Step Functions Execution Status Change"
 )
 

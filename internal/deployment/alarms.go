@@ -73,6 +73,9 @@ type Watched struct {
 	// Gateways is how many NAT gateways there are, Instance that there is a NAT instance.
 	Gateways int
 	Instance bool
+	// Daily says that all callers together have a limit of a day, Open that a door may have to let trusted callers in without
+	// looking, because there are limits for them, or advertising.
+	Daily, Open bool
 }
 
 // Alarms are all alarms of a stack.
@@ -155,10 +158,36 @@ func Alarms(w Watched) []Alarm {
 		},
 	}
 	all = append(all, rateAlarms(w)...)
+	all = append(all, limitAlarms(w)...)
 	for _, f := range Functions() {
 		all = append(all, functionAlarms(f)...)
 	}
 	return append(all, egressAlarms(w)...)
+}
+
+// limitAlarms are there when there are limits.
+func limitAlarms(w Watched) []Alarm {
+	var all []Alarm
+	lines, doors := MetricNamespace+"/"+w.Stack, []string{API, Events}
+	if w.Daily {
+		for _, percent := range []string{"70", "90", "100"} {
+			all = append(all, Alarm{
+				Name: "daily-recipients-" + percent, Description: percent + " % of limits:dailyRecipients are used today. What is over it is " +
+					"refused until midnight in Korea: look for what sends so much, or raise it.",
+				Namespace: lines, Metric: "daily-recipients-" + percent, Lines: `{ ($.limit = "stack-day") && ($.percent >= ` + percent + `) }`,
+				In: doors, Statistic: sum, Period: fiveMinutes, Periods: 1, Threshold: 1, Silence: isFine,
+			})
+		}
+	}
+	if w.Open {
+		all = append(all, Alarm{
+			Name: "doors-open", Description: "The table did not answer, and messages of trusted callers were accepted without counting them, or " +
+				"without looking for opt-outs, which is done again before the send. Frontends got a 503.",
+			Namespace: lines, Metric: "doors-open", Lines: `{ $.open = "*" }`, In: doors,
+			Statistic: sum, Period: fiveMinutes, Periods: 1, Threshold: 1, Silence: isFine,
+		})
+	}
+	return all
 }
 
 func functionAlarms(f Function) []Alarm {

@@ -51,6 +51,15 @@ const (
 	AdsContact             = "ADS_CONTACT"
 	AdsRefusal             = "ADS_REFUSAL"
 	AdsUntil               = "ADS_UNTIL"
+	NumberHour             = "LIMITS_NUMBER_HOUR"
+	NumberDay              = "LIMITS_NUMBER_DAY"
+	CallerDay              = "LIMITS_CALLER_DAY"
+	TrustedNumberHour      = "LIMITS_TRUSTED_NUMBER_HOUR"
+	TrustedNumberDay       = "LIMITS_TRUSTED_NUMBER_DAY"
+	TrustedCallerDay       = "LIMITS_TRUSTED_CALLER_DAY"
+	DailyRecipients        = "LIMITS_DAILY_RECIPIENTS"
+	SameContentWithin      = "LIMITS_SAME_CONTENT_WITHIN"
+	OptOutsCoverInfo       = "LIMITS_OPT_OUTS_COVER_INFO"
 )
 
 // What leads the functions to stand-ins for Aligo. Nothing that is deployed sets them.
@@ -112,6 +121,41 @@ func adsUntil() Variable {
 	return Variable{
 		Name: AdsUntil, Holds: "the time of day in Korea from which on no advertising is handed to Aligo",
 		Setting: &Setting{Key: "ads:until", Default: "20:50", Text: "08:01 to 20:55"},
+	}
+}
+
+// limitSettings are what a function must know that counts what trusted callers ask for, and untrusted ones if it has any.
+func limitSettings(untrusted bool) []Variable {
+	number := func(name, key, fallback string, highest int, holds string) Variable {
+		return Variable{
+			Name: name, Holds: holds + "; 0 is no limit", MayBeEmpty: true,
+			Setting: &Setting{Key: "limits:" + key, Default: fallback, Lowest: 0, Highest: highest},
+		}
+	}
+	const hour, day, most = 100, 1000, 100_000_000
+	var all []Variable
+	if untrusted {
+		all = []Variable{
+			number(NumberHour, "numberHour", "5", hour, "how many messages of untrusted callers a number gets in any hour"),
+			number(NumberDay, "numberDay", "10", day, "how many messages of untrusted callers a number gets on a day"),
+			number(CallerDay, "callerDay", "200", most, "how many recipients an untrusted caller has on a day"),
+		}
+	}
+	return append(all,
+		number(TrustedNumberHour, "trustedNumberHour", "0", hour, "how many messages of trusted callers a number gets in any hour"),
+		number(TrustedNumberDay, "trustedNumberDay", "0", day, "how many messages of trusted callers a number gets on a day"),
+		number(TrustedCallerDay, "trustedCallerDay", "0", most, "how many recipients a trusted caller has on a day"),
+		number(DailyRecipients, "dailyRecipients", "0", most, "how many recipients all callers together have on a day"),
+		number(SameContentWithin, "sameContentWithin", "0", 24*60,
+			"for how many minutes the same caller cannot send the same content to the same number again"),
+		optOutsCoverInfo(),
+	)
+}
+
+func optOutsCoverInfo() Variable {
+	return Variable{
+		Name: OptOutsCoverInfo, Holds: "whether who has opted out gets no other messages either",
+		Setting: &Setting{Key: "limits:optOutsCoverInfo", Default: "false", OneOf: []string{"false", "true"}},
 	}
 }
 

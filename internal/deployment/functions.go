@@ -93,19 +93,24 @@ func Functions() []Function {
 	records := Permission{Records, []string{
 		"dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:BatchWriteItem", "dynamodb:BatchGetItem",
 	}}
+	// A door counts what is asked for, and a send looks for those who have opted out.
+	counts := Permission{Limits, []string{"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"}}
+	heeds := Permission{OptOuts, []string{"dynamodb:BatchGetItem"}}
+	writes := Permission{OptOuts, []string{"dynamodb:BatchGetItem", "dynamodb:PutItem"}}
+	lists := Permission{OptOuts, []string{"dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:Query"}}
 	bury := Permission{DeadLetters, []string{"sqs:SendMessage"}}
 	return []Function{
 		{
 			Name: "alimtalk", Does: "sends a message's AlimTalk", Timeout: 30 * time.Second, Longest: longestSend, Memory: DefaultMemory,
 			Concurrency: 5, Caller: StateMachineTask, State: statemachine.StateSendAlimTalk,
-			Environment: talksToAligo(guardTable(), retention()), Files: []string{UntrustedFile},
-			Permissions: []Permission{credentials, opens, records},
+			Environment: talksToAligo(guardTable(), retention(), optOutsCoverInfo()), Files: []string{UntrustedFile},
+			Permissions: []Permission{credentials, opens, records, heeds},
 		},
 		{
 			Name: "sms", Does: "sends SMS to those whom AlimTalk did not reach", Timeout: 30 * time.Second, Longest: longestSend,
 			Memory: DefaultMemory, Concurrency: 5, Caller: StateMachineTask, State: statemachine.StateSendSMS,
-			Environment: talksToAligo(guardTable(), adsUntil(), retention()), Files: []string{UntrustedFile},
-			Permissions: []Permission{credentials, opens, records},
+			Environment: talksToAligo(guardTable(), adsUntil(), optOutsCoverInfo(), retention()), Files: []string{UntrustedFile},
+			Permissions: []Permission{credentials, opens, records, heeds},
 		},
 		{
 			Name: "receipts", Does: "reads delivery receipts", Timeout: time.Minute, Longest: longestRead, Memory: DefaultMemory,
@@ -117,15 +122,15 @@ func Functions() []Function {
 		{
 			Name: "reconcile", Does: "finds out what became of a send that failed", Timeout: time.Minute, Longest: longestRead,
 			Memory: DefaultMemory, Concurrency: Unreserved, Caller: StateMachineTask, State: statemachine.StateReconcile,
-			Environment: talksToAligo(guardTable(), retention()), Files: []string{UntrustedFile},
-			Permissions: []Permission{credentials, records, {Guards, []string{
+			Environment: talksToAligo(guardTable(), retention(), optOutsCoverInfo()), Files: []string{UntrustedFile},
+			Permissions: []Permission{credentials, records, heeds, {Guards, []string{
 				"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:Query", "dynamodb:BatchGetItem",
 			}}},
 		},
 		{
 			Name: API, Does: "answers the HTTP API", Timeout: 10 * time.Second, Longest: LongestAPICall - time.Second, Memory: DefaultMemory,
 			Concurrency: Unreserved, Caller: APIGateway,
-			Environment: talksToAligo(append(ads(), stateMachineARN(), eventBusName(), guardTable(), retention(), Variable{
+			Environment: talksToAligo(append(append(ads(), limitSettings(true)...), stateMachineARN(), eventBusName(), guardTable(), retention(), Variable{
 				Name: UntrustedMaxRecipients, Holds: "how many recipients a message of an untrusted caller may have", MayBeEmpty: true,
 				Setting: &Setting{Key: "api:untrustedMaxRecipients", Default: "1", Lowest: 1, Highest: 500},
 			}, Variable{
@@ -135,16 +140,17 @@ func Functions() []Function {
 			Permissions: []Permission{
 				start,
 				{Executions, []string{"states:DescribeExecution", "states:GetExecutionHistory", "states:StopExecution"}},
-				cancels, accepts, {Records, []string{"dynamodb:BatchGetItem", "dynamodb:Query"}}, announce, credentials,
+				cancels, accepts, {Records, []string{"dynamodb:BatchGetItem", "dynamodb:Query"}}, counts, lists, announce, credentials,
 			},
 		},
 		{
 			Name: Events, Does: "takes messages from the event bus", Timeout: 30 * time.Second, Longest: LongestFunction, Memory: DefaultMemory,
 			Concurrency: Unreserved, Caller: LambdaQueue, Retries: 2,
-			Environment: talksToAligo(append(ads(), stateMachineARN(), eventBusName(), guardTable(), retention())...), Files: []string{RoutesFile},
+			Environment: talksToAligo(append(append(ads(), limitSettings(false)...), stateMachineARN(), eventBusName(), guardTable(), retention())...),
+			Files:       []string{RoutesFile},
 			Permissions: []Permission{
 				start, {Executions, []string{"states:DescribeExecution"}},
-				accepts, announce, bury, credentials,
+				accepts, counts, writes, announce, bury, credentials,
 			},
 		},
 		{
@@ -213,9 +219,12 @@ const (
 	StateMachine Resource = "the state machine"
 	Executions   Resource = "the executions"
 	EventBus     Resource = "the event bus"
-	// Guards are the items of the table in which sends are opened, Records those that say what became of each message.
+	// Guards are the items of the table in which sends are opened, Records those that say what became of each message, Limits
+	// those that count, and OptOuts those of who wants no advertising.
 	Guards  Resource = "the guards of sends"
 	Records Resource = "the records"
+	Limits  Resource = "the counts"
+	OptOuts Resource = "the opt-outs"
 	// DeadLetters is the queue of events that could not be handled.
 	DeadLetters Resource = "the dead letters"
 )

@@ -29,6 +29,11 @@ func Rules(routes []route.Route) []Rule {
 		Name: "requested", Description: "MessageRequested events become messages",
 		Pattern: `{"detail-type":["` + statemachine.DetailTypeRequested + `"]}`, Function: Events,
 	}}
+	all = append(all, Rule{
+		Name: "opt-outs", Description: "Who wants no advertising any more, or wants it again",
+		Pattern:  `{"detail-type":["` + statemachine.DetailTypeOptedIn + `","` + statemachine.DetailTypeOptedOut + `"]}`,
+		Function: Events,
+	})
 	for _, r := range routes {
 		all = append(all, Rule{
 			Name: "route-" + r.Name, Description: "Events of another service become messages", Pattern: string(r.Pattern), Function: Events,

@@ -18,6 +18,9 @@ func results(m message.Message, v progress) []message.Result {
 
 // running is the outcome so far.
 func (e *Executions) running(m message.Message, p position, v progress) message.Outcome {
+	if p.state != statemachine.StateWaitForMorning {
+		v.Later = nil // it stands in what the next state begins with, too
+	}
 	o := message.Underway(m, v.Progress)
 	if p.state == statemachine.StateWaitUntilSendTime || p.state == statemachine.StateWaitForMorning ||
 		(p.state == "" || p.state == statemachine.StateRoute) && m.SendAt.After(e.Now()) {

@@ -87,6 +87,9 @@ type Dispatch struct {
 	AdsUntil message.TimeOfDay
 	// Policy says what the values of messages of untrusted callers may be.
 	Policy untrusted.Policy
+	// OptOuts are those who want no advertising; OptOutsCoverInfo says that they want no other messages either. Nil is nobody.
+	OptOuts          optOuts
+	OptOutsCoverInfo bool
 }
 
 // run makes a step and leaves the one line that each call logs.
@@ -101,7 +104,7 @@ func (d *Dispatch) run(
 	if err != nil {
 		d.park(in, err)
 		d.warn(ctx, what, err, attributes...)
-		d.recordParked(whole, in, err)
+		d.recordWaiting(whole, in, err)
 		return Output{}, err
 	}
 	p.Seq = in.Progress.Seq + 1
@@ -135,21 +138,19 @@ func (d *Dispatch) record(ctx context.Context, in Input, o message.Outcome, p me
 // parting is the part of the reserve in which the answer is on its way.
 const parting = 200 * time.Millisecond
 
-// recordParked tells the records that the message is parked, or waits for a time in which it may be sent, as the state
-// machine will say when it has caught the error.
-func (d *Dispatch) recordParked(ctx context.Context, in Input, err error) {
+// recordWaiting tells the records that the message is parked or waits for the morning, as the state machine will say when it
+// has caught the error.
+func (d *Dispatch) recordWaiting(ctx context.Context, in Input, err error) {
+	p := in.Progress
 	var later *fault.Later
 	if errors.As(err, &later) {
-		o := message.Underway(in.Message, in.Progress)
-		o.Status, o.Parked = message.Scheduled, nil
-		in.Message.SendAt = later.Until
-		v := in.Progress
-		v.Parked = &message.Parking{} // it comes after what it waits with
-		d.record(ctx, in, o, v)
+		p.Later, in.Message.SendAt = &message.Later{Until: later.Until}, later.Until
+		o := message.Underway(in.Message, p)
+		p.Parked = &message.Parking{} // it comes after what it waits with
+		d.record(ctx, in, o, p)
 		return
 	}
 	if r := repairOf(err); r != nil {
-		p := in.Progress
 		p.Parked = &message.Parking{Cause: r.Cause, Reason: r.Reason, Since: r.Since, Wait: r.Wait}
 		d.record(ctx, in, message.Underway(in.Message, p), p)
 	}

@@ -392,6 +392,8 @@ func (d *Dispatch) callInDoubt(ctx context.Context, m message.Message, p message
 		return good, err
 	}
 	drafts, err := d.smsDrafts(ctx, m, p.Queue.Recipients, s)
+	// Without the list they count as refused with the others, who got nothing either.
+	_ = d.heedOptOuts(ctx, m, drafts)
 	_, call := s.next(drafts)
 	return call, err
 }

@@ -26,9 +26,12 @@ func (d *Dispatch) sendAlimTalk(ctx context.Context, in Input) (message.Progress
 	if err != nil {
 		return message.Progress{}, d.templateFault(err)
 	}
+	if err := d.heedOptOuts(ctx, m, drafts); err != nil {
+		return message.Progress{}, err
+	}
 	good, bad := split(drafts)
 	if len(good) == 0 {
-		return message.Progress{}, &fault.Invalid{Reason: bad[0].err.Error()}
+		return d.nobody(m, p, bad)
 	}
 	call := aligo.AlimTalk{Template: m.Template, Recipients: make([]aligo.AlimTalkRecipient, len(good))}
 	for n, one := range good {
@@ -63,9 +66,12 @@ func (d *Dispatch) sendSMS(ctx context.Context, in Input) (message.Progress, err
 	if err != nil {
 		return message.Progress{}, d.templateFault(err)
 	}
+	if err := d.heedOptOuts(ctx, m, drafts); err != nil {
+		return message.Progress{}, err
+	}
 	good, bad := split(drafts)
 	if len(good) == 0 {
-		return message.Progress{}, &fault.Invalid{Reason: bad[0].err.Error()}
+		return d.nobody(m, p, bad)
 	}
 	kind, call := today().next(good)
 	a, err := d.guarded(ctx, in, message.SMS, call, func(h aligo.Guard) (aligo.Accepted, error) {
@@ -103,7 +109,11 @@ func (d *Dispatch) callSMS(
 // fail settles the recipients whose message cannot be written.
 func (d *Dispatch) fail(p message.Progress, bad []draft) message.Progress {
 	for _, one := range bad {
-		p = settle(p, []int{one.recipient}, message.Failed, fault.NameInvalid, one.err.Error(), d.Now())
+		code := fault.NameInvalid
+		if errors.Is(one.err, errOptedOut) {
+			code = message.CodeOptedOut
+		}
+		p = settle(p, []int{one.recipient}, message.Failed, code, one.err.Error(), d.Now())
 	}
 	return p
 }

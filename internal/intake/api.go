@@ -75,6 +75,11 @@ type API struct {
 	Ads message.Ads
 	// Policy says what the values of an untrusted caller may be.
 	Policy untrusted.Policy
+	// Limits are what callers may ask for; nil is no limit.
+	Limits limitBook
+	// OptOuts are those who want no advertising; OptOutsCoverInfo says that they want no other messages either. Nil is nobody.
+	OptOuts          optOutList
+	OptOutsCoverInfo bool
 	// Templates are checked against when they can be had.
 	Templates templates
 	Wallet    wallet
@@ -109,6 +114,12 @@ func (a *API) handlers() map[string]serve {
 		"getTemplate":    a.getTemplate,
 		"getBalance":     a.getBalance,
 		"getContract":    a.getContract,
+		"listOptOuts":    a.listOptOuts,
+		"getOptOut":      a.getOptOut,
+		"optOut":         a.putOptOut,
+		"optIn":          a.deleteOptOut,
+		"getLimits":      a.getLimits,
+		"resetLimits":    a.deleteLimits,
 	}
 }
 
@@ -212,7 +223,10 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 		p = problemUnavailable()
 		w.Header().Set("Retry-After", "5")
 	}
-	if p.Status == http.StatusUnprocessableEntity || p.Status == http.StatusForbidden {
+	if p.retryAfter > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(p.retryAfter))
+	}
+	if p.Status == http.StatusUnprocessableEntity || p.Status == http.StatusTooManyRequests || p.Status == http.StatusForbidden {
 		a.Log.LogAttrs(r.Context(), slog.LevelInfo, "request refused", slog.String("problem", p.Type), slog.Int("errors", len(p.Errors)))
 	}
 	w.Header().Set("Cache-Control", "no-store")
@@ -315,7 +329,7 @@ func (a *API) submitted(w http.ResponseWriter, r *http.Request, caller Caller) (
 
 func (a *API) door() *door {
 	return &door{
-		executions: a.Executions, ads: a.Ads, now: a.Now,
+		executions: a.Executions, rules: a.rules(), now: a.Now,
 		check: templateCheck{templates: a.Templates, now: a.Now, log: a.Log, pause: &a.pause, policy: a.Policy},
 	}
 }
@@ -397,6 +411,13 @@ func (a *API) deleteMessage(w http.ResponseWriter, r *http.Request, caller Calle
 		return problemNoMessage()
 	case err != nil:
 		return err
+	}
+	if a.Limits != nil {
+		if err := a.Limits.Cancelled(r.Context(), m.ID); err != nil {
+			// What it has taken stays counted.
+			a.Log.LogAttrs(r.Context(), slog.LevelWarn, "a count was not given back", slog.String("message", m.ID),
+				slog.String("error", err.Error()))
+		}
 	}
 	a.Log.LogAttrs(r.Context(), slog.LevelInfo, "message cancelled", slog.String("message", m.ID), slog.String("caller", caller.ID))
 	w.Header().Set("Cache-Control", "no-store")

@@ -28,6 +28,11 @@ type Events struct {
 	Routes map[string]*route.Template
 	// Ads is what the stack says about advertising.
 	Ads message.Ads
+	// Limits are what callers may ask for; nil is no limit.
+	Limits counter
+	// OptOuts are those who want no advertising; OptOutsCoverInfo says that they want no other messages either. Nil is nobody.
+	OptOuts          optOutBook
+	OptOutsCoverInfo bool
 	// Templates are checked against when they can be had.
 	Templates templates
 	Now       func() time.Time
@@ -105,6 +110,9 @@ const spare = 2 * time.Second
 // queue. The same event may come any number of times, and as a dead letter; each time it is announced anew. So it is when the
 // bus did not take the announcement: the message is started by then, and the next try finds it and says so.
 func (e *Events) Handle(ctx context.Context, handed Handed) error {
+	if handed.Route == "" && optOutEvent(handed.DetailType) {
+		return e.optOut(ctx, handed.Event)
+	}
 	ctx, cancel := deadline.Before(ctx, spare)
 	defer cancel()
 	asked, err := e.read(handed)
@@ -121,7 +129,7 @@ func (e *Events) Handle(ctx context.Context, handed Handed) error {
 	}
 	d := door{
 		executions: e.Executions, check: templateCheck{templates: e.Templates, now: e.Now, log: e.Log, pause: &e.pause}, now: e.Now,
-		ads: e.Ads, explain: asked.explain,
+		rules: e.rules(), explain: asked.explain,
 	}
 	var m message.Message
 	var replayed bool

@@ -187,6 +187,7 @@ func (v *vendor) HeartInfo(ctx context.Context) (aligo.Balance, error) {
 
 // system is the API with everything around it, and the OpenAPI document that holds every answer to its promise.
 type system struct {
+	tb      testing.TB
 	store   *store
 	vendor  *vendor
 	log     *bytes.Buffer
@@ -204,7 +205,7 @@ const (
 
 func newSystem(tb testing.TB) *system {
 	tb.Helper()
-	s := &system{store: newStore(), vendor: newVendor(), log: &bytes.Buffer{}, now: now, router: newRouter(tb)}
+	s := &system{tb: tb, store: newStore(), vendor: newVendor(), log: &bytes.Buffer{}, now: now, router: newRouter(tb)}
 	s.serve(&intake.API{})
 	return s
 }

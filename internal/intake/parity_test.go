@@ -25,7 +25,10 @@ import (
 
 	"sms-api/internal/apigateway"
 	"sms-api/internal/intake"
+	"sms-api/internal/limits"
 	"sms-api/internal/message"
+	"sms-api/internal/optout"
+	"sms-api/internal/testkit/tabletest"
 )
 
 // Every request of these tests is made twice: to the handler, as the local system does, and to the function behind it, with
@@ -357,6 +360,14 @@ func (s *system) serve(api *intake.API) {
 		api.Ads = message.Ads{SenderName: "가나상점", Contact: "02-000-0000", Refusal: "무료수신거부 080-000-0000", Until: 20*60 + 50}
 	}
 	api.Now, api.Log = func() time.Time { return s.now }, slog.New(slog.NewJSONHandler(s.log, nil))
+	table := tabletest.New(s.tb)
+	if api.Limits == nil {
+		// No rules: every request of these tests is made twice.
+		api.Limits = &limits.Limits{Client: table.Client, Table: tabletest.Name, Numbers: tabletest.Keys{"k"}, Now: api.Now, Log: api.Log}
+	}
+	if api.OptOuts == nil {
+		api.OptOuts = &optout.List{Client: table.Client, Table: tabletest.Name, Numbers: tabletest.Keys{"k"}}
+	}
 	s.handler = api.Handler()
 	s.function = &apigateway.Handler{HTTP: s.handler, Log: api.Log}
 }

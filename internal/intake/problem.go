@@ -18,10 +18,17 @@ type Problem struct {
 	Detail string `json:"detail,omitempty"`
 	// Errors has everything that is wrong with the request's body.
 	Errors []message.ValidationError `json:"errors,omitempty"`
+	// Limits are those that have no room.
+	Limits []LimitHit `json:"limits,omitempty"`
 }
 
 // problemError is a problem as an error: it is for the caller, every other error is ours.
-type problemError struct{ Problem }
+type problemError struct {
+	Problem
+
+	// retryAfter is after how many seconds another try makes sense; 0 is not known.
+	retryAfter int
+}
 
 func (p *problemError) Error() string { return fmt.Sprintf("%s: %s", p.Title, p.Detail) }
 
@@ -29,7 +36,7 @@ func (p *problemError) Error() string { return fmt.Sprintf("%s: %s", p.Title, p.
 const problemType = "urn:sms-api:problem:"
 
 func problem(status int, name, title, format string, args ...any) *problemError {
-	return &problemError{Problem{Type: problemType + name, Title: title, Status: status, Detail: fmt.Sprintf(format, args...)}}
+	return &problemError{Problem: Problem{Type: problemType + name, Title: title, Status: status, Detail: fmt.Sprintf(format, args...)}}
 }
 
 func problemMalformed(detail string) *problemError {

@@ -18,6 +18,7 @@ import (
 	"github.com/google/uuid"
 
 	"sms-api/internal/execution"
+	"sms-api/internal/limits"
 	"sms-api/internal/message"
 )
 
@@ -31,7 +32,7 @@ type starter interface {
 type door struct {
 	executions starter
 	check      templateCheck
-	ads        message.Ads
+	rules      Rules
 	now        func() time.Time
 	// explain adds to what is wrong with a request where that comes from; nil when the caller has written the request.
 	explain func([]message.ValidationError) []message.ValidationError
@@ -57,9 +58,22 @@ func (d *door) submit(ctx context.Context, r message.Request, s submission) (m m
 	m, refusal := d.accept(ctx, r, message.Acceptance{
 		ID: id, Caller: s.caller, Now: d.now(), RequestedAt: s.requestedAt, Untrusted: s.untrusted,
 	})
+	var taken limits.Taken
+	if refusal == nil {
+		if err := d.markOptedOut(ctx, &m, s.untrusted == nil); err != nil {
+			return message.Message{}, false, err
+		}
+		if taken, err = d.take(ctx, m, s); err != nil && !errors.As(err, &refusal) {
+			return message.Message{}, false, err
+		}
+	}
 	if refusal == nil {
 		m, replayed, err = d.executions.Start(ctx, m)
-		if errors.Is(err, execution.ErrConflict) {
+		conflict := errors.Is(err, execution.ErrConflict)
+		if d.rules.Limits != nil && (replayed || conflict) {
+			d.rules.Limits.Undo(ctx, taken)
+		}
+		if conflict {
 			return message.Message{}, false, problemConflict()
 		}
 		return m, replayed, err
@@ -83,7 +97,7 @@ func (d *door) submit(ctx context.Context, r message.Request, s submission) (m m
 
 // accept makes a message of a request. The result is a *problemError or nil.
 func (d *door) accept(ctx context.Context, r message.Request, a message.Acceptance) (message.Message, *problemError) {
-	a.Ads = d.ads
+	a.Ads = d.rules.Ads
 	m, problems := message.Accept(r, a)
 	if len(problems) > 0 {
 		return message.Message{}, d.invalid(append(problems, d.alsoWrong(ctx, r, a.Untrusted != nil, problems)...))

@@ -171,6 +171,9 @@ func (m Message) NotBefore(at time.Time, until TimeOfDay) time.Time {
 	return byDay(at, until)
 }
 
+// HeedsOptOuts says whether nobody may get the message who has opted out: advertising, and everything if opt-outs cover info.
+func (m Message) HeedsOptOuts(coverInfo bool) bool { return m.Purpose == Ad || coverInfo }
+
 // AdWords are the words in a text that make it read like advertising, in the order of the list. None of them makes it
 // advertising; somebody has to look at it.
 func AdWords(text string) []string {

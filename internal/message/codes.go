@@ -24,6 +24,7 @@ const (
 	CodeNotAccepted = "NotAccepted"
 	CodeAmbiguous   = "Ambiguous"
 	CodeNoReceipt   = "NoReceipt"
+	CodeOptedOut    = "OptedOut"
 	// CodeBroken is not written any more, but stands in the outcomes of version 0.1.0, which can be read for 90 days.
 	CodeBroken = "Broken"
 )
@@ -65,6 +66,7 @@ func Codes() []Code {
 		{CodeCancelled, own, Failed, false, "The message was cancelled before it was sent to the recipient."},
 		{CodeStopped, own, "", false, "An operator or the time limit ended the execution early: failed if nothing was sent, else unknown."},
 		{CodeInvalid, own, Failed, false, "The values do not fit the template, or the text cannot be an SMS."},
+		{CodeOptedOut, own, Failed, false, "The recipient has opted out of such messages."},
 		{CodeRejected, own, Failed, true, "Aligo refused the call."},
 		{CodeNotAccepted, own, Failed, true, "Aligo accepted the call, but left the recipient out of it."},
 		{CodeAmbiguous, own, Unknown, false, "The answer to the call was lost, and Aligo could not tell whether it had accepted it."},

@@ -52,6 +52,8 @@ type Message struct {
 	Purpose Purpose `json:"purpose,omitempty"`
 	// NightConsent says that an ad may arrive at night.
 	NightConsent bool `json:"nightConsent,omitempty"`
+	// OptedOut are those, by their indices, who had opted out when the message was accepted.
+	OptedOut []int `json:"optedOut,omitempty"`
 	Echo
 	CreatedAt time.Time `json:"createdAt"`
 	// Guarded says that every send of the message is opened in the table of sends, so that what is not there was not sent.

@@ -110,7 +110,10 @@ func Underway(m Message, p Progress) Outcome {
 	}
 	o := NewOutcome(m, results)
 	o.Status = Sending
-	if p.Parked != nil {
+	switch {
+	case p.Later != nil:
+		o.Status, o.SendAt = Scheduled, p.Later.Until
+	case p.Parked != nil:
 		o.Status, o.Parked = Parked, p.Parked
 	}
 	return o

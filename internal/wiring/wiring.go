@@ -4,6 +4,7 @@ package wiring
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -31,8 +32,10 @@ import (
 	"sms-api/internal/guard"
 	"sms-api/internal/handlers"
 	"sms-api/internal/intake"
+	"sms-api/internal/limits"
 	"sms-api/internal/logging"
 	"sms-api/internal/message"
+	"sms-api/internal/optout"
 	"sms-api/internal/parameters"
 	"sms-api/internal/records"
 	"sms-api/internal/route"
@@ -179,6 +182,9 @@ func (e *Environment) Guards() *guard.Guards {
 func (e *Environment) Dispatch() *handlers.Dispatch {
 	d := e.reader()
 	d.Guards, d.Records, d.Policy = e.Guards(), e.Records(), e.Policy()
+	if _, ok := e.Variables[deployment.OptOutsCoverInfo]; ok {
+		d.OptOuts, d.OptOutsCoverInfo = e.OptOuts(), e.optOutsCoverInfo()
+	}
 	return d
 }
 
@@ -187,6 +193,55 @@ func (e *Environment) SMS() *handlers.Dispatch {
 	d := e.Dispatch()
 	d.AdsUntil = e.adsUntil()
 	return d
+}
+
+// OptOuts makes the list of those who want no advertising.
+func (e *Environment) OptOuts() *optout.List {
+	return &optout.List{Client: dynamodb.NewFromConfig(e.AWS), Table: e.variable(deployment.GuardTable), Numbers: e.secrets()}
+}
+
+func (e *Environment) optOutsCoverInfo() bool {
+	return e.variable(deployment.OptOutsCoverInfo) == "true"
+}
+
+// Limits makes the limits of what callers may ask for. Those of untrusted callers are for the function that has any.
+func (e *Environment) Limits(untrusted bool) *limits.Limits {
+	client, _ := e.Aligo()
+	l := &limits.Limits{
+		Client: dynamodb.NewFromConfig(e.AWS), Table: e.variable(deployment.GuardTable), Numbers: counting{e.secrets(), client}, Now: e.Now,
+		Log: e.Log,
+		Trusted: limits.Rules{
+			NumberHour: e.number(deployment.TrustedNumberHour), NumberDay: e.number(deployment.TrustedNumberDay),
+			CallerDay: e.number(deployment.TrustedCallerDay),
+		},
+		StackDay: e.number(deployment.DailyRecipients), Same: time.Duration(e.number(deployment.SameContentWithin)) * time.Minute,
+	}
+	if untrusted {
+		l.Untrusted = limits.Rules{
+			NumberHour: e.number(deployment.NumberHour), NumberDay: e.number(deployment.NumberDay), CallerDay: e.number(deployment.CallerDay),
+		}
+	}
+	return l
+}
+
+// counting has the keys that numbers are counted under. A stack that has no key for its records yet counts all the same, under
+// one that follows from its credentials.
+type counting struct {
+	store  *parameters.Store
+	client *aligo.Client
+}
+
+// NumberKeys are those keys, the newest first.
+func (c counting) NumberKeys(ctx context.Context) ([]string, error) {
+	keys, err := c.store.NumberKeys(ctx)
+	if err != nil || len(keys) > 0 {
+		return keys, err
+	}
+	key, err := c.client.DigestKey(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return []string{string(key)}, nil
 }
 
 // Ads is what the stack says about advertising.
@@ -269,7 +324,8 @@ func (e *Environment) API(identify func(*http.Request) (intake.Caller, error)) *
 	return &intake.API{
 		Executions: messages, Records: book, Identify: identify, UntrustedMaxRecipients: e.number(deployment.UntrustedMaxRecipients),
 		UntrustedMaxSchedule: time.Duration(e.number(deployment.UntrustedMaxSchedule)) * time.Hour, Policy: e.Policy(),
-		Ads: e.Ads(), Templates: templates, Wallet: client, Now: e.Now, Log: e.Log,
+		Ads: e.Ads(), Limits: e.Limits(true), OptOuts: e.OptOuts(), OptOutsCoverInfo: e.optOutsCoverInfo(),
+		Templates: templates, Wallet: client, Now: e.Now, Log: e.Log,
 	}
 }
 
@@ -277,7 +333,8 @@ func (e *Environment) API(identify func(*http.Request) (intake.Caller, error)) *
 func (e *Environment) Events() *intake.Events {
 	_, templates := e.Aligo()
 	return &intake.Events{
-		Executions: e.recorded(), Account: e.Account(), Bus: e.Bus(), Routes: e.Routes(), Ads: e.Ads(), Templates: templates, Now: e.Now,
+		Executions: e.recorded(), Account: e.Account(), Bus: e.Bus(), Routes: e.Routes(), Ads: e.Ads(), Limits: e.Limits(false),
+		OptOuts: e.OptOuts(), OptOutsCoverInfo: e.optOutsCoverInfo(), Templates: templates, Now: e.Now,
 		Log: e.Log,
 	}
 }

@@ -8,10 +8,14 @@ import (
 	"time"
 
 	"sms-api/internal/apigateway"
+	"sms-api/internal/deployment"
 	"sms-api/internal/wiring"
 )
 
 func TestSetUp(t *testing.T) {
+	for name, value := range deployment.Defaults() {
+		t.Setenv(name, value)
+	}
 	for name, value := range map[string]string{
 		"AWS_REGION": "ap-northeast-2", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
 		"LOG_LEVEL": "info", "PARAMETER_PREFIX": "/sms-api/dev/aligo", "EGRESS_IPS": "", "STATE_MACHINE_ARN": "arn",

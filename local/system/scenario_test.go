@@ -464,6 +464,7 @@ func TestScenarios(t *testing.T) {
 	maps.Copy(plays, breaks())
 	maps.Copy(plays, vendorStories())
 	maps.Copy(plays, nights())
+	maps.Copy(plays, laws())
 	t.Run("all", func(t *testing.T) {
 		for name, play := range plays {
 			t.Run(name, func(t *testing.T) {

@@ -58,6 +58,8 @@ type Options struct {
 	HTTP *http.Client
 	// Reserves says that functions have the concurrency that a stack reserves for them. A new account has none to reserve.
 	Reserves bool
+	// Settings are what variables of functions hold that a setting decides, by name, where that is not what they hold here.
+	Settings map[string]string
 	// Routes map other services' events to messages.
 	Routes []route.Route
 	// Policy is what the stack says of callers that are not trusted.
@@ -188,6 +190,11 @@ func (s *System) function(f deployment.Function, o Options, files map[string][]b
 	variables, err := Variables(f, o.EgressIPs)
 	if err != nil {
 		return "", err
+	}
+	for name, value := range o.Settings {
+		if _, ok := variables[name]; ok {
+			variables[name] = value
+		}
 	}
 	config := awsenv.New(awsapi.Region, aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local", Source: "local"}, o.AWSURL)
 	if o.HTTP != nil {

@@ -9,7 +9,8 @@ import (
 var schemas embed.FS
 
 // EventSchema returns the JSON Schema (draft 4, which the EventBridge schema registry takes) of the whole event with this
-// detail-type: MessageRequested, MessageAccepted, MessageSettled or MessageRejected.
+// detail-type: MessageRequested, MessageAccepted, MessageSettled,
+// MessageRejected, RecipientOptedOut or RecipientOptedIn.
 func EventSchema(detailType string) (string, error) {
 	b, err := schemas.ReadFile("schemas/" + detailType + ".json")
 	if err != nil {

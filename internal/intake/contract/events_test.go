@@ -205,6 +205,21 @@ func generated(t *testing.T) map[string][]byte {
 			rejected),
 	}
 
+	said := object{
+		"description": "What a recipient has said. Of opt-outs and opt-ins the one that was said last counts.",
+		"type":        "object", "required": []any{"to"},
+		"properties": object{
+			"to":  object{"description": "A Korean number, with or without hyphens or +82.", "type": "string"},
+			"at":  object{"description": "When that was said; the event's time if it is absent.", "type": "string", "format": "date-time"},
+			"via": object{"description": "Where, such as 080.", "type": "string", "maxLength": 64.0},
+		},
+	}
+	for detailType, about := range map[string]string{
+		"RecipientOptedOut": "Put this on the bus when somebody wants no advertising any more.",
+		"RecipientOptedIn":  "Put this on the bus when somebody who had opted out wants advertising again.",
+	} {
+		files["schemas/"+detailType+".json"] = eventSchema(t, detailType, about, object{"type": "string"}, said)
+	}
 	event := func(detailType, source string, detail any) []byte {
 		return encode(t, object{
 			"version": "0", "id": "6a7e8feb-b491-4cf7-a9f1-bf3703467718", "detail-type": detailType, "source": source, "account": "000000000000",
@@ -213,6 +228,10 @@ func generated(t *testing.T) map[string][]byte {
 	}
 	post := at(t, d, "paths", "/v1/messages", "post")
 	body := at(t, post, "requestBody", "content", "application/json", "examples", "everything", "value").(object)
+	for _, detailType := range []string{"RecipientOptedOut", "RecipientOptedIn"} {
+		files["examples/"+detailType+".json"] = event(detailType, "shop.support",
+			object{"to": "010-1234-5678", "at": "2026-12-01T09:00:00+09:00", "via": "080"})
+	}
 	files["examples/MessageRequested.json"] = event("MessageRequested", "shop.orders",
 		with(body, object{"idempotencyKey": "order-17-confirmed"}))
 	invalid := at(t, post, "responses", "422", "content", "application/problem+json", "examples", "invalid", "value").(object)

@@ -6,11 +6,17 @@ package contract
 func Operations() []Operation {
 	return []Operation{
 		{ID: "getBalance", Method: "GET", Path: "/v1/balance", Scopes: []string{"messages:text"}},
+		{ID: "getLimits", Method: "GET", Path: "/v1/limits", Scopes: []string{"messages:admin"}},
+		{ID: "resetLimits", Method: "DELETE", Path: "/v1/limits", Scopes: []string{"messages:admin"}},
 		{ID: "listMessages", Method: "GET", Path: "/v1/messages", Scopes: []string{"messages:read", "messages:admin"}},
 		{ID: "sendMessage", Method: "POST", Path: "/v1/messages", Scopes: []string{"messages:send"}},
 		{ID: "getMessage", Method: "GET", Path: "/v1/messages/{id}", Scopes: []string{"messages:read", "messages:admin"}},
 		{ID: "cancelMessage", Method: "DELETE", Path: "/v1/messages/{id}", Scopes: []string{"messages:send", "messages:admin"}},
 		{ID: "getContract", Method: "GET", Path: "/v1/openapi.json", Public: true},
+		{ID: "listOptOuts", Method: "GET", Path: "/v1/opt-outs", Scopes: []string{"messages:admin"}},
+		{ID: "getOptOut", Method: "GET", Path: "/v1/opt-outs/{number}", Scopes: []string{"messages:admin"}},
+		{ID: "optOut", Method: "PUT", Path: "/v1/opt-outs/{number}", Scopes: []string{"messages:admin"}},
+		{ID: "optIn", Method: "DELETE", Path: "/v1/opt-outs/{number}", Scopes: []string{"messages:admin"}},
 		{ID: "previewMessage", Method: "POST", Path: "/v1/previews", Scopes: []string{"messages:send"}},
 		{ID: "eraseRecipient", Method: "DELETE", Path: "/v1/recipients/{number}", Scopes: []string{"messages:admin"}},
 		{ID: "listTemplates", Method: "GET", Path: "/v1/templates", Scopes: []string{"messages:send"}},

@@ -119,11 +119,17 @@ func TestOperations(t *testing.T) {
 	}
 	want := []string{
 		"GET /v1/balance: messages:text",
+		"GET /v1/limits: messages:admin",
+		"DELETE /v1/limits: messages:admin",
 		"GET /v1/messages: messages:read or messages:admin",
 		"POST /v1/messages: messages:send",
 		"GET /v1/messages/{id}: messages:read or messages:admin",
 		"DELETE /v1/messages/{id}: messages:send or messages:admin",
 		"GET /v1/openapi.json: everybody",
+		"GET /v1/opt-outs: messages:admin",
+		"GET /v1/opt-outs/{number}: messages:admin",
+		"PUT /v1/opt-outs/{number}: messages:admin",
+		"DELETE /v1/opt-outs/{number}: messages:admin",
 		"POST /v1/previews: messages:send",
 		"DELETE /v1/recipients/{number}: messages:admin",
 		"GET /v1/templates: messages:send",
