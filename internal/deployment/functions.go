@@ -140,7 +140,8 @@ func Functions() []Function {
 			Permissions: []Permission{
 				start,
 				{Executions, []string{"states:DescribeExecution", "states:GetExecutionHistory", "states:StopExecution"}},
-				cancels, accepts, {Records, []string{"dynamodb:BatchGetItem", "dynamodb:Query"}}, counts, lists, announce, credentials,
+				cancels, accepts, {Records, []string{"dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:Query"}}, counts, lists,
+				announce, credentials,
 			},
 		},
 		{

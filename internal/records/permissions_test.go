@@ -22,8 +22,13 @@ func TestPermissions(t *testing.T) {
 		_, _, _ = w.Find(ctx, id)
 		w.Went(ctx, m, settled(m, began), records.Version{Seq: 2}, false)
 	}
+	api := func(w *world) {
+		accepts(w)
+		_, _ = w.Search(ctx, records.Query{Limit: 1})
+		_, _ = w.Erase(ctx, "01012345678")
+	}
 	uses := map[string]func(*world){
-		deployment.API: accepts, deployment.Events: accepts, deployment.Settle: accepts,
+		deployment.API: api, deployment.Events: accepts, deployment.Settle: accepts,
 	}
 	uses[deployment.Record] = func(w *world) {
 		o := settled(m, began)

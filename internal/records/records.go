@@ -252,16 +252,19 @@ func (s *Store) put(ctx context.Context, m message.Message, o message.Outcome, v
 	}
 	set := "SET #redrives = :redrives, #seq = :seq, #status = :status, #outcome = :outcome, #caller = :caller, " +
 		"#print = :print, #created = :created, #sendat = :sendat, #expires = :expires"
+	// Of two invocations of a task the one is believed that found everything settled: if the other goes on, its next step says so.
 	newer := "#seq <= :seq"
-	if !o.SettledAt.IsZero() {
-		// Of two invocations of a task the one that goes on is right, and not the one that found everything settled.
-		newer = "#seq < :seq"
-	}
 	values := []namedValue{
 		value(":redrives", number(int64(v.Redrives))), value(":seq", number(v.step())),
 		value(":status", text(string(o.Status))), value(":outcome", stored), value(":caller", text(m.Caller)),
 		value(":print", fingerprint(m.Fingerprint)), value(":created", number(m.CreatedAt.UnixMilli())),
 		value(":sendat", number(milliseconds(m.SendAt))), value(":expires", number(s.expires(m).Unix())),
+	}
+	if o.SettledAt.IsZero() {
+		newer = "(#seq < :seq OR #seq = :seq AND (#status = :sending OR #status = :parked OR #status = :scheduled))"
+		for _, open := range []message.MessageStatus{message.Sending, message.Parked, message.Scheduled} {
+			values = append(values, value(":"+string(open), text(string(open))))
+		}
 	}
 	if !v.Ended {
 		set += ", #written = :written"
