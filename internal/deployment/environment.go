@@ -124,6 +124,9 @@ func adsUntil() Variable {
 	}
 }
 
+// rules are what a door must know of advertising and limits.
+func rules(untrusted bool) []Variable { return append(ads(), limitSettings(untrusted)...) }
+
 // limitSettings are what a function must know that counts what trusted callers ask for, and untrusted ones if it has any.
 func limitSettings(untrusted bool) []Variable {
 	number := func(name, key, fallback string, highest int, holds string) Variable {

@@ -130,7 +130,7 @@ func Functions() []Function {
 		{
 			Name: API, Does: "answers the HTTP API", Timeout: 10 * time.Second, Longest: LongestAPICall - time.Second, Memory: DefaultMemory,
 			Concurrency: Unreserved, Caller: APIGateway,
-			Environment: talksToAligo(append(append(ads(), limitSettings(true)...), stateMachineARN(), eventBusName(), guardTable(), retention(), Variable{
+			Environment: talksToAligo(append(rules(true), stateMachineARN(), eventBusName(), guardTable(), retention(), Variable{
 				Name: UntrustedMaxRecipients, Holds: "how many recipients a message of an untrusted caller may have", MayBeEmpty: true,
 				Setting: &Setting{Key: "api:untrustedMaxRecipients", Default: "1", Lowest: 1, Highest: 500},
 			}, Variable{
@@ -147,7 +147,7 @@ func Functions() []Function {
 		{
 			Name: Events, Does: "takes messages from the event bus", Timeout: 30 * time.Second, Longest: LongestFunction, Memory: DefaultMemory,
 			Concurrency: Unreserved, Caller: LambdaQueue, Retries: 2,
-			Environment: talksToAligo(append(append(ads(), limitSettings(false)...), stateMachineARN(), eventBusName(), guardTable(), retention())...),
+			Environment: talksToAligo(append(rules(false), stateMachineARN(), eventBusName(), guardTable(), retention())...),
 			Files:       []string{RoutesFile},
 			Permissions: []Permission{
 				start, {Executions, []string{"states:DescribeExecution"}},

@@ -77,7 +77,8 @@ func optOutBeforeTheSend(t *testing.T) *world {
 	o := w.settlesAs(alone, "failed: failed OptedOut")
 	w.check(alone, o)
 	w.settlesAs(together, "partial: failed OptedOut; delivered sms delivered")
-	if status, body := w.do(http.MethodGet, "/v1/opt-outs?limit=10", ""); status != http.StatusOK || strings.Count(string(body), "opted-out") != 1 {
+	status, body = w.do(http.MethodGet, "/v1/opt-outs?limit=10", "")
+	if status != http.StatusOK || strings.Count(string(body), "opted-out") != 1 {
 		t.Errorf("%d %s", status, body)
 	}
 	return w

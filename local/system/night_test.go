@@ -96,7 +96,8 @@ func adParked(t *testing.T) *world {
 	}
 	w.until(0, 21, 30, 0)
 	w.Aligo.RemoveFaults("", "")
-	if o := w.get(id); o.Status != message.Scheduled || o.Parked != nil || !o.SendAt.Equal(time.Date(2000, 1, 2, 8, 0, 0, 0, message.Korea())) {
+	morning := time.Date(2000, 1, 2, 8, 0, 0, 0, message.Korea())
+	if o := w.get(id); o.Status != message.Scheduled || o.Parked != nil || !o.SendAt.Equal(morning) {
 		t.Errorf("at night: status %s, parked %v, sendAt %s; want scheduled for the morning", o.Status, o.Parked, o.SendAt)
 	}
 	o := w.settlesAs(id, "delivered: delivered sms delivered")
