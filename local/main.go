@@ -22,6 +22,7 @@ import (
 
 	"sms-api/awslocal/awsapi"
 	"sms-api/awslocal/clock"
+	"sms-api/awslocal/quota"
 	"sms-api/console/page"
 	"sms-api/internal/aligo/aligotest"
 	"sms-api/internal/deployment"
@@ -47,6 +48,7 @@ func allScopes() string { return strings.Join(intake.Scopes(), " ") }
 type flags struct {
 	listen, aws, aligo, stack string
 	caller, scopes            string
+	quotas                    string
 	speed                     float64
 	process, verbose          bool
 }
@@ -64,6 +66,7 @@ func parse(args []string, out io.Writer) (flags, error) {
 	set.Float64Var(&f.speed, "speed", 1,
 		"how many times faster time runs than the wall's, from the start on and for everything: the state machine, the API\n"+
 			"with sendAt and expiresAt, the stand-in and the page")
+	set.StringVar(&f.quotas, "quotas", "", "have AWS's quotas: "+strings.Join(quota.Names(), ", ")+", or a file; none without it")
 	set.BoolVar(&f.process, "process", false, "compile the functions and run each as a process of its own, as Lambda does")
 	set.BoolVar(&f.verbose, "v", false, "log what every function does")
 	if err := set.Parse(args); err != nil {
@@ -134,6 +137,10 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	}
 	clock := clock.Real(f.speed)
 	standin := aligotest.New(aligotest.Options{Now: clock.Now})
+	limits, reserves, err := f.limits(clock)
+	if err != nil {
+		return err
+	}
 	traffic := &page.Traffic{}
 	var run func(deployment.Function, map[string]string) lambda.Handler
 	if f.process {
@@ -146,7 +153,8 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	}
 	s, err := system.New(system.Options{
 		Run:       run,
-		AWS:       awsapi.Options{Clock: clock, Log: log, Trace: traffic.Trace},
+		AWS:       awsapi.Options{Clock: clock, Log: log, Trace: traffic.Trace, Limits: limits},
+		Reserves:  reserves,
 		Aligo:     standin,
 		AWSURL:    awsURL,
 		AligoURL:  aligoURL,
@@ -167,9 +175,13 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	mux := http.NewServeMux()
-	mux.Handle("/v1/", crossOrigin(origins, s.API))
+	api, vendorHandler := s.API, http.Handler(standin)
+	if limits != nil {
+		api, vendorHandler = s.Gateway(limits, clock), system.Paced(standin, limits, clock)
+	}
+	mux.Handle("/v1/", crossOrigin(origins, api))
 	mux.Handle("/", inbox)
-	handlers := map[net.Listener]http.Handler{front: mux, cloud: s.AWS, vendor: standin}
+	handlers := map[net.Listener]http.Handler{front: mux, cloud: s.AWS, vendor: vendorHandler}
 	failed := make(chan error, len(handlers))
 	var servers []*http.Server
 	for listener, handler := range handlers {
@@ -188,6 +200,18 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		fmt.Fprintln(out, "\nstopping")
 	}
 	return errors.Join(err, shutDown(s, servers))
+}
+
+// limits are AWS's quotas, and whether the account has any concurrency to reserve; nil without them.
+func (f flags) limits(c *clock.Scaled) (l *quota.Limits, reserves bool, err error) {
+	if f.quotas == "" {
+		return nil, false, nil
+	}
+	profile, err := quota.Open(f.quotas)
+	if err != nil {
+		return nil, false, fmt.Errorf("-quotas: %w", err)
+	}
+	return quota.New(profile, c), profile[quota.Concurrency].Most > profile[quota.Unreserved].Most, nil
 }
 
 func url(l net.Listener) string { return "http://" + l.Addr().String() }

@@ -51,7 +51,9 @@ func deploy(ctx *pulumi.Context, args deployArgs) error {
 	if err != nil {
 		return err
 	}
-	bus, err := newEventBus(ctx, name, eventBusArgs{config: config.events, account: in, key: key, schemas: args.schemas})
+	bus, err := newEventBus(ctx, name, eventBusArgs{
+		config: config.events, timeout: config.functions[deployment.Events].Timeout, account: in, key: key, schemas: args.schemas,
+	})
 	if err != nil {
 		return err
 	}
@@ -70,6 +72,7 @@ func deploy(ctx *pulumi.Context, args deployArgs) error {
 		deployment.Credentials: secrets.arns, deployment.EventBus: {bus.bus.Arn}, deployment.DeadLetters: {bus.deadLetters.Arn},
 		deployment.Guards: {guards.table.Arn}, deployment.Records: {guards.table.Arn},
 		deployment.Limits: {guards.table.Arn}, deployment.OptOuts: {guards.table.Arn},
+		deployment.WaitingEvents: {bus.waiting.Arn},
 	}
 	functions, err := newFunctions(ctx, name, functionsArgs{
 		config: config, account: in, code: args.code, network: network, key: key, values: values, resources: resources,

@@ -165,6 +165,12 @@ func (o *observability) dimensions(args observabilityArgs, a deployment.Alarm) p
 		return pulumi.StringMap{"StateMachineArn": args.workflow.machine.Arn}
 	case deployment.DeadLetters:
 		return pulumi.StringMap{"QueueName": args.bus.deadLetters.Name}
+	case deployment.WaitingEvents:
+		return pulumi.StringMap{"QueueName": args.bus.waiting.Name}
+	case deployment.Starts:
+		return pulumi.StringMap{"APIName": pulumi.String("StartExecution")}
+	case deployment.Transitions:
+		return pulumi.StringMap{"ServiceMetric": pulumi.String("StateTransition")}
 	case deployment.HTTPAPI:
 		return pulumi.StringMap{"ApiId": args.api.api.ID()}
 	case deployment.OneFunction:

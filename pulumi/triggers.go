@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/pulumi/pulumi-aws/sdk/v7/go/aws/cloudwatch"
@@ -20,12 +21,15 @@ import (
 type eventBus struct {
 	pulumi.ResourceState
 	bus *cloudwatch.EventBus
-	// deadLetters keeps what could not be handed to a function, or what a function could not handle.
-	deadLetters *sqs.Queue
+	// waiting has the events that become messages, deadLetters what could not be handed to a function, or what a function could
+	// not handle.
+	waiting, deadLetters *sqs.Queue
 }
 
 type eventBusArgs struct {
-	config  eventsConfig
+	config eventsConfig
+	// timeout is that of the function that takes the events, in seconds.
+	timeout int
 	account account
 	key     encryptionKey
 	schemas []schema
@@ -65,22 +69,32 @@ func newEventBus(ctx *pulumi.Context, name string, args eventBusArgs, opts ...pu
 			return nil, err
 		}
 	}
-	queue := &sqs.QueueArgs{
-		Name:                    pulumi.String(name + "-dead-letters"),
-		MessageRetentionSeconds: pulumi.Int(seconds(deployment.LongestRetention)),
+	if e.deadLetters, err = newQueue(ctx, name+"-dead-letters", sqs.QueueArgs{}, key, childOf(e)); err != nil {
+		return nil, err
 	}
-	if key.arn != nil {
-		queue.KmsMasterKeyId = key.arn.ToStringOutput().ToStringPtrOutput()
-	} else {
-		queue.SqsManagedSseEnabled = pulumi.Bool(true)
-	}
-	if e.deadLetters, err = sqs.NewQueue(ctx, name+"-dead-letters", queue, childOf(e)); err != nil {
+	e.waiting, err = newQueue(ctx, name+"-events", sqs.QueueArgs{
+		VisibilityTimeoutSeconds: pulumi.Int(seconds(deployment.EventHidden(time.Duration(args.timeout) * time.Second))),
+		RedrivePolicy: pulumi.Sprintf(`{"deadLetterTargetArn":"%s","maxReceiveCount":%d}`, e.deadLetters.Arn, deployment.EventReceives).
+			ToStringPtrOutput(),
+	}, key, childOf(e))
+	if err != nil {
 		return nil, err
 	}
 	if err := e.publish(ctx, name, args.schemas); err != nil {
 		return nil, err
 	}
 	return e, ctx.RegisterResourceOutputs(e, pulumi.Map{"eventBusArn": e.bus.Arn})
+}
+
+// newQueue makes a queue that keeps messages for as long as a queue can.
+func newQueue(ctx *pulumi.Context, name string, args sqs.QueueArgs, key encryptionKey, opts ...pulumi.ResourceOption) (*sqs.Queue, error) {
+	args.Name, args.MessageRetentionSeconds = pulumi.String(name), pulumi.Int(seconds(deployment.LongestRetention))
+	if key.arn != nil {
+		args.KmsMasterKeyId = key.arn.ToStringOutput().ToStringPtrOutput()
+	} else {
+		args.SqsManagedSseEnabled = pulumi.Bool(true)
+	}
+	return sqs.NewQueue(ctx, name, &args, opts...)
 }
 
 // admit lets other accounts put events on the bus, but not in the name of this system: MessageSettled is its word alone.
@@ -127,9 +141,13 @@ func (e *eventBus) publish(ctx *pulumi.Context, prefix string, contracts []schem
 // triggers are the rules that call functions.
 type triggers struct {
 	pulumi.ResourceState
-	name  string
-	args  triggersArgs
-	rules pulumi.StringArray
+	name string
+	args triggersArgs
+	// rules are all of them, events those that put events into the queue, and made are the rules by name.
+	rules, events pulumi.StringArray
+	made          map[string]*cloudwatch.EventRule
+	// policy lets the rules put events into the queue.
+	policy *sqs.QueuePolicy
 }
 
 type triggersArgs struct {
@@ -140,25 +158,43 @@ type triggersArgs struct {
 }
 
 func newTriggers(ctx *pulumi.Context, name string, args triggersArgs, opts ...pulumi.ResourceOption) (*triggers, error) {
-	t := &triggers{name: name, args: args}
+	t := &triggers{name: name, args: args, made: map[string]*cloudwatch.EventRule{}}
 	if err := ctx.RegisterComponentResource("sms-api:index:Triggers", name+"-triggers", t, opts...); err != nil {
 		return nil, err
 	}
-	for _, r := range deployment.Rules(args.config.events.routes) {
+	rules := deployment.Rules(args.config.events.routes)
+	for _, r := range rules {
 		if err := t.add(ctx, r); err != nil {
 			return nil, fmt.Errorf("rule %s: %w", r.Name, err)
 		}
 	}
-	writesToIt := trustedBy(allow(pulumi.StringArray{args.bus.deadLetters.Arn}, "sqs:SendMessage"), "events.amazonaws.com")
-	_, err := sqs.NewQueuePolicy(ctx, name+"-dead-letters", &sqs.QueuePolicyArgs{
-		QueueUrl: args.bus.deadLetters.Url,
-		Policy:   document(ctx, withCondition(writesToIt, "ArnEquals", "aws:SourceArn", t.rules)),
-	}, childOf(args.bus.deadLetters))
-	if err != nil {
-		return nil, err
+	for _, q := range []struct {
+		name  string
+		queue *sqs.Queue
+		rules pulumi.StringArray
+	}{{"-dead-letters", args.bus.deadLetters, t.rules}, {"-events", args.bus.waiting, t.events}} {
+		writesToIt := trustedBy(allow(pulumi.StringArray{q.queue.Arn}, "sqs:SendMessage"), "events.amazonaws.com")
+		policy, err := sqs.NewQueuePolicy(ctx, name+q.name, &sqs.QueuePolicyArgs{
+			QueueUrl: q.queue.Url, Policy: document(ctx, withCondition(writesToIt, "ArnEquals", "aws:SourceArn", q.rules)),
+		}, childOf(q.queue))
+		if err != nil {
+			return nil, err
+		}
+		t.policy = policy // the last one is that of the events
+	}
+	for _, r := range rules {
+		if err := t.aim(ctx, r); err != nil {
+			return nil, fmt.Errorf("rule %s: %w", r.Name, err)
+		}
 	}
 	for _, f := range deployment.Functions() {
-		if f.Caller != deployment.LambdaQueue {
+		if f.Caller == deployment.EventQueue {
+			if err := t.take(ctx, f); err != nil {
+				return nil, err
+			}
+		}
+		// What takes events from the queue may still be called by a rule of before, while a stack is upgraded.
+		if f.Caller != deployment.LambdaQueue && f.Caller != deployment.EventQueue {
 			continue
 		}
 		_, err := lambda.NewFunctionEventInvokeConfig(ctx, name+"-"+f.Name, &lambda.FunctionEventInvokeConfigArgs{
@@ -176,19 +212,31 @@ func newTriggers(ctx *pulumi.Context, name string, args triggersArgs, opts ...pu
 	return t, ctx.RegisterResourceOutputs(t, pulumi.Map{})
 }
 
-// add makes the rule, its target and the permission to call it. What cannot be handed over for a day goes to the
-// dead-letter queue.
-//
-// The target needs the function's ARN, so that a function that is changed comes first, with the templates of the routes, and
-// then what the rule hands over. For a moment a rule may be older than the function, which reads what it hands over all the
-// same (see intake.Handed), but not newer: a function that were to run its former code once more refuses what it does not
-// know, and Lambda calls it again one minute and two minutes later, before the event becomes a dead letter.
+// take has Lambda take the queue's events to the function.
+func (t *triggers) take(ctx *pulumi.Context, f deployment.Function) error {
+	rate, err := strconv.Atoi(t.args.config.environment[deployment.EventRate])
+	if err != nil {
+		return fmt.Errorf("%s: %w", deployment.EventRate, err)
+	}
+	name := t.name + "-" + f.Name
+	_, err = lambda.NewEventSourceMapping(ctx, name, &lambda.EventSourceMappingArgs{
+		EventSourceArn: t.args.bus.waiting.Arn.ToStringPtrOutput(), FunctionName: t.args.functions[f.Name].Arn,
+		BatchSize:             pulumi.Int(deployment.EventBatch),
+		FunctionResponseTypes: pulumi.ToStringArray([]string{"ReportBatchItemFailures"}),
+		ScalingConfig: lambda.EventSourceMappingScalingConfigArgs{
+			MaximumConcurrency: pulumi.Int(deployment.EventRuns(rate)),
+		},
+	}, childOf(t))
+	return err
+}
+
+// add makes the rule.
 func (t *triggers) add(ctx *pulumi.Context, r deployment.Rule) error {
-	name, to := t.name+"-"+r.Name, t.args.functions[r.Function]
+	name := t.name + "-" + r.Name
 	rule := &cloudwatch.EventRuleArgs{Name: pulumi.String(name), Description: pulumi.String(r.Description)}
 	switch {
 	case r.Every != nil:
-		rule.ScheduleExpression = pulumi.String(every(t.args.config.schedules[r.Name]))
+		rule.ScheduleExpression = pulumi.String(every(t.args.config.alarms.balanceMinutes))
 	case r.OnDefaultBus:
 		rule.EventPattern = t.args.workflow.machine.Arn.ApplyT(r.PatternFor).(pulumi.StringOutput)
 	default:
@@ -198,28 +246,56 @@ func (t *triggers) add(ctx *pulumi.Context, r deployment.Rule) error {
 	if err != nil {
 		return err
 	}
-	permission, err := lambda.NewPermission(ctx, name, &lambda.PermissionArgs{
-		Action: pulumi.String("lambda:InvokeFunction"), Function: to.Name,
-		Principal: pulumi.String("events.amazonaws.com"), SourceArn: made.Arn.ToStringPtrOutput(),
-	}, childOf(made))
-	if err != nil {
-		return err
+	t.made[r.Name] = made
+	t.rules = append(t.rules, made.Arn)
+	if queued(r) {
+		t.events = append(t.events, made.Arn)
+	}
+	return nil
+}
+
+// queued says that a rule puts events into the queue.
+func queued(r deployment.Rule) bool {
+	f, _ := deployment.FunctionNamed(r.Function)
+	return f.Caller == deployment.EventQueue
+}
+
+// aim makes a rule's target, and the permission to call it. What cannot be handed over for a day goes to the dead-letter queue,
+// and what may not be handed over at once, so the permission comes first.
+//
+// The target also waits for the function, so that a function that is changed comes first, with the templates of the routes, and
+// then what the rule hands over. For a moment a rule may be older than the function, which reads what it hands over all the
+// same (see intake.Call), but not newer: a function that were to run its former code once more refuses what it does not
+// know, and is given it again minutes later.
+func (t *triggers) aim(ctx *pulumi.Context, r deployment.Rule) error {
+	name, to, made := t.name+"-"+r.Name, t.args.functions[r.Function], t.made[r.Name]
+	into, permission := t.args.bus.waiting.Arn, pulumi.Resource(t.policy)
+	if !queued(r) {
+		var err error
+		into = to.Arn
+		permission, err = lambda.NewPermission(ctx, name, &lambda.PermissionArgs{
+			Action: pulumi.String("lambda:InvokeFunction"), Function: to.Name,
+			Principal: pulumi.String("events.amazonaws.com"), SourceArn: made.Arn.ToStringPtrOutput(),
+		}, childOf(made))
+		if err != nil {
+			return err
+		}
 	}
 	target := &cloudwatch.EventTargetArgs{
-		Rule: made.Name, EventBusName: rule.EventBusName, TargetId: pulumi.String(r.Name), Arn: to.Arn,
+		Rule: made.Name, TargetId: pulumi.String(r.Name), Arn: into,
 		DeadLetterConfig: cloudwatch.EventTargetDeadLetterConfigArgs{Arn: t.args.bus.deadLetters.Arn.ToStringPtrOutput()},
 		RetryPolicy: cloudwatch.EventTargetRetryPolicyArgs{
 			MaximumEventAgeInSeconds: pulumi.Int(seconds(deployment.LongestDelivery)), MaximumRetryAttempts: pulumi.Int(deployment.MostDeliveries),
 		},
 	}
+	if r.Every == nil && !r.OnDefaultBus {
+		target.EventBusName = t.args.bus.bus.Name
+	}
 	if r.InputTemplate != "" {
 		target.InputTransformer = cloudwatch.EventTargetInputTransformerArgs{InputTemplate: pulumi.String(r.InputTemplate)}
 	}
-	if _, err = cloudwatch.NewEventTarget(ctx, name, target, childOf(made), pulumi.DependsOn([]pulumi.Resource{permission})); err != nil {
-		return err
-	}
-	t.rules = append(t.rules, made.Arn)
-	return nil
+	_, err := cloudwatch.NewEventTarget(ctx, name, target, childOf(made), pulumi.DependsOn([]pulumi.Resource{permission, to.Function}))
+	return err
 }
 
 // seconds is a duration as AWS takes it.

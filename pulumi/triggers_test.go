@@ -30,18 +30,25 @@ func TestRules(t *testing.T) {
 		"settled": {bus: "sms-api-dev", pattern: `{"detail-type":["MessageSettled"],"source":["sms-api"]}`, to: "record"},
 		"balance": {schedule: "rate(1 hour)", to: "balance"},
 	} {
-		rule, target, permission := c.one(t, "cloudwatch:EventRule", name), c.one(t, "cloudwatch:EventTarget", name),
-			c.one(t, "lambda:Permission", name)
+		rule, target := c.one(t, "cloudwatch:EventRule", name), c.one(t, "cloudwatch:EventTarget", name)
 		same(t, name, []any{rule.at("eventBusName"), rule.at("eventPattern"), rule.at("scheduleExpression")},
 			[]any{want.bus, want.pattern, want.schedule})
+		to := arnOf("lambda:Function", "sms-api-dev-"+want.to)
+		if want.to == "events" {
+			to = arnOf("sqs:Queue", "sms-api-dev-events")
+		}
 		same(t, name+" target", []any{target.at("rule"), target.at("eventBusName"), target.at("arn")},
-			[]any{"sms-api-dev-" + name, want.bus, arnOf("lambda:Function", "sms-api-dev-"+want.to)})
+			[]any{"sms-api-dev-" + name, want.bus, to})
+		if want.to == "events" {
+			continue
+		}
+		permission := c.one(t, "lambda:Permission", name)
 		same(t, name+" permission", []any{permission.at("function"), permission.at("principal"), permission.at("sourceArn"),
 			permission.at("action")},
 			[]any{"sms-api-dev-" + want.to, "events.amazonaws.com", arnOf("cloudwatch:EventRule", "sms-api-dev-"+name), "lambda:InvokeFunction"})
 	}
 	same(t, "rules", len(c.all("cloudwatch:EventRule")), 6)
-	same(t, "permissions of rules and of the API", len(c.all("lambda:Permission")), 7)
+	same(t, "permissions of rules and of the API", len(c.all("lambda:Permission")), 4)
 }
 
 func TestNoEventIsLost(t *testing.T) {
@@ -64,6 +71,19 @@ func TestNoEventIsLost(t *testing.T) {
 	}
 	same(t, "functions that Lambda's queue calls", len(c.all("lambda:FunctionEventInvokeConfig")), 4)
 	letters := c.one(t, "sqs:Queue", "dead-letters")
+	waiting := c.one(t, "sqs:Queue", "events")
+	same(t, "events wait", []any{waiting.at("visibilityTimeoutSeconds"), waiting.at("messageRetentionSeconds"),
+		waiting.at("sqsManagedSseEnabled"), waiting.at("redrivePolicy")},
+		[]any{180, 1209600, true, `{"deadLetterTargetArn":"` + queue + `","maxReceiveCount":50}`})
+	taken := c.one(t, "lambda:EventSourceMapping", "events")
+	same(t, "who takes them", []any{taken.at("eventSourceArn"), taken.at("functionName"), taken.at("batchSize"),
+		taken.at("functionResponseTypes"), taken.at("scalingConfig.maximumConcurrency")},
+		[]any{arnOf("sqs:Queue", "sms-api-dev-events"), arnOf("lambda:Function", "sms-api-dev-events"), 10,
+			[]string{"ReportBatchItemFailures"}, 3})
+	same(t, "who may put them there", statements(t, c.one(t, "sqs:QueuePolicy", "events").text("policy")), []string{
+		"sqs:SendMessage | Service events.amazonaws.com | arn:aws:sqs:sms-api-dev-events | ArnEquals aws:SourceArn " +
+			"arn:aws:events:rule/sms-api-dev-requested arn:aws:events:rule/sms-api-dev-opt-outs arn:aws:events:rule/sms-api-dev-route-order-paid",
+	})
 	same(t, "queue", []any{letters.at("name"), letters.at("messageRetentionSeconds"), letters.at("sqsManagedSseEnabled")},
 		[]any{"sms-api-dev-dead-letters", 1209600, true})
 	policy := c.one(t, "sqs:QueuePolicy", "dead-letters")
@@ -94,7 +114,11 @@ func TestRoute(t *testing.T) {
 	}
 	// Until the permission is there, every event is refused.
 	for _, target := range c.all("cloudwatch:EventTarget") {
-		waits(t, target, "lambda/permission:Permission::"+target.name)
+		permission := "lambda/permission:Permission::" + target.name
+		if strings.HasSuffix(target.text("arn"), ":sms-api-dev-events") && strings.Contains(target.text("arn"), ":sqs:") {
+			permission = "sqs/queuePolicy:QueuePolicy::sms-api-dev-events"
+		}
+		waits(t, target, permission)
 	}
 }
 

@@ -40,6 +40,10 @@ const (
 	OneFunction Resource = "a function"
 	WholeStack  Resource = "the stack"
 	HTTPAPI     Resource = "the HTTP API"
+	// Starts and Transitions are those of all state machines of the account:
+	// https://docs.aws.amazon.com/step-functions/latest/dg/procedure-cw-metrics.html
+	Starts      Resource = "StartExecution in the account"
+	Transitions Resource = "state transitions in the account"
 	NATGateway  Resource = "a NAT gateway"
 	NATInstance Resource = "the NAT instance"
 	// Outcomes are what became of recipients in the stack.
@@ -136,6 +140,24 @@ func Alarms(w Watched) []Alarm {
 				"sent is not sent again.",
 			Namespace: "AWS/SQS", Metric: "ApproximateNumberOfMessagesVisible", Of: DeadLetters,
 			Statistic: maximum, Period: fiveMinutes, Periods: 1, Threshold: 1, Silence: isFine,
+		},
+		{
+			Name: "events-wait", Description: "Events have waited for an hour to become messages: more come than events:rate lets through, or " +
+				"they cannot be handled. Nothing is lost for two weeks.",
+			Namespace: "AWS/SQS", Metric: "ApproximateAgeOfOldestMessage", Of: WaitingEvents,
+			Statistic: maximum, Period: fiveMinutes, Periods: 1, Threshold: 3600, Silence: isFine,
+		},
+		{
+			Name: "starts-throttled", Description: "Step Functions starts fewer executions than are asked for, in the whole account. They are " +
+				"tried again; if it lasts, raise StartExecution in Service Quotas.",
+			Namespace: "AWS/States", Metric: "ThrottledEvents", Of: Starts,
+			Statistic: sum, Period: fiveMinutes, Periods: 3, Threshold: 1, Silence: isFine,
+		},
+		{
+			Name: "transitions-throttled", Description: "Step Functions goes from state to state more slowly than it should, in the whole " +
+				"account. If it lasts, raise the state transitions in Service Quotas.",
+			Namespace: "AWS/States", Metric: "ThrottledEvents", Of: Transitions,
+			Statistic: sum, Period: fiveMinutes, Periods: 3, Threshold: 1, Silence: isFine,
 		},
 		{
 			Name: "api-5xx", Description: "The API answers with errors of its own.",

@@ -115,7 +115,7 @@ func TestEveryFunctionIsCalled(t *testing.T) {
 	called := map[string]bool{}
 	for _, r := range deployment.Rules([]route.Route{longRoute}) {
 		f, ok := deployment.FunctionNamed(r.Function)
-		if !ok || f.Caller != deployment.LambdaQueue {
+		if !ok || f.Caller != deployment.LambdaQueue && f.Caller != deployment.EventQueue {
 			t.Errorf("rule %s calls %q, whose caller is %q", r.Name, r.Function, f.Caller)
 		}
 		if (r.Every == nil) != json.Valid([]byte(r.Pattern)) {
@@ -124,7 +124,7 @@ func TestEveryFunctionIsCalled(t *testing.T) {
 		called[r.Function] = true
 	}
 	for _, f := range deployment.Functions() {
-		if f.Caller == deployment.LambdaQueue && !called[f.Name] {
+		if (f.Caller == deployment.LambdaQueue || f.Caller == deployment.EventQueue) && !called[f.Name] {
 			t.Errorf("no rule calls %s", f.Name)
 		}
 	}

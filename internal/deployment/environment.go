@@ -60,6 +60,7 @@ const (
 	DailyRecipients        = "LIMITS_DAILY_RECIPIENTS"
 	SameContentWithin      = "LIMITS_SAME_CONTENT_WITHIN"
 	OptOutsCoverInfo       = "LIMITS_OPT_OUTS_COVER_INFO"
+	EventRate              = "EVENT_RATE"
 )
 
 // What leads the functions to stand-ins for Aligo. Nothing that is deployed sets them.

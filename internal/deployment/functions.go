@@ -30,7 +30,7 @@ type Function struct {
 	Caller      Caller
 	// State is the state that calls it; empty unless the caller is the state machine.
 	State string
-	// Retries is how often Lambda repeats a call that failed; 0 unless the caller is Lambda's own queue.
+	// Retries is how often Lambda repeats a call that failed and that nobody waits for.
 	Retries int
 	// Environment are the variables that it reads. All of them must be set.
 	Environment []Variable
@@ -49,6 +49,8 @@ const (
 	APIGateway       Caller = "API Gateway"
 	// LambdaQueue is Lambda's own queue, which keeps what a rule has handed over.
 	LambdaQueue Caller = "Lambda"
+	// EventQueue is the queue into which rules put the events that become messages.
+	EventQueue Caller = "the queue"
 )
 
 // RoutesFile has the templates of the routes, as package route writes and reads them. It lies in the package of the function
@@ -146,12 +148,17 @@ func Functions() []Function {
 		},
 		{
 			Name: Events, Does: "takes messages from the event bus", Timeout: 30 * time.Second, Longest: LongestFunction, Memory: DefaultMemory,
-			Concurrency: Unreserved, Caller: LambdaQueue, Retries: 2,
-			Environment: talksToAligo(append(rules(false), stateMachineARN(), eventBusName(), guardTable(), retention())...),
-			Files:       []string{RoutesFile},
+			Concurrency: Unreserved, Caller: EventQueue, Retries: 2,
+			Environment: talksToAligo(append(append(ads(), limitSettings(false)...), stateMachineARN(), eventBusName(), guardTable(), retention(),
+				Variable{
+					Name: EventRate, Holds: "how many messages a second events become at most; the others wait in the queue",
+					Setting: eventRate(),
+				})...),
+			Files: []string{RoutesFile},
 			Permissions: []Permission{
 				start, {Executions, []string{"states:DescribeExecution"}},
 				accepts, counts, writes, announce, bury, credentials,
+				{WaitingEvents, []string{"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}},
 			},
 		},
 		{
@@ -226,6 +233,8 @@ const (
 	Records Resource = "the records"
 	Limits  Resource = "the counts"
 	OptOuts Resource = "the opt-outs"
+	// WaitingEvents is the queue of events that become messages.
+	WaitingEvents Resource = "the events that wait"
 	// DeadLetters is the queue of events that could not be handled.
 	DeadLetters Resource = "the dead letters"
 )

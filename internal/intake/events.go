@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/aws/aws-lambda-go/events"
+
 	"sms-api/internal/announce"
 	"sms-api/internal/deadletter"
 	"sms-api/internal/deadline"
@@ -36,7 +38,11 @@ type Events struct {
 	// Templates are checked against when they can be had.
 	Templates templates
 	Now       func() time.Time
-	Log       *slog.Logger
+	// Sleep waits on the clock of Now.
+	Sleep func(ctx context.Context, d time.Duration) error
+	Log   *slog.Logger
+	// Rate is how many messages a second are started by all invocations together, Runs how many of these there are at a time.
+	Rate, Runs int
 
 	pause pause
 }
@@ -105,19 +111,81 @@ func (h *Handed) UnmarshalJSON(text []byte) error {
 // spare is what is left of the function's time when that of its calls is over, so that it says itself what has failed.
 const spare = 2 * time.Second
 
+// Call is what the function is invoked with: events that waited in the queue, or what a rule hands over itself. The latter
+// comes from rules of stacks from before, while a stack is upgraded, and from operators with a dead letter.
+type Call struct {
+	Records []events.SQSMessage
+	Handed  Handed
+}
+
+// UnmarshalJSON reads either.
+func (c *Call) UnmarshalJSON(text []byte) error {
+	var batch events.SQSEvent
+	if json.Unmarshal(text, &batch) == nil && len(batch.Records) > 0 && batch.Records[0].EventSource == "aws:sqs" {
+		c.Records = batch.Records
+		return nil
+	}
+	return c.Handed.UnmarshalJSON(text)
+}
+
+// roomForOne is how much of the function's time must be left for it to begin with another event.
+const roomForOne = 8 * time.Second
+
+// Invoke takes events, in their order, and says which of the queue's were in vain: they come again. Each message that it starts
+// takes its share of a second, so that no more are started than are sent; what was started before does not.
+func (e *Events) Invoke(ctx context.Context, call Call) (events.SQSEventResponse, error) {
+	var r events.SQSEventResponse
+	if call.Records == nil {
+		return r, e.Handle(ctx, call.Handed)
+	}
+	share := time.Second * time.Duration(e.Runs) / time.Duration(e.Rate)
+	for _, record := range call.Records {
+		again := func() {
+			r.BatchItemFailures = append(r.BatchItemFailures, events.SQSBatchItemFailure{ItemIdentifier: record.MessageId})
+		}
+		end, ends := ctx.Deadline()
+		var handed Handed
+		switch err := handed.UnmarshalJSON([]byte(record.Body)); {
+		case ends && time.Until(end) < roomForOne+share:
+			again()
+			continue
+		case err != nil:
+			e.Log.LogAttrs(ctx, slog.LevelError, "event not handled", slog.String("error", err.Error()))
+			again()
+			continue
+		}
+		begin := e.Now()
+		started, err := e.handle(ctx, handed)
+		if err != nil {
+			again()
+		}
+		if started {
+			// When the time is over, so is the sleep, and nothing else begins.
+			_ = e.Sleep(ctx, share-e.Now().Sub(begin))
+		}
+	}
+	return r, nil
+}
+
 // Handle starts the message that an event asks for, and announces it with MessageAccepted. What cannot be accepted becomes one
 // MessageRejected, and that is no error. An error is ours: Lambda tries again, and then puts the event into the dead-letter
 // queue. The same event may come any number of times, and as a dead letter; each time it is announced anew. So it is when the
 // bus did not take the announcement: the message is started by then, and the next try finds it and says so.
 func (e *Events) Handle(ctx context.Context, handed Handed) error {
+	_, err := e.handle(ctx, handed)
+	return err
+}
+
+// handle is Handle, and says whether it has started a message.
+func (e *Events) handle(ctx context.Context, handed Handed) (started bool, _ error) {
 	if handed.Route == "" && optOutEvent(handed.DetailType) {
-		return e.optOut(ctx, handed.Event)
+		return false, e.optOut(ctx, handed.Event)
 	}
 	ctx, cancel := deadline.Before(ctx, spare)
 	defer cancel()
 	asked, err := e.read(handed)
 	if err != nil {
-		return err
+		return false, err
 	}
 	event, r := asked.event, asked.request
 	key := r.IdempotencyKey
@@ -125,7 +193,7 @@ func (e *Events) Handle(ctx context.Context, handed Handed) error {
 		key = event.ID
 	}
 	if key == "" {
-		return errors.New("an event without id and idempotencyKey could not be told from its repetitions")
+		return false, errors.New("an event without id and idempotencyKey could not be told from its repetitions")
 	}
 	d := door{
 		executions: e.Executions, check: templateCheck{templates: e.Templates, now: e.Now, log: e.Log, pause: &e.pause}, now: e.Now,
@@ -145,16 +213,16 @@ func (e *Events) Handle(ctx context.Context, handed Handed) error {
 	case err == nil:
 		e.Log.LogAttrs(ctx, slog.LevelInfo, "message accepted", append(attributes, slog.String("message", m.ID),
 			slog.Bool("replayed", replayed))...)
-		return e.Bus.Put(ctx, statemachine.DetailTypeAccepted, Acceptance{
+		return !replayed, e.Bus.Put(ctx, statemachine.DetailTypeAccepted, Acceptance{
 			ID: m.ID, IdempotencyKey: key, Echo: m.Echo, CreatedAt: m.CreatedAt, RecipientCount: len(m.Recipients),
 		})
 	case !errors.As(err, &refusal):
 		e.Log.LogAttrs(ctx, slog.LevelError, "event not handled", append(attributes, slog.String("error", err.Error()))...)
-		return fmt.Errorf("event %s: %w", event.ID, err)
+		return false, fmt.Errorf("event %s: %w", event.ID, err)
 	}
 	e.Log.LogAttrs(ctx, slog.LevelWarn, "event rejected", append(attributes, slog.String("problem", refusal.Type),
 		slog.Int("errors", len(refusal.Errors)))...)
-	return e.Bus.Put(ctx, statemachine.DetailTypeRejected,
+	return false, e.Bus.Put(ctx, statemachine.DetailTypeRejected,
 		Rejection{Problem: refusal.Problem, Route: handed.Route, IdempotencyKey: key, Reference: r.Reference})
 }
 

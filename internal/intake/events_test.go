@@ -57,15 +57,21 @@ type door struct {
 	now    time.Time
 	events *intake.Events
 	lambda lambda.Handler
+	// slept is how long the handler has waited.
+	slept time.Duration
 }
 
 func newDoor() *door {
 	d := &door{store: newStore(), vendor: newVendor(), bus: &bus{}, log: &bytes.Buffer{}, now: now}
 	d.events = &intake.Events{
 		Executions: d.store, Account: "000000000000", Bus: announce.Bus{Client: d.bus, Name: "sms-api"}, Templates: d.vendor,
-		Now: func() time.Time { return d.now }, Log: slog.New(slog.NewJSONHandler(d.log, nil)),
+		Now: func() time.Time { return d.now }, Log: slog.New(slog.NewJSONHandler(d.log, nil)), Rate: 10, Runs: 3,
+		Sleep: func(_ context.Context, pause time.Duration) error {
+			d.slept += pause
+			return nil
+		},
 	}
-	d.lambda = lambda.NewHandler(d.events.Handle)
+	d.lambda = lambda.NewHandler(d.events.Invoke)
 	return d
 }
 

@@ -57,9 +57,10 @@ type Environment struct {
 	HTTP *http.Client
 	// Metrics takes the lines that CloudWatch makes metrics of: standard output in Lambda.
 	Metrics io.Writer
-	// Now is the clock.
-	Now func() time.Time
-	Log *slog.Logger
+	// Now is the clock, Sleep waits on it; without Sleep it is the machine's.
+	Now   func() time.Time
+	Sleep func(ctx context.Context, d time.Duration) error
+	Log   *slog.Logger
 
 	parameters *parameters.Store
 	errs       []error
@@ -332,10 +333,24 @@ func (e *Environment) API(identify func(*http.Request) (intake.Caller, error)) *
 // Events makes the handler of the events function.
 func (e *Environment) Events() *intake.Events {
 	_, templates := e.Aligo()
+	rate, wait := e.number(deployment.EventRate), e.Sleep
+	if wait == nil {
+		wait = sleep
+	}
 	return &intake.Events{
 		Executions: e.recorded(), Account: e.Account(), Bus: e.Bus(), Routes: e.Routes(), Ads: e.Ads(), Limits: e.Limits(false),
 		OptOuts: e.OptOuts(), OptOutsCoverInfo: e.optOutsCoverInfo(), Templates: templates, Now: e.Now,
-		Log: e.Log,
+		Sleep: wait, Log: e.Log, Rate: rate, Runs: deployment.EventRuns(rate),
+	}
+}
+
+// sleep waits on the machine's clock.
+func sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 

@@ -1,9 +1,9 @@
-// Command events is the Lambda function that the rule for MessageRequested events calls.
+// Command events is the Lambda function that makes messages of the events in the queue.
 package main
 
 import "sms-api/internal/wiring"
 
 func main() {
 	e := wiring.FromEnvironment("events")
-	e.Start(e.Events().Handle)
+	e.Start(e.Events().Invoke)
 }

@@ -11,6 +11,10 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"strings"
+	"time"
+
+	"sms-api/awslocal/quota"
 )
 
 // options are what a run is asked for.
@@ -21,6 +25,8 @@ type options struct {
 	faults bool
 	// json asks for a JSON object instead of a table.
 	json bool
+	// burst is a run on the virtual clock, if it has messages.
+	burst burstOptions
 }
 
 // Command is `local bench`: it makes a run and prints what was measured. The error is flag.ErrHelp, says which argument
@@ -30,6 +36,9 @@ func Command(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if o.burst.messages > 0 {
+		return burstCommand(ctx, o, out)
+	}
 	report, err := run(ctx, o)
 	if err != nil {
 		return err
@@ -37,6 +46,24 @@ func Command(ctx context.Context, args []string, out io.Writer) error {
 	if !o.json {
 		return report.print(out)
 	}
+	return object(out, report)
+}
+
+// burstCommand makes a run on the virtual clock. What it has measured is printed also when it was not as it should be.
+func burstCommand(ctx context.Context, o options, out io.Writer) error {
+	report, err := runBurst(ctx, o.burst)
+	if err != nil {
+		return err
+	}
+	if o.json {
+		err = object(out, report)
+	} else {
+		err = report.print(out)
+	}
+	return errors.Join(err, report.err())
+}
+
+func object(out io.Writer, report any) error {
 	encoder := json.NewEncoder(out)
 	encoder.SetIndent("", "  ")
 	if err := encoder.Encode(report); err != nil {
@@ -55,8 +82,20 @@ func parse(args []string, out io.Writer) (options, error) {
 		"messages that are under way at the same time; 0 is as many as have 5,000 recipients, 10 to 64")
 	set.BoolVar(&o.faults, "faults", false, "let Aligo, Lambda and some phones fail")
 	set.BoolVar(&o.json, "json", false, "print one JSON object")
+	b := &o.burst
+	set.IntVar(&b.messages, "burst", 0, "send so many messages under AWS's quotas, on a virtual clock, and tell what became of them")
+	set.DurationVar(&b.over, "over", time.Minute, "with -burst: the time in which they come")
+	set.StringVar(&b.through, "through", "events", "with -burst: events, api or campaign")
+	set.StringVar(&b.quotas, "quotas", "seoul", "with -burst: "+strings.Join(quota.Names(), ", ")+", or a file")
+	set.IntVar(&b.rate, "rate", 0, "with -burst: how many events a second become messages; 0 is the stack's default")
+	set.IntVar(&b.reads, "reads", 0, "with -burst and -through api: requests for a message's status a second")
+	set.BoolVar(&b.atOnce, "at-once", false, "with -burst: schedule all of them for the same second")
+	set.BoolVar(&b.again, "again", false, "with -burst: ask for all of them once more when they have settled, and measure that")
 	if err := set.Parse(args); err != nil {
 		return o, err
+	}
+	if b.messages != 0 {
+		return o, b.check()
 	}
 	var wrong []error
 	within := func(name string, value, most int) {

@@ -56,6 +56,64 @@ func TestObject(t *testing.T) {
 	}
 }
 
+// burstOf is what a run on the virtual clock reports as JSON.
+func burstOf(t *testing.T, args string) BurstReport {
+	t.Helper()
+	var out bytes.Buffer
+	if err := Command(t.Context(), append(strings.Fields(args), "-json"), &out); err != nil {
+		t.Fatalf("%s: %v", args, err)
+	}
+	var object map[string]any
+	var r BurstReport
+	if err := errors.Join(json.Unmarshal(out.Bytes(), &object), json.Unmarshal(out.Bytes(), &r)); err != nil {
+		t.Fatalf("%v in %s", err, &out)
+	}
+	want := []string{"deadLetters", "lost", "messages", "rejected", "seconds", "settled", "transitionsPerMessage", "twice", "usd"}
+	if got := slices.Sorted(maps.Keys(object)); !slices.Equal(got, want) {
+		t.Errorf("the keys are %q, want %q", got, want)
+	}
+	return r
+}
+
+// TestBursts are small ones of what must hold under AWS's quotas: nothing is lost, nothing comes twice, and how many transitions
+// and seconds it takes. At ten messages a second, 300 take half a minute.
+func TestBursts(t *testing.T) {
+	t.Parallel()
+	for args, most := range map[string]struct{ transitions, seconds float64 }{
+		"-burst 300 -over 1s":                     {6, 1.1*30 + 10},
+		"-burst 300 -over 1s -quotas us-east-1":   {6, 1.1*30 + 10},
+		"-burst 100 -over 3s -quotas new-account": {9, 900},
+		"-burst 300 -over 1s -rate 1000":          {12, 3600},
+		"-burst 300 -over 1s -at-once":            {12, 3600 + 3600},
+		"-burst 60 -over 3s -through api":         {9, 900},
+		"-burst 100 -over 1s -again":              {0, 900},
+	} {
+		t.Run(args, func(t *testing.T) {
+			t.Parallel()
+			r := burstOf(t, args)
+			if r.Settled != r.Messages || r.Rejected+r.DeadLetters+r.Lost+r.Twice != 0 {
+				t.Errorf("%+v", r)
+			}
+			if r.TransitionsPerMessage > most.transitions || r.Seconds > most.seconds || r.USD <= 0 {
+				t.Errorf("%.2f transitions a message in %.0f s, %.4f USD; at most %+v", r.TransitionsPerMessage, r.Seconds, r.USD, most)
+			}
+		})
+	}
+}
+
+func TestBurstTable(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	if err := Command(t.Context(), strings.Fields("-burst 30 -over 1s -rate 1000"), &out); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"30 messages", "lost 0, twice 0", "until sent", "Lambda.Invoke alimtalk"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in\n%s", want, &out)
+		}
+	}
+}
+
 func about(a, b float64) bool { return a > 0.999*b && a < 1.001*b }
 
 func TestTable(t *testing.T) {
@@ -90,13 +148,17 @@ func TestFaults(t *testing.T) {
 func TestFlags(t *testing.T) {
 	t.Parallel()
 	for args, want := range map[string]string{
-		"-messages 0":               "-messages is 0, want 1 to 10000000",
-		"-recipients 501":           "-recipients is 501, want 1 to 500",
-		"-concurrency -1":           "-concurrency is -1, want 1 to 1000",
-		"-messages 0 -recipients 0": "-messages is 0, want 1 to 10000000\n-recipients is 0, want 1 to 500",
-		"100":                       `unknown argument "100"`,
-		"-messages many":            `invalid value "many" for flag -messages: parse error`,
-		"-nonsense":                 "flag provided but not defined: -nonsense",
+		"-messages 0":                "-messages is 0, want 1 to 10000000",
+		"-recipients 501":            "-recipients is 501, want 1 to 500",
+		"-concurrency -1":            "-concurrency is -1, want 1 to 1000",
+		"-messages 0 -recipients 0":  "-messages is 0, want 1 to 10000000\n-recipients is 0, want 1 to 500",
+		"-burst 5 -through campaign": "-through campaign: there are no campaigns yet",
+		"-burst 5 -through post":     `-through is "post", want events, api or campaign`,
+		"-burst -5 -over 0s":         "-burst is -5, want 1 to 10000000\n-over is 0s, want more than nothing and at most 168h",
+		"-burst 5 -quotas mars":      `quotas "mars": neither seoul, us-east-1, new-account nor a file`,
+		"100":                        `unknown argument "100"`,
+		"-messages many":             `invalid value "many" for flag -messages: parse error`,
+		"-nonsense":                  "flag provided but not defined: -nonsense",
 	} {
 		var out bytes.Buffer
 		if err := Command(t.Context(), strings.Fields(args), &out); err == nil || err.Error() != want {

@@ -6,11 +6,11 @@ import (
 )
 
 // The classes of a histogram: the first begins at shortest, and each is 1 % wider than the one before. The last begins
-// after 11 minutes.
+// after six days.
 const (
 	shortest = time.Microsecond
 	growth   = 1.01
-	classes  = 2048
+	classes  = 2720
 )
 
 // histogram counts durations in classes, so that it takes the same memory for any number of them.

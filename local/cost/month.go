@@ -129,6 +129,8 @@ func Fixed() Usage {
 	u[price.Alarms] = alarms(1)
 	u[price.Metrics] = float64(deployment.CustomMetrics())
 	u[price.Dashboards] = deployment.Dashboards
+	// Lambda asks the queue of events for more every 20 s, five times over.
+	u[price.QueueRequests] = 5 * hours * 3600 / 20
 	return u
 }
 

@@ -211,6 +211,8 @@ func Door(byEvent bool, recipients int) Usage {
 	if byEvent {
 		u[price.Requests] = 0
 		u[price.Events] = chunks(float64(recipients)*startBytes) + 1
+		// It is put into the queue, received from it and deleted there.
+		u[price.QueueRequests] = 2*chunks(float64(recipients)*startBytes) + 1
 		u[price.Compute] += awsSeconds * memory
 		u[price.NAT] += (callBytesOut + callBytesIn) / float64(gigabyte)
 		u[price.Logs] -= accessLogBytes / float64(gigabyte)

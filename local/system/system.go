@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/aws/aws-lambda-go/lambda"
@@ -35,10 +36,11 @@ import (
 	"sms-api/statemachine"
 )
 
-// The names of the event bus, of the table of sends and of the queue of what could not be handled.
+// The names of the event bus, of the table of sends and of the queues of events and of what could not be handled.
 const (
 	BusName     = "sms-api"
 	GuardTable  = "sms-api-guards"
+	EventQueue  = "sms-api-events"
 	DeadLetters = "sms-api-dead-letters"
 )
 
@@ -60,6 +62,8 @@ type Options struct {
 	Reserves bool
 	// Settings are what variables of functions hold that a setting decides, by name, where that is not what they hold here.
 	Settings map[string]string
+	// Retryer wraps how the SDK tries again; nil leaves it as it is.
+	Retryer func(aws.Retryer) aws.Retryer
 	// Routes map other services' events to messages.
 	Routes []route.Route
 	// Policy is what the stack says of callers that are not trusted.
@@ -127,7 +131,7 @@ func inProcess() map[string]func(*wiring.Environment) any {
 		"receipts":         func(e *wiring.Environment) any { return e.Dispatch().Receipts },
 		"reconcile":        func(e *wiring.Environment) any { return e.Dispatch().Reconcile },
 		deployment.Balance: func(e *wiring.Environment) any { return e.Balance().Handle },
-		deployment.Events:  func(e *wiring.Environment) any { return e.Events().Handle },
+		deployment.Events:  func(e *wiring.Environment) any { return e.Events().Invoke },
 		deployment.Settle:  func(e *wiring.Environment) any { return e.Ended().Handle },
 		deployment.Record:  func(e *wiring.Environment) any { return e.Recorder().Handle },
 	}
@@ -203,9 +207,13 @@ func (s *System) function(f deployment.Function, o Options, files map[string][]b
 		client.Timeout = cmp.Or(client.Timeout, awsenv.CallTimeout)
 		config.HTTPClient = &client
 	}
+	if o.Retryer != nil {
+		made := config.Retryer
+		config.Retryer = func() aws.Retryer { return o.Retryer(made()) }
+	}
 	e := &wiring.Environment{
 		AWS: config, Variables: variables, Files: files, AligoSMSURL: o.AligoURL, AligoKakaoURL: o.AligoURL, HTTP: o.HTTP,
-		Metrics: o.Metrics, Now: o.AWS.Clock.Now, Log: o.Log,
+		Metrics: o.Metrics, Now: o.AWS.Clock.Now, Sleep: o.AWS.Clock.Sleep, Log: o.Log,
 	}
 	if e.Metrics == nil {
 		e.Metrics = io.Discard
@@ -238,8 +246,28 @@ func (s *System) function(f deployment.Function, o Options, files map[string][]b
 			return "", fmt.Errorf("function %s: %w", f.Name, err)
 		}
 	}
+	if f.Caller == deployment.EventQueue {
+		if err := s.queue(f, variables); err != nil {
+			return "", err
+		}
+	}
 	return arn, s.AWS.Async(f.Name, awsapi.Async{
 		Retries: f.Retries, Age: deployment.LongestQueued, OnFailure: awsapi.QueueARN(DeadLetters),
+	})
+}
+
+// queue makes the queue of events, which the function takes.
+func (s *System) queue(f deployment.Function, variables map[string]string) error {
+	s.AWS.Queue(EventQueue, awsapi.QueueOptions{
+		Visibility: deployment.EventHidden(f.Timeout), Retention: deployment.LongestRetention, DeadLetters: DeadLetters,
+		MaxReceives: deployment.EventReceives,
+	})
+	rate, err := strconv.Atoi(variables[deployment.EventRate])
+	if err != nil {
+		return fmt.Errorf("function %s: %s: %w", f.Name, deployment.EventRate, err)
+	}
+	return s.AWS.Take(EventQueue, awsapi.Source{
+		Function: f.Name, Batch: deployment.EventBatch, Concurrency: deployment.EventRuns(rate),
 	})
 }
 
@@ -248,7 +276,8 @@ func (s *System) rule(r deployment.Rule) error {
 	if r.Every != nil {
 		return nil
 	}
-	if _, ok := deployment.FunctionNamed(r.Function); !ok {
+	f, ok := deployment.FunctionNamed(r.Function)
+	if !ok {
 		return fmt.Errorf("there is no function %s", r.Function)
 	}
 	var input eventbus.Input
@@ -262,11 +291,14 @@ func (s *System) rule(r deployment.Rule) error {
 	if _, err := bus.PutRule(eventbus.Rule{Name: r.Name, Pattern: r.PatternFor(s.StateMachineARN)}); err != nil {
 		return err
 	}
-	return bus.PutTargets(r.Name, eventbus.Target{
+	target := eventbus.Target{
 		ID: r.Name, ARN: awsapi.FunctionARN(r.Function), QueueARN: awsapi.QueueARN(DeadLetters), Input: input,
-		Retry: &eventbus.Retry{Attempts: deployment.MostDeliveries, Age: deployment.LongestDelivery},
-		Deliver: func(_ context.Context, event json.RawMessage) error {
-			return s.AWS.InvokeLater(r.Function, event)
-		},
-	})
+		Retry:   &eventbus.Retry{Attempts: deployment.MostDeliveries, Age: deployment.LongestDelivery},
+		Deliver: func(_ context.Context, event json.RawMessage) error { return s.AWS.InvokeLater(r.Function, event) },
+	}
+	if f.Caller == deployment.EventQueue {
+		target.ARN = awsapi.QueueARN(EventQueue)
+		target.Deliver = func(_ context.Context, event json.RawMessage) error { return s.AWS.Send(EventQueue, string(event)) }
+	}
+	return bus.PutTargets(r.Name, target)
 }

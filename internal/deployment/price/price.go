@@ -17,6 +17,8 @@ const (
 	Requests
 	// Events are put on an event bus, counted per 64 KB.
 	Events
+	// QueueRequests are requests to SQS, of up to 64 KB.
+	QueueRequests
 	// TableWrites and TableReads are request units of DynamoDB on demand: a write of 1 KB, a consistent read of 4 KB.
 	TableWrites
 	TableReads
@@ -100,6 +102,8 @@ func Seoul() List {
 			Note: "the first 300 million of a month"},
 		Events: {Name: "EventBridge, custom events", USD: 1.00, Per: million, Unit: "events of 64 KB",
 			Source: "https://aws.amazon.com/eventbridge/pricing/", Seen: "2026-06", Note: elsewhere},
+		QueueRequests: {Name: "SQS, requests", USD: 0.40, Per: million, Unit: "requests of 64 KB",
+			Source: "https://aws.amazon.com/sqs/pricing/", Note: elsewhere},
 		TableWrites: {Name: "DynamoDB, writes", USD: 0.68, Per: million, Unit: "units of 1 KB", Source: dynamodb,
 			UsageType: "APN2-WriteRequestUnits", Seen: "2026-06-12"},
 		TableReads: {Name: "DynamoDB, consistent reads", USD: 0.1355, Per: million, Unit: "units of 4 KB", Source: dynamodb,

@@ -1,0 +1,34 @@
+package deployment
+
+import "time"
+
+// Between the rules and the function that makes messages of events stands a queue. It keeps what comes faster than Aligo takes
+// it, where that costs nothing, and what Step Functions does not take, for hours.
+const (
+	// EventBatch is how many events the function is given at a time at most.
+	EventBatch = 10
+	// EventReceives is how often an event is tried before it is a dead letter: it is hidden for six of the function's time limits
+	// after each time, as AWS advises, which makes two hours and a half.
+	//
+	// https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
+	EventReceives = 50
+	hiddenLimits  = 6
+)
+
+// eventRate is half of the twenty calls a second that Aligo's own sample code makes at most: a message takes two.
+func eventRate() *Setting {
+	return &Setting{Key: "events:rate", Default: "10", Lowest: 1, Highest: 1000}
+}
+
+// EventRuns is how many invocations of the function there are at a time: one for each five messages a second, and three at
+// least, so that a replay, which starts nothing and does not wait, is soon over.
+func EventRuns(rate int) int {
+	const each, least = 5, 3
+	return max(least, (rate+each-1)/each)
+}
+
+// EventHidden is for how long an event is hidden that the function has been given, whose time limit this is.
+func EventHidden(timeout time.Duration) time.Duration { return hiddenLimits * timeout }
+
+// APIThrottle is how many requests a second the API takes, and how many at once, where a stack says nothing.
+func APIThrottle() (rate, burst int) { return 20, 40 }
