@@ -149,11 +149,10 @@ func Functions() []Function {
 		{
 			Name: Events, Does: "takes messages from the event bus", Timeout: 30 * time.Second, Longest: LongestFunction, Memory: DefaultMemory,
 			Concurrency: Unreserved, Caller: EventQueue, Retries: 2,
-			Environment: talksToAligo(append(append(ads(), limitSettings(false)...), stateMachineARN(), eventBusName(), guardTable(), retention(),
-				Variable{
-					Name: EventRate, Holds: "how many messages a second events become at most; the others wait in the queue",
-					Setting: eventRate(),
-				})...),
+			Environment: talksToAligo(append(rules(false), stateMachineARN(), eventBusName(), guardTable(), retention(), Variable{
+				Name: EventRate, Holds: "how many messages a second events become at most; the others wait in the queue",
+				Setting: eventRate(),
+			})...),
 			Files: []string{RoutesFile},
 			Permissions: []Permission{
 				start, {Executions, []string{"states:DescribeExecution"}},
