@@ -21,6 +21,12 @@ func contractRoutes() map[string][]string {
 		"GET /v1/templates":              send,
 		"GET /v1/templates/{code}":       send,
 		"GET /v1/balance":                text,
+		"GET /v1/limits":                 admin,
+		"DELETE /v1/limits":              admin,
+		"GET /v1/opt-outs":               admin,
+		"GET /v1/opt-outs/{number}":      admin,
+		"PUT /v1/opt-outs/{number}":      admin,
+		"DELETE /v1/opt-outs/{number}":   admin,
 	}
 }
 

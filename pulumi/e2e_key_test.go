@@ -219,7 +219,7 @@ func (s *stack) kms(t *testing.T, operation string, in, out any) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer answer.Body.Close()
+	defer func() { _ = answer.Body.Close() }()
 	text, err := io.ReadAll(answer.Body)
 	if err != nil || answer.StatusCode != http.StatusOK {
 		t.Fatalf("%s: status %d, %s %v", operation, answer.StatusCode, text, err)

@@ -36,7 +36,8 @@ func TestAlarms(t *testing.T) {
 	}
 	lines = append(lines, countedLines(c)...)
 	golden(t, "alarms.txt", lines)
-	same(t, "metrics of alarms that the cost model counts", watched, deployment.AlarmMetrics(deployment.Alarms(deployment.Watched{Gateways: 1})))
+	modelled := deployment.AlarmMetrics(deployment.Alarms(deployment.Watched{Gateways: 1}))
+	same(t, "metrics of alarms that the cost model counts", watched, modelled)
 	metrics := map[string]bool{}
 	for _, filter := range c.all("cloudwatch:LogMetricFilter") {
 		metrics[filter.text("metricTransformation.namespace")+" "+filter.text("metricTransformation.name")] = true

@@ -42,7 +42,8 @@ func newEventBus(ctx *pulumi.Context, name string, args eventBusArgs, opts ...pu
 	}
 	var err error
 	e.bus, err = cloudwatch.NewEventBus(ctx, name, &cloudwatch.EventBusArgs{
-		Name: pulumi.String(name), Description: pulumi.String("sms-api: MessageRequested in; MessageAccepted, MessageSettled and MessageRejected out"),
+		Name:        pulumi.String(name),
+		Description: pulumi.String("sms-api: MessageRequested in; MessageAccepted, MessageSettled and MessageRejected out"),
 	}, childOf(e))
 	if err != nil {
 		return nil, err

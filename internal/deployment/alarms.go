@@ -120,8 +120,8 @@ func Alarms(w Watched) []Alarm {
 			Statistic: sum, Period: fiveMinutes, Periods: 1, Threshold: 1, Silence: isFine,
 		},
 		{
-			Name: "records-missed", Description: "Records of messages could not be written. Nothing that was to be sent is held up. Until their next step " +
-				"such messages are shown as they were before or as their executions say, and lists and searches may lack them.",
+			Name: "records-missed", Description: "Records of messages could not be written. Nothing that was to be sent is held up. Until their " +
+				"next step such messages are shown as they were before or as their executions say, and lists and searches may lack them.",
 			Namespace: lines, Metric: "records-missed", Lines: `{ $.missed = "*" }`, In: writers,
 			Statistic: sum, Period: fiveMinutes, Periods: 3, Threshold: 1, Silence: isFine,
 		},

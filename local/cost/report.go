@@ -145,7 +145,7 @@ func reportPaths(p *printer, prices price.List) {
 	for _, path := range Paths() {
 		cost := prices.Cost(Door(false, 1).Plus(path.Usage(1)))
 		// The function at the door is one more.
-		p.line(format, path.Name, path.Transitions(), path.Invocations()+1, path.Calls(1), path.Calls(500), money(1000*cost))
+		p.line(format, path.Name, path.Transitions(), path.Invocations()+2, path.Calls(1), path.Calls(500), money(1000*cost))
 	}
 }
 

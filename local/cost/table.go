@@ -62,6 +62,9 @@ func tableFound() Usage { return table(3+listings, 2, 1+listings) }
 // tableOwns is whether a call that was found is still the message's, which is asked before its receipts are read.
 func tableOwns() Usage { return table(1, 0, 1) }
 
+// GuardUsage is what a message that takes the path uses of the table to be sent once only.
+func (p Path) GuardUsage(recipients int) Usage { return p.tableUsage(float64(recipients)) }
+
 // tableUsage is what a path uses of the table.
 func (p Path) tableUsage(n float64) Usage {
 	var u Usage
@@ -113,6 +116,9 @@ func recordWrites(n float64) float64 {
 // recordAccepted is the record that the door writes, and the places of the message in the lists.
 func recordAccepted(n float64) Usage { return table(2, places+recordWrites(n), 0) }
 
+// Accepted is what the door uses of the table.
+func Accepted(recipients int) Usage { return recordAccepted(float64(recipients)) }
+
 // recordTold is the record that a task writes, or the function that hears of the outcome.
 func recordTold(n float64) Usage { return table(1, recordWrites(n), 0) }
 
@@ -126,8 +132,10 @@ func recordRead() Usage { return table(1, 0, 1) }
 // Aligo was not reached by writes nothing.
 func (p Path) recordUsage(n float64) Usage {
 	u, tasks := recordNumbers(n), deployment.Tasks()
-	for _, s := range p.States {
-		if tasks[s] != "" {
+	for i, s := range p.States {
+		// A send that is in doubt has told nobody.
+		doubted := (s == sendAlimTalk || s == sendSMS) && i+1 < len(p.States) && p.States[i+1] == reconcile && p.Lookups > 0
+		if tasks[s] != "" && !doubted {
 			u = u.Plus(recordTold(n))
 		}
 	}

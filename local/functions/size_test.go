@@ -11,8 +11,11 @@ import (
 	"sms-api/internal/compile"
 )
 
-// maxZIP is how large a function's package may be, in bytes.
-const maxZIP = 3_400_000
+// maxSend is how large the package of a function may be that sends, and maxZIP that of any other, in bytes.
+const (
+	maxSend = 3_300_000
+	maxZIP  = 3_700_000
+)
 
 // TestPackagesAreSmall holds the size of what is deployed, which does not depend on the machine.
 func TestPackagesAreSmall(t *testing.T) {
@@ -22,8 +25,12 @@ func TestPackagesAreSmall(t *testing.T) {
 	for _, name := range names() {
 		binary, packed := pack(t, filepath.Join(out, name))
 		t.Logf("%-10s zip %7d bytes, executable %7d bytes", name, packed, binary)
-		if packed > maxZIP {
-			t.Errorf("%s: the package has %d bytes, more than %d", name, packed, maxZIP)
+		most := maxZIP
+		if name == "alimtalk" || name == "sms" {
+			most = maxSend
+		}
+		if packed > most {
+			t.Errorf("%s: the package has %d bytes, more than %d", name, packed, most)
 		}
 	}
 }

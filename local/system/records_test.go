@@ -50,6 +50,7 @@ func inBubble(t *testing.T, story func(*testing.T)) {
 // Whoever polls costs Step Functions nothing, from the moment of the 202 on.
 func TestReadingAsksNoExecution(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
+		t.Helper()
 		w := newWorld(t)
 		calls := w.count()
 		id := w.post(to("", "0001"))
@@ -71,6 +72,7 @@ func TestReadingAsksNoExecution(t *testing.T) {
 // A message that is parked is shown as parked, and the reason of it.
 func TestParkedIsShown(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
+		t.Helper()
 		w := newWorld(t)
 		calls := w.count()
 		end := vendorOutage(aligotest.FaultUnregisteredIP, send)(w)
@@ -94,6 +96,7 @@ func TestParkedIsShown(t *testing.T) {
 // An archive that is replayed asks Step Functions for nothing but to start what was started.
 func TestReplayAsksNoExecution(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
+		t.Helper()
 		w := newWorld(t)
 		calls := w.count()
 		post := func(n int) (int, string) {
@@ -120,6 +123,7 @@ func TestReplayAsksNoExecution(t *testing.T) {
 // Without the table messages are accepted, and what became of them is asked of their executions.
 func TestReadingWithoutTable(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
+		t.Helper()
 		w := newWorld(t)
 		w.table.set(func(context.Context, string, func(context.Context) ([]byte, error)) ([]byte, error) {
 			return nil, &awsapi.ServiceError{
@@ -170,6 +174,7 @@ func (w *world) list(query string) (all []intake.MessageSummary) {
 // "010-1234-5678 says she got nothing": she is found, whatever became of her messages, until she is erased.
 func TestANumberIsFoundAndErased(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
+		t.Helper()
 		w := newWorld(t)
 		const search = "to=010-1000-0001&reason=she+says+she+got+nothing"
 		fell := w.post(to("", "0001"))

@@ -128,6 +128,7 @@ export const en = {
   "code.Cancelled": "The message was cancelled before it was sent to the recipient.",
   "code.Stopped": "An operator or the time limit ended the execution early: failed if nothing was sent, else unknown.",
   "code.Invalid": "The values do not fit the template, or the text cannot be an SMS.",
+  "code.OptedOut": "The recipient has opted out of such messages.",
   "code.Rejected": "Aligo refused the call.",
   "code.NotAccepted": "Aligo accepted the call, but left the recipient out of it.",
   "code.Ambiguous": "The answer to the call was lost, and Aligo could not tell whether it had accepted it.",
