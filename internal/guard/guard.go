@@ -28,6 +28,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"sms-api/internal/attr"
 	"sms-api/internal/deployment"
 	"sms-api/internal/message"
 )
@@ -138,8 +139,11 @@ func (g *Guards) open(ctx context.Context, s Send, o Opening) error {
 		// The nonce is found by the SDK's repetition of a write that was made and whose answer was lost.
 		"attribute_not_exists(#pk) OR #nonce = :nonce AND #state = :open OR "+
 			"attribute_not_exists(#cancelled) AND (#sends < :sends OR #sends = :sends AND #state = :closed)",
-		value(":nonce", text(s.nonce)), value(":sends", number(int64(s.Sends))), value(":open", text(stateOpen)),
-		value(":closed", text(stateClosed)))
+		attr.Value(":nonce", attr.Text(s.nonce)),
+		attr.Value(":sends", attr.Number(int64(s.Sends))),
+		attr.Value(":open", attr.Text(stateOpen)),
+		attr.Value(":closed", attr.Text(stateClosed)),
+	)
 	switch {
 	case err == nil:
 		return nil
@@ -177,12 +181,17 @@ func (g *Guards) Raise(ctx context.Context, s Send, sent bool) error {
 	update := "SET #sends = :next, #state = :closed, #expires = :expires"
 	const condition = "attribute_not_exists(#pk) OR attribute_not_exists(#cancelled) AND " +
 		"(#sends < :sends OR #sends = :sends AND (#state = :closed OR #nonce = :nonce))"
-	names, values := placeholders(update+condition, value(":sends", number(int64(s.Sends))), value(":next", number(int64(s.Sends+1))),
-		value(":closed", text(stateClosed)), value(":nonce", text(cmp.Or(s.nonce, "none"))),
-		value(":expires", number(s.Expiry.Add(Kept).Unix())))
+	names, values := attr.Placeholders(
+		update+condition,
+		attr.Value(":sends", attr.Number(int64(s.Sends))),
+		attr.Value(":next", attr.Number(int64(s.Sends+1))),
+		attr.Value(":closed", attr.Text(stateClosed)),
+		attr.Value(":nonce", attr.Text(cmp.Or(s.nonce, "none"))),
+		attr.Value(":expires", attr.Number(s.Expiry.Add(Kept).Unix())),
+	)
 	if sent {
 		update += ", #sent = :sent"
-		names["#sent"], values[":sent"] = attrSent, yes()
+		names["#sent"], values[":sent"] = attrSent, attr.Yes()
 	}
 	_, err := g.Client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName: &g.Table, Key: guardKey(s.Message), UpdateExpression: aws.String(update), ConditionExpression: aws.String(condition),
@@ -216,7 +225,11 @@ func (g *Guards) raised(ctx context.Context, s Send) error {
 
 func (g *Guards) close(ctx context.Context, s Send) error {
 	const update, condition = "SET #state = :closed", "#nonce = :nonce"
-	names, values := placeholders(update+condition, value(":nonce", text(s.nonce)), value(":closed", text(stateClosed)))
+	names, values := attr.Placeholders(
+		update+condition,
+		attr.Value(":nonce", attr.Text(s.nonce)),
+		attr.Value(":closed", attr.Text(stateClosed)),
+	)
 	_, err := g.Client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName: &g.Table, Key: guardKey(s.Message), UpdateExpression: aws.String(update), ConditionExpression: aws.String(condition),
 		ExpressionAttributeNames: names, ExpressionAttributeValues: values,
@@ -238,22 +251,22 @@ func (g *Guards) close(ctx context.Context, s Send) error {
 // taken is not reported when the answer to the first write was lost.
 func (g *Guards) Answered(ctx context.Context, s Send, mid string) (taken bool, err error) {
 	old, err := g.claim(ctx, s, mid, viaAnswer, "attribute_not_exists(#pk) OR #message = :message OR #via = :history",
-		value(":message", text(s.Message)), value(":history", text(viaHistory)))
+		attr.Value(":message", attr.Text(s.Message)), attr.Value(":history", attr.Text(viaHistory)))
 	if err != nil {
 		return false, fmt.Errorf("claim the batch of message %s: %w", s.Message, err)
 	}
 	g.unlist(ctx, s)
-	return len(old) > 0 && textOf(old, attrMessage) != s.Message, nil
+	return len(old) > 0 && attr.TextOf(old, attrMessage) != s.Message, nil
 }
 
 // Cancel makes it final that the message is never sent (again); repeating it is no error. ErrNotCancellable means that a
 // send is open, or that one was accepted. expiry is the message's.
 func (g *Guards) Cancel(ctx context.Context, id string, expiry time.Time) error {
 	item := guardKey(id)
-	item[attrCancelled] = number(g.now().UnixMilli())
-	item[attrExpires] = number(expiry.Add(Kept).Unix())
+	item[attrCancelled] = attr.Number(g.now().UnixMilli())
+	item[attrExpires] = attr.Number(expiry.Add(Kept).Unix())
 	err := g.put(ctx, item, "attribute_not_exists(#pk) OR attribute_exists(#cancelled) OR #state = :closed AND attribute_not_exists(#sent)",
-		value(":closed", text(stateClosed)))
+		attr.Value(":closed", attr.Text(stateClosed)))
 	switch {
 	case err == nil:
 		return nil
@@ -271,11 +284,11 @@ func (g *Guards) now() time.Time {
 }
 
 // put writes an item on a condition, or on none.
-func (g *Guards) put(ctx context.Context, item map[string]types.AttributeValue, condition string, values ...namedValue) error {
+func (g *Guards) put(ctx context.Context, item map[string]types.AttributeValue, condition string, values ...attr.Named) error {
 	in := &dynamodb.PutItemInput{TableName: &g.Table, Item: item}
 	if condition != "" {
 		in.ConditionExpression = &condition
-		in.ExpressionAttributeNames, in.ExpressionAttributeValues = placeholders(condition, values...)
+		in.ExpressionAttributeNames, in.ExpressionAttributeValues = attr.Placeholders(condition, values...)
 	}
 	_, err := g.Client.PutItem(ctx, in)
 	return err
@@ -283,7 +296,7 @@ func (g *Guards) put(ctx context.Context, item map[string]types.AttributeValue, 
 
 // claim writes whose a batch is, on a condition, and returns what stood there before.
 func (g *Guards) claim(
-	ctx context.Context, s Send, mid, via, condition string, values ...namedValue,
+	ctx context.Context, s Send, mid, via, condition string, values ...attr.Named,
 ) (map[string]types.AttributeValue, error) {
 	if mid == "" {
 		return nil, errors.New("the batch has no id")
@@ -291,7 +304,7 @@ func (g *Guards) claim(
 	in := &dynamodb.PutItemInput{
 		TableName: &g.Table, Item: claimItem(s, mid, via, g.now()), ConditionExpression: &condition, ReturnValues: types.ReturnValueAllOld,
 	}
-	in.ExpressionAttributeNames, in.ExpressionAttributeValues = placeholders(condition, values...)
+	in.ExpressionAttributeNames, in.ExpressionAttributeValues = attr.Placeholders(condition, values...)
 	out, err := g.Client.PutItem(ctx, in)
 	switch {
 	case err == nil:

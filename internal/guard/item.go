@@ -4,12 +4,12 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/fnv"
-	"regexp"
 	"strconv"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"sms-api/internal/attr"
 	"sms-api/internal/message"
 )
 
@@ -52,7 +52,7 @@ const shards = 8
 const listedDigests = 32
 
 func key(pk, sk string) map[string]types.AttributeValue {
-	return map[string]types.AttributeValue{attrPK: text(pk), attrSK: text(sk)}
+	return map[string]types.AttributeValue{attrPK: attr.Text(pk), attrSK: attr.Text(sk)}
 }
 
 func guardKey(id string) map[string]types.AttributeValue { return key("send#"+id, "guard") }
@@ -77,45 +77,45 @@ func listedAt(t time.Time) string { return fmt.Sprintf("%013d", t.UnixMilli()) }
 
 func listingItem(s Send, o Opening) map[string]types.AttributeValue {
 	item := listingKey(s)
-	item[attrMessage] = text(s.Message)
-	item[attrSends] = number(int64(s.Sends))
+	item[attrMessage] = attr.Text(s.Message)
+	item[attrSends] = attr.Number(int64(s.Sends))
 	if len(o.Digests) <= listedDigests {
-		item[attrDigests], item[attrKey] = binaryOf(pack(o.Digests)), binaryOf(o.Key[:])
+		item[attrDigests], item[attrKey] = attr.Binary(pack(o.Digests)), attr.Binary(o.Key[:])
 	}
-	item[attrExpires] = number(s.At.Add(listingKept).Unix())
+	item[attrExpires] = attr.Number(s.At.Add(listingKept).Unix())
 	return item
 }
 
 func guardItem(s Send, o Opening) map[string]types.AttributeValue {
 	item := guardKey(s.Message)
-	item[attrSends] = number(int64(s.Sends))
-	item[attrNonce] = text(s.nonce)
-	item[attrAccount] = text(string(s.Account))
-	item[attrChannel] = text(string(s.Channel))
-	item[attrState] = text(stateOpen)
-	item[attrAt] = number(s.At.UnixMilli())
-	item[attrDigests], item[attrKey] = binaryOf(pack(o.Digests)), binaryOf(o.Key[:])
+	item[attrSends] = attr.Number(int64(s.Sends))
+	item[attrNonce] = attr.Text(s.nonce)
+	item[attrAccount] = attr.Text(string(s.Account))
+	item[attrChannel] = attr.Text(string(s.Channel))
+	item[attrState] = attr.Text(stateOpen)
+	item[attrAt] = attr.Number(s.At.UnixMilli())
+	item[attrDigests], item[attrKey] = attr.Binary(pack(o.Digests)), attr.Binary(o.Key[:])
 	if o.Sent {
-		item[attrSent] = yes()
+		item[attrSent] = attr.Yes()
 	}
 	if packed := packIndices(o.Recipients); packed != nil {
-		item[attrRecipients] = binaryOf(packed)
+		item[attrRecipients] = attr.Binary(packed)
 	}
 	if ahead := o.Ahead.Milliseconds(); ahead != 0 {
-		item[attrAhead] = number(ahead)
+		item[attrAhead] = attr.Number(ahead)
 	}
-	item[attrExpiry] = number(s.Expiry.UnixMilli())
-	item[attrExpires] = number(s.Expiry.Add(Kept).Unix())
+	item[attrExpiry] = attr.Number(s.Expiry.UnixMilli())
+	item[attrExpires] = attr.Number(s.Expiry.Add(Kept).Unix())
 	return item
 }
 
 func claimItem(s Send, mid, via string, at time.Time) map[string]types.AttributeValue {
 	item := claimKey(Batch{s.Account, s.Channel, mid})
-	item[attrMessage] = text(s.Message)
-	item[attrSends] = number(int64(s.Sends))
-	item[attrVia] = text(via)
-	item[attrAt] = number(at.UnixMilli())
-	item[attrExpires] = number(s.Expiry.Add(Kept).Unix())
+	item[attrMessage] = attr.Text(s.Message)
+	item[attrSends] = attr.Number(int64(s.Sends))
+	item[attrVia] = attr.Text(via)
+	item[attrAt] = attr.Number(at.UnixMilli())
+	item[attrExpires] = attr.Number(s.Expiry.Add(Kept).Unix())
 	return item
 }
 
@@ -168,7 +168,7 @@ func (r *reader) fail(name string) {
 }
 
 func (r *reader) text(name string) string {
-	s := textOf(r.item, name)
+	s := attr.TextOf(r.item, name)
 	if s == "" {
 		r.fail(name)
 	}
@@ -191,7 +191,7 @@ func (r *reader) number(name string) int64 {
 func (r *reader) time(name string) time.Time { return time.UnixMilli(r.number(name)).UTC() }
 
 func (r *reader) digests() []Digest {
-	digests, ok := unpack(bytesOf(r.item, attrDigests))
+	digests, ok := unpack(attr.BytesOf(r.item, attrDigests))
 	if !ok || len(digests) == 0 {
 		r.fail(attrDigests)
 	}
@@ -199,7 +199,7 @@ func (r *reader) digests() []Digest {
 }
 
 func (r *reader) key() KeyID {
-	b := bytesOf(r.item, attrKey)
+	b := attr.BytesOf(r.item, attrKey)
 	if len(b) != len(KeyID{}) {
 		r.fail(attrKey)
 		return KeyID{}
@@ -243,56 +243,4 @@ func packIndices(indices []int) []byte {
 		return nil
 	}
 	return packed
-}
-
-func text(s string) types.AttributeValue     { return &types.AttributeValueMemberS{Value: s} }
-func binaryOf(b []byte) types.AttributeValue { return &types.AttributeValueMemberB{Value: b} }
-
-func yes() types.AttributeValue { return &types.AttributeValueMemberBOOL{Value: true} }
-
-func number(n int64) types.AttributeValue {
-	return &types.AttributeValueMemberN{Value: strconv.FormatInt(n, 10)}
-}
-
-// textOf is a string attribute, or empty.
-func textOf(item map[string]types.AttributeValue, name string) string {
-	if v, ok := item[name].(*types.AttributeValueMemberS); ok {
-		return v.Value
-	}
-	return ""
-}
-
-// bytesOf is a binary attribute, or empty.
-func bytesOf(item map[string]types.AttributeValue, name string) []byte {
-	if v, ok := item[name].(*types.AttributeValueMemberB); ok {
-		return v.Value
-	}
-	return nil
-}
-
-// namedValue is a value of an expression under its placeholder.
-type namedValue struct {
-	name  string
-	value types.AttributeValue
-}
-
-func value(name string, v types.AttributeValue) namedValue { return namedValue{name, v} }
-
-var namePlaceholder = regexp.MustCompile(`#[a-z]+`)
-
-// placeholders are the names and values of an expression. Attributes are only ever written as #name, because some of
-// their names are words that DynamoDB reserves (state, at, key), and nobody remembers which.
-func placeholders(expression string, values ...namedValue) (map[string]string, map[string]types.AttributeValue) {
-	names := map[string]string{}
-	for _, p := range namePlaceholder.FindAllString(expression, -1) {
-		names[p] = p[1:]
-	}
-	byName := make(map[string]types.AttributeValue, len(values))
-	for _, v := range values {
-		byName[v.name] = v.value
-	}
-	if len(byName) == 0 {
-		return names, nil
-	}
-	return names, byName
 }

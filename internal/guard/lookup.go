@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"sms-api/internal/attr"
 	"sms-api/internal/message"
 )
 
@@ -52,7 +53,10 @@ func (g *Guards) Opened(ctx context.Context, id string) (guard Guard, ok bool, e
 func (g *Guards) Claim(ctx context.Context, s Send, mid string) error {
 	_, err := g.claim(ctx, s, mid, viaHistory,
 		"attribute_not_exists(#pk) OR #message = :message AND #sends <= :sends AND #via = :history",
-		value(":message", text(s.Message)), value(":sends", number(int64(s.Sends))), value(":history", text(viaHistory)))
+		attr.Value(":message", attr.Text(s.Message)),
+		attr.Value(":sends", attr.Number(int64(s.Sends))),
+		attr.Value(":history", attr.Text(viaHistory)),
+	)
 	if errors.Is(err, ErrClaimed) {
 		err = g.claimed(ctx, s, mid)
 	}
@@ -83,7 +87,7 @@ func (g *Guards) Owns(ctx context.Context, id string, b Batch) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("read the claim of message %s: %w", id, err)
 	}
-	return textOf(item, attrMessage) == id, nil
+	return attr.TextOf(item, attrMessage) == id, nil
 }
 
 func (g *Guards) readClaim(ctx context.Context, b Batch) (map[string]types.AttributeValue, error) {
@@ -106,13 +110,13 @@ func (g *Guards) Owner(ctx context.Context, account Account, channel message.Cha
 	keys, byKey := make([]map[string]types.AttributeValue, 0, len(mids)), make(map[string]string, len(mids))
 	for _, mid := range mids {
 		k := claimKey(Batch{account, channel, mid})
-		if _, double := byKey[textOf(k, attrPK)]; double || mid == "" {
+		if _, double := byKey[attr.TextOf(k, attrPK)]; double || mid == "" {
 			continue // DynamoDB refuses a batch that asks for the same item twice
 		}
-		keys, byKey[textOf(k, attrPK)] = append(keys, k), mid
+		keys, byKey[attr.TextOf(k, attrPK)] = append(keys, k), mid
 	}
 	err := g.batch(ctx, keys, func(item map[string]types.AttributeValue) {
-		owners[byKey[textOf(item, attrPK)]] = textOf(item, attrMessage)
+		owners[byKey[attr.TextOf(item, attrPK)]] = attr.TextOf(item, attrMessage)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read whose batches they are: %w", err)
@@ -159,7 +163,7 @@ func (g *Guards) OpenSends(ctx context.Context, id string, account Account, chan
 // listed reads one shard.
 func (g *Guards) listed(ctx context.Context, id, pk string, since time.Time) ([]OpenSend, error) {
 	const condition = "#pk = :pk AND #sk >= :since"
-	names, values := placeholders(condition, value(":pk", text(pk)), value(":since", text(listedAt(since))))
+	names, values := attr.Placeholders(condition, attr.Value(":pk", attr.Text(pk)), attr.Value(":since", attr.Text(listedAt(since))))
 	pages := dynamodb.NewQueryPaginator(g.Client, &dynamodb.QueryInput{
 		TableName: &g.Table, KeyConditionExpression: aws.String(condition), ConsistentRead: aws.Bool(true),
 		ExpressionAttributeNames: names, ExpressionAttributeValues: values,
@@ -175,7 +179,7 @@ func (g *Guards) listed(ctx context.Context, id, pk string, since time.Time) ([]
 		for _, item := range page.Items {
 			r := reader{item: item}
 			s := OpenSend{Message: r.text(attrMessage), Sends: int(r.number(attrSends))}
-			at, nonce, err := readListedAt(textOf(item, attrSK))
+			at, nonce, err := readListedAt(attr.TextOf(item, attrSK))
 			if err = errors.Join(r.err, err); err != nil {
 				return nil, err
 			}
@@ -211,14 +215,14 @@ func (g *Guards) complete(ctx context.Context, sends []OpenSend, unknown []int, 
 		}
 	}
 	guards := map[string]map[string]types.AttributeValue{}
-	err := g.batch(ctx, keys, func(item map[string]types.AttributeValue) { guards[textOf(item, attrPK)] = item })
+	err := g.batch(ctx, keys, func(item map[string]types.AttributeValue) { guards[attr.TextOf(item, attrPK)] = item })
 	if err != nil {
 		return nil, err
 	}
 	ended := map[int]bool{}
 	for n, i := range unknown {
 		s := &sends[i]
-		item, ok := guards[textOf(guardKey(s.Message), attrPK)]
+		item, ok := guards[attr.TextOf(guardKey(s.Message), attrPK)]
 		if !ok {
 			continue // listed, and about to be opened
 		}

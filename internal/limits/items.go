@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"sms-api/internal/attr"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -63,7 +65,7 @@ func (l *Limits) uses(ctx context.Context, pk string) ([]use, int64, error) {
 		}
 		all = append(all, use{at: time.UnixMilli(ms).UTC(), nonce: nonce})
 	}
-	return all, intOf(found, attrVersion), nil
+	return all, attr.NumberOf(found, attrVersion), nil
 }
 
 // rounds is how often a write is repeated that somebody else was quicker with. Who comes too late finds the number full after
@@ -128,13 +130,13 @@ func (l *Limits) change(ctx context.Context, pk string, decide func([]use) (chan
 		last := l.Now()
 		var list []types.AttributeValue
 		for _, u := range changed {
-			list = append(list, text(strconv.FormatInt(u.at.UnixMilli(), 10)+" "+u.nonce))
+			list = append(list, attr.Text(strconv.FormatInt(u.at.UnixMilli(), 10)+" "+u.nonce))
 			if u.at.After(last) {
 				last = u.at
 			}
 		}
 		one := l.item(pk, last)
-		one[attrVersion] = number(version + 1)
+		one[attrVersion] = attr.Number(version + 1)
 		one[attrUses] = &types.AttributeValueMemberL{Value: list}
 		if list == nil {
 			delete(one, attrUses)
@@ -143,7 +145,7 @@ func (l *Limits) change(ctx context.Context, pk string, decide func([]use) (chan
 		if version == 0 {
 			condition = "attribute_not_exists(#version) OR #version = :version"
 		}
-		switch err := l.put(ctx, one, condition, map[string]string{"#version": attrVersion}, item{":version": number(version)}); {
+		switch err := l.put(ctx, one, condition, map[string]string{"#version": attrVersion}, item{":version": attr.Number(version)}); {
 		case err == nil:
 			return nil
 		case !refused(err):
@@ -163,7 +165,7 @@ func (l *Limits) add(ctx context.Context, pk string, n, limit int, at time.Time)
 		ConditionExpression:      aws.String("attribute_not_exists(#count) OR #count <= :room"),
 		ExpressionAttributeNames: map[string]string{"#count": attrCount, "#expires": attrExpires},
 		ExpressionAttributeValues: item{
-			":n": number(int64(n)), ":room": number(int64(limit - n)), ":expires": number(at.Add(kept).Unix()),
+			":n": attr.Number(int64(n)), ":room": attr.Number(int64(limit - n)), ":expires": attr.Number(at.Add(kept).Unix()),
 		},
 	})
 	switch {
@@ -182,7 +184,7 @@ func (l *Limits) subtract(ctx context.Context, pk string, n int) error {
 		TableName: &l.Table, Key: key(pk), UpdateExpression: aws.String("ADD #count :less"),
 		ConditionExpression:       aws.String("#count >= :n"),
 		ExpressionAttributeNames:  map[string]string{"#count": attrCount},
-		ExpressionAttributeValues: item{":n": number(int64(n)), ":less": number(int64(-n))},
+		ExpressionAttributeValues: item{":n": attr.Number(int64(n)), ":less": attr.Number(int64(-n))},
 	}, func(o *dynamodb.Options) { o.Retryer = aws.NopRetryer{} })
 	if err != nil && !refused(err) {
 		return fmt.Errorf("give back: %w", err)
@@ -192,7 +194,7 @@ func (l *Limits) subtract(ctx context.Context, pk string, n int) error {
 
 func (l *Limits) count(ctx context.Context, pk string) (int, error) {
 	found, err := l.get(ctx, pk)
-	return int(intOf(found, attrCount)), err
+	return int(attr.NumberOf(found, attrCount)), err
 }
 
 // stackUse is how much of each shard is used.
@@ -210,10 +212,10 @@ func (l *Limits) stackUse(ctx context.Context, at time.Time) ([]int, error) {
 func (l *Limits) first(ctx context.Context, pk, id, nonce string) (known string, until time.Time, err error) {
 	now := l.Now().UTC()
 	one := l.item(pk, now.Add(l.Same))
-	one[attrMessage], one[attrNonce], one[attrAt] = text(id), text(nonce), number(now.UnixMilli())
+	one[attrMessage], one[attrNonce], one[attrAt] = attr.Text(id), attr.Text(nonce), attr.Number(now.UnixMilli())
 	err = l.put(ctx, one, "attribute_not_exists(#pk) OR #at <= :over OR #nonce = :nonce",
 		map[string]string{"#pk": attrPK, "#at": attrAt, "#nonce": attrNonce},
-		item{":over": number(now.Add(-l.Same).UnixMilli()), ":nonce": text(nonce)})
+		item{":over": attr.Number(now.Add(-l.Same).UnixMilli()), ":nonce": attr.Text(nonce)})
 	if !refused(err) {
 		return "", time.Time{}, err
 	}
@@ -221,7 +223,7 @@ func (l *Limits) first(ctx context.Context, pk, id, nonce string) (known string,
 	if err != nil {
 		return "", time.Time{}, err
 	}
-	return textOf(found, attrMessage), time.UnixMilli(intOf(found, attrAt)).UTC().Add(l.Same), nil
+	return attr.TextOf(found, attrMessage), time.UnixMilli(attr.NumberOf(found, attrAt)).UTC().Add(l.Same), nil
 }
 
 // forget deletes what an attempt has written.
@@ -233,9 +235,9 @@ func (l *Limits) forget(ctx context.Context, pk, nonce string) error {
 // remember writes down what a message has taken; false says that another attempt has.
 func (l *Limits) remember(ctx context.Context, a Ask, t Taken) (bool, error) {
 	one := l.item(messagePK(t.message), a.Due)
-	one[attrNonce], one[attrDay], one[attrCount] = text(t.nonce), text(t.day), number(int64(t.count))
+	one[attrNonce], one[attrDay], one[attrCount] = attr.Text(t.nonce), attr.Text(t.day), attr.Number(int64(t.count))
 	if t.caller != "" {
-		one[attrCaller] = text(t.caller)
+		one[attrCaller] = attr.Text(t.caller)
 	}
 	put := func(name string, all []string) {
 		if len(all) > 0 {
@@ -252,7 +254,7 @@ func (l *Limits) remember(ctx context.Context, a Ask, t Taken) (bool, error) {
 	}
 	put(attrShards, parts)
 	err := l.put(ctx, one, "attribute_not_exists(#pk) OR #nonce = :nonce", map[string]string{"#pk": attrPK, "#nonce": attrNonce},
-		item{":nonce": text(t.nonce)})
+		item{":nonce": attr.Text(t.nonce)})
 	if refused(err) {
 		return false, nil
 	}
@@ -284,8 +286,9 @@ func (l *Limits) disown(ctx context.Context, t Taken) (item, error) {
 
 func takenOf(id string, one item) Taken {
 	t := Taken{
-		message: id, nonce: textOf(one, attrNonce), numbers: texts(one, attrNumbers), same: texts(one, attrSame), caller: textOf(one, attrCaller),
-		count: int(intOf(one, attrCount)), day: textOf(one, attrDay), shards: map[int]int{},
+		message: id, nonce: attr.TextOf(one, attrNonce), numbers: texts(one, attrNumbers), same: texts(one, attrSame),
+		caller: attr.TextOf(one, attrCaller),
+		count:  int(attr.NumberOf(one, attrCount)), day: attr.TextOf(one, attrDay), shards: map[int]int{},
 	}
 	for _, part := range texts(one, attrShards) {
 		shard, n, _ := strings.Cut(part, " ")
@@ -297,7 +300,7 @@ func takenOf(id string, one item) Taken {
 
 func (l *Limits) item(pk string, last time.Time) item {
 	one := key(pk)
-	one[attrExpires] = number(last.Add(kept).Unix())
+	one[attrExpires] = attr.Number(last.Add(kept).Unix())
 	return one
 }
 
@@ -325,7 +328,7 @@ func (l *Limits) delete(ctx context.Context, pk, nonce string) (item, error) {
 	if nonce != "" {
 		in.ConditionExpression = aws.String("#nonce = :nonce")
 		in.ExpressionAttributeNames = map[string]string{"#nonce": attrNonce}
-		in.ExpressionAttributeValues = item{":nonce": text(nonce)}
+		in.ExpressionAttributeValues = item{":nonce": attr.Text(nonce)}
 	}
 	out, err := l.Client.DeleteItem(ctx, in)
 	switch {
@@ -348,28 +351,7 @@ func refused(err error) bool {
 	return errors.As(err, &failed)
 }
 
-func key(pk string) item { return item{attrPK: text(pk), attrSK: text(sk)} }
-
-func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
-
-func number(n int64) types.AttributeValue {
-	return &types.AttributeValueMemberN{Value: strconv.FormatInt(n, 10)}
-}
-
-func textOf(one item, name string) string {
-	if s, ok := one[name].(*types.AttributeValueMemberS); ok {
-		return s.Value
-	}
-	return ""
-}
-
-func intOf(one item, name string) int64 {
-	if n, ok := one[name].(*types.AttributeValueMemberN); ok {
-		i, _ := strconv.ParseInt(n.Value, 10, 64)
-		return i
-	}
-	return 0
-}
+func key(pk string) item { return item{attrPK: attr.Text(pk), attrSK: attr.Text(sk)} }
 
 // texts are the members of a list or a set of strings.
 func texts(one item, name string) []string {

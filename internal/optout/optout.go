@@ -22,6 +22,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"sms-api/internal/attr"
 	"sms-api/internal/message"
 )
 
@@ -99,9 +100,9 @@ func (l *List) Record(ctx context.Context, to message.Phone, s Status, at time.T
 		return Entry{}, err
 	}
 	item := keys[0].key(to)
-	item[attrTo], item[attrStatus], item[attrAt] = text(entry.To), text(string(s)), number(entry.At.UnixMilli())
+	item[attrTo], item[attrStatus], item[attrAt] = attr.Text(entry.To), attr.Text(string(s)), attr.Number(entry.At.UnixMilli())
 	if via != "" {
-		item[attrVia] = text(via)
+		item[attrVia] = attr.Text(via)
 	}
 	// Of two that were said in the same moment the opt-out counts.
 	condition, status := "attribute_not_exists(#pk) OR #at < :at OR #at = :at AND #status = :status", s
@@ -114,7 +115,7 @@ func (l *List) Record(ctx context.Context, to message.Phone, s Status, at time.T
 		ExpressionAttributeValues: map[string]types.AttributeValue{":at": item[attrAt]},
 	}
 	if s == In {
-		in.ExpressionAttributeNames["#status"], in.ExpressionAttributeValues[":status"] = attrStatus, text(string(status))
+		in.ExpressionAttributeNames["#status"], in.ExpressionAttributeValues[":status"] = attrStatus, attr.Text(string(status))
 	}
 	_, err = l.Client.PutItem(ctx, in)
 	var refused *types.ConditionalCheckFailedException
@@ -173,7 +174,7 @@ func (l *List) find(ctx context.Context, to []message.Phone) (map[message.Phone]
 	for _, one := range to {
 		for _, k := range keys {
 			at := k.key(one)
-			if sk := textOf(at, attrSK); whose[sk] == "" {
+			if sk := attr.TextOf(at, attrSK); whose[sk] == "" {
 				whose[sk] = one
 				wanted = append(wanted, at)
 			}
@@ -194,7 +195,7 @@ func (l *List) find(ctx context.Context, to []message.Phone) (map[message.Phone]
 		}
 		wanted = append(wanted[n:], unread...)
 		for _, item := range out.Responses[l.Table] {
-			one := whose[textOf(item, attrSK)]
+			one := whose[attr.TextOf(item, attrSK)]
 			e, known := entryOf(item), found[one]
 			if known == (Entry{}) || e.supersedes(known) {
 				found[one] = e
@@ -221,11 +222,11 @@ func (l *List) Page(ctx context.Context, limit int, cursor string) (entries []En
 			in := &dynamodb.QueryInput{
 				TableName: &l.Table, KeyConditionExpression: aws.String("#pk = :pk"), FilterExpression: aws.String("#status = :out"),
 				ExpressionAttributeNames:  map[string]string{"#pk": attrPK, "#status": attrStatus},
-				ExpressionAttributeValues: map[string]types.AttributeValue{":pk": text(pk(shard)), ":out": text(string(Out))},
+				ExpressionAttributeValues: map[string]types.AttributeValue{":pk": attr.Text(pk(shard)), ":out": attr.Text(string(Out))},
 				Limit:                     aws.Int32(int32(limit - len(entries))), //nolint:gosec // at most a page
 			}
 			if after != "" {
-				in.ExclusiveStartKey = map[string]types.AttributeValue{attrPK: text(pk(shard)), attrSK: text(after)}
+				in.ExclusiveStartKey = map[string]types.AttributeValue{attrPK: attr.Text(pk(shard)), attrSK: attr.Text(after)}
 			}
 			out, err := l.Client.Query(ctx, in)
 			if err != nil {
@@ -234,7 +235,7 @@ func (l *List) Page(ctx context.Context, limit int, cursor string) (entries []En
 			for _, item := range out.Items {
 				entries = append(entries, entryOf(item))
 			}
-			if after = textOf(out.LastEvaluatedKey, attrSK); after == "" {
+			if after = attr.TextOf(out.LastEvaluatedKey, attrSK); after == "" {
 				break
 			}
 			if len(entries) == limit {
@@ -297,31 +298,18 @@ func (k hashKey) key(to message.Phone) map[string]types.AttributeValue {
 	mac.Write([]byte(to))
 	sum := mac.Sum(nil)
 	return map[string]types.AttributeValue{
-		attrPK: text(pk(int(sum[0]) % shards)), attrSK: text(k.id + "#" + base64.RawURLEncoding.EncodeToString(sum[:16])),
+		attrPK: attr.Text(pk(int(sum[0]) % shards)), attrSK: attr.Text(k.id + "#" + base64.RawURLEncoding.EncodeToString(sum[:16])),
 	}
 }
 
 func pk(shard int) string { return "optout#" + strconv.Itoa(shard) }
 
 func entryOf(item map[string]types.AttributeValue) Entry {
-	e := Entry{To: textOf(item, attrTo), Status: Status(textOf(item, attrStatus)), Via: textOf(item, attrVia)}
+	e := Entry{To: attr.TextOf(item, attrTo), Status: Status(attr.TextOf(item, attrStatus)), Via: attr.TextOf(item, attrVia)}
 	if n, ok := item[attrAt].(*types.AttributeValueMemberN); ok {
 		if at, err := strconv.ParseInt(n.Value, 10, 64); err == nil {
 			e.At = time.UnixMilli(at).UTC()
 		}
 	}
 	return e
-}
-
-func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
-
-func number(n int64) types.AttributeValue {
-	return &types.AttributeValueMemberN{Value: strconv.FormatInt(n, 10)}
-}
-
-func textOf(item map[string]types.AttributeValue, name string) string {
-	if s, ok := item[name].(*types.AttributeValueMemberS); ok {
-		return s.Value
-	}
-	return ""
 }

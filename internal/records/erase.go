@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"sms-api/internal/attr"
 	"sms-api/internal/message"
 )
 
@@ -28,8 +29,8 @@ func (s *Store) Erase(ctx context.Context, to message.Phone) (n int, err error) 
 	// First the stones: from here on, whoever indexes the number finds them, or is found.
 	for _, k := range keys {
 		item := key(k.pk(to), skErased)
-		item[attrUntil] = number(until.UnixMilli())
-		item[attrExpires] = number(until.Add(s.Kept + tombKept).Unix())
+		item[attrUntil] = attr.Number(until.UnixMilli())
+		item[attrExpires] = attr.Number(until.Add(s.Kept + tombKept).Unix())
 		if _, err := s.Client.PutItem(ctx, &dynamodb.PutItemInput{TableName: &s.Table, Item: item}); err != nil {
 			return 0, fmt.Errorf("erase a number: %w", err)
 		}
@@ -44,8 +45,12 @@ func (s *Store) Erase(ctx context.Context, to message.Phone) (n int, err error) 
 }
 
 func (s *Store) eraseLane(ctx context.Context, pk string, until time.Time) (n int, err error) {
-	names, values := placeholders("#pk = :pk AND #sk BETWEEN :low AND :high", value(":pk", text(pk)), value(":low", text(lowest(time.Time{}))),
-		value(":high", text(fmt.Sprintf("%013d~", until.UnixMilli()))))
+	names, values := attr.Placeholders(
+		"#pk = :pk AND #sk BETWEEN :low AND :high",
+		attr.Value(":pk", attr.Text(pk)),
+		attr.Value(":low", attr.Text(lowest(time.Time{}))),
+		attr.Value(":high", attr.Text(fmt.Sprintf("%013d~", until.UnixMilli()))),
+	)
 	const condition = "#pk = :pk AND #sk BETWEEN :low AND :high"
 	consistent, expression := true, condition
 	var limit int32 = batchWrites
@@ -59,8 +64,8 @@ func (s *Store) eraseLane(ctx context.Context, pk string, until time.Time) (n in
 		}
 		var deletes []types.WriteRequest
 		for _, item := range out.Items {
-			sk := textOf(item, attrSK)
-			if err := s.eraseRecipient(ctx, idIn(sk), int(numberOf(item, attrIndex))); err != nil {
+			sk := attr.TextOf(item, attrSK)
+			if err := s.eraseRecipient(ctx, idIn(sk), int(attr.NumberOf(item, attrIndex))); err != nil {
 				return n, err
 			}
 			deletes = append(deletes, types.WriteRequest{DeleteRequest: &types.DeleteRequest{Key: key(pk, sk)}})
@@ -97,12 +102,16 @@ func (s *Store) eraseRecipient(ctx context.Context, id string, index int) error 
 		// Every write changes one of these.
 		condition, values := "attribute_not_exists(#written)", known.values()
 		if at, ok := item[attrWritten]; ok {
-			condition, values = "#written = :written", append(values, value(":written", at))
+			condition, values = "#written = :written", append(values, attr.Value(":written", at))
 		}
 		_, err = s.Client.UpdateItem(ctx, s.update(id, "SET #erased = :lost, #outcome = :outcome",
-			condition+" AND #redrives = :redrives AND #seq = :seq AND "+known.condition(), append(values,
-				value(":lost", erased.value()), value(":outcome", stored), value(":redrives", number(numberOf(item, attrRedrives))),
-				value(":seq", number(numberOf(item, attrSeq))))...))
+			condition+" AND #redrives = :redrives AND #seq = :seq AND "+known.condition(), append(
+				values,
+				attr.Value(":lost", erased.value()),
+				attr.Value(":outcome", stored),
+				attr.Value(":redrives", attr.Number(attr.NumberOf(item, attrRedrives))),
+				attr.Value(":seq", attr.Number(attr.NumberOf(item, attrSeq))),
+			)...))
 		if !refused(err) {
 			return err
 		}

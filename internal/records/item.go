@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"sms-api/internal/attr"
 	"sms-api/internal/message"
 )
 
@@ -49,7 +49,7 @@ const (
 )
 
 func key(pk, sk string) map[string]types.AttributeValue {
-	return map[string]types.AttributeValue{attrPK: text(pk), attrSK: text(sk)}
+	return map[string]types.AttributeValue{attrPK: attr.Text(pk), attrSK: attr.Text(sk)}
 }
 
 func recordKey(id string) map[string]types.AttributeValue { return key("msg#"+id, skRecord) }
@@ -70,7 +70,7 @@ func pack(o message.Outcome) (types.AttributeValue, error) {
 		return nil, fmt.Errorf("write the outcome: %w", err)
 	}
 	if len(plain) < deflateFrom {
-		return text(string(plain)), nil
+		return attr.Text(string(plain)), nil
 	}
 	var deflated bytes.Buffer
 	w, err := flate.NewWriter(&deflated, flate.BestCompression)
@@ -83,7 +83,7 @@ func pack(o message.Outcome) (types.AttributeValue, error) {
 	if err != nil {
 		return nil, fmt.Errorf("deflate the outcome: %w", err)
 	}
-	return binaryOf(deflated.Bytes()), nil
+	return attr.Binary(deflated.Bytes()), nil
 }
 
 // unpack is the reverse of pack.
@@ -115,20 +115,20 @@ func (s *Store) read(id string, item map[string]types.AttributeValue) (Record, e
 	erased := erasuresOf(item)
 	r := Record{
 		Message: message.Message{
-			ID: id, Caller: textOf(item, attrCaller), Fingerprint: printOf(item), Echo: o.Echo,
+			ID: id, Caller: attr.TextOf(item, attrCaller), Fingerprint: printOf(item), Echo: o.Echo,
 			CreatedAt: o.CreatedAt, Recipients: make([]message.Recipient, len(o.Recipients)+len(erased)),
 		},
 		Outcome: o, Listed: isTrue(item, attrListed), Indexed: isTrue(item, attrIndexed), Erased: len(erased), erased: erased,
-		Over: numberOf(item, attrExpires) <= s.now().Unix(),
+		Over: attr.NumberOf(item, attrExpires) <= s.now().Unix(),
 	}
-	if at := numberOf(item, attrSendAt); at > 0 {
+	if at := attr.NumberOf(item, attrSendAt); at > 0 {
 		r.Message.SendAt = time.UnixMilli(at).UTC()
 	}
 	if o.Status == message.Scheduled && !r.Message.SendAt.After(s.now()) {
 		// Nobody writes at the moment in which a message sets off.
 		r.Outcome.Status = message.Sending
 	}
-	r.Announced = !o.SettledAt.IsZero() && numberOf(item, attrSettled) >= o.SettledAt.Unix()
+	r.Announced = !o.SettledAt.IsZero() && attr.NumberOf(item, attrSettled) >= o.SettledAt.Unix()
 	return r, nil
 }
 
@@ -137,7 +137,7 @@ type erasures []int
 
 func erasuresOf(item map[string]types.AttributeValue) erasures {
 	var e erasures
-	for _, index := range strings.Fields(textOf(item, attrErased)) {
+	for _, index := range strings.Fields(attr.TextOf(item, attrErased)) {
 		if i, err := strconv.Atoi(index); err == nil {
 			e = append(e, i)
 		}
@@ -168,7 +168,9 @@ func (e erasures) with(more erasures) erasures {
 
 func (e erasures) equal(other erasures) bool { return slices.Equal(e, other) }
 
-func (e erasures) value() types.AttributeValue { return text(strings.Trim(fmt.Sprint([]int(e)), "[]")) }
+func (e erasures) value() types.AttributeValue {
+	return attr.Text(strings.Trim(fmt.Sprint([]int(e)), "[]"))
+}
 
 // before is how many with a smaller index are erased.
 func (e erasures) before(index int) (n int) {
@@ -188,32 +190,32 @@ func (e erasures) condition() string {
 	return "#erased = :erased"
 }
 
-func (e erasures) values() []namedValue {
+func (e erasures) values() []attr.Named {
 	if len(e) == 0 {
 		return nil
 	}
-	return []namedValue{value(":erased", e.value())}
+	return []attr.Named{attr.Value(":erased", e.value())}
 }
 
 // fingerprint is the attribute of a hash: in bytes, which take half of the room.
 func fingerprint(hash string) types.AttributeValue {
 	b, err := hex.DecodeString(hash)
 	if err != nil || len(b) == 0 {
-		return text(hash)
+		return attr.Text(hash)
 	}
-	return binaryOf(b)
+	return attr.Binary(b)
 }
 
 // printOf is the reverse of fingerprint.
 func printOf(item map[string]types.AttributeValue) string {
-	if b := bytesOf(item, attrPrint); len(b) > 0 {
+	if b := attr.BytesOf(item, attrPrint); len(b) > 0 {
 		return hex.EncodeToString(b)
 	}
-	return textOf(item, attrPrint)
+	return attr.TextOf(item, attrPrint)
 }
 
 func statusOf(item map[string]types.AttributeValue) message.MessageStatus {
-	return message.MessageStatus(textOf(item, attrStatus))
+	return message.MessageStatus(attr.TextOf(item, attrStatus))
 }
 
 func milliseconds(t time.Time) int64 {
@@ -223,66 +225,7 @@ func milliseconds(t time.Time) int64 {
 	return t.UnixMilli()
 }
 
-func text(s string) types.AttributeValue     { return &types.AttributeValueMemberS{Value: s} }
-func binaryOf(b []byte) types.AttributeValue { return &types.AttributeValueMemberB{Value: b} }
-
-func yes() types.AttributeValue { return &types.AttributeValueMemberBOOL{Value: true} }
-
-func number(n int64) types.AttributeValue {
-	return &types.AttributeValueMemberN{Value: strconv.FormatInt(n, 10)}
-}
-
-// textOf is a string attribute, or empty.
-func textOf(item map[string]types.AttributeValue, name string) string {
-	if v, ok := item[name].(*types.AttributeValueMemberS); ok {
-		return v.Value
-	}
-	return ""
-}
-
-// bytesOf is a binary attribute, or empty.
-func bytesOf(item map[string]types.AttributeValue, name string) []byte {
-	if v, ok := item[name].(*types.AttributeValueMemberB); ok {
-		return v.Value
-	}
-	return nil
-}
-
-// numberOf is a number attribute, or 0.
-func numberOf(item map[string]types.AttributeValue, name string) int64 {
-	if v, ok := item[name].(*types.AttributeValueMemberN); ok {
-		if n, err := strconv.ParseInt(v.Value, 10, 64); err == nil {
-			return n
-		}
-	}
-	return 0
-}
-
 func isTrue(item map[string]types.AttributeValue, name string) bool {
 	v, ok := item[name].(*types.AttributeValueMemberBOOL)
 	return ok && v.Value
-}
-
-// namedValue is a value of an expression under its placeholder.
-type namedValue struct {
-	name  string
-	value types.AttributeValue
-}
-
-func value(name string, v types.AttributeValue) namedValue { return namedValue{name, v} }
-
-var namePlaceholder = regexp.MustCompile(`#[a-z]+`)
-
-// placeholders are the names and values of an expression. Attributes are only ever written as #name, because some of
-// their names are words that DynamoDB reserves, and nobody remembers which.
-func placeholders(expression string, values ...namedValue) (map[string]string, map[string]types.AttributeValue) {
-	names := map[string]string{}
-	for _, p := range namePlaceholder.FindAllString(expression, -1) {
-		names[p] = p[1:]
-	}
-	byName := make(map[string]types.AttributeValue, len(values))
-	for _, v := range values {
-		byName[v.name] = v.value
-	}
-	return names, byName
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"sms-api/internal/attr"
 	"sms-api/internal/message"
 )
 
@@ -46,7 +47,12 @@ func campaignList(campaign string) list   { return list("camp#" + short(campaign
 // messages have that status at some time.
 func statusList(status message.MessageStatus, caller string) list {
 	switch status {
-	case message.Scheduled, message.Parked, message.PartlyDelivered, message.NoneDelivered, message.MessageExpired, message.MessageCancelled:
+	case message.Scheduled,
+		message.Parked,
+		message.PartlyDelivered,
+		message.NoneDelivered,
+		message.MessageExpired,
+		message.MessageCancelled:
 		if caller == "" {
 			return list("stat#" + status)
 		}
@@ -67,7 +73,7 @@ func short(s string) string {
 // place is the item of a message in a list.
 func place(pk, sk string, expires time.Time) map[string]types.AttributeValue {
 	item := key(pk, sk)
-	item[attrExpires] = number(expires.Unix())
+	item[attrExpires] = attr.Number(expires.Unix())
 	return item
 }
 
@@ -168,7 +174,7 @@ func (s *Store) index(ctx context.Context, m message.Message) (erasures, error) 
 	byPK := map[string]int{}
 	for i, r := range m.Recipients {
 		item := place(keys[0].pk(r.To), sk, expires)
-		item[attrIndex] = number(int64(i))
+		item[attrIndex] = attr.Number(int64(i))
 		writes[i] = putRequest(item)
 		for _, k := range keys {
 			byPK[k.pk(r.To)] = i
@@ -180,8 +186,8 @@ func (s *Store) index(ctx context.Context, m message.Message) (erasures, error) 
 	}
 	var erased erasures
 	err = s.readAll(ctx, tombs, true, func(item map[string]types.AttributeValue) {
-		if numberOf(item, attrUntil) >= m.CreatedAt.UnixMilli() {
-			erased = erased.with(erasures{byPK[textOf(item, attrPK)]})
+		if attr.NumberOf(item, attrUntil) >= m.CreatedAt.UnixMilli() {
+			erased = erased.with(erasures{byPK[attr.TextOf(item, attrPK)]})
 		}
 	})
 	if err != nil || len(erased) == 0 {

@@ -31,6 +31,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"sms-api/internal/attr"
 	"sms-api/internal/message"
 )
 
@@ -173,19 +174,27 @@ func (s *Store) announced(ctx context.Context, o message.Outcome, erased erasure
 		return err
 	}
 	at := o.SettledAt.Unix()
-	before, err := s.Client.UpdateItem(ctx, s.update(o.ID,
+	before, err := s.Client.UpdateItem(ctx, s.update(
+		o.ID,
 		"SET #settled = :at, #seq = :last, #status = :status, #outcome = :outcome, #redrives = if_not_exists(#redrives, :zero), "+
 			"#created = if_not_exists(#created, :created), #expires = if_not_exists(#expires, :expires)",
 		"(attribute_not_exists(#settled) OR #settled < :at) AND (attribute_not_exists(#written) OR #written <= :latest) AND "+
 			erased.condition(),
-		append(erased.values(), value(":at", number(at)), value(":last", number(lastStep)), value(":status", text(string(o.Status))),
-			value(":outcome", stored), value(":zero", number(0)), value(":created", number(o.CreatedAt.UnixMilli())),
-			value(":latest", number(o.SettledAt.Add(lateTask).UnixMilli())),
-			value(":expires", number(o.SettledAt.Add(s.Kept).Unix())))...))
+		append(
+			erased.values(),
+			attr.Value(":at", attr.Number(at)),
+			attr.Value(":last", attr.Number(lastStep)),
+			attr.Value(":status", attr.Text(string(o.Status))),
+			attr.Value(":outcome", stored),
+			attr.Value(":zero", attr.Number(0)),
+			attr.Value(":created", attr.Number(o.CreatedAt.UnixMilli())),
+			attr.Value(":latest", attr.Number(o.SettledAt.Add(lateTask).UnixMilli())),
+			attr.Value(":expires", attr.Number(o.SettledAt.Add(s.Kept).Unix())),
+		)...))
 	if err != nil {
 		return err
 	}
-	s.moved(ctx, o.ID, o.CreatedAt, textOf(before.Attributes, attrCaller), statusOf(before.Attributes), o.Status)
+	s.moved(ctx, o.ID, o.CreatedAt, attr.TextOf(before.Attributes, attrCaller), statusOf(before.Attributes), o.Status)
 	return nil
 }
 
@@ -254,33 +263,33 @@ func (s *Store) put(ctx context.Context, m message.Message, o message.Outcome, v
 		"#print = :print, #created = :created, #sendat = :sendat, #expires = :expires"
 	// Of two invocations of a task the one is believed that found everything settled: if the other goes on, its next step says so.
 	newer := "#seq <= :seq"
-	values := []namedValue{
-		value(":redrives", number(int64(v.Redrives))), value(":seq", number(v.step())),
-		value(":status", text(string(o.Status))), value(":outcome", stored), value(":caller", text(m.Caller)),
-		value(":print", fingerprint(m.Fingerprint)), value(":created", number(m.CreatedAt.UnixMilli())),
-		value(":sendat", number(milliseconds(m.SendAt))), value(":expires", number(s.expires(m).Unix())),
+	values := []attr.Named{
+		attr.Value(":redrives", attr.Number(int64(v.Redrives))), attr.Value(":seq", attr.Number(v.step())),
+		attr.Value(":status", attr.Text(string(o.Status))), attr.Value(":outcome", stored), attr.Value(":caller", attr.Text(m.Caller)),
+		attr.Value(":print", fingerprint(m.Fingerprint)), attr.Value(":created", attr.Number(m.CreatedAt.UnixMilli())),
+		attr.Value(":sendat", attr.Number(milliseconds(m.SendAt))), attr.Value(":expires", attr.Number(s.expires(m).Unix())),
 	}
 	if o.SettledAt.IsZero() {
 		newer = "(#seq < :seq OR #seq = :seq AND (#status = :sending OR #status = :parked OR #status = :scheduled))"
 		for _, open := range []message.MessageStatus{message.Sending, message.Parked, message.Scheduled} {
-			values = append(values, value(":"+string(open), text(string(open))))
+			values = append(values, attr.Value(":"+string(open), attr.Text(string(open))))
 		}
 	}
 	if !v.Ended {
 		set += ", #written = :written"
-		values = append(values, value(":written", number(s.now().UnixMilli())))
+		values = append(values, attr.Value(":written", attr.Number(s.now().UnixMilli())))
 	}
 	if more.listed {
 		set += ", #listed = :listed"
-		values = append(values, value(":listed", yes()))
+		values = append(values, attr.Value(":listed", attr.Yes()))
 	}
 	if more.indexed {
 		set += ", #indexed = :indexed"
-		values = append(values, value(":indexed", yes()))
+		values = append(values, attr.Value(":indexed", attr.Yes()))
 	}
 	if !erased.equal(known) {
 		set += ", #erased = :lost"
-		values = append(values, value(":lost", erased.value()))
+		values = append(values, attr.Value(":lost", erased.value()))
 	}
 	before, err := s.Client.UpdateItem(ctx, s.update(m.ID, set,
 		"(attribute_not_exists(#pk) OR #redrives < :redrives OR #redrives = :redrives AND "+newer+") AND "+known.condition(),
@@ -293,8 +302,8 @@ func (s *Store) put(ctx context.Context, m message.Message, o message.Outcome, v
 }
 
 // update is a conditional update of a record that answers with what stood there before.
-func (s *Store) update(id, set, condition string, values ...namedValue) *dynamodb.UpdateItemInput {
-	names, byName := placeholders(set+condition, values...)
+func (s *Store) update(id, set, condition string, values ...attr.Named) *dynamodb.UpdateItemInput {
+	names, byName := attr.Placeholders(set+condition, values...)
 	return &dynamodb.UpdateItemInput{
 		TableName: &s.Table, Key: recordKey(id), UpdateExpression: &set, ConditionExpression: &condition,
 		ExpressionAttributeNames: names, ExpressionAttributeValues: byName, ReturnValues: types.ReturnValueAllOld,
@@ -339,7 +348,7 @@ func (r Record) Settled() bool { return !r.Outcome.SettledAt.IsZero() }
 // Find reads the record of a message as it stands now. ok is false when there is none, or none that says whose it is.
 func (s *Store) Find(ctx context.Context, id string) (r Record, ok bool, err error) {
 	item, err := s.get(ctx, id)
-	if err == nil && textOf(item, attrCaller) != "" {
+	if err == nil && attr.TextOf(item, attrCaller) != "" {
 		r, err = s.read(id, item)
 		ok = err == nil
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"sms-api/internal/attr"
 	"sms-api/internal/message"
 )
 
@@ -243,7 +244,7 @@ func (r *reader) open(ctx context.Context, q Query) error {
 	}
 	return r.store.readAll(ctx, tombs, true, func(item map[string]types.AttributeValue) {
 		// What came too late to be erased counts as erased.
-		r.low = max(r.low, lowest(time.UnixMilli(numberOf(item, attrUntil)+1)))
+		r.low = max(r.low, lowest(time.UnixMilli(attr.NumberOf(item, attrUntil)+1)))
 	})
 }
 
@@ -285,8 +286,12 @@ func (r *reader) fill(ctx context.Context, l *lane, n int) error {
 		l.done = true
 		return nil
 	}
-	names, values := placeholders("#pk = :pk AND #sk BETWEEN :low AND :high", value(":pk", text(l.pk)), value(":low", text(r.low)),
-		value(":high", text(l.high)))
+	names, values := attr.Placeholders(
+		"#pk = :pk AND #sk BETWEEN :low AND :high",
+		attr.Value(":pk", attr.Text(l.pk)),
+		attr.Value(":low", attr.Text(r.low)),
+		attr.Value(":high", attr.Text(l.high)),
+	)
 	out, err := r.store.Client.Query(ctx, &dynamodb.QueryInput{
 		TableName: &r.store.Table, KeyConditionExpression: aws.String("#pk = :pk AND #sk BETWEEN :low AND :high"),
 		ExpressionAttributeNames: names, ExpressionAttributeValues: values, ScanIndexForward: aws.Bool(false), Limit: aws.Int32(int32(n)),
@@ -296,10 +301,10 @@ func (r *reader) fill(ctx context.Context, l *lane, n int) error {
 	}
 	now := r.store.now().Unix()
 	for _, item := range out.Items {
-		sk := textOf(item, attrSK)
+		sk := attr.TextOf(item, attrSK)
 		l.high = sk[:len(sk)-1] + string(sk[len(sk)-1]-1) + "~"
-		if numberOf(item, attrExpires) > now {
-			l.read = append(l.read, entry{sk: sk, index: int(numberOf(item, attrIndex))})
+		if attr.NumberOf(item, attrExpires) > now {
+			l.read = append(l.read, entry{sk: sk, index: int(attr.NumberOf(item, attrIndex))})
 		}
 	}
 	l.done = len(out.Items) < n && len(out.LastEvaluatedKey) == 0
@@ -334,7 +339,7 @@ func (s *Store) resolve(ctx context.Context, entries []entry) (map[string]Found,
 func idIn(sk string) string { return sk[min(len(sk), len("0000000000000#")):] }
 
 func idOf(item map[string]types.AttributeValue) string {
-	pk := textOf(item, attrPK)
+	pk := attr.TextOf(item, attrPK)
 	return pk[min(len(pk), len("msg#")):]
 }
 
