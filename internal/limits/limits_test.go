@@ -293,12 +293,24 @@ func TestTheStacksDay(t *testing.T) {
 	if err != nil || uses[0].Used != 101 || uses[0].Max != 101 {
 		t.Errorf("%+v, %v", uses, err)
 	}
-	for _, percent := range []string{`"percent":7`, `"percent":9`, `"percent":100`} {
-		if !strings.Contains(w.logs.String(), percent) {
-			t.Errorf("the log does not have %s", percent)
-		}
-	}
 	w.wants(t, w.ask(kim), "stack-day 101 02T00:00:00 []")
+}
+
+// From 70 % on every message tells how much is used: alarms count these lines.
+func TestTheStacksDayIsWatched(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.Untrusted, w.StackDay = limits.Rules{}, 10
+	var got []string
+	for range 11 {
+		before := len(w.logs.String())
+		w.take(t, w.ask(kim))
+		_, percent, _ := strings.Cut(strings.TrimSpace(w.logs.String()[before:]), `"percent":`)
+		got = append(got, strings.TrimSuffix(percent, "}"))
+	}
+	if want := []string{"", "", "", "", "", "", "70", "80", "90", "100", "100"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
 }
 
 // A batch of 500 of which one has no room takes nothing.
