@@ -123,7 +123,7 @@ func newBurst(o burstOptions) (*burst, error) {
 	}
 	s, err := system.New(system.Options{
 		AWS: awsapi.Options{
-			Clock: c, Limits: b.limits, Kept: b.messages + kept, KeptBytes: 1 << 30, Around: b.invoke,
+			Clock: c, Limits: b.limits, Kept: b.kept(), KeptBytes: 1 << 30, Around: b.invoke,
 			Trace: func(string) { b.transitions.Add(1) },
 		},
 		Aligo: standin, AWSURL: "http://aws", AligoURL: "http://aligo", HTTP: b.client,
@@ -146,6 +146,15 @@ func newBurst(o burstOptions) (*burst, error) {
 	config.HTTPClient, config.Retryer = b.client, func() aws.Retryer { return b.patient(retry.NewStandard(persistent)) }
 	b.events = eventbridge.NewFromConfig(config)
 	return b, b.listen()
+}
+
+// kept is how many finished executions are remembered. Nothing asks for those of half an hour ago, but a replay for all of them.
+func (b *burst) kept() int {
+	const lately = 20_000
+	if b.again {
+		return b.messages + lately
+	}
+	return lately
 }
 
 // persistent are producers who do not give up.
