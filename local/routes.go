@@ -88,7 +88,11 @@ func tryRoute(args []string, in io.Reader, now time.Time, out io.Writer) error {
 	}
 	// Whether the stack does any advertising its file says; a route may make some all the same.
 	events := intake.Events{Account: awsapi.Account, Routes: map[string]*route.Template{*name: template}, Ads: system.Ads()}
-	request, wrong, err := events.Try(intake.Handed{Route: *name, Routed: event}, now)
+	handed := intake.Handed{Route: *name, Text: event}
+	if err := json.Unmarshal(event, &handed.EventBridgeEvent); err != nil {
+		return fmt.Errorf("the event is not one of EventBridge: %w", err)
+	}
+	request, wrong, err := events.Try(handed, now)
 	if err != nil {
 		return err
 	}

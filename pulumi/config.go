@@ -470,7 +470,7 @@ func (r *reader) events(prefix string) eventsConfig {
 	}
 	for i, one := range e.routes {
 		for _, rule := range deployment.Rules([]route.Route{one}) {
-			if name := prefix + "-" + rule.Name; rule.Name == "route-"+one.Name && len(name) > deployment.RuleNameLength {
+			if name := prefix + "-" + rule.Name; rule.Name == route.RuleName(one.Name) && len(name) > deployment.RuleNameLength {
 				r.fail(fmt.Sprintf("events:routes[%d]", i), "the name %q makes a rule of the name %s, which is %d characters too long", one.Name,
 					name, len(name)-deployment.RuleNameLength)
 			}

@@ -18,25 +18,25 @@ type Event struct {
 
 // UnmarshalJSON reads either form. A record of an invocation with a record is that of its event.
 func (e *Event) UnmarshalJSON(text []byte) error {
-	text, err := Payload(text)
-	if err != nil {
-		return err
-	}
-	return problem(json.Unmarshal(text, &e.EventBridgeEvent))
+	_, err := Read(text, &e.EventBridgeEvent)
+	return err
 }
 
-// Payload is what the function was invoked with: what stands in the record of an invocation that Lambda gave up, and everything
-// else as it is. The text must be JSON.
-func Payload(text []byte) ([]byte, error) {
+// Read reads what the function was invoked with into v: what stands in the record of an invocation that Lambda gave up, and
+// everything else as it is. It returns the text that it has read.
+func Read(text []byte, v any) ([]byte, error) {
 	for {
 		var record struct {
 			Context json.RawMessage `json:"requestContext"`
 			Payload json.RawMessage `json:"requestPayload"`
 		}
 		if err := json.Unmarshal(text, &record); err != nil {
-			return nil, problem(err)
+			return nil, errNoEvent
 		}
 		if record.Context == nil || record.Payload == nil {
+			if err := json.Unmarshal(text, v); err != nil {
+				return nil, errNoEvent
+			}
 			return text, nil
 		}
 		text = record.Payload
@@ -45,10 +45,3 @@ func Payload(text []byte) ([]byte, error) {
 
 // errNoEvent says nothing of the text: it may hold a message.
 var errNoEvent = errors.New("neither an event of EventBridge nor the record of an invocation with one")
-
-func problem(err error) error {
-	if err != nil {
-		return errNoEvent
-	}
-	return nil
-}

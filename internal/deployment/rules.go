@@ -36,7 +36,7 @@ func Rules(routes []route.Route) []Rule {
 	})
 	for _, r := range routes {
 		all = append(all, Rule{
-			Name: "route-" + r.Name, Description: "Events of another service become messages", Pattern: string(r.Pattern), Function: Events,
+			Name: route.RuleName(r.Name), Description: "Events of another service become messages", Pattern: string(r.Pattern), Function: Events,
 			InputTemplate: route.InputTemplate(r.Name),
 		})
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -70,7 +71,7 @@ type Rejection struct {
 }
 
 // caller is who asks with an event: its source, and where that is another account, which may claim any source, the account.
-func (e *Events) caller(event deadletter.Event) string {
+func (e *Events) caller(event events.EventBridgeEvent) string {
 	if event.AccountID != "" && event.AccountID != e.Account {
 		return "event:" + event.AccountID + ":" + event.Source
 	}
@@ -78,34 +79,57 @@ func (e *Events) caller(event deadletter.Event) string {
 }
 
 // Handed is what a rule hands over: a MessageRequested event as it is, or the name of a route and the event beside it that the
-// route makes a message of.
+// route makes a message of. What EventBridge could not hand over is the event alone, in either case.
 //
 // Rules of stacks from before hand over a MessageRequested event that an input transformer has made of such an event. While a
 // stack is upgraded some of those are still under way; they are read as what they say they are.
 type Handed struct {
-	deadletter.Event
+	// EventBridgeEvent is the event, and Text how it was written.
+	events.EventBridgeEvent
 
-	// Route is the name of the route, and Routed the event beside it; empty without a route.
-	Route  string
-	Routed json.RawMessage
+	Text json.RawMessage
+	// Route is the name of the route that the event came by; empty if that is not said.
+	Route string
+	// Rule is the ARN of the rule that could not hand the event over; empty if that is not said.
+	Rule string
 }
 
 // UnmarshalJSON reads what a rule hands over, also as a dead letter.
 func (h *Handed) UnmarshalJSON(text []byte) error {
-	text, err := deadletter.Payload(text)
-	if err != nil {
-		return err
-	}
-	var routed struct {
+	var all struct {
+		events.EventBridgeEvent
+
 		Route string          `json:"route"`
 		Event json.RawMessage `json:"event"`
 	}
-	// What is not of this form is an event, or nothing at all.
-	if json.Unmarshal(text, &routed) == nil && routed.Route != "" {
-		h.Route, h.Routed = routed.Route, routed.Event
+	var err error
+	if h.Text, err = deadletter.Read(text, &all); err != nil {
+		return err
+	}
+	h.EventBridgeEvent, h.Route = all.EventBridgeEvent, all.Route
+	if h.Route == "" {
 		return nil
 	}
-	return h.Event.UnmarshalJSON(text)
+	if h.Text, err = deadletter.Read(all.Event, &h.EventBridgeEvent); err != nil {
+		return fmt.Errorf("route %s: %w", h.Route, err)
+	}
+	return nil
+}
+
+// ruleARN is the attribute in which EventBridge says whose event it has put into the queue for dead letters.
+//
+// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
+const ruleARN = "RULE_ARN"
+
+// read reads a message of the queue, or of that for dead letters.
+func (h *Handed) read(m events.SQSMessage) error {
+	if err := h.UnmarshalJSON([]byte(m.Body)); err != nil {
+		return err
+	}
+	if arn := m.MessageAttributes[ruleARN].StringValue; arn != nil {
+		h.Rule = *arn
+	}
+	return nil
 }
 
 // spare is what is left of the function's time when that of its calls is over, so that it says itself what has failed.
@@ -118,12 +142,21 @@ type Call struct {
 	Handed  Handed
 }
 
-// UnmarshalJSON reads either.
+// UnmarshalJSON reads either. Operators may also pass on the answer of aws sqs receive-message as it is: its Messages have the
+// members of Lambda's Records, but for capital letters, which encoding/json takes for the same.
+//
+// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html
 func (c *Call) UnmarshalJSON(text []byte) error {
-	var batch events.SQSEvent
-	if json.Unmarshal(text, &batch) == nil && len(batch.Records) > 0 && batch.Records[0].EventSource == "aws:sqs" {
-		c.Records = batch.Records
-		return nil
+	var batch struct{ Records, Messages []events.SQSMessage }
+	if json.Unmarshal(text, &batch) == nil {
+		switch {
+		case len(batch.Records) > 0 && batch.Records[0].EventSource == "aws:sqs":
+			c.Records = batch.Records
+			return nil
+		case len(batch.Messages) > 0:
+			c.Records = batch.Messages
+			return nil
+		}
 	}
 	return c.Handed.UnmarshalJSON(text)
 }
@@ -145,7 +178,7 @@ func (e *Events) Invoke(ctx context.Context, call Call) (events.SQSEventResponse
 		}
 		end, ends := ctx.Deadline()
 		var handed Handed
-		switch err := handed.UnmarshalJSON([]byte(record.Body)); {
+		switch err := handed.read(record); {
 		case ends && time.Until(end) < roomForOne+share:
 			again()
 			continue
@@ -176,24 +209,41 @@ func (e *Events) Handle(ctx context.Context, handed Handed) error {
 	return err
 }
 
-// handle is Handle, and says whether it has started a message.
-func (e *Events) handle(ctx context.Context, handed Handed) (started bool, _ error) {
-	if handed.Route == "" && optOutEvent(handed.DetailType) {
-		return false, e.optOut(ctx, handed.Event)
+// handle is Handle, and says whether it has started a message. What fails stands in the log: of a message of the queue nobody
+// else is told why.
+func (e *Events) handle(ctx context.Context, handed Handed) (started bool, err error) {
+	handed.Route = e.route(handed)
+	attributes := []slog.Attr{slog.String("event", handed.ID), slog.String("source", handed.Source)}
+	if handed.Route != "" {
+		attributes = append(attributes, slog.String("route", handed.Route))
 	}
+	if handed.Route == "" && optOutEvent(handed.DetailType) {
+		err = e.optOut(ctx, handed.EventBridgeEvent)
+	} else {
+		started, err = e.start(ctx, handed, attributes)
+	}
+	if err != nil {
+		e.Log.LogAttrs(ctx, slog.LevelError, "event not handled", append(attributes, slog.String("error", err.Error()))...)
+		err = fmt.Errorf("event %s: %w", handed.ID, err)
+	}
+	return started, err
+}
+
+// start starts the message that an event asks for, and announces what has become of it.
+func (e *Events) start(ctx context.Context, handed Handed, attributes []slog.Attr) (started bool, _ error) {
 	ctx, cancel := deadline.Before(ctx, spare)
 	defer cancel()
 	asked, err := e.read(handed)
 	if err != nil {
 		return false, err
 	}
-	event, r := asked.event, asked.request
+	event, r := handed.EventBridgeEvent, asked.request
 	key := r.IdempotencyKey
 	if key == "" {
 		key = event.ID
 	}
 	if key == "" {
-		return false, errors.New("an event without id and idempotencyKey could not be told from its repetitions")
+		return false, errors.New("without id and idempotencyKey it could not be told from its repetitions")
 	}
 	d := door{
 		executions: e.Executions, check: templateCheck{templates: e.Templates, now: e.Now, log: e.Log, pause: &e.pause}, now: e.Now,
@@ -204,10 +254,6 @@ func (e *Events) handle(ctx context.Context, handed Handed) (started bool, _ err
 	if err = asked.refusal(); err == nil {
 		m, replayed, err = d.submit(ctx, r, submission{caller: e.caller(event), key: key, requestedAt: event.Time})
 	}
-	attributes := []slog.Attr{slog.String("event", event.ID), slog.String("source", event.Source)}
-	if handed.Route != "" {
-		attributes = append(attributes, slog.String("route", handed.Route))
-	}
 	var refusal *problemError
 	switch {
 	case err == nil:
@@ -217,8 +263,7 @@ func (e *Events) handle(ctx context.Context, handed Handed) (started bool, _ err
 			ID: m.ID, IdempotencyKey: key, Echo: m.Echo, CreatedAt: m.CreatedAt, RecipientCount: len(m.Recipients),
 		})
 	case !errors.As(err, &refusal):
-		e.Log.LogAttrs(ctx, slog.LevelError, "event not handled", append(attributes, slog.String("error", err.Error()))...)
-		return false, fmt.Errorf("event %s: %w", event.ID, err)
+		return false, err
 	}
 	e.Log.LogAttrs(ctx, slog.LevelWarn, "event rejected", append(attributes, slog.String("problem", refusal.Type),
 		slog.Int("errors", len(refusal.Errors)))...)
@@ -239,17 +284,18 @@ func (e *Events) Try(handed Handed, now time.Time) (request []byte, wrong []mess
 	case asked.syntax != nil:
 		return nil, nil, asked.syntax
 	}
-	request = asked.event.Detail
+	request = handed.Detail
 	if asked.filled != nil {
 		request = asked.filled.Request
 	}
-	_, wrong = message.Accept(asked.request, message.Acceptance{ID: asked.event.ID, Caller: e.caller(asked.event), Now: now, Ads: e.Ads})
+	_, wrong = message.Accept(asked.request, message.Acceptance{
+		ID: handed.ID, Caller: e.caller(handed.EventBridgeEvent), Now: now, Ads: e.Ads,
+	})
 	return request, asked.explain(wrong), nil
 }
 
 // asked is what an event asks for.
 type asked struct {
-	event   deadletter.Event
 	request message.Request
 	// syntax says that the request is not one.
 	syntax *message.SyntaxError
@@ -259,17 +305,16 @@ type asked struct {
 
 // read reads the request that was handed over, or makes it. The error is ours.
 func (e *Events) read(handed Handed) (a asked, err error) {
-	a.event = handed.Event
-	detail := a.event.Detail
+	detail := handed.Detail
 	switch {
 	case handed.Route != "":
-		if a.filled, a.event, err = e.fill(handed); err != nil {
+		if a.filled, err = e.fill(handed); err != nil {
 			return a, err
 		}
 		detail = a.filled.Request
-	case a.event.DetailType != statemachine.DetailTypeRequested:
-		return a, fmt.Errorf("event %q has the detail-type %q, not %s: the rule is wrong", a.event.ID, a.event.DetailType,
-			statemachine.DetailTypeRequested)
+	case handed.DetailType != statemachine.DetailTypeRequested:
+		return a, fmt.Errorf("it has the detail-type %q, not %s, and not one route is the only one that could have brought it",
+			handed.DetailType, statemachine.DetailTypeRequested)
 	}
 	a.request, err = message.DecodeEvent(detail)
 	if err != nil && !errors.As(err, &a.syntax) {
@@ -280,20 +325,40 @@ func (e *Events) read(handed Handed) (a asked, err error) {
 
 // fill fills the template of a route in. A route that this function does not know is one that the stack has no more, or not
 // yet in what runs here: it is worth another try, and then an operator's look at the dead letter, rather than a lost event.
-func (e *Events) fill(handed Handed) (*route.Filled, deadletter.Event, error) {
-	var event deadletter.Event
+func (e *Events) fill(handed Handed) (*route.Filled, error) {
 	template, ok := e.Routes[handed.Route]
 	if !ok {
-		return nil, event, fmt.Errorf("an event came by the route %q, which is not known here", handed.Route)
+		return nil, fmt.Errorf("it came by the route %q, which is not known here", handed.Route)
 	}
-	if err := json.Unmarshal(handed.Routed, &event); err != nil {
-		return nil, event, fmt.Errorf("route %s: %w", handed.Route, err)
-	}
-	filled, err := template.Fill(handed.Routed)
+	filled, err := template.Fill(handed.Text)
 	if err != nil {
-		return nil, event, fmt.Errorf("route %s: %w", handed.Route, err)
+		return nil, fmt.Errorf("route %s: %w", handed.Route, err)
 	}
-	return &filled, event, nil
+	return &filled, nil
+}
+
+// route is the name of the route that an event came by, or was to come by: EventBridge puts what it cannot hand over into the
+// queue for dead letters as it was, without what the rule would have added. It names the rule beside it. Without that it is the
+// one route whose pattern could have let the event through; with several it could be a message that nobody has asked for.
+func (e *Events) route(handed Handed) string {
+	switch {
+	case handed.Route != "":
+		return handed.Route
+	case handed.Rule != "":
+		return route.OfRule(handed.Rule, maps.Keys(e.Routes))
+	case handed.DetailType == statemachine.DetailTypeRequested, optOutEvent(handed.DetailType):
+		return ""
+	}
+	var could []string
+	for name, template := range e.Routes {
+		if template.CouldTake(handed.Text) {
+			could = append(could, name)
+		}
+	}
+	if len(could) != 1 {
+		return ""
+	}
+	return could[0]
 }
 
 // refusal is what makes the request none that could be submitted: a *problemError, or nil.

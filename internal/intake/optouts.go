@@ -12,7 +12,8 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"sms-api/internal/deadletter"
+	"github.com/aws/aws-lambda-go/events"
+
 	"sms-api/internal/message"
 	"sms-api/internal/optout"
 	"sms-api/statemachine"
@@ -64,28 +65,23 @@ func optOutEvent(detailType string) bool {
 
 // optOut writes down what an event says of a recipient. An event that says nothing that could be written down becomes a dead
 // letter: somebody has to look, because somebody has opted out.
-func (e *Events) optOut(ctx context.Context, event deadletter.Event) error {
-	fail := func(err error) error {
-		e.Log.LogAttrs(ctx, slog.LevelError, "event not handled", slog.String("event", event.ID), slog.String("source", event.Source),
-			slog.String("error", err.Error()))
-		return fmt.Errorf("event %s: %w", event.ID, err)
-	}
+func (e *Events) optOut(ctx context.Context, event events.EventBridgeEvent) error {
 	var s said
 	if err := json.Unmarshal(event.Detail, &s); err != nil {
-		return fail(errors.New("its detail is not an object with to, at and via"))
+		return errors.New("its detail is not an object with to, at and via")
 	}
 	to, wrong := message.ParseRecipientPhone(s.To)
 	if wrong != "" {
-		return fail(errors.New("/to " + wrong))
+		return errors.New("/to " + wrong)
 	}
 	if s.At.IsZero() {
 		s.At = event.Time
 	}
 	if s.At.IsZero() {
-		return fail(errors.New("it has no time"))
+		return errors.New("it has no time")
 	}
 	if wrong := s.check(e.Now()); len(wrong) > 0 {
-		return fail(errors.New(wrong[0].Pointer + " " + wrong[0].Detail))
+		return errors.New(wrong[0].Pointer + " " + wrong[0].Detail)
 	}
 	status := optout.In
 	if event.DetailType == statemachine.DetailTypeOptedOut {
@@ -93,7 +89,7 @@ func (e *Events) optOut(ctx context.Context, event deadletter.Event) error {
 	}
 	known, err := e.OptOuts.Record(ctx, to, status, s.At, s.Via)
 	if err != nil {
-		return fail(err)
+		return err
 	}
 	e.Log.LogAttrs(ctx, slog.LevelInfo, "opt-out written", slog.String("event", event.ID), slog.String("source", event.Source),
 		slog.String("status", string(known.Status)))

@@ -16,10 +16,12 @@ import (
 // shipped is the route that the example stack has, and another one that goes through a list.
 func shipped(tb testing.TB) map[string]*route.Template {
 	tb.Helper()
-	templates, err := route.ReadFile([]byte(`[{"name":"order-paid","inputTemplate":{"template":"TX_1234","recipients":[{
-		"to":"<$.detail.customer.phone>","name":"<$.detail.customer.name>","variables":{"주문번호":"<$.detail.order.id>"}}],
+	const of = `"pattern":{"source":["shop.orders"],"detail-type":["OrderPaid"],"detail":`
+	templates, err := route.ReadFile([]byte(`[{"name":"order-paid",` + of + `{"order":{"id":[{"exists":true}]}}},
+		"inputTemplate":{"template":"TX_1234","recipients":[{"to":"<$.detail.customer.phone>","name":"<$.detail.customer.name>","variables":{"주문번호":"<$.detail.order.id>"}}],
 		"idempotencyKey":"order-paid-<$.detail.order.id>","reference":"<$.detail.order.id>"}},
-	{"name":"parcels","inputTemplate":{"template":"TX_1234","recipients":[{"forEach":"$.detail.who",
+	{"name":"parcels",` + of + `{"who":{"name":[{"exists":true}]}}},
+		"inputTemplate":{"template":"TX_1234","recipients":[{"forEach":"$.detail.who",
 		"to":"<@.phone>","name":"<@.name>","variables":{"주문번호":"<$.detail.id>"}}]}}]`))
 	if err != nil {
 		tb.Fatal(err)
@@ -191,6 +193,59 @@ func TestEventsOfRulesFromBeforeAreRead(t *testing.T) {
 		if len(d.ids()) != 1 || len(d.rejections(t)) != 0 {
 			t.Fatalf("%d messages, rejected: %s", len(d.ids()), d.rejections(t))
 		}
+	}
+}
+
+// What EventBridge could not hand over it puts into the queue as it was, without the route's name: that is the rule beside it,
+// which the answer of aws sqs receive-message has, or the event can have come by one route only.
+func TestADeadLetterOfEventBridgeFindsItsRoute(t *testing.T) {
+	t.Parallel()
+	raw := func(detail string) string {
+		return strings.Replace(event("e-1", detail), "MessageRequested", "OrderPaid", 1)
+	}
+	received := func(rule, body string) string {
+		text, err := json.Marshal(body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return `{"Messages":[{"MessageId":"m0","ReceiptHandle":"AQEB","MD5OfBody":"d41d8cd9","Body":` + string(text) +
+			`,"MD5OfMessageAttributes":"9e107d9d","MessageAttributes":{` +
+			`"ERROR_CODE":{"StringValue":"INVALID_PERMISSIONS","DataType":"String"},"RULE_ARN":{"StringValue":` +
+			`"arn:aws:events:ap-northeast-2:000000000000:rule/sms-api/sms-api-prod-` + rule + `","DataType":"String"}}}]}`
+	}
+	ordered := raw(`{"order":{"id":"A-1"},"customer":{"name":"김","phone":"010-1234-5678"}}`)
+	either := raw(`{"id":"A-2","who":[{"phone":"010-1234-5678","name":"김"}],"order":{"id":"A-1"}}`)
+	for name, c := range map[string]struct {
+		letter, reference string
+		refused           bool
+	}{
+		"the event, of one route":             {letter: ordered, reference: "A-1"},
+		"the event, of one of two routes":     {letter: either, refused: true},
+		"the event, of no route":              {letter: raw(`{}`), refused: true},
+		"as it was received":                  {letter: received("route-order-paid", ordered), reference: "A-1"},
+		"as it was received, of two routes":   {letter: received("route-parcels", either)},
+		"as it was received, of a route gone": {letter: received("route-order-gone", ordered), refused: true},
+		"as it was received, of no route":     {letter: received("requested", event("e-1", order))},
+		"as it was received, after its retries": {
+			letter: strings.Replace(received("", byRoute("order-paid",
+				`{"order":{"id":"A-1"},"customer":{"name":"김","phone":"010-1234-5678"}}`)), "RULE_ARN", "OTHER", 1), reference: "A-1",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := routed(t)
+			output, err := d.lambda.Invoke(t.Context(), []byte(c.letter))
+			if vain := err != nil || strings.Contains(string(output), `"itemIdentifier":"m0"`); vain != c.refused {
+				t.Fatalf("%v, %s; the log says %s", err, output, d.log)
+			}
+			switch {
+			case c.refused && len(d.ids())+len(d.bus.entries) == 0 && strings.Contains(d.log.String()+fmt.Sprint(err), "OrderPaid"):
+			case c.refused || len(d.ids()) != 1 || len(d.rejections(t)) != 0:
+				t.Fatalf("%d messages, rejected: %s; %v; the log says %s", len(d.ids()), d.rejections(t), err, d.log)
+			case d.store.messages[d.ids()[0]].Reference != c.reference || d.store.messages[d.ids()[0]].Caller != "event:shop.orders":
+				t.Errorf("started %+v", d.store.messages[d.ids()[0]])
+			}
+		})
 	}
 }
 

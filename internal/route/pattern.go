@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"sms-api/statemachine"
 )
@@ -17,6 +18,9 @@ func checkPattern(given json.RawMessage) error {
 	var pattern map[string]any
 	if err := json.Unmarshal(given, &pattern); err != nil || len(pattern) == 0 {
 		return errors.New("pattern is not an event pattern: a JSON object with at least one field")
+	}
+	if utf8.RuneCount(given) > maxPattern {
+		return fmt.Errorf("pattern: it is longer than %d characters", maxPattern)
 	}
 	if err := checkLeaves(pattern); err != nil {
 		return fmt.Errorf("pattern: %w", err)
@@ -93,6 +97,56 @@ func admit(conditions [][]any, value string) bool {
 	return len(conditions) == 0 || slices.ContainsFunc(conditions, func(list []any) bool {
 		return slices.ContainsFunc(list, func(c any) bool { return admits(c, value) })
 	})
+}
+
+// CouldTake says whether the route's pattern could let an event through. It is sure where it says no: what EventBridge does with
+// numbers, and with objects in lists, is its own.
+func (t *Template) CouldTake(event []byte) bool {
+	var pattern, fields map[string]any
+	return json.Unmarshal(t.pattern, &pattern) == nil && json.Unmarshal(event, &fields) == nil && couldMatch(pattern, fields)
+}
+
+func couldMatch(pattern, event map[string]any) bool {
+	for name, want := range pattern {
+		found, there := event[name]
+		could := true
+		switch want := want.(type) {
+		case map[string]any:
+			if _, several := found.([]any); !several {
+				inside, _ := found.(map[string]any)
+				could = couldMatch(want, inside)
+			}
+		case []any:
+			could = slices.ContainsFunc(want, func(condition any) bool {
+				fields, ok := condition.(map[string]any)
+				switch {
+				case ok && name == "$or":
+					return couldMatch(fields, event)
+				case there:
+					return couldHold(condition, found)
+				}
+				return fields["exists"] == false
+			})
+		}
+		if !could {
+			return false
+		}
+	}
+	return true
+}
+
+// couldHold says whether a condition of a pattern could hold for a value, or for one of those in a list.
+func couldHold(condition, value any) bool {
+	switch value := value.(type) {
+	case []any:
+		return len(value) == 0 || slices.ContainsFunc(value, func(one any) bool { return couldHold(condition, one) })
+	case string:
+		return admits(condition, value)
+	}
+	if fields, ok := condition.(map[string]any); ok {
+		return fields["exists"] != false
+	}
+	return condition == value
 }
 
 // admits says whether a condition of a pattern could hold for a text.

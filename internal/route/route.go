@@ -7,6 +7,7 @@ package route
 import (
 	"encoding/json"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -26,7 +27,7 @@ type Route struct {
 }
 
 // Limits of a route, and of the routes of a stack. All that they let through fits into the deployment package of the events
-// function, which holds them as a file: at most 1 MB of the 250 MB that it may have.
+// function, which holds them as a file: at most 1.5 MB of the 250 MB that it may have.
 const (
 	// MaxRoutes is how many there may be. Each is a rule with a statement in the policy of the events function, which may have
 	// 20,480 bytes, and its ARN in that of the dead-letter queue, which may have 8,192.
@@ -40,6 +41,8 @@ const (
 	maxInputPath     = 256
 	maxInputTemplate = 8192
 	maxName          = 30
+	// maxPattern is a rule's, in characters: https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutRule.html
+	maxPattern = 4096
 )
 
 // Check returns everything that is wrong with the route.
@@ -88,14 +91,24 @@ func InputTemplate(name string) string {
 	return `{"route":"` + name + `","event":<aws.events.event.json>}`
 }
 
-// File is the content of the file that the events function reads its templates from.
-func File(routes []Route) ([]byte, error) {
-	kept := make([]Route, len(routes))
-	for i, r := range routes {
-		r.Pattern = nil
-		kept[i] = r
+// RuleName is the name of a route's rule, without that of its stack.
+func RuleName(name string) string { return "route-" + name }
+
+// OfRule is which of the routes a rule belongs to, by the rule's ARN; empty if it belongs to none.
+func OfRule(arn string, names iter.Seq[string]) (found string) {
+	rule := "-" + arn[strings.LastIndexByte(arn, '/')+1:]
+	for name := range names {
+		// The longest, since -route- may stand in the name of a route itself.
+		if len(name) > len(found) && strings.HasSuffix(rule, "-"+RuleName(name)) {
+			found = name
+		}
 	}
-	content, err := json.Marshal(kept)
+	return found
+}
+
+// File is the content of the file that the events function reads its routes from.
+func File(routes []Route) ([]byte, error) {
+	content, err := json.Marshal(routes)
 	if err != nil {
 		return nil, fmt.Errorf("write the routes: %w", err)
 	}

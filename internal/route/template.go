@@ -21,7 +21,9 @@ import (
 // as that list has, at most 500. In it a path may begin with @, which is the list's element instead of the event.
 type Template struct {
 	name string
-	root node
+	// pattern is the route's.
+	pattern json.RawMessage
+	root    node
 }
 
 // Template reads the route's template. The error has everything that is wrong with it.
@@ -98,7 +100,7 @@ func (r Route) compile() (*Template, []error) {
 	if decoder.More() {
 		c.fail("inputTemplate is not a JSON object with <names> in it: something follows the object")
 	}
-	t := &Template{name: r.Name, root: c.node(request, "", false)}
+	t := &Template{name: r.Name, pattern: r.Pattern, root: c.node(request, "", false)}
 	return t, c.errs
 }
 
