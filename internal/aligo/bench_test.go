@@ -94,14 +94,14 @@ func BenchmarkAlimTalkReceipts(b *testing.B) {
 			}
 			mid = a.MID
 			now.Add(time.Minute)
-			if _, err := c.AlimTalkReceipts(b.Context(), mid); err != nil {
+			if _, err := c.AlimTalkReceipts(b.Context(), "", mid); err != nil {
 				b.Fatal(err)
 			}
 		})
 		b.Run(fmt.Sprintf("recipients=%d", n), func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if receipts, err := client.AlimTalkReceipts(b.Context(), mid); err != nil || len(receipts) != n {
+				if receipts, err := client.AlimTalkReceipts(b.Context(), "", mid); err != nil || len(receipts) != n {
 					b.Fatal(len(receipts), err)
 				}
 			}

@@ -74,8 +74,8 @@ func (c *Client) DigestKey(ctx context.Context) ([]byte, error) {
 }
 
 // ErrOtherAccount says that the credentials in force are those of another account than a call has to be made with: what one
-// account sent is not in the history of another. It comes in an *Error of ClassNotConfigured with CauseCredentials.
-var ErrOtherAccount = errors.New("the call in doubt was made with another Aligo account than that of the credentials in force")
+// account sent is not in the history of another, nor are its receipts. It comes in an *Error of ClassNotConfigured with CauseCredentials.
+var ErrOtherAccount = errors.New("the message was sent with another Aligo account than that of the credentials in force")
 
 const hidden = "[credentials]"
 

@@ -114,7 +114,7 @@ func TestEndpoints(t *testing.T) {
 				must[aligo.Accepted](t)(w.client.SendSMS(t.Context(), sms("첫째", "01012345678", "01012340004")))
 				w.Add(time.Minute)
 			},
-			call: func(_ *testing.T, w *world, ctx ctx) (any, error) { return w.client.SMSReceipts(ctx, "583009869") },
+			call: func(_ *testing.T, w *world, ctx ctx) (any, error) { return w.client.SMSReceipts(ctx, "", "583009869") },
 			want: []aligo.SMSReceipt{
 				{ID: "3246554255", Type: aligo.TypeSMS, To: "01012345678",
 					Result: aligo.Receipt{State: aligo.StateDelivered, Code: "delivered", Reason: "발송완료", At: monday}},
@@ -182,7 +182,7 @@ func TestEndpoints(t *testing.T) {
 				w.Add(5 * time.Second)
 			},
 			call: func(_ *testing.T, w *world, ctx ctx) (any, error) {
-				return w.client.AlimTalkReceipts(ctx, "1306113822")
+				return w.client.AlimTalkReceipts(ctx, "", "1306113822")
 			},
 			want: []aligo.AlimTalkReceipt{
 				{ID: "3246554255", To: "01012345678", Template: "TX_1234",

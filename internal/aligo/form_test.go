@@ -178,9 +178,9 @@ func TestForbiddenRequestsAreNotSent(t *testing.T) {
 				case "modify":
 					_, err = client.ModifyTemplate(ctx, r.code, draft)
 				case "receipts":
-					_, err = client.AlimTalkReceipts(ctx, r.code)
+					_, err = client.AlimTalkReceipts(ctx, "", r.code)
 				case "sms-receipts":
-					_, err = client.SMSReceipts(ctx, r.code)
+					_, err = client.SMSReceipts(ctx, "", r.code)
 				case "auth":
 					err = client.RequestProfileAuth(ctx, r.code, "01012345678")
 				}

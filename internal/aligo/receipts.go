@@ -135,12 +135,12 @@ type AlimTalkReceipt struct {
 
 // AlimTalkReceipts reads POST /akv10/history/detail/, all pages: what is known of the recipients of a call, one receipt a
 // number. A recipient who is not there is still pending; results usually come within seconds and are final after 24
-// hours.
+// hours. An account other than the one that has made the call, of which empty is any, is ErrOtherAccount.
 //
 // https://smartsms.aligo.in/alimapi.html
-func (c *Client) AlimTalkReceipts(ctx context.Context, mid string) ([]AlimTalkReceipt, error) {
+func (c *Client) AlimTalkReceipts(ctx context.Context, account Account, mid string) ([]AlimTalkReceipt, error) {
 	known, rows := letters(), newByNumber[AlimTalkReceipt]()
-	err := eachRow(ctx, c, alimTalkRows(), mid, func(r *alimTalkRow) (rowKey, bool) {
+	err := eachRow(ctx, c, alimTalkRows(), account, mid, func(r *alimTalkRow) (rowKey, bool) {
 		key := alimTalkKey(r.msgID, r.phone)
 		receipt := AlimTalkReceipt{
 			ID: key.id, To: key.to, Template: string(r.tplCode), FallbackMID: r.smID.id(),
@@ -157,8 +157,8 @@ func (c *Client) AlimTalkReceipts(ctx context.Context, mid string) ([]AlimTalkRe
 }
 
 // alimTalkTexts reads what the recipients of a call were sent, until take returns false. A row may come twice.
-func (c *Client) alimTalkTexts(ctx context.Context, mid string, take func(to, text string) bool) error {
-	return eachRow(ctx, c, alimTalkRows(), mid, func(r *alimTalkText) (rowKey, bool) {
+func (c *Client) alimTalkTexts(ctx context.Context, account Account, mid string, take func(to, text string) bool) error {
+	return eachRow(ctx, c, alimTalkRows(), account, mid, func(r *alimTalkText) (rowKey, bool) {
 		key := alimTalkKey(r.msgID, r.phone)
 		return key, take(key.to, string(r.message))
 	})

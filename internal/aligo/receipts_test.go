@@ -15,7 +15,7 @@ func detail(fields string) string {
 
 func alimTalkReceipt(t *testing.T, fields string) aligo.Receipt {
 	t.Helper()
-	rows := must[[]aligo.AlimTalkReceipt](t)(answering(detail(fields)).AlimTalkReceipts(t.Context(), "1"))
+	rows := must[[]aligo.AlimTalkReceipt](t)(answering(detail(fields)).AlimTalkReceipts(t.Context(), "", "1"))
 	if len(rows) != 1 || rows[0].To != "01012345678" {
 		t.Fatalf("%d rows", len(rows))
 	}
@@ -83,7 +83,7 @@ func TestEveryPendingAlimTalk(t *testing.T) {
 	t.Run("row absent", func(t *testing.T) {
 		t.Parallel()
 		for _, list := range []string{"[]", "null", `""`, "{}"} {
-			rows, err := answering(`{"code":0,"list":`+list+`}`).AlimTalkReceipts(t.Context(), "1")
+			rows, err := answering(`{"code":0,"list":`+list+`}`).AlimTalkReceipts(t.Context(), "", "1")
 			if err != nil || len(rows) != 0 {
 				t.Errorf("list %s: %d rows, %v", list, len(rows), err)
 			}
@@ -100,7 +100,7 @@ func TestEverySMSState(t *testing.T) {
 				t.Parallel()
 				body := fmt.Sprintf(`{"result_code":1,"list":[{"mdid":"1","receiver":"01012345678","sms_state":%q,"send_date":"2026-11-23 `+
 					`10:00:00"}],"next_yn":"N"}`, text)
-				rows := must[[]aligo.SMSReceipt](t)(answering(body).SMSReceipts(t.Context(), "1"))
+				rows := must[[]aligo.SMSReceipt](t)(answering(body).SMSReceipts(t.Context(), "", "1"))
 				got := rows[0].Result
 				if got.State != state || got.SMSUseful {
 					t.Errorf("got %+v, want %s", got, state)
@@ -131,7 +131,7 @@ func TestAFinalRowWins(t *testing.T) {
 	} {
 		for _, rows := range all {
 			body := `{"code":0,"list":[` + strings.Join(rows, ",") + `],"totalPage":"1","totalCount":"1"}`
-			got := must[[]aligo.AlimTalkReceipt](t)(answering(body).AlimTalkReceipts(t.Context(), "1"))
+			got := must[[]aligo.AlimTalkReceipt](t)(answering(body).AlimTalkReceipts(t.Context(), "", "1"))
 			if len(got) != 1 || got[0].Result.Code != want {
 				t.Errorf("%s: %d rows, %+v, want %q", body, len(got), got[0].Result, want)
 			}

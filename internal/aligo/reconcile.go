@@ -107,7 +107,7 @@ func (c *Client) FindAlimTalk(ctx context.Context, a Attempt) (Finding, error) {
 		}
 		return calls, more, how.offset, err
 	}, func(mid string, row func(to, text string) bool) error {
-		return c.alimTalkTexts(ctx, mid, row)
+		return c.alimTalkTexts(ctx, a.Account, mid, row)
 	})
 }
 
@@ -124,7 +124,7 @@ func (c *Client) FindSMS(ctx context.Context, a Attempt) (Finding, error) {
 		}
 		return calls, more, how.offset, err
 	}, func(mid string, row func(to, text string) bool) error {
-		return c.smsRows(ctx, mid, func(r SMSReceipt) bool { return row(r.To, "") })
+		return c.smsRows(ctx, a.Account, mid, func(r SMSReceipt) bool { return row(r.To, "") })
 	})
 }
 

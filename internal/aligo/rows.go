@@ -32,20 +32,23 @@ type rowList struct {
 // rowKey tells a row from every other one of a call.
 type rowKey struct{ to, id string }
 
-// eachRow reads the rows of the call with the id mid, page by page, until take returns false. A row may come twice.
-func eachRow[R any, P row[R]](ctx context.Context, c *Client, list rowList, mid string, take func(P) (key rowKey, more bool)) error {
+// eachRow reads the rows of the call with the id mid, which the account has made, page by page, until take returns false. An
+// empty account is any. A row may come twice.
+func eachRow[R any, P row[R]](
+	ctx context.Context, c *Client, list rowList, account Account, mid string, take func(P) (key rowKey, more bool),
+) error {
 	if mid == "" {
 		return problems{{Field: "mid", Detail: "is missing"}}.err(list.endpoint)
 	}
 	seen, read, size := map[rowKey]bool{}, 0, maxPageSize
 	for n := 1; n <= maxPages; n++ {
 		var page rowPage[R, P]
-		err := c.post(ctx, list.endpoint, func(creds Credentials) *form {
+		_, err := c.make(ctx, call{endpoint: list.endpoint, account: account, answer: &page, build: func(creds Credentials) *form {
 			f := list.form(creds)
 			f.add("mid", mid)
 			f.addPage(n, list.sizeName, size)
 			return f
-		}, &page)
+		}})
 		if err != nil {
 			return err
 		}

@@ -42,7 +42,7 @@ func TestAllReceiptsOverAllPages(t *testing.T) {
 				setFault(t, w, f)
 			}
 			var got []string
-			for _, r := range must[[]aligo.AlimTalkReceipt](t)(w.client.AlimTalkReceipts(t.Context(), a.MID)) {
+			for _, r := range must[[]aligo.AlimTalkReceipt](t)(w.client.AlimTalkReceipts(t.Context(), "", a.MID)) {
 				if r.Result.State != aligo.StateDelivered {
 					t.Errorf("a receipt is %+v", r.Result)
 				}
@@ -50,7 +50,7 @@ func TestAllReceiptsOverAllPages(t *testing.T) {
 			}
 			wantPeople(t, got, people)
 			got = nil
-			for _, r := range must[[]aligo.SMSReceipt](t)(w.client.SMSReceipts(t.Context(), b.MID)) {
+			for _, r := range must[[]aligo.SMSReceipt](t)(w.client.SMSReceipts(t.Context(), "", b.MID)) {
 				if r.Result.State != aligo.StateDelivered {
 					t.Errorf("an SMS receipt is %+v", r.Result)
 				}
@@ -75,7 +75,7 @@ func TestLateReceipts(t *testing.T) {
 	w := newWorld(t)
 	a := must[aligo.Accepted](t)(w.client.SendAlimTalk(t.Context(), order("01012345678")))
 	state := func() aligo.State {
-		return must[[]aligo.AlimTalkReceipt](t)(w.client.AlimTalkReceipts(t.Context(), a.MID))[0].Result.State
+		return must[[]aligo.AlimTalkReceipt](t)(w.client.AlimTalkReceipts(t.Context(), "", a.MID))[0].Result.State
 	}
 	if got := state(); got != aligo.StatePending {
 		t.Errorf("at once: %s", got)
@@ -124,7 +124,7 @@ func TestTotalsThatContradictTheRows(t *testing.T) {
 				answer := `{"code":0,"list":[` + strings.Join(rows, ",") + `],` + c.totals + `}`
 				return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(answer))}, nil
 			}))
-			rows, err := client.AlimTalkReceipts(t.Context(), "1")
+			rows, err := client.AlimTalkReceipts(t.Context(), "", "1")
 			if err != nil || len(rows) != c.want {
 				t.Errorf("%d rows, %v, want %d", len(rows), err, c.want)
 			}
@@ -140,20 +140,20 @@ func TestListsThatCannotBeRead(t *testing.T) {
 		`[{"phone":"1"]`,
 		`[{"phone":"1",}]`, `[{"phone" "1"}]`, `[{}`, `[]}x{`, `[]},{`, `[] "a":1`, ``,
 	} {
-		_, err := answering(`{"code":0,"list":`+list+`}`).AlimTalkReceipts(t.Context(), "1")
+		_, err := answering(`{"code":0,"list":`+list+`}`).AlimTalkReceipts(t.Context(), "", "1")
 		wantError(t, err, aligo.ClassAmbiguous, "")
-		_, err = answering(`{"result_code":1,"list":`+list+`}`).SMSReceipts(t.Context(), "1")
+		_, err = answering(`{"result_code":1,"list":`+list+`}`).SMSReceipts(t.Context(), "", "1")
 		wantError(t, err, aligo.ClassAmbiguous, "")
 	}
 	for _, body := range []string{``, `[]`, `"list"`, `null`, `{"code":0,"result_code":1,"list":[`, `{"code":0,"result_code":1,"list":[]`} {
-		_, err := answering(body).AlimTalkReceipts(t.Context(), "1")
+		_, err := answering(body).AlimTalkReceipts(t.Context(), "", "1")
 		wantError(t, err, aligo.ClassAmbiguous, "")
-		_, err = answering(body).SMSReceipts(t.Context(), "1")
+		_, err = answering(body).SMSReceipts(t.Context(), "", "1")
 		wantError(t, err, aligo.ClassAmbiguous, "")
 	}
 	// What PHP writes although it should not can be read all the same.
 	rows := must[[]aligo.AlimTalkReceipt](t)(answering(`{"code":"0","list":[{"phone":1,"ph\u006fne":821012345678,"message":"`+"\xff"+`",`+
-		`"`+"\xff"+`\\":1}],"code":0}`).AlimTalkReceipts(t.Context(), "1"))
+		`"`+"\xff"+`\\":1}],"code":0}`).AlimTalkReceipts(t.Context(), "", "1"))
 	if len(rows) != 1 || rows[0].To != "01012345678" {
 		t.Errorf("the rows are %v", rows)
 	}

@@ -101,12 +101,12 @@ type SMSReceipt struct {
 }
 
 // SMSReceipts reads POST /sms_list/, all pages: what is known of the receivers of a batch, one receipt a number. A
-// receiver who is not there is still pending; results are final after 24 hours.
+// receiver who is not there is still pending; results are final after 24 hours. The account is as for AlimTalkReceipts.
 //
 // https://smartsms.aligo.in/admin/api/spec.html
-func (c *Client) SMSReceipts(ctx context.Context, mid string) ([]SMSReceipt, error) {
+func (c *Client) SMSReceipts(ctx context.Context, account Account, mid string) ([]SMSReceipt, error) {
 	rows := newByNumber[SMSReceipt]()
-	err := c.smsRows(ctx, mid, func(r SMSReceipt) bool {
+	err := c.smsRows(ctx, account, mid, func(r SMSReceipt) bool {
 		rows.add(rowKey{r.To, r.ID}, r, r.Result.State)
 		return true
 	})
@@ -138,9 +138,9 @@ func (r *smsRow) field(name []byte) *scalar {
 }
 
 // smsRows reads the rows of a batch until take returns false. A row may come twice.
-func (c *Client) smsRows(ctx context.Context, mid string, take func(SMSReceipt) bool) error {
+func (c *Client) smsRows(ctx context.Context, account Account, mid string, take func(SMSReceipt) bool) error {
 	list := rowList{endpoint{path: "/sms_list/"}, smsForm, "page_size"}
-	return eachRow(ctx, c, list, mid, func(r *smsRow) (rowKey, bool) {
+	return eachRow(ctx, c, list, account, mid, func(r *smsRow) (rowKey, bool) {
 		receipt := SMSReceipt{ID: r.mdID.id(), Type: SMSType(r.kind), To: number(r.receiver),
 			Result: smsResult(string(r.state), r.sendDate.time())}
 		return rowKey{receipt.To, receipt.ID}, take(receipt)

@@ -130,8 +130,8 @@ func (d *Dispatch) repair(e *aligo.Error) string {
 		return fmt.Sprintf("register %s with Aligo (문자API > 신청/인증 > 발송 서버 IP): %s", address, e)
 	case aligo.CauseCredentials:
 		if errors.Is(e, aligo.ErrOtherAccount) {
-			return "a call in doubt was made with another Aligo account, whose history alone can tell what became of it: " +
-				"put its credentials back until this message has gone on"
+			return "the message was sent with another Aligo account, which alone can tell what became of it: put its credentials " +
+				"back until this message has gone on"
 		}
 		return fmt.Sprintf("put the right Aligo credentials into the parameter store: %s", e)
 	case aligo.CauseBalance:

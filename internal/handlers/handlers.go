@@ -52,8 +52,8 @@ type vendor interface {
 	SendAlimTalk(ctx context.Context, a aligo.AlimTalk) (aligo.Accepted, error)
 	SendSMS(ctx context.Context, s aligo.SMS) (aligo.Accepted, error)
 	SendMassSMS(ctx context.Context, s aligo.MassSMS) (aligo.Accepted, error)
-	AlimTalkReceipts(ctx context.Context, mid string) ([]aligo.AlimTalkReceipt, error)
-	SMSReceipts(ctx context.Context, mid string) ([]aligo.SMSReceipt, error)
+	AlimTalkReceipts(ctx context.Context, a aligo.Account, mid string) ([]aligo.AlimTalkReceipt, error)
+	SMSReceipts(ctx context.Context, a aligo.Account, mid string) ([]aligo.SMSReceipt, error)
 	Account(ctx context.Context) (aligo.Account, error)
 	Ahead() time.Duration
 	DigestKey(ctx context.Context) ([]byte, error)

@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"maps"
 	"slices"
@@ -34,6 +35,7 @@ func (d *Dispatch) receipts(ctx context.Context, in Input) (message.Progress, er
 	for i, r := range p.Recipients {
 		due[i] = undelivered(r)
 	}
+	var elsewhere error // receipts that only another account can tell
 	for n := range p.Batches {
 		b := &p.Batches[n]
 		waiting := waitingIn(m, p, *b)
@@ -48,7 +50,11 @@ func (d *Dispatch) receipts(ctx context.Context, in Input) (message.Progress, er
 			return d.doubtAgain(m, p, n, waiting), nil
 		}
 		found, err := d.read(ctx, *b)
-		if err != nil && d.Now().Before(readUntil(m, *b)) {
+		switch {
+		case err == nil, !d.Now().Before(readUntil(m, *b)):
+		case errors.Is(err, aligo.ErrOtherAccount):
+			elsewhere = err
+		default:
 			return message.Progress{}, d.fault(err, true)
 		}
 		for _, i := range waiting {
@@ -66,13 +72,17 @@ func (d *Dispatch) receipts(ctx context.Context, in Input) (message.Progress, er
 			}
 		}
 	}
+	p.Reads++
+	p.Parked = nil
+	if p = d.decide(m, p, due); elsewhere != nil && p.Queue == nil {
+		// An SMS that is due by what is known goes out from the account in force. For all else that account has to come back.
+		return message.Progress{}, d.fault(elsewhere, true)
+	}
 	for _, cause := range slices.Sorted(maps.Keys(alerts)) {
 		d.Log.LogAttrs(ctx, slog.LevelWarn, "receipts that a person must look at", slog.String("message", m.ID),
 			slog.String("alert", cause), slog.Int("recipients", alerts[cause]))
 	}
-	p.Reads++
-	p.Parked = nil
-	return d.decide(m, p, due), nil
+	return p, nil
 }
 
 // owned says that a batch is this message's. One that a look-up found is not any more when another message has got an
@@ -207,14 +217,14 @@ func (d *Dispatch) leftOut(m message.Message, b message.Batch, found map[string]
 // read returns the receipts of a batch by number. The client has made one of several rows for a number.
 func (d *Dispatch) read(ctx context.Context, b message.Batch) (map[string]aligo.Receipt, error) {
 	if b.Channel == message.AlimTalk {
-		rows, err := d.Aligo.AlimTalkReceipts(ctx, b.MID)
+		rows, err := d.Aligo.AlimTalkReceipts(ctx, aligo.Account(b.Account), b.MID)
 		found := make(map[string]aligo.Receipt, len(rows))
 		for _, row := range rows {
 			found[row.To] = row.Result
 		}
 		return found, err
 	}
-	rows, err := d.Aligo.SMSReceipts(ctx, b.MID)
+	rows, err := d.Aligo.SMSReceipts(ctx, aligo.Account(b.Account), b.MID)
 	found := make(map[string]aligo.Receipt, len(rows))
 	for _, row := range rows {
 		found[row.To] = row.Result

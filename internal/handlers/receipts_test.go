@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"testing"
 	"time"
 
@@ -23,9 +24,14 @@ type listing struct {
 	asked int
 }
 
-func (l *listing) SMSReceipts(context.Context, string) ([]aligo.SMSReceipt, error) {
+func (l *listing) SMSReceipts(context.Context, aligo.Account, string) ([]aligo.SMSReceipt, error) {
 	l.asked++
 	return l.rows, l.err
+}
+
+func (l *listing) AlimTalkReceipts(context.Context, aligo.Account, string) ([]aligo.AlimTalkReceipt, error) {
+	l.asked++
+	return nil, l.err
 }
 
 // claims is a table that is told of answers, or cannot be.
@@ -98,6 +104,44 @@ func TestARefusedReadIsNoRefusedSend(t *testing.T) {
 	var again *fault.Transient
 	if !errors.As(err, &again) {
 		t.Errorf("%T %v, want Transient", err, err)
+	}
+}
+
+// What another account alone can tell holds up nobody for whom an SMS is due without it.
+func TestReceiptsInAnotherAccount(t *testing.T) {
+	t.Parallel()
+	const failed, open = "A", ""
+	for name, c := range map[string]struct {
+		codes     []string // what the receipts before said
+		onUnknown message.OnUnknown
+		after     time.Duration
+		sms       []int // nil is parked
+	}{
+		"nothing is known yet":                       {[]string{open, open}, message.LeaveUnknown, time.Hour, nil},
+		"AlimTalk has reached none of them":          {[]string{failed, failed}, message.LeaveUnknown, time.Minute, []int{0, 1}},
+		"one of them, and the other's may yet come":  {[]string{failed, open}, message.LeaveUnknown, time.Minute, nil},
+		"one of them, and the other's does not come": {[]string{failed, open}, message.LeaveUnknown, time.Hour, []int{0}},
+		"no receipt means an SMS":                    {[]string{open, open}, message.SMSUnknown, time.Hour, []int{0, 1}},
+		"the time for receipts is over":              {[]string{failed, open}, message.LeaveUnknown, 26 * time.Hour, []int{0}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			in := accepted(t)
+			in.Message.Fallback.Enabled, in.Message.Fallback.OnUnknown = true, c.onUnknown
+			in.Progress.Batches[0].Channel = message.AlimTalk
+			for i, code := range c.codes {
+				in.Progress.Recipients[i] = message.Result{Status: message.Pending, Channel: message.AlimTalk, Code: code}
+			}
+			other := &aligo.Error{Class: aligo.ClassNotConfigured, Cause: aligo.CauseCredentials, Err: aligo.ErrOtherAccount}
+			out, err := read(t, &listing{err: other}, &claims{}, in, c.after)
+			var parked *fault.NotConfigured
+			switch {
+			case c.sms == nil && !errors.As(err, &parked):
+				t.Errorf("%v, %+v; want it parked", err, out.Progress)
+			case c.sms != nil && (err != nil || out.Queue == nil || !slices.Equal(out.Queue.Recipients, c.sms)):
+				t.Errorf("%v, %+v; want an SMS for %d", err, out.Progress, c.sms)
+			}
+		})
 	}
 }
 

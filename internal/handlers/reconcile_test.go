@@ -27,7 +27,9 @@ func (a *asked) FindSMS(_ context.Context, attempt aligo.Attempt) (aligo.Finding
 	return a.finding, nil
 }
 
-func (*asked) SMSReceipts(context.Context, string) ([]aligo.SMSReceipt, error) { return nil, nil }
+func (*asked) SMSReceipts(context.Context, aligo.Account, string) ([]aligo.SMSReceipt, error) {
+	return nil, nil
+}
 
 func (*asked) DigestKey(context.Context) ([]byte, error)      { return []byte("key"), nil }
 func (*asked) Account(context.Context) (aligo.Account, error) { return "shop", nil }

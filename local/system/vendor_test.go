@@ -17,6 +17,8 @@ func vendorStories() map[string]func(*testing.T) *world {
 	return map[string]func(*testing.T) *world{
 		"what was sent is looked for, not what the template says today":                       changedTemplate,
 		"a call in doubt is looked up in the account that made it, or waits for it":           switchedAccount,
+		"receipts are read from the account that sent, or wait for it":                        receiptsElsewhere,
+		"an urgent message does not wait for receipts in another account":                     urgentElsewhere,
 		"a history that shows texts a little differently has the call all the same":           changedTexts,
 		"a call to the same people with another text may be it: unknown, and not sent again":  anotherText,
 		"a history that lags for minutes does not lead to a second message":                   laggingHistory,
@@ -62,10 +64,10 @@ func (w *world) ends(what, id, outcome string, phones ...string) {
 }
 
 // channels are the two ways to one number, and the calls of each.
-func channels() map[message.Channel]struct{ request, send, history, phone, delivered string } {
-	return map[message.Channel]struct{ request, send, history, phone, delivered string }{
-		message.AlimTalk: {to("", "5678"), send, history, "01010005678 alimtalk", "delivered: delivered alimtalk 0"},
-		message.SMS:      {plainSMS, sms, smsHist, "01010005678 sms", "delivered: delivered sms delivered"},
+func channels() map[message.Channel]struct{ request, send, history, receipts, phone, delivered string } {
+	return map[message.Channel]struct{ request, send, history, receipts, phone, delivered string }{
+		message.AlimTalk: {to("", "5678"), send, history, detail, "01010005678 alimtalk", "delivered: delivered alimtalk 0"},
+		message.SMS:      {plainSMS, sms, smsHist, smsList, "01010005678 sms", "delivered: delivered sms delivered"},
 	}
 }
 
@@ -127,6 +129,46 @@ func switchedAccount(t *testing.T) *world {
 		w.useAccount(aligotest.UserID, aligotest.APIKey)
 		w.ends(string(channel), id, c.delivered, c.phone)
 	}
+	return w
+}
+
+func receiptsElsewhere(t *testing.T) *world {
+	t.Helper()
+	var w *world
+	for channel, c := range channels() {
+		w = newWorld(t)
+		w.fault(aligotest.Fault{Endpoint: c.receipts, Kind: aligotest.FaultHTTP500, Times: -1})
+		id := w.post(c.request)
+		time.Sleep(time.Minute)
+		w.useAccount(aligotest.OtherUserID, aligotest.OtherAPIKey)
+		// The credentials in memory are used for five minutes.
+		time.Sleep(10 * time.Minute)
+		w.Aligo.RemoveFaults(aligotest.FaultHTTP500, c.receipts)
+		time.Sleep(20 * time.Hour)
+		o := w.get(id)
+		if o.Status != message.Parked || o.Parked == nil || o.Parked.Cause != "credentials" ||
+			!strings.Contains(o.Parked.Reason, "another Aligo account") {
+			t.Errorf("%s: with the other account it is %s, %+v", channel, o.Status, o.Parked)
+		}
+		w.useAccount(aligotest.UserID, aligotest.APIKey)
+		w.ends(string(channel), id, c.delivered, c.phone)
+	}
+	return w
+}
+
+// urgentElsewhere is an account that was changed for good: what may fall back on no receipt does so, from the new one.
+func urgentElsewhere(t *testing.T) *world {
+	t.Helper()
+	w := newWorld(t)
+	w.fault(aligotest.Fault{Endpoint: detail, Kind: aligotest.FaultHTTP500, Times: -1})
+	id := w.post(`{"template":"TX_1234","fallback":{"after":"10m","onUnknown":"sms"},"recipients":[{"to":"01010005678",` +
+		`"name":"홍길동","variables":{"주문번호":"A-17"}}]}`)
+	time.Sleep(time.Minute)
+	w.useAccount(aligotest.OtherUserID, aligotest.OtherAPIKey)
+	time.Sleep(6 * time.Minute)
+	w.Aligo.RemoveFaults(aligotest.FaultHTTP500, detail)
+	time.Sleep(time.Hour)
+	w.ends("urgent", id, "delivered: delivered sms delivered", "01010005678 alimtalk", "01010005678 sms")
 	return w
 }
 

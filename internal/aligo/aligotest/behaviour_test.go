@@ -163,14 +163,14 @@ func TestReceiptsAsSet(t *testing.T) {
 	see := func(want ...string) {
 		t.Helper()
 		var got []string
-		rows, err := w.Client().AlimTalkReceipts(t.Context(), call.MID)
+		rows, err := w.Client().AlimTalkReceipts(t.Context(), "", call.MID)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, r := range rows {
 			got = append(got, r.To[7:]+" "+string(r.Result.State)+" "+r.Result.Code)
 		}
-		messages, err := w.Client().SMSReceipts(t.Context(), text.MID)
+		messages, err := w.Client().SMSReceipts(t.Context(), "", text.MID)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -212,7 +212,7 @@ func TestTwoAccounts(t *testing.T) {
 			want = 0
 		}
 		batches, _, err := client.AlimTalkHistory(t.Context(), aligo.AlimTalkPage{})
-		rows, rowsErr := client.AlimTalkReceipts(t.Context(), call.MID)
+		rows, rowsErr := client.AlimTalkReceipts(t.Context(), "", call.MID)
 		if err != nil || rowsErr != nil || len(batches) != want || len(rows) != want {
 			t.Errorf("%s sees %d calls and %d receipts, %v, %v; want %d", who, len(batches), len(rows), err, rowsErr, want)
 		}

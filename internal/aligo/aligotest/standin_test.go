@@ -308,7 +308,7 @@ func TestTestNumbers(t *testing.T) {
 			alimTalk := func() string {
 				return story(func() (aligo.Accepted, error) { return client.SendAlimTalk(t.Context(), order(to)) },
 					func(mid string) (aligo.Receipt, bool) {
-						rows, err := client.AlimTalkReceipts(t.Context(), mid)
+						rows, err := client.AlimTalkReceipts(t.Context(), "", mid)
 						if err != nil || len(rows) != 1 {
 							return aligo.Receipt{}, false
 						}
@@ -323,7 +323,7 @@ func TestTestNumbers(t *testing.T) {
 			}
 			before := len(w.Messages())
 			got := story(func() (aligo.Accepted, error) { return client.SendSMS(t.Context(), sms(to)) }, func(mid string) (aligo.Receipt, bool) {
-				rows, err := client.SMSReceipts(t.Context(), mid)
+				rows, err := client.SMSReceipts(t.Context(), "", mid)
 				if err != nil || len(rows) != 1 {
 					return aligo.Receipt{}, false
 				}
@@ -386,7 +386,7 @@ func TestResultsThatComeLater(t *testing.T) {
 			}
 			paid := w.Balance()
 			w.Add(aligotest.DefaultReceiptDelay)
-			rows, err := client.AlimTalkReceipts(t.Context(), a.MID)
+			rows, err := client.AlimTalkReceipts(t.Context(), "", a.MID)
 			if err != nil || rows[0].Result.Code != c.want {
 				t.Errorf("the receipt is %+v, %v, want %s", rows[0].Result, err, c.want)
 			}
@@ -408,7 +408,7 @@ func TestResultsThatComeLater(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.Add(time.Minute)
-		rows, err := client.AlimTalkReceipts(t.Context(), a.MID)
+		rows, err := client.AlimTalkReceipts(t.Context(), "", a.MID)
 		if err != nil || rows[0].Result.Code != "1" || len(w.Messages()) != 0 {
 			t.Errorf("the receipt is %+v, %v", rows[0].Result, err)
 		}
@@ -499,11 +499,11 @@ func TestReservations(t *testing.T) {
 	if got := w.Balance(); got != aligotest.DefaultBalance-6.5-2*8.4 {
 		t.Errorf("%v won are left", got)
 	}
-	rows, err := client.SMSReceipts(ctx, b.MID)
+	rows, err := client.SMSReceipts(ctx, "", b.MID)
 	if err != nil || rows[0].Result.State != aligo.StatePending {
 		t.Errorf("a reservation is %+v, %v", rows[0].Result, err)
 	}
-	receipts, err := client.AlimTalkReceipts(ctx, a.MID)
+	receipts, err := client.AlimTalkReceipts(ctx, "", a.MID)
 	if err != nil || receipts[0].Result.State != aligo.StatePending {
 		t.Errorf("a reservation is %+v, %v", receipts[0].Result, err)
 	}
@@ -527,7 +527,7 @@ func TestReservations(t *testing.T) {
 	if want := []string{"AT 11:00", "SMS 11:01"}; !slices.Equal(heard, want) {
 		t.Errorf("heard %q, want %q", heard, want)
 	}
-	rows, err = client.SMSReceipts(ctx, b.MID)
+	rows, err = client.SMSReceipts(ctx, "", b.MID)
 	if err != nil || rows[0].Result.State != aligo.StateDelivered || !rows[0].Result.At.Equal(eleven.Add(time.Minute)) {
 		t.Errorf("after it went out it is %+v, %v", rows[0].Result, err)
 	}
@@ -547,7 +547,7 @@ func TestFailover(t *testing.T) {
 		"receiver_3=01012340002", "subject_3=a", "message_3="+orderText, "fmessage_3="+strings.Repeat("긴", 50))
 	w.Add(aligotest.DefaultReceiptDelay)
 	client := w.Client()
-	rows, err := client.AlimTalkReceipts(t.Context(), "1306113822")
+	rows, err := client.AlimTalkReceipts(t.Context(), "", "1306113822")
 	if err != nil || len(rows) != 3 || rows[0].FallbackMID != "" || rows[1].FallbackMID == "" || rows[2].FallbackMID == rows[1].FallbackMID {
 		t.Fatalf("%d rows, %v", len(rows), err)
 	}
@@ -559,7 +559,7 @@ func TestFailover(t *testing.T) {
 		t.Errorf("phones received %q, want %q", got, want)
 	}
 	w.Add(aligotest.DefaultReceiptDelay)
-	instead, err := client.SMSReceipts(t.Context(), rows[1].FallbackMID)
+	instead, err := client.SMSReceipts(t.Context(), "", rows[1].FallbackMID)
 	if err != nil || len(instead) != 1 || instead[0].Result.State != aligo.StateDelivered {
 		t.Errorf("the SMS instead: %+v, %v", instead, err)
 	}
@@ -583,7 +583,7 @@ func TestTestMode(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.Add(time.Hour)
-	rows, err := client.AlimTalkReceipts(t.Context(), b.MID)
+	rows, err := client.AlimTalkReceipts(t.Context(), "", b.MID)
 	if err != nil || rows[0].Result.State != aligo.StatePending {
 		t.Errorf("the receipt of a test is %+v, %v", rows[0].Result, err)
 	}
@@ -1087,7 +1087,7 @@ func TestInSynctest(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(aligotest.DefaultReceiptDelay)
-		rows, err := client.AlimTalkReceipts(t.Context(), a.MID)
+		rows, err := client.AlimTalkReceipts(t.Context(), "", a.MID)
 		if err != nil || rows[0].Result.State != aligo.StateDelivered {
 			t.Errorf("after the delay: %+v, %v", rows[0].Result, err)
 		}
