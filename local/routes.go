@@ -72,7 +72,7 @@ func tryRoute(args []string, in io.Reader, now time.Time, out io.Writer) error {
 		}
 		return fmt.Errorf("-name is %q; the routes of %s are: %s", *name, *stack, strings.Join(names, ", "))
 	}
-	if err := errors.Join(routes[at].Check()...); err != nil {
+	if err := errors.Join(routes[at].Check(system.Ads())...); err != nil {
 		return fmt.Errorf("route %s: %w", *name, err)
 	}
 	template, err := routes[at].Template()

@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -66,6 +68,21 @@ func TestRouteCommandSaysWhatIsWrong(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), says) || out.Len() > 0 {
 			t.Errorf("got %v\n%s\nwant %s", err, &out, says)
 		}
+	}
+	impossible := filepath.Join(t.TempDir(), "Pulumi.impossible.yaml")
+	const wrong = `config:
+  events:routes:
+    - name: order-paid
+      pattern: { source: [com.example.shop] }
+      inputTemplate: { template: TX_1234, recipients: [{ phone: <$.detail.phone> }] }
+`
+	if err := os.WriteFile(impossible, []byte(wrong), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	err := tryRoute([]string{"-name", "order-paid", "-stack", impossible}, broken{}, time.Now(), &bytes.Buffer{})
+	if err == nil || !strings.Contains(err.Error(), "/recipients/0 has a member that is not known; no event makes it right\n") ||
+		!strings.HasSuffix(err.Error(), "inputTemplate: /recipients/0/to is missing; no event makes it right") {
+		t.Errorf("got %v", err)
 	}
 	if err := tryRoute([]string{"-name", "order-paid", "-stack", stack}, broken{}, time.Now(), &bytes.Buffer{}); !errors.Is(err, errBroken) {
 		t.Errorf("got %v", err)

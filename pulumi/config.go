@@ -198,14 +198,14 @@ func readConfig(project, stack string, values map[string]string, secret []string
 	for _, v := range deployment.Settings() {
 		c.environment[v.Name] = r.setting(*v.Setting)
 	}
-	r.ads()
+	ads := r.ads()
 	c.logRetention = r.number("functions:logRetentionDays", 30, 1, 3653)
 	if !slices.Contains(retentions(), c.logRetention) {
 		r.fail("functions:logRetentionDays", "%d is not one of %v", c.logRetention, retentions())
 	}
 	c.workflowLog = r.oneOf("workflow:logLevel", "ERROR", "OFF", "FATAL", "ERROR", "ALL")
 	c.encryption = r.encryption()
-	c.events = r.events(c.prefix)
+	c.events = r.events(c.prefix, ads)
 	c.api = r.api()
 	c.untrusted = r.untrusted()
 	c.secrets = r.secrets(project, stack, secret)
@@ -427,16 +427,17 @@ func (c config) counts() bool {
 }
 
 // ads checks together what a stack says about advertising.
-func (r *reader) ads() {
+func (r *reader) ads() message.Ads {
 	ads := message.Ads{SenderName: r.values["ads:senderName"], Contact: r.values["ads:contact"], Refusal: r.values["ads:refusal"]}
 	var err error
 	if ads.Until, err = message.ParseTimeOfDay(cmp.Or(r.values["ads:until"], deployment.Defaults()[deployment.AdsUntil])); err != nil {
 		r.fail("ads:until", "%v", err)
-		return
+		return ads
 	}
 	if err := ads.Check(); err != nil {
 		r.fail("ads", "%v", err)
 	}
+	return ads
 }
 
 func (r *reader) encryption() encryptionConfig {
@@ -453,14 +454,14 @@ func (r *reader) encryption() encryptionConfig {
 	return e
 }
 
-func (r *reader) events(prefix string) eventsConfig {
+func (r *reader) events(prefix string, ads message.Ads) eventsConfig {
 	e := eventsConfig{
 		producerAccounts: r.list("events:producerAccounts", accountID, "an account's 12 digits"),
 		// An event that is replayed after that is sent again: the name of its execution is free.
 		archiveDays: r.number("events:archiveDays", 30, 0, int(deployment.UniqueName.Hours()/24)),
 	}
 	r.object("events:routes", &e.routes)
-	errs, index := route.CheckAll(e.routes)
+	errs, index := route.CheckAll(e.routes, ads)
 	for i, err := range errs {
 		key := "events:routes"
 		if index[i] >= 0 {

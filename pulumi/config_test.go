@@ -31,7 +31,7 @@ func TestBadSettings(t *testing.T) {
 	route := func(change string) map[string]string {
 		var fields map[string]any
 		good := `{"name":"order-paid","pattern":{"source":["shop"]},"inputPaths":{"phone":"$.detail.phone"},` +
-			`"inputTemplate":"{\"recipients\":[{\"to\":\"<phone>\"}]}"}`
+			`"inputTemplate":"{\"template\":\"T\",\"recipients\":[{\"to\":\"<phone>\"}]}"}`
 		for _, text := range []string{good, change} {
 			if err := json.Unmarshal([]byte(text), &fields); err != nil {
 				t.Fatal(err)
@@ -118,6 +118,10 @@ func TestBadSettings(t *testing.T) {
 			`{"inputTemplate":"{\"to\":<phone>"}`),
 		`events:routes[0]: inputTemplate: it is longer than`: route(
 			`{"inputTemplate":"{\"text\":\"` + strings.Repeat("x", 8192) + `\"}"}`),
+		`events:routes[0]: inputTemplate: /recipients/0/to is missing; no event makes it right`: route(
+			`{"inputTemplate":{"template":"T","recipients":[{"phone":"<phone>"}]}}`),
+		`events:routes[0]: inputTemplate: /purpose this stack does no advertising`: route(
+			`{"inputTemplate":{"channel":"sms","text":"a","purpose":"ad","recipients":[{"to":"<phone>"}]}}`),
 		`events:routes[1]: the name "a" is there twice`: {"events:routes": `[{"name":"a",` +
 			`"pattern":{"source":["b"]},"inputTemplate":"{}"},{"name":"a","pattern":{"source":["b"]},"inputTemplate":{}}]`},
 		`events:routes: there are 41; a stack has at most 40`: {"events:routes": `[` + strings.Repeat(`{},`, 40) + `{}]`},
@@ -206,7 +210,8 @@ func TestRuleNames(t *testing.T) {
 	t.Parallel()
 	for length, ok := range map[int]bool{1: true, 17: true, 18: false, 30: false} {
 		name := strings.Repeat("x", length)
-		settings := map[string]string{"events:routes": `[{"name":"` + name + `","pattern":{"source":["shop"]},"inputTemplate":"{}"}]`}
+		settings := map[string]string{"events:routes": `[{"name":"` + name + `","pattern":{"source":["shop"]},` +
+			`"inputTemplate":{"template":"T","recipients":[{"to":"<$.detail.phone>"}]}}]`}
 		// sms-api-STACK is as long as it may be.
 		stack := strings.Repeat("s", 32)
 		config, err := readConfig("sms-api", stack, settings, nil)

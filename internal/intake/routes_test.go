@@ -18,7 +18,8 @@ func shipped(tb testing.TB) map[string]*route.Template {
 	tb.Helper()
 	const of = `"pattern":{"source":["shop.orders"],"detail-type":["OrderPaid"],"detail":`
 	templates, err := route.ReadFile([]byte(`[{"name":"order-paid",` + of + `{"order":{"id":[{"exists":true}]}}},
-		"inputTemplate":{"template":"TX_1234","recipients":[{"to":"<$.detail.customer.phone>","name":"<$.detail.customer.name>","variables":{"주문번호":"<$.detail.order.id>"}}],
+		"inputTemplate":{"template":"TX_1234","recipients":[{"to":"<$.detail.customer.phone>",
+		"name":"<$.detail.customer.name>","variables":{"주문번호":"<$.detail.order.id>"}}],
 		"idempotencyKey":"order-paid-<$.detail.order.id>","reference":"<$.detail.order.id>"}},
 	{"name":"parcels",` + of + `{"who":{"name":[{"exists":true}]}}},
 		"inputTemplate":{"template":"TX_1234","recipients":[{"forEach":"$.detail.who",

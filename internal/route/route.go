@@ -5,6 +5,7 @@
 package route
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"iter"
@@ -12,6 +13,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"sms-api/internal/message"
 )
 
 // Route maps another service's event to a message: a rule on the bus, and what the message is made of.
@@ -45,8 +48,9 @@ const (
 	maxPattern = 4096
 )
 
-// Check returns everything that is wrong with the route.
-func (r Route) Check() []error {
+// Check returns everything that is wrong with the route in a stack that says this about advertising. A template of which no
+// event could make a valid message is wrong, too.
+func (r Route) Check(ads message.Ads) []error {
 	var errs []error
 	if !validName(r.Name) {
 		errs = append(errs, fmt.Errorf("name %q is not up to %d lower-case letters, digits and hyphens", r.Name, maxName))
@@ -54,8 +58,14 @@ func (r Route) Check() []error {
 	if err := checkPattern(r.Pattern); err != nil {
 		errs = append(errs, err)
 	}
-	_, wrong := r.compile()
-	return append(errs, wrong...)
+	template, wrong := r.compile()
+	errs = append(errs, wrong...)
+	if len(wrong) == 0 {
+		for _, w := range template.impossible(ads) {
+			errs = append(errs, fmt.Errorf("inputTemplate: %s %s; no event makes it right", cmp.Or(w.Pointer, "the message"), w.Detail))
+		}
+	}
+	return errs
 }
 
 func validName(name string) bool {
@@ -64,13 +74,13 @@ func validName(name string) bool {
 }
 
 // CheckAll returns everything that is wrong with the routes of a stack, each with the index of its route; -1 is all of them.
-func CheckAll(routes []Route) (errs []error, index []int) {
+func CheckAll(routes []Route, ads message.Ads) (errs []error, index []int) {
 	fail := func(i int, err error) { errs, index = append(errs, err), append(index, i) }
 	if len(routes) > MaxRoutes {
 		fail(-1, fmt.Errorf("there are %d; a stack has at most %d", len(routes), MaxRoutes))
 	}
 	for i, r := range routes {
-		for _, err := range r.Check() {
+		for _, err := range r.Check(ads) {
 			fail(i, err)
 		}
 		if slices.ContainsFunc(routes[:i], func(other Route) bool { return other.Name == r.Name }) {

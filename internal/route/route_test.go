@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"sms-api/internal/message"
 	"sms-api/internal/route"
@@ -13,6 +14,9 @@ import (
 
 // shop is a pattern that no event of this system matches.
 const shop = `{"source":["com.example.shop"],"detail-type":["OrderPaid"]}`
+
+// least is a template that makes a message.
+const least = `{"template":"TX_1234","recipients":[{"to":"<$.detail.phone>"}]}`
 
 // made is a route with this template and these named paths.
 func made(template string, paths map[string]string) route.Route {
@@ -236,9 +240,9 @@ func TestPatternsThatCouldMatchTheSystemsOwnEventsAreRefused(t *testing.T) {
 		`{"source":["sms-api"],"$or":[{"source":["a"]},{"source":["b"]}]}`:         true,
 		`{"$or":[{"$or":[{"source":["a"]},{"source":["sms-api"]}]},{"id":["b"]}]}`: true,
 	} {
-		r := made(`{}`, nil)
+		r := made(least, nil)
 		r.Pattern = json.RawMessage(pattern)
-		errs := r.Check()
+		errs := r.Check(message.Ads{})
 		if (len(errs) == 1) != refused || refused && !strings.Contains(errs[0].Error(), "pattern: it could match the system's own events") {
 			t.Errorf("%s: refused is %v, want %v: %v", pattern, !refused, refused, errs)
 		}
@@ -364,20 +368,20 @@ func TestCheck(t *testing.T) {
 			Name: "a", Pattern: json.RawMessage(`{"source":["` + strings.Repeat("가", 4096-len(`{"source":[""]}`)+1) + `"]}`),
 		},
 	} {
-		if errs := r.Check(); !slices.ContainsFunc(errs, func(err error) bool { return strings.Contains(err.Error(), says) }) {
+		if errs := r.Check(message.Ads{}); !slices.ContainsFunc(errs, func(err error) bool { return strings.Contains(err.Error(), says) }) {
 			t.Errorf("got %v, want %s", errs, says)
 		}
 	}
 	many := make([]route.Route, route.MaxRoutes+1)
 	for i := range many {
-		many[i] = made(`{}`, nil)
+		many[i] = made(least, nil)
 		many[i].Name = fmt.Sprint("r", i)
 	}
-	if errs, _ := route.CheckAll(many[1:]); len(errs) != 0 {
+	if errs, _ := route.CheckAll(many[1:], message.Ads{}); len(errs) != 0 {
 		t.Errorf("%d routes: %v", route.MaxRoutes, errs)
 	}
 	many[0].Name = "r1"
-	errs, at := route.CheckAll(many)
+	errs, at := route.CheckAll(many, message.Ads{})
 	if len(errs) != 2 || !slices.Equal(at, []int{-1, 1}) || !strings.Contains(errs[0].Error(), "there are 41; a stack has at most 40") ||
 		!strings.Contains(errs[1].Error(), `the name "r1" is there twice`) {
 		t.Errorf("got %v at %v", errs, at)
@@ -387,13 +391,19 @@ func TestCheck(t *testing.T) {
 // The largest routes that there may be come through the file as they are, and the file has at most 1.5 megabytes.
 func TestFileHoldsTheLargestRoutes(t *testing.T) {
 	t.Parallel()
-	const around = len(`{"text":""}`)
+	// A value has a thousand characters at most.
+	largest := `{"template":"T","recipients":[{"to":"<$.detail.phone>","variables":{"0":"` + strings.Repeat("가", 100)
+	for i := range 8 {
+		largest += fmt.Sprintf(`","%d":"`, i+1) + strings.Repeat("가", 990)
+	}
+	largest += `"}}]}`
+	largest += strings.Repeat(" ", 8192-utf8.RuneCountInString(largest))
 	routes := make([]route.Route, route.MaxRoutes)
 	for i := range routes {
-		routes[i] = made(`{"text":"`+strings.Repeat("가", 8192-around)+`"}`, nil)
+		routes[i] = made(largest, nil)
 		routes[i].Name = fmt.Sprintf("r%029d", i)
 		routes[i].Pattern = json.RawMessage(`{"source":["` + strings.Repeat("가", 4096-len(`{"source":[""]}`)) + `"]}`)
-		if errs := routes[i].Check(); len(errs) != 0 {
+		if errs := routes[i].Check(message.Ads{}); len(errs) != 0 {
 			t.Fatal(errs)
 		}
 	}

@@ -152,7 +152,7 @@ func New(o Options) (*System, error) {
 	if err := endpoint.Table(GuardTable, guards.PartitionKey, guards.SortKey); err != nil {
 		return nil, err
 	}
-	errs, _ := route.CheckAll(o.Routes)
+	errs, _ := route.CheckAll(o.Routes, Ads())
 	files, err := deployment.Files(o.Routes, o.Policy)
 	if err := errors.Join(append(append(errs, o.Policy.Check()...), err)...); err != nil {
 		return nil, fmt.Errorf("the stack: %w", err)
