@@ -49,6 +49,16 @@ func (a account) fits(c config) error {
 	return errors.Join(errs...)
 }
 
+// same says that a stack whose event bus this is lies elsewhere: nothing of it is to be made anew here.
+func (a account) same(bus string) error {
+	parts := strings.Split(bus, ":")
+	if len(parts) < 6 || parts[3] == a.region && parts[4] == a.id {
+		return nil
+	}
+	return fmt.Errorf("aws:region: this stack is in account %s, %s, and this would be account %s, %s. Another account or region is another "+
+		"stack", parts[4], parts[3], a.id, a.region)
+}
+
 // arn is the ARN of a resource in this account and region.
 func (a account) arn(service, resource string) string {
 	return "arn:" + a.partition + ":" + service + ":" + a.region + ":" + a.id + ":" + resource

@@ -31,10 +31,20 @@ func deploy(ctx *pulumi.Context, args deployArgs) error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(in.fits(config), config.follows(last)); err != nil {
+	there, err := findParameters(ctx, config.secrets.prefix)
+	if err != nil {
+		return err
+	}
+	before := there
+	if last.SecretsPrefix != "" && last.SecretsPrefix != config.secrets.prefix {
+		if before, err = findParameters(ctx, last.SecretsPrefix); err != nil {
+			return err
+		}
+	}
+	if err := errors.Join(in.fits(config), config.follows(last, in), config.secrets.written(last, before, there)); err != nil {
 		return fmt.Errorf("the configuration of stack %s does not fit:\n%w", ctx.Stack(), err)
 	}
-	if text := config.leaves(last, ctx.Project(), ctx.Stack()); text != "" {
+	for _, text := range config.warnings(last, ctx.Project(), ctx.Stack()) {
 		if err := ctx.Log.Warn(text, nil); err != nil {
 			return err
 		}
@@ -43,11 +53,11 @@ func deploy(ctx *pulumi.Context, args deployArgs) error {
 	if err != nil {
 		return err
 	}
-	network, err := newNetwork(ctx, name, networkArgs{config: config.network, account: in})
+	network, err := newNetwork(ctx, name, networkArgs{config: config.network, account: in, zones: last.zones()})
 	if err != nil {
 		return err
 	}
-	secrets, err := newSecrets(ctx, name, secretsArgs{config: config.secrets, account: in, key: key})
+	secrets, err := newSecrets(ctx, name, secretsArgs{config: config.secrets, account: in, key: key, there: there})
 	if err != nil {
 		return err
 	}
@@ -111,12 +121,14 @@ func deploy(ctx *pulumi.Context, args deployArgs) error {
 		return err
 	}
 	ctx.Export(outputEgressIPs, network.egressIPs)
-	ctx.Export("apiUrl", door.url)
-	ctx.Export("eventBusArn", bus.bus.Arn)
+	ctx.Export(outputAPIURL, door.url)
+	ctx.Export(outputEventBus, bus.bus.Arn)
 	ctx.Export("stateMachineArn", workflow.machine.Arn)
 	ctx.Export("reachable", network.reachable)
 	ctx.Export("nextSteps", nextSteps(config, in, key, network, secrets, door))
 	ctx.Export(outputEncryptionKey, pulumi.String(config.encryption.key))
+	ctx.Export(outputPlacement, config.network.placed(network.zones))
+	ctx.Export(outputSecrets, pulumi.String(config.secrets.prefix))
 	ctx.Export("monthlyFixedCost", monthlyFixedCost(config, watch.alarms, watch.alarmMetrics))
 	return nil
 }

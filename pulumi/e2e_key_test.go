@@ -54,7 +54,7 @@ func TestKeyChange(t *testing.T) {
 		}
 		s.checkKeys(t, key)
 	})
-	s.set(t, map[string]string{"encryption:formerKeys": `["new"]`})
+	s.pulumi(t, "config", "set", "--path", "encryption:formerKeys[0]", keyNew) // as the refusal says
 	for _, one := range s.steps(t) {
 		if strings.Contains(one.resource, "aws:kms/") || strings.Contains(one.op, "delete") || strings.Contains(one.op, "replace") {
 			t.Errorf("step %v", one)

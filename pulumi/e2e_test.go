@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -41,7 +42,7 @@ import (
 // changed, its NAT gateway replaced, destroyed. What was made is read with AWS's SDK and not from Pulumi's outputs.
 //
 // It needs the pulumi command, its aws plugin and an AWS emulator: AWS_ENDPOINT_URL with AWS_REGION, AWS_ACCESS_KEY_ID and
-// AWS_SECRET_ACCESS_KEY. It fails without the first, because that would be a real account. It takes 5 to 10 minutes, of
+// AWS_SECRET_ACCESS_KEY. It fails without the first, because that would be a real account. It takes 10 to 15 minutes, of
 // which three are the provider's waiting for a queue to be gone: go test -tags e2e -timeout 30m -run TestDeployment ./pulumi
 func TestDeployment(t *testing.T) {
 	s := newStack(t)
@@ -63,6 +64,7 @@ func TestDeployment(t *testing.T) {
 	t.Run("permissions", s.checkPermissions)
 	t.Run("state machine", s.checkStateMachine)
 	t.Run("events", s.checkEvents)
+	t.Run("table", s.checkTable)
 	t.Run("API", s.checkAPI)
 	t.Run("logs", s.checkLogs)
 
@@ -77,6 +79,7 @@ func TestDeployment(t *testing.T) {
 		s.pulumi(t, "up", "--yes", "--skip-preview")
 		same(t, "memory", aws.ToInt32(s.function(t, deployment.Balance).Configuration.MemorySize), 512)
 	})
+	t.Run("other settings, and back", s.checkSettings)
 	t.Run("a new definition is a new version behind the same alias", s.checkVersions)
 	t.Run("a new NAT gateway has the old address", func(t *testing.T) {
 		steps := s.steps(t, "--replace", s.urn(t, "aws:ec2/natGateway:NatGateway", "nat"))
@@ -95,6 +98,15 @@ func TestDeployment(t *testing.T) {
 	})
 	t.Run("other stacks", s.checkOtherStacks)
 	t.Run("another way out has the old address", func(t *testing.T) { s.checkInstance(t, address) })
+	t.Run("and so has the way back", func(t *testing.T) {
+		s.pulumi(t, "destroy", "--yes", "--skip-preview", "--target", s.urn(t, "aws:ec2/eipAssociation:EipAssociation", "nat"),
+			"--target-dependents")
+		s.set(t, map[string]string{"network:egress": egressNATGateway})
+		s.pulumi(t, "up", "--yes", "--skip-preview")
+		same(t, "address", s.address(t), address)
+		s.checkWayOut(t, address)
+		s.pulumi(t, "preview", "--expect-no-changes", "--diff")
+	})
 	t.Run("only the address and the table outlive the stack", func(t *testing.T) {
 		for _, urn := range []string{s.urn(t, "aws:ec2/eip:Eip", "egress"), s.urn(t, "aws:dynamodb/table:Table", "guards")} {
 			if out, err := s.try(t, "destroy", "--yes", "--skip-preview", "--target", urn, "--target-dependents"); err == nil ||
@@ -548,6 +560,8 @@ func (s *stack) checkEvents(t *testing.T) {
 	queue := s.deadLetters(t)
 	takes := map[string][]string{
 		"requested":        {`{"detail-type":["MessageRequested"]}`, ""},
+		"opt-outs":         {`{"detail-type":["RecipientOptedIn","RecipientOptedOut"]}`, ""},
+		"settled":          {`{"detail-type":["MessageSettled"],"source":["sms-api"]}`, ""},
 		"route-order-paid": {`{"detail-type":["OrderPaid"],"source":["com.example.shop"]}`, ""},
 		"stopped": {
 			`{"detail":{"stateMachineArn":["` + aws.ToString(s.stateMachine(t).StateMachineArn) + `"],"status":["FAILED","TIMED_OUT","ABORTED"]},` +
@@ -582,7 +596,8 @@ func (s *stack) checkEvents(t *testing.T) {
 		}
 	}
 	same(t, "rules", seen, map[string]string{
-		"balance": "balance", "requested": "events", "route-order-paid": "events", "settled": "record", "stopped": "settle",
+		"balance": "balance", "opt-outs": "events", "requested": "events", "route-order-paid": "events", "settled": "record",
+		"stopped": "settle",
 	})
 }
 
@@ -646,6 +661,72 @@ func (s *stack) checkLogs(t *testing.T) {
 		}
 	}
 	same(t, "log groups", found, len(deployment.Functions())+2)
+}
+
+// checkTable: what was sent cannot be forgotten, but what may go does.
+func (s *stack) checkTable(t *testing.T) {
+	table, client := s.guards(t), dynamodb.NewFromConfig(s.aws)
+	same(t, "deletion protection", table.DeletionProtectionEnabled, true)
+	same(t, "billing", table.BillingModeSummary.BillingMode, "PAY_PER_REQUEST")
+	backups, err := client.DescribeContinuousBackups(t.Context(), &dynamodb.DescribeContinuousBackupsInput{TableName: table.TableName})
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, "point-in-time recovery", backups.ContinuousBackupsDescription.PointInTimeRecoveryDescription.PointInTimeRecoveryStatus, "ENABLED")
+	ttl, err := client.DescribeTimeToLive(t.Context(), &dynamodb.DescribeTimeToLiveInput{TableName: table.TableName})
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, "TTL", []any{ttl.TimeToLiveDescription.TimeToLiveStatus, ttl.TimeToLiveDescription.AttributeName},
+		[]any{"ENABLED", deployment.GuardsTable().TTL})
+}
+
+// inPlace are settings that change while messages are under way, each to a value that is not its default.
+var inPlace = map[string]string{
+	"functions:sms": `{"memory":512,"timeout":40,"reservedConcurrency":-1}`, "functions:events": `{"timeout":60}`,
+	"functions:api": `{"timeout":20}`, "functions:logLevel": "debug", "functions:logRetentionDays": "90",
+	"events:archiveDays": "14", "events:rate": "30",
+	"api:throttleRate": "50", "api:throttleBurst": "100", "api:readThrottleRate": "100", "api:untrustedMaxRecipients": "3",
+	"api:untrustedMaxSchedule": "48", "api:frontendRoles": `["web-app"]`, "templates:TX_1234": `{"주문번호":{"maxLength":20}}`,
+	"api:domainName": "sms.example.com", "api:certificateArn": "arn:aws:acm:ap-northeast-2:123456789012:certificate/abc",
+	"records:retentionDays": "30", "limits:trustedNumberHour": "2", "limits:trustedNumberDay": "3", "limits:trustedCallerDay": "1000",
+	"limits:dailyRecipients": "100000", "limits:sameContentWithin": "10", "limits:optOutsCoverInfo": "true", "limits:numberHour": "2",
+	"limits:numberDay": "4", "limits:callerDay": "100",
+	"ads:senderName": "가나상점", "ads:contact": "02-123-4567", "ads:refusal": "무료수신거부 080-000-0000", "ads:until": "20:00",
+	"alarms:lowBalance": "500", "alarms:balanceMinutes": "30", "alarms:failurePercent": "10", "alarms:fallbackPercent": "101",
+	"sms-api:tags": `{"Team":"messaging"}`, "secrets:prefix": "/team/aligo",
+}
+
+// checkSettings: nothing that holds something is replaced or deleted, there and back.
+func (s *stack) checkSettings(t *testing.T) {
+	holds := []string{
+		"dynamodb/table:", "sqs/queue:", "ec2/eip:", "cloudwatch/logGroup:", "cloudwatch/eventBus:", "cloudwatch/eventArchive:", "kms/key:",
+		"sfn/stateMachine:", "sfn/alias:", "lambda/function:", "lambda/eventSourceMapping:", "apigatewayv2/api:", "apigatewayv2/stage:",
+		"sns/topic:", "ec2/natGateway:", "ec2/subnet:", "ec2/securityGroup:", "ec2/vpc:",
+	}
+	check := func(t *testing.T) {
+		t.Helper()
+		for _, one := range s.steps(t) {
+			if one.op == "update" || one.op == "create" {
+				continue
+			}
+			if t.Log(one); slices.ContainsFunc(holds, func(kind string) bool { return strings.HasPrefix(one.resource, "aws:"+kind) }) {
+				t.Errorf("%s is lost: %s", one.resource, one.op)
+			}
+		}
+		s.pulumi(t, "up", "--yes", "--skip-preview")
+		s.pulumi(t, "preview", "--expect-no-changes", "--diff")
+	}
+	s.set(t, inPlace)
+	check(t)
+	variables := s.function(t, "api").Configuration.Environment.Variables
+	for name, want := range map[string]string{
+		deployment.RetentionDays: "30", deployment.AdsSenderName: "가나상점", deployment.SameContentWithin: "10",
+	} {
+		same(t, name, variables[name], want)
+	}
+	s.pulumi(t, append([]string{"config", "rm-all"}, slices.Sorted(maps.Keys(inPlace))...)...)
+	check(t)
 }
 
 // checkOtherStacks asks the engine and the provider about the other ways to deploy, without deploying them.

@@ -21,6 +21,8 @@ type network struct {
 	// natGatewayIDs and natInstanceID are what the alarms watch.
 	natGatewayIDs pulumi.StringArray
 	natInstanceID pulumi.StringInput
+	// zones are the availability zones of the subnets; none in a network of somebody else.
+	zones []string
 	// reachable says for each private subnet whether the internet is reached from it; empty without network:analyse.
 	reachable pulumi.BoolArray
 }
@@ -35,6 +37,8 @@ func slowly() pulumi.ResourceOption {
 type networkArgs struct {
 	config  networkConfig
 	account account
+	// zones are those of the last deployment.
+	zones []string
 }
 
 func newNetwork(ctx *pulumi.Context, name string, args networkArgs, opts ...pulumi.ResourceOption) (*network, error) {
@@ -46,8 +50,10 @@ func newNetwork(ctx *pulumi.Context, name string, args networkArgs, opts ...pulu
 		n.subnetIDs, n.securityGroupIDs = pulumi.ToStringArray(config.subnetIDs), pulumi.ToStringArray(config.securityGroupIDs)
 		return n, ctx.RegisterResourceOutputs(n, pulumi.Map{})
 	}
-	b := &networkBuilder{ctx: ctx, prefix: name, config: config, account: args.account, network: n}
-	for _, step := range []func() error{b.findZones, b.vpc, b.subnets, b.addresses, b.wayOut, b.tables, b.securityGroup, b.reachability} {
+	b := &networkBuilder{ctx: ctx, prefix: name, config: config, account: args.account, network: n, lastZones: args.zones}
+	for _, step := range []func() error{
+		b.findZones, b.vpc, b.subnets, b.addresses, b.wayOut, b.associations, b.tables, b.securityGroup, b.reachability,
+	} {
 		if err := step(); err != nil {
 			return nil, fmt.Errorf("network: %w", err)
 		}
@@ -63,6 +69,7 @@ type networkBuilder struct {
 	account account
 	network *network
 
+	lastZones       []string
 	zones           []string
 	vpcID           pulumi.StringInput
 	vpcCIDR         string
@@ -71,17 +78,21 @@ type networkBuilder struct {
 	privateBlocks   []string
 	privateTables   []*ec2.RouteTable
 	allocationIDs   pulumi.StringArray
-	// routes lead to the internet; what needs it comes after them.
-	publicRoute *ec2.Route
-	routes      []pulumi.Resource
+	// routes lead to the internet; what needs it comes after them. privateRoutes are those of the private tables.
+	publicRoute           *ec2.Route
+	routes, privateRoutes []pulumi.Resource
 }
 
 // name is the name of a part of the network.
 func (b *networkBuilder) name(part string) string { return b.prefix + "-" + part }
 
-// findZones picks the two availability zones, not local zones, which have no NAT gateways.
+// findZones picks the two availability zones, not local zones, which have no NAT gateways. A stack that is there keeps its own,
+// whatever AWS lists by now: a zone that is out of order is no reason to move.
 func (b *networkBuilder) findZones() error {
-	b.zones = b.config.availabilityZones
+	defer func() { b.network.zones = b.zones }()
+	if b.zones = b.config.availabilityZones; len(b.zones) == 0 {
+		b.zones = b.lastZones
+	}
 	if len(b.zones) > 0 {
 		return nil
 	}
@@ -152,9 +163,12 @@ func (b *networkBuilder) subnets() error {
 	blocks := quarters(b.config.cidr)
 	b.privateBlocks = blocks[2:]
 	for i, zone := range b.zones {
-		letter := zone[len(zone)-1:]
-		public, err := b.subnet("public-"+letter, zone, blocks[i], publicTable)
+		letter := b.letter(i)
+		public, err := b.subnet("public-"+letter, zone, blocks[i])
 		if err != nil {
+			return err
+		}
+		if err := b.associate("public-"+letter, public, publicTable); err != nil {
 			return err
 		}
 		if i < b.config.addresses() {
@@ -164,7 +178,7 @@ func (b *networkBuilder) subnets() error {
 			}
 			b.privateTables = append(b.privateTables, table)
 		}
-		private, err := b.subnet("private-"+letter, zone, b.privateBlocks[i], b.privateTables[len(b.privateTables)-1])
+		private, err := b.subnet("private-"+letter, zone, b.privateBlocks[i])
 		if err != nil {
 			return err
 		}
@@ -187,18 +201,36 @@ func (b *networkBuilder) table(part string) (*ec2.RouteTable, error) {
 	return ec2.NewRouteTable(b.ctx, b.name(part), &ec2.RouteTableArgs{VpcId: b.vpcID}, childOf(b.network))
 }
 
-func (b *networkBuilder) subnet(part, zone, block string, table *ec2.RouteTable) (*ec2.Subnet, error) {
-	subnet, err := ec2.NewSubnet(b.ctx, b.name(part), &ec2.SubnetArgs{
+func (b *networkBuilder) subnet(part, zone, block string) (*ec2.Subnet, error) {
+	return ec2.NewSubnet(b.ctx, b.name(part), &ec2.SubnetArgs{
 		VpcId: b.vpcID, AvailabilityZone: pulumi.String(zone), CidrBlock: pulumi.String(block), MapPublicIpOnLaunch: pulumi.Bool(false),
 	}, childOf(b.network), slowly())
-	if err != nil {
-		return nil, err
-	}
-	_, err = ec2.NewRouteTableAssociation(b.ctx, b.name(part), &ec2.RouteTableAssociationArgs{
-		SubnetId: subnet.ID(), RouteTableId: table.ID(),
-	}, childOf(subnet))
-	return subnet, err
 }
+
+func (b *networkBuilder) associate(part string, subnet *ec2.Subnet, table *ec2.RouteTable, opts ...pulumi.ResourceOption) error {
+	_, err := ec2.NewRouteTableAssociation(b.ctx, b.name(part), &ec2.RouteTableAssociationArgs{
+		SubnetId: subnet.ID(), RouteTableId: table.ID(),
+	}, append(opts, childOf(subnet))...)
+	return err
+}
+
+// associations gives the private subnets their route tables. One that gets a table of its own gets it when that leads out: the
+// functions in it are at work.
+func (b *networkBuilder) associations() error {
+	for i, subnet := range b.private {
+		at, opts := min(i, len(b.privateTables)-1), []pulumi.ResourceOption{}
+		if at > 0 {
+			opts = append(opts, pulumi.DependsOn(b.privateRoutes[at:at+1]))
+		}
+		if err := b.associate("private-"+b.letter(i), subnet, b.privateTables[at], opts...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// letter tells the zones of a region apart.
+func (b *networkBuilder) letter(i int) string { return b.zones[i][len(b.zones[i])-1:] }
 
 // addresses makes the Elastic IPs, or finds the ones that are brought in. The ones made here are what a customer has
 // registered with Aligo: the engine refuses to delete them, and even when it is told to forget them they stay with AWS.
@@ -227,7 +259,7 @@ func (b *networkBuilder) addresses() error {
 // wayOut puts the addresses to use and leads the private subnets there.
 func (b *networkBuilder) wayOut() error {
 	for i, table := range b.privateTables {
-		to := &ec2.RouteArgs{RouteTableId: table.ID(), DestinationCidrBlock: pulumi.String(anywhere)}
+		to, opts := &ec2.RouteArgs{RouteTableId: table.ID(), DestinationCidrBlock: pulumi.String(anywhere)}, []pulumi.ResourceOption{}
 		if b.config.egress == egressNATInstance {
 			at, instance, err := b.natInstance()
 			if err != nil {
@@ -235,6 +267,8 @@ func (b *networkBuilder) wayOut() error {
 			}
 			to.NetworkInterfaceId = at.ID()
 			b.network.natInstanceID = instance.ID()
+			// While a gateway has the address there is no machine, and the functions keep the way that they have.
+			opts = append(opts, pulumi.DependsOn([]pulumi.Resource{instance}))
 		} else {
 			gateway, err := ec2.NewNatGateway(b.ctx, b.name(numbered("nat", i)), &ec2.NatGatewayArgs{
 				SubnetId: b.public[i].ID(), AllocationId: b.allocationIDs[i].ToStringOutput().ToStringPtrOutput(),
@@ -248,11 +282,11 @@ func (b *networkBuilder) wayOut() error {
 			to.NatGatewayId = gateway.ID()
 			b.network.natGatewayIDs = append(b.network.natGatewayIDs, gateway.ID())
 		}
-		route, err := ec2.NewRoute(b.ctx, b.name(numbered("private", i)), to, childOf(b.network))
+		route, err := ec2.NewRoute(b.ctx, b.name(numbered("private", i)), to, append(opts, childOf(b.network))...)
 		if err != nil {
 			return err
 		}
-		b.routes = append(b.routes, route)
+		b.routes, b.privateRoutes = append(b.routes, route), append(b.privateRoutes, route)
 	}
 	return nil
 }
@@ -308,7 +342,7 @@ func (b *networkBuilder) reachability() error {
 		return nil
 	}
 	for i, subnet := range b.private {
-		name := b.name("reachability-" + b.zones[i][len(b.zones[i])-1:])
+		name := b.name("reachability-" + b.letter(i))
 		probe, err := ec2.NewNetworkInterface(b.ctx, name, &ec2.NetworkInterfaceArgs{
 			Description: pulumi.String("where Reachability Analyzer starts; carries no traffic"),
 			SubnetId:    subnet.ID(), SecurityGroups: b.network.securityGroupIDs,

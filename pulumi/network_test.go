@@ -126,6 +126,8 @@ func TestNATGatewayPerZone(t *testing.T) {
 		same(t, "way of private-"+letter, way(t, c, c.one(t, "ec2:Subnet", "private-"+letter)), "0.0.0.0/0 natGatewayId "+gateway.id)
 		same(t, nat+" is in the same zone", gateway.at("subnetId"), c.one(t, "ec2:Subnet", "public-"+letter).id)
 	}
+	// The functions in the second zone keep the first one's way until theirs leads out.
+	waits(t, c.one(t, "ec2:RouteTableAssociation", "private-a"), "ec2/route:Route::sms-api-dev-private-2")
 	same(t, "addresses", []any{c.one(t, "ec2:NatGateway", "nat").at("allocationId"), c.one(t, "ec2:NatGateway", "nat-2").at("allocationId")},
 		[]string{"eipalloc/sms-api-dev-egress", "eipalloc/sms-api-dev-egress-2"})
 	same(t, "egressIps", c.outputs["egressIps"], []string{"203.0.113.1", "203.0.113.2"})
@@ -161,6 +163,8 @@ func TestNATInstance(t *testing.T) {
 		waits(t, r, "ec2/route:Route::sms-api-dev-public")
 	}
 	waits(t, nat, "ec2/eipAssociation:EipAssociation::sms-api-dev-nat")
+	// While something else has the address there is no machine, and the functions keep the way that they have.
+	waits(t, c.one(t, "ec2:Route", "private"), "ec2/instance:Instance::sms-api-dev-nat")
 
 	// The first boot is the only one that runs the script, and a new script needs a new machine.
 	same(t, "a new script is a new machine", nat.at("userDataReplaceOnChange"), true)

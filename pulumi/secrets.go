@@ -26,6 +26,25 @@ type secretsArgs struct {
 	config  secretsConfig
 	account account
 	key     encryptionKey
+	there   parameters
+}
+
+// parameters are the full names of those that exist below a path.
+type parameters struct {
+	prefix string
+	names  []string
+}
+
+func (p parameters) has(name string) bool { return slices.Contains(p.names, p.prefix+"/"+name) }
+
+// findParameters finds out which parameters exist. Their values are asked for without decryption and are not kept.
+func findParameters(ctx *pulumi.Context, prefix string) (parameters, error) {
+	decrypt := false
+	found, err := ssm.GetParametersByPath(ctx, &ssm.GetParametersByPathArgs{Path: prefix, WithDecryption: &decrypt})
+	if err != nil {
+		return parameters{}, fmt.Errorf("look for the Aligo credentials: %w", err)
+	}
+	return parameters{prefix: prefix, names: found.Names}, nil
 }
 
 func newSecrets(ctx *pulumi.Context, name string, args secretsArgs, opts ...pulumi.ResourceOption) (*secrets, error) {
@@ -37,8 +56,13 @@ func newSecrets(ctx *pulumi.Context, name string, args secretsArgs, opts ...pulu
 	for _, parameter := range append(parameterNames(), numberKeyName) {
 		s.arns = append(s.arns, pulumi.String(s.account.arn("ssm", "parameter"+config.prefix+"/"+parameter)))
 	}
-	if err := s.look(ctx, config.prefix); err != nil {
-		return nil, fmt.Errorf("look for the Aligo credentials: %w", err)
+	for _, name := range parameterNames() {
+		if !args.there.has(name) {
+			s.missing = append(s.missing, config.prefix+"/"+name)
+		}
+	}
+	if !args.there.has(numberKeyName) {
+		s.numberKey = config.prefix + "/" + numberKeyName
 	}
 	if !config.managed {
 		return s, ctx.RegisterResourceOutputs(s, pulumi.Map{})
@@ -64,24 +88,6 @@ func newSecrets(ctx *pulumi.Context, name string, args secretsArgs, opts ...pulu
 		}
 	}
 	return s, ctx.RegisterResourceOutputs(s, pulumi.Map{})
-}
-
-// look finds out which parameters exist. Their values are asked for without decryption and are not kept.
-func (s *secrets) look(ctx *pulumi.Context, prefix string) error {
-	decrypt := false
-	found, err := ssm.GetParametersByPath(ctx, &ssm.GetParametersByPathArgs{Path: prefix, WithDecryption: &decrypt}, childOf(s))
-	if err != nil {
-		return err
-	}
-	for _, name := range parameterNames() {
-		if full := prefix + "/" + name; !slices.Contains(found.Names, full) {
-			s.missing = append(s.missing, full)
-		}
-	}
-	if full := prefix + "/" + numberKeyName; !slices.Contains(found.Names, full) {
-		s.numberKey = full
-	}
-	return nil
 }
 
 // putParameter is the command that writes a parameter.
