@@ -413,7 +413,7 @@ func (a *API) deleteMessage(w http.ResponseWriter, r *http.Request, caller Calle
 		return err
 	}
 	if a.Limits != nil {
-		if err := a.Limits.Cancelled(r.Context(), m.ID); err != nil {
+		if err := a.Limits.Cancelled(r.Context(), m.ID, m.Fingerprint); err != nil {
 			// What it has taken stays counted.
 			a.Log.LogAttrs(r.Context(), slog.LevelWarn, "a count was not given back", slog.String("message", m.ID),
 				slog.String("error", err.Error()))

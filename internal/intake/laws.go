@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"sms-api/internal/execution"
 	"sms-api/internal/limits"
 	"sms-api/internal/message"
 )
@@ -74,7 +75,14 @@ func (d *door) take(ctx context.Context, m message.Message, s submission) (limit
 		return limits.Taken{}, nil
 	}
 	a := limits.Ask{
-		Message: m.ID, Caller: m.Caller, Trusted: s.untrusted == nil, Again: s.key != "", Due: d.now(),
+		Message: m.ID, Body: m.Fingerprint, Caller: m.Caller, Trusted: s.untrusted == nil, Again: s.key != "", Due: d.now(),
+		Started: func(ctx context.Context) (bool, error) {
+			_, err := d.executions.Find(ctx, m.ID)
+			if errors.Is(err, execution.ErrNotFound) {
+				return false, nil
+			}
+			return err == nil, err
+		},
 		Recipients: make([]message.Phone, len(m.Recipients)), Contents: make([]string, len(m.Recipients)),
 	}
 	if m.SendAt.After(a.Due) {

@@ -12,7 +12,7 @@ import (
 // limitBook is what the API calls of *limits.Limits.
 type limitBook interface {
 	counter
-	Cancelled(ctx context.Context, id string) error
+	Cancelled(ctx context.Context, id, body string) error
 	OfCaller(ctx context.Context, caller string) ([]limits.Use, error)
 	OfNumber(ctx context.Context, to message.Phone) ([]limits.Use, error)
 	OfStack(ctx context.Context) ([]limits.Use, error)

@@ -233,9 +233,10 @@ func (l *Limits) forget(ctx context.Context, pk, nonce string) error {
 }
 
 // remember writes down what a message has taken; false says that another attempt has.
-func (l *Limits) remember(ctx context.Context, a Ask, t Taken) (bool, error) {
-	one := l.item(messagePK(t.message), a.Due)
+func (l *Limits) remember(ctx context.Context, t Taken) (bool, error) {
+	one := l.item(messagePK(t.message, t.body), t.due)
 	one[attrNonce], one[attrDay], one[attrCount] = attr.Text(t.nonce), attr.Text(t.day), attr.Number(int64(t.count))
+	one[attrAt] = attr.Number(t.due.UnixMilli())
 	if t.caller != "" {
 		one[attrCaller] = attr.Text(t.caller)
 	}
@@ -262,31 +263,32 @@ func (l *Limits) remember(ctx context.Context, a Ask, t Taken) (bool, error) {
 }
 
 // taken is what a message has taken.
-func (l *Limits) taken(ctx context.Context, id string) (Taken, bool, error) {
-	found, err := l.get(ctx, messagePK(id))
+func (l *Limits) taken(ctx context.Context, id, body string) (Taken, bool, error) {
+	found, err := l.get(ctx, messagePK(id, body))
 	if err != nil || found == nil {
 		return Taken{}, false, err
 	}
-	return takenOf(id, found), true, nil
+	return takenOf(id, body, found), true, nil
 }
 
 // release deletes what stands of a message, once: whoever has deleted it gives back.
-func (l *Limits) release(ctx context.Context, id string) (Taken, bool, error) {
-	old, err := l.delete(ctx, messagePK(id), "")
+func (l *Limits) release(ctx context.Context, id, body string) (Taken, bool, error) {
+	old, err := l.delete(ctx, messagePK(id, body), "")
 	if err != nil || len(old) == 0 {
 		return Taken{}, false, err
 	}
-	return takenOf(id, old), true, nil
+	return takenOf(id, body, old), true, nil
 }
 
-// disown deletes what stands of a message if it is this attempt's.
+// disown deletes what stands of a message if it is this attempt's, and returns what it was.
 func (l *Limits) disown(ctx context.Context, t Taken) (item, error) {
-	return l.delete(ctx, messagePK(t.message), t.nonce)
+	return l.delete(ctx, messagePK(t.message, t.body), t.nonce)
 }
 
-func takenOf(id string, one item) Taken {
+func takenOf(id, body string, one item) Taken {
 	t := Taken{
-		message: id, nonce: attr.TextOf(one, attrNonce), numbers: texts(one, attrNumbers), same: texts(one, attrSame),
+		message: id, body: body, due: time.UnixMilli(attr.NumberOf(one, attrAt)).UTC(),
+		nonce: attr.TextOf(one, attrNonce), numbers: texts(one, attrNumbers), same: texts(one, attrSame),
 		caller: attr.TextOf(one, attrCaller),
 		count:  int(attr.NumberOf(one, attrCount)), day: attr.TextOf(one, attrDay), shards: map[int]int{},
 	}

@@ -10,9 +10,16 @@
 //   - limit#caller#<class>#<hash>#<day>: how many recipients a caller had.
 //   - limit#stack#<day>#<shard>: how many recipients everybody had, spread over eight items with a part of the limit each.
 //   - limit#same#<hash>: the first message with a content to a number.
-//   - limit#message#<id>: what a message has taken, so that a replay takes nothing and a cancelled message gives it back.
+//   - limit#message#<id>#<hash>: what a message has taken, so that a replay takes nothing and a cancelled message gives it back.
+//     The hash is the request's: another one with the same key takes its own, whichever of them becomes the message.
 //
-// Days are those of Korea. A message counts when it is due and not when it is asked for.
+// Days are those of Korea. A message counts when it is due and not when it is asked for: the place of one that waits for its
+// time is taken at the door already, on the day and in the hour of that time.
+//
+// So nothing is counted once more right before the send. A limit is on what is asked for. What was accepted is owed to whoever
+// asked: it goes out though it was late (parked, or over night), was accepted before the limit was set, or came when the table
+// did not answer and its caller is trusted. The one thing that makes a count too old is a request whose message could not be
+// started, and which comes again: then it is counted anew.
 package limits
 
 import (
@@ -89,8 +96,12 @@ type Ask struct {
 	Message string
 	Caller  string
 	Trusted bool
-	// Again says that the message may have been asked for before, with the same idempotency key.
+	// Body stands for the request, Message for its key.
+	Body string
+	// Again says that the message may have been asked for before, with the same idempotency key. Started says whether one with
+	// this key was started; it is asked if what the message has taken before was for another time.
 	Again      bool
+	Started    func(context.Context) (bool, error)
 	Recipients []message.Phone
 	// Contents stand for what each recipient gets.
 	Contents []string
@@ -129,7 +140,8 @@ func (e *ExceededError) Until() time.Time {
 
 // Taken is what a message has taken; the zero value is nothing.
 type Taken struct {
-	message string
+	message, body string
+	due           time.Time
 	// nonce tells this attempt's uses from those of another one for the same message.
 	nonce string
 	// numbers and same are partition keys.
@@ -154,23 +166,29 @@ func (l *Limits) Counts(trusted bool) bool {
 	return r != Rules{} || l.StackDay > 0 || l.Same > 0
 }
 
+// tooOld is how much later than it was counted a message may be due.
+const tooOld = time.Minute
+
 // Take takes from every counter what the message needs, or nothing: the error is an *ExceededError then. A message that has
 // taken its part before takes nothing again. Any other error means that the table does not answer; what was taken by then may
 // stay taken.
 func (l *Limits) Take(ctx context.Context, a Ask) (Taken, error) {
-	t := Taken{message: a.Message, nonce: rand.Text(), count: len(a.Recipients), day: day(a.Due)}
+	t := Taken{message: a.Message, body: a.Body, due: a.Due, nonce: rand.Text(), count: len(a.Recipients), day: day(a.Due)}
 	if !l.Counts(a.Trusted) {
 		return Taken{}, nil
 	}
 	if a.Again {
-		if _, ok, err := l.taken(ctx, a.Message); err != nil || ok {
+		if done, err := l.before(ctx, a); err != nil || done {
 			return Taken{}, err
 		}
 	}
 	hits, err := l.take(ctx, a, &t)
 	if err == nil && len(hits) == 0 {
-		var first bool
-		if first, err = l.remember(ctx, a, t); err == nil && first {
+		switch first, err := l.remember(ctx, t); {
+		case err != nil:
+			// Perhaps it is written all the same, and another attempt will go by it: then it must stay true.
+			return Taken{}, err
+		case first:
 			return t, nil
 		}
 		// Somebody else has asked for the same message in this moment, and has taken its part.
@@ -180,6 +198,24 @@ func (l *Limits) Take(ctx context.Context, a Ask) (Taken, error) {
 		err = &ExceededError{Hits: hits}
 	}
 	return Taken{}, err
+}
+
+// before says whether the message has taken its part before. What it took for a time that is over gives it back, unless the
+// message was started then.
+func (l *Limits) before(ctx context.Context, a Ask) (bool, error) {
+	t, ok, err := l.taken(ctx, a.Message, a.Body)
+	switch {
+	case err != nil || !ok:
+		return false, err
+	case a.Started == nil || a.Due.Sub(t.due) <= tooOld:
+		return true, nil
+	}
+	started, err := a.Started(ctx)
+	if err != nil || started {
+		return started, err
+	}
+	l.Undo(ctx, t)
+	return false, nil
 }
 
 // take takes from the counters, as far as there is room; what has been taken stands in t.
@@ -404,6 +440,8 @@ func (l *Limits) takeSame(ctx context.Context, a Ask, t *Taken) ([]Hit, error) {
 			return err
 		case known == "":
 			t.same = append(t.same, pk)
+		case known == a.Message:
+			// An earlier attempt of the same request, whose end nobody knows.
 		default:
 			hits = append(hits, Hit{Limit: SameContent, Max: 1, Until: until, Recipients: []int{i}, First: known})
 		}
@@ -436,9 +474,10 @@ func (l *Limits) GiveBack(ctx context.Context, t Taken) {
 	}
 }
 
-// Cancelled gives back what a message has taken that was cancelled before anything of it was sent. Repeating it does nothing.
-func (l *Limits) Cancelled(ctx context.Context, id string) error {
-	t, ok, err := l.release(ctx, id)
+// Cancelled gives back what a message of a request has taken that was cancelled before anything of it was sent. Repeating it
+// does nothing.
+func (l *Limits) Cancelled(ctx context.Context, id, body string) error {
+	t, ok, err := l.release(ctx, id, body)
 	if err != nil || !ok {
 		return err
 	}
@@ -446,16 +485,18 @@ func (l *Limits) Cancelled(ctx context.Context, id string) error {
 	return nil
 }
 
-// Undo takes back that a message has taken anything, which it has just done in vain, as a replay does.
+// Undo takes back that a message has taken anything, which it has just done in vain, as a replay does. Repeating it does
+// nothing, nor does it after Cancelled: whoever has deleted what stands of it gives back.
 func (l *Limits) Undo(ctx context.Context, t Taken) {
 	if t.nonce == "" {
 		return
 	}
-	if _, err := l.disown(ctx, t); err != nil {
+	switch own, err := l.disown(ctx, t); {
+	case err != nil:
 		l.Log.LogAttrs(ctx, slog.LevelWarn, "a count was not given back", slog.String("message", t.message), slog.String("error", err.Error()))
-		return
+	case len(own) > 0:
+		l.GiveBack(ctx, t)
 	}
-	l.GiveBack(ctx, t)
 }
 
 // Use is how much of a limit is used.
@@ -586,4 +627,7 @@ func samePK(key []byte, caller string, to message.Phone, content string) string 
 	return "limit#same#" + hashed(key, caller, string(to), content)
 }
 
-func messagePK(id string) string { return "limit#message#" + id }
+func messagePK(id, body string) string {
+	sum := sha256.Sum256([]byte(body))
+	return "limit#message#" + id + "#" + base64.RawURLEncoding.EncodeToString(sum[:16])
+}

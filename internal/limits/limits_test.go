@@ -136,6 +136,68 @@ func TestScheduledMessagesCountWhenTheyAreDue(t *testing.T) {
 	w.wants(t, w.ask(kim), "")
 }
 
+// The door's count is the one that holds: the place of a message that waits for its time is taken on the day and in the hour of
+// that time, whatever the day is on which it is asked for.
+func TestPlacesAreTakenAtTheDoor(t *testing.T) {
+	t.Parallel()
+	const midnight, year = "2026-12-02 00:00:00", "2027-01-01 00:00:00"
+	for name, c := range map[string]struct {
+		rules limits.Rules
+		// taken is when a message is due that was accepted, asked when the door is asked for another one, and due when that is due.
+		taken, asked, due string
+		want              string
+	}{
+		"the last second of the day": {
+			limits.Rules{NumberDay: 1}, "2026-12-01 12:00:00", "2026-12-01 12:00:00", "2026-12-01 23:59:59", "number-day 1 02T00:00:00 [0]"},
+		"the first of the next":            {limits.Rules{NumberDay: 1}, "2026-12-01 23:59:59", "2026-12-01 23:59:59", midnight, ""},
+		"asked for tomorrow, due tomorrow": {limits.Rules{NumberDay: 1}, midnight, midnight, midnight, "number-day 1 03T00:00:00 [0]"},
+		"a caller's, over the end of a year": {
+			limits.Rules{CallerDay: 1}, "2026-12-31 23:59:59", "2026-12-31 23:59:59", year, ""},
+		"a caller's, in the new year": {
+			limits.Rules{CallerDay: 1}, year, "2026-12-31 23:59:59", "2027-01-01 23:59:59", "caller-day 1 02T00:00:00 []"},
+		"a number's hour does not end with the day": {
+			limits.Rules{NumberHour: 1}, "2026-12-31 23:30:00", "2026-12-31 23:59:59", year, "number-hour 1 01T00:30:00 [0]"},
+		"nor does it begin with it": {
+			limits.Rules{NumberHour: 1}, "2027-01-01 00:59:59", "2026-12-31 23:59:59", year, "number-hour 1 01T01:59:59 [0]"},
+		"an hour before": {limits.Rules{NumberHour: 1}, "2027-01-01 01:00:00", "2026-12-31 23:59:59", year, ""},
+		"an hour after":  {limits.Rules{NumberHour: 1}, "2026-12-31 23:00:00", "2026-12-31 23:59:59", year, ""},
+		"80 days ahead": {
+			limits.Rules{NumberDay: 1}, "2027-02-19 09:00:00", "2026-12-01 12:00:00", "2027-02-19 08:00:00", "number-day 1 20T00:00:00 [0]"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.Untrusted = c.rules
+			a := w.ask(kim)
+			a.Due = korea(c.taken)
+			w.wants(t, a, "")
+			w.clock = korea(c.asked)
+			b := w.ask(kim)
+			b.Due = korea(c.due)
+			w.wants(t, b, c.want)
+		})
+	}
+}
+
+// A limit is for what is asked for from then on: what was accepted without it has taken nothing, and is owed all the same.
+func TestALimitThatIsSetLater(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.Untrusted = limits.Rules{}
+	a := w.ask(kim)
+	a.Due = korea("2026-12-02 09:00:00")
+	w.wants(t, a, "")
+	w.Untrusted = limits.Rules{NumberDay: 1}
+	if err := w.Cancelled(t.Context(), a.Message, a.Body); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"", "number-day 1 03T00:00:00 [0]"} {
+		b := w.ask(kim)
+		b.Due = a.Due
+		w.wants(t, b, want)
+	}
+}
+
 func TestACallersDay(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -203,7 +265,7 @@ func TestReplaysAndCancellations(t *testing.T) {
 		t.Error("the second message is not over")
 	}
 	for range 3 {
-		if err := w.Cancelled(t.Context(), a.Message); err != nil {
+		if err := w.Cancelled(t.Context(), a.Message, a.Body); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -365,7 +427,7 @@ func TestFaultsNeverLetThroughTooMuch(t *testing.T) {
 					defer mu.Unlock()
 					if i%10 == 0 {
 						// Cancelled: it sends nothing, and what it gives back may be lost.
-						_ = w.Cancelled(t.Context(), a.Message)
+						_ = w.Cancelled(t.Context(), a.Message, a.Body)
 						return
 					}
 					_ = taken
