@@ -6,6 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -27,6 +30,7 @@ func laws() map[string]func(*testing.T) *world {
 		"who opts out between the door and the send gets nothing":                   optOutBeforeTheSend,
 		"who opts in after the door gets nothing of what was accepted before":       optInAfterTheDoor,
 		"who has opted out gets no information either when the stack says so":       optOutsCoverInfo,
+		"who opts out between the AlimTalk and its SMS gets no SMS":                 optOutBeforeTheFallback,
 		"the sixth message to a number in an hour is refused, with its Retry-After": sixthMessage,
 		"the whole stack's limit of a day is refused to everybody":                  stacksDay,
 		"the same content to the same number is refused with the first one's id":    sameContent,
@@ -107,12 +111,41 @@ func optOutsCoverInfo(t *testing.T) *world {
 	w.put("RecipientOptedOut", `{"to":"01010015678"}`)
 	w.settlesAs(w.post(to("", "0001", "5678", "5679")), "partial: failed OptedOut; failed OptedOut; delivered alimtalk 0")
 	w.settlesAs(w.post(to("", "0001")), "failed: failed OptedOut")
-	// Between the AlimTalk and its SMS.
-	id := w.post(to("", "0002", "5679"))
-	w.put("RecipientOptedOut", `{"to":"01010000002","at":"2000-01-01T00:00:00Z"}`)
-	_ = id
-	if got := len(w.phones()); got > 3 {
-		t.Errorf("%d messages arrived", got)
+	return w
+}
+
+// Whoever opts out between an AlimTalk that did not reach him and the SMS gets no SMS. The others get theirs.
+func optOutBeforeTheFallback(t *testing.T) *world {
+	t.Helper()
+	w := newWorld(t, func(o *Options, _ *aligotest.Options) {
+		o.Settings = map[string]string{deployment.OptOutsCoverInfo: "true"}
+	})
+	some, alone := w.post(to("", "0002", "5679", "0001")), w.post(strings.ReplaceAll(to("", "0001"), "0101000", "0102000"))
+	time.Sleep(time.Second)
+	for _, number := range []string{"010-1000-0002", "+82 10-2000-0001"} {
+		if status, body := w.do(http.MethodPut, "/v1/opt-outs/"+url.PathEscape(number), ""); status != http.StatusOK {
+			t.Errorf("%d %s", status, body)
+		}
+	}
+	if calls := w.vendorCalls(); !slices.Contains(calls, send) || slices.Contains(calls, sms) {
+		t.Errorf("at the time of the opt-out Aligo had got %q, want the AlimTalk alone", calls)
+	}
+	for id, want := range map[string]string{
+		some:  "partial: failed sms OptedOut; delivered alimtalk 0; delivered sms delivered",
+		alone: "failed: failed sms OptedOut",
+	} {
+		o := w.settlesAs(id, want)
+		w.check(id, o)
+		var tried []string
+		for _, a := range o.Recipients[0].Attempts {
+			tried = append(tried, fmt.Sprintf("%s %s %s", a.Channel, a.Status, a.Code))
+		}
+		if fell := strings.Join(tried, ", "); !regexp.MustCompile(`^alimtalk failed [AB], sms failed OptedOut$`).MatchString(fell) {
+			t.Errorf("attempts %q, want the AlimTalk and why no SMS followed", fell)
+		}
+	}
+	if got, want := w.phones(), []string{"01010015679 alimtalk", "01010020001 sms"}; !slices.Equal(got, want) {
+		t.Errorf("phones received %q, want %q", got, want)
 	}
 	return w
 }
