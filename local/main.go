@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -193,6 +194,11 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 			}
 		}()
 	}
+	var schedule sync.WaitGroup
+	defer schedule.Wait()
+	scheduled, stop := context.WithCancel(ctx)
+	defer stop()
+	schedule.Go(func() { s.Schedule(scheduled) })
 	welcome(out, apiURL, awsURL, aligoURL, systemTime(clock.Now(), f.speed))
 	select {
 	case err = <-failed:

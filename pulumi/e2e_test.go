@@ -597,7 +597,7 @@ func (s *stack) checkEvents(t *testing.T) {
 	}
 	same(t, "rules", seen, map[string]string{
 		"balance": "balance", "opt-outs": "events", "requested": "events", "route-order-paid": "events", "settled": "record",
-		"stopped": "settle",
+		"stopped": "settle", "sweep": "sweep",
 	})
 }
 

@@ -237,7 +237,7 @@ func (t *triggers) add(ctx *pulumi.Context, r deployment.Rule) error {
 	rule := &cloudwatch.EventRuleArgs{Name: pulumi.String(name), Description: pulumi.String(r.Description)}
 	switch {
 	case r.Every != nil:
-		rule.ScheduleExpression = pulumi.String(every(t.args.config.alarms.balanceMinutes))
+		rule.ScheduleExpression = pulumi.String(every(t.args.config.schedules[r.Name]))
 	case r.OnDefaultBus:
 		rule.EventPattern = t.args.workflow.machine.Arn.ApplyT(r.PatternFor).(pulumi.StringOutput)
 	default:

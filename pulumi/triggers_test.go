@@ -28,6 +28,7 @@ func TestRules(t *testing.T) {
 			to: "settle",
 		},
 		"settled": {bus: "sms-api-dev", pattern: `{"detail-type":["MessageSettled"],"source":["sms-api"]}`, to: "record"},
+		"sweep":   {schedule: "rate(1 hour)", to: "sweep"},
 		"balance": {schedule: "rate(1 hour)", to: "balance"},
 	} {
 		rule, target := c.one(t, "cloudwatch:EventRule", name), c.one(t, "cloudwatch:EventTarget", name)
@@ -47,8 +48,8 @@ func TestRules(t *testing.T) {
 			permission.at("action")},
 			[]any{"sms-api-dev-" + want.to, "events.amazonaws.com", arnOf("cloudwatch:EventRule", "sms-api-dev-"+name), "lambda:InvokeFunction"})
 	}
-	same(t, "rules", len(c.all("cloudwatch:EventRule")), 6)
-	same(t, "permissions of rules and of the API", len(c.all("lambda:Permission")), 4)
+	same(t, "rules", len(c.all("cloudwatch:EventRule")), 7)
+	same(t, "permissions of rules and of the API", len(c.all("lambda:Permission")), 5)
 }
 
 func TestNoEventIsLost(t *testing.T) {
@@ -62,14 +63,14 @@ func TestNoEventIsLost(t *testing.T) {
 		same(t, target.name+" retries", target.at("retryPolicy"), map[string]any{"maximumEventAgeInSeconds": 86400, "maximumRetryAttempts": 185})
 		rules = append(rules, arnOf("cloudwatch:EventRule", target.name))
 	}
-	for name, retries := range map[string]int{"events": 2, "settle": 2, "record": 2, "balance": 0} {
+	for name, retries := range map[string]int{"events": 2, "settle": 2, "record": 2, "sweep": 0, "balance": 0} {
 		config := c.one(t, "lambda:FunctionEventInvokeConfig", name)
 		same(t, name+" on failure", []any{config.at("functionName"), config.at("maximumRetryAttempts"),
 			config.at("destinationConfig.onFailure.destination")},
 			[]any{"sms-api-dev-" + name, retries, queue})
 		same(t, name+" waits in Lambda's queue for hours", config.at("maximumEventAgeInSeconds"), 6*60*60)
 	}
-	same(t, "functions that Lambda's queue calls", len(c.all("lambda:FunctionEventInvokeConfig")), 4)
+	same(t, "functions that Lambda's queue calls", len(c.all("lambda:FunctionEventInvokeConfig")), 5)
 	letters := c.one(t, "sqs:Queue", "dead-letters")
 	waiting := c.one(t, "sqs:Queue", "events")
 	same(t, "events wait", []any{waiting.at("visibilityTimeoutSeconds"), waiting.at("messageRetentionSeconds"),
@@ -94,10 +95,10 @@ func TestNoEventIsLost(t *testing.T) {
 			arnOf("cloudwatch:EventRule", "sms-api-dev-requested"), arnOf("cloudwatch:EventRule", "sms-api-dev-opt-outs"),
 			arnOf("cloudwatch:EventRule", "sms-api-dev-route-order-paid"),
 			arnOf("cloudwatch:EventRule", "sms-api-dev-stopped"), arnOf("cloudwatch:EventRule", "sms-api-dev-settled"),
-			arnOf("cloudwatch:EventRule", "sms-api-dev-balance"),
+			arnOf("cloudwatch:EventRule", "sms-api-dev-sweep"), arnOf("cloudwatch:EventRule", "sms-api-dev-balance"),
 		}}},
 	}})
-	same(t, "rules in it", len(rules), 6)
+	same(t, "rules in it", len(rules), 7)
 }
 
 // TestRoute: what the rule of a route hands over, and that the function which reads it comes before.

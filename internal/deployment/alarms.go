@@ -126,6 +126,12 @@ func Alarms(w Watched) []Alarm {
 			Statistic: sum, Period: fiveMinutes, Periods: 3, Threshold: 1, Silence: isFine,
 		},
 		{
+			Name: "repaired", Description: "Ten announcements or records that had been lost were made good within an hour. Nothing is to be done " +
+				"about them; look what had a bad hour: the table, the bus, or the rules " + w.Stack + "-stopped and " + w.Stack + "-settled.",
+			Namespace: lines, Metric: "repaired", Lines: `{ $.repaired = "*" }`, In: []string{Sweep},
+			Statistic: sum, Period: time.Hour, Periods: 1, Threshold: 10, Silence: isFine,
+		},
+		{
 			Name: "executions-failed", Description: "A message could not be announced or its execution broke. Redrive it in Step Functions.",
 			Namespace: "AWS/States", Metric: "ExecutionsFailed", Of: StateMachine,
 			Statistic: sum, Period: fiveMinutes, Periods: 1, Threshold: 1, Silence: isFine,

@@ -76,6 +76,10 @@ func logLevel() Variable {
 	}
 }
 
+func parameterPrefix() Variable {
+	return Variable{Name: ParameterPrefix, Holds: "the path of the Aligo credentials in Parameter Store"}
+}
+
 func stateMachineARN() Variable {
 	return Variable{Name: StateMachineARN, Holds: "the ARN that messages are started with"}
 }
@@ -166,8 +170,7 @@ func optOutsCoverInfo() Variable {
 // talksToAligo is the environment of a function that calls Aligo, and more.
 func talksToAligo(more ...Variable) []Variable {
 	return append([]Variable{
-		logLevel(),
-		{Name: ParameterPrefix, Holds: "the path of the Aligo credentials in Parameter Store"},
+		logLevel(), parameterPrefix(),
 		{Name: EgressIPs, Holds: "the addresses to register with Aligo, separated by commas", MayBeEmpty: true},
 	}, more...)
 }

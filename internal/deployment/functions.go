@@ -80,6 +80,7 @@ const (
 	Events  = "events"
 	Settle  = "settle"
 	Record  = "record"
+	Sweep   = "sweep"
 	Balance = "balance"
 )
 
@@ -174,6 +175,18 @@ func Functions() []Function {
 			Memory: DefaultMemory, Concurrency: Unreserved, Caller: LambdaQueue, Retries: 2,
 			Environment: []Variable{logLevel(), stackName(), guardTable(), retention()},
 			Permissions: []Permission{accepts, bury},
+		},
+		{
+			Name: Sweep, Does: "makes good what was lost: announcements, records, numbers", Timeout: LongestFunction, Longest: LongestFunction,
+			Memory: DefaultMemory, Concurrency: Unreserved, Caller: LambdaQueue,
+			// The next one goes on where this one was.
+			Retries:     0,
+			Environment: []Variable{logLevel(), parameterPrefix(), stateMachineARN(), eventBusName(), stackName(), guardTable(), retention()},
+			Permissions: []Permission{
+				{StateMachine, []string{"states:ListExecutions"}},
+				{Executions, []string{"states:DescribeExecution", "states:GetExecutionHistory"}}, announce,
+				cancels, records, {Records, []string{"dynamodb:Query"}}, bury, credentials,
+			},
 		},
 		{
 			Name: Balance, Does: "reads the balance and checks the way to Aligo", Timeout: 30 * time.Second, Longest: LongestFunction,

@@ -52,6 +52,7 @@ func Rules(routes []route.Route) []Rule {
 			Pattern:  `{"detail-type":["` + statemachine.DetailTypeSettled + `"],"source":["` + statemachine.EventSource + `"]}`,
 			Function: Record,
 		},
+		Rule{Name: "sweep", Description: "Makes good what was lost", Every: SweepEvery(), Function: Sweep},
 		Rule{Name: "balance", Description: "Reads the balance and checks the way to Aligo", Every: BalanceEvery(), Function: Balance},
 	)
 }
@@ -59,6 +60,11 @@ func Rules(routes []route.Route) []Rule {
 // BalanceEvery is how often the balance is read, in minutes. The alarms on it look as often.
 func BalanceEvery() *Setting {
 	return &Setting{Key: "alarms:balanceMinutes", Default: "60", Lowest: 5, Highest: 12 * 60}
+}
+
+// SweepEvery is how often what was lost is made good, in minutes.
+func SweepEvery() *Setting {
+	return &Setting{Key: "records:sweepMinutes", Default: "60", Lowest: 15, Highest: 6 * 60}
 }
 
 // LowBalance is how many SMS the wallet must pay for, before an alarm.

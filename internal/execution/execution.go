@@ -46,6 +46,7 @@ type client interface {
 	DescribeExecution(ctx context.Context, in *sfn.DescribeExecutionInput, opts ...func(*sfn.Options)) (*sfn.DescribeExecutionOutput, error)
 	GetExecutionHistory(ctx context.Context, in *sfn.GetExecutionHistoryInput, opts ...func(*sfn.Options)) (*sfn.GetExecutionHistoryOutput,
 		error)
+	ListExecutions(ctx context.Context, in *sfn.ListExecutionsInput, opts ...func(*sfn.Options)) (*sfn.ListExecutionsOutput, error)
 }
 
 // guards is what this package calls of *guard.Guards.
@@ -323,9 +324,14 @@ func (e *Executions) unsent(ctx context.Context, m message.Message, arn string) 
 // arn is the execution's ARN. It has the name of the state machine but not that of a version or an alias, whichever the
 // execution was started with: https://docs.aws.amazon.com/step-functions/latest/dg/concepts-state-machine-alias.html
 func (e *Executions) arn(id string) string {
-	parts := strings.Split(strings.Replace(e.StateMachineARN, ":stateMachine:", ":execution:", 1), ":")
+	return strings.Replace(e.unqualified(), ":stateMachine:", ":execution:", 1) + ":" + id
+}
+
+// unqualified is the ARN of the state machine without that of a version or an alias.
+func (e *Executions) unqualified() string {
 	const unqualified = 7
-	return strings.Join(append(parts[:min(len(parts), unqualified)], id), ":")
+	parts := strings.Split(e.StateMachineARN, ":")
+	return strings.Join(parts[:min(len(parts), unqualified)], ":")
 }
 
 // describe reads an execution and the message in it. An execution that holds no message of this id is not found.

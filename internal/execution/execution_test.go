@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -41,11 +42,11 @@ func newMessage() message.Message {
 // fake is Step Functions: executions by ARN, with the history that a test writes.
 type fake struct {
 	executions map[string]*run
-	// start, describe, history and stop are errors to answer with.
-	start, describe, history, stop error
-	pages                          int
-	table                          table
-	bus                            bus
+	// start, describe, history, stop and list are errors to answer with.
+	start, describe, history, stop, list error
+	pages                                int
+	table                                table
+	bus                                  bus
 	// onStop happens to the history between the look and the stop.
 	onStop func(*run)
 	// lag is for how many looks the history does not show the stop.
@@ -120,6 +121,38 @@ func (f *fake) StopExecution(_ context.Context, in *sfn.StopExecutionInput, _ ..
 		r.add(types.HistoryEvent{Type: types.HistoryEventTypeExecutionAborted})
 	}
 	return &sfn.StopExecutionOutput{StopDate: r.stopped}, nil
+}
+
+// ListExecutions gives two a page, by name.
+func (f *fake) ListExecutions(
+	_ context.Context, in *sfn.ListExecutionsInput, _ ...func(*sfn.Options),
+) (*sfn.ListExecutionsOutput, error) {
+	if aws.ToString(in.StateMachineArn) != machineARN || in.MaxResults != 1000 {
+		return nil, fmt.Errorf("list of %s, %d a page", aws.ToString(in.StateMachineArn), in.MaxResults)
+	}
+	if f.list != nil {
+		return nil, f.list
+	}
+	from := 0
+	if in.NextToken != nil {
+		if _, err := fmt.Sscan(*in.NextToken, &from); err != nil {
+			return nil, &types.InvalidToken{}
+		}
+	}
+	arns := slices.Sorted(maps.Keys(f.executions))
+	to := min(from+2, len(arns))
+	out := &sfn.ListExecutionsOutput{}
+	for _, arn := range arns[from:to] {
+		r := f.executions[arn]
+		out.Executions = append(out.Executions, types.ExecutionListItem{
+			ExecutionArn: &arn, Name: aws.String(strings.TrimPrefix(arn, executionARN)), Status: r.status, StartDate: &created,
+			StopDate: r.stopped, RedriveCount: &r.redrives,
+		})
+	}
+	if to < len(arns) {
+		out.NextToken = aws.String(fmt.Sprint(to))
+	}
+	return out, nil
 }
 
 // GetExecutionHistory gives no more than three events a page, whatever is asked for, as Step Functions may.

@@ -44,6 +44,7 @@ func TestPermissions(t *testing.T) {
 		},
 		deployment.API:    cancels,
 		deployment.Settle: cancels,
+		deployment.Sweep:  cancels,
 	}
 	for _, f := range deployment.Functions() {
 		w := newWorld(t)

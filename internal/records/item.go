@@ -40,7 +40,15 @@ const (
 	attrErased   = "erased" // the indices of erased recipients, separated by spaces
 	attrIndex    = "index"  // of the recipient, in an item of its number
 	attrUntil    = "until"  // in the item of an erased number: messages accepted before are erased, in milliseconds since 1970
+	attrEnded    = "ended"  // in the note of a message: its execution has ended
+	// In the item that says how far the sweep is, in milliseconds since 1970, but for the token.
+	attrLease = "lease"
+	attrDone  = "done"
+	attrToken = "token"
 )
+
+// pkSweep is both keys of that item.
+const pkSweep = "sweep"
 
 // skRecord and skErased are sort keys; others begin with a time.
 const (

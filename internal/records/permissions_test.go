@@ -3,6 +3,7 @@ package records_test
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"sms-api/internal/deployment"
 	"sms-api/internal/message"
@@ -36,8 +37,24 @@ func TestPermissions(t *testing.T) {
 		_, _ = w.Settled(ctx, o)
 		_, _ = w.Settled(ctx, o) // an event that comes again
 	}
+	uses[deployment.Sweep] = func(w *world) {
+		at, until, _ := w.TakeSweep(ctx, time.Minute)
+		_ = w.SaveSweep(ctx, at, until, true)
+		_, _ = w.Glances(ctx, []string{id})
+		_ = w.Check(ctx, records.Check{ID: id, At: began})
+		_, _ = w.Due(ctx, 0, 1, nil)
+		_ = w.Checked(ctx, records.Check{ID: id, At: began}, nil)
+		for range 2 { // once more of what was redriven since
+			_ = w.Repair(ctx, m, settled(m, began), records.Version{Ended: true}, true)
+			w.went(m, progress(m, 1), 1)
+		}
+	}
 	for _, name := range deployment.Tasks() {
-		uses[name] = task
+		uses[name] = func(w *world) {
+			task(w)
+			w.Numbers = keyed{}
+			w.went(m, progress(m, 1), 1)
+		}
 	}
 	for _, f := range deployment.Functions() {
 		w := newWorld(t)

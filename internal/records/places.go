@@ -185,7 +185,7 @@ func (s *Store) index(ctx context.Context, m message.Message) (erasures, error) 
 		return nil, err
 	}
 	var erased erasures
-	err = s.readAll(ctx, tombs, true, func(item map[string]types.AttributeValue) {
+	err = s.readAll(ctx, consistently(tombs), func(item map[string]types.AttributeValue) {
 		if attr.NumberOf(item, attrUntil) >= m.CreatedAt.UnixMilli() {
 			erased = erased.with(erasures{byPK[attr.TextOf(item, attrPK)]})
 		}
@@ -199,13 +199,6 @@ func (s *Store) index(ctx context.Context, m message.Message) (erasures, error) 
 		deletes = append(deletes, types.WriteRequest{DeleteRequest: &types.DeleteRequest{Key: k}})
 	}
 	return erased, s.batch(ctx, deletes)
-}
-
-// Check notes that a message is to be looked at from some time on.
-func (s *Store) Check(ctx context.Context, id string, at time.Time) error {
-	item := place(checks.pk(shardOf(id)), position(at, id), at.Add(s.Kept))
-	_, err := s.Client.PutItem(ctx, &dynamodb.PutItemInput{TableName: &s.Table, Item: item})
-	return err
 }
 
 const checks list = "check"
@@ -241,15 +234,23 @@ func (s *Store) batch(ctx context.Context, writes []types.WriteRequest) error {
 	return nil
 }
 
+// consistently reads items as they stand now.
+func consistently(keys []map[string]types.AttributeValue) types.KeysAndAttributes {
+	return types.KeysAndAttributes{Keys: keys, ConsistentRead: aws.Bool(true)}
+}
+
 // readAll reads items by their keys, in any order. Those that are not there are left out.
-func (s *Store) readAll(
-	ctx context.Context, keys []map[string]types.AttributeValue, consistent bool, take func(map[string]types.AttributeValue),
-) error {
+func (s *Store) readAll(ctx context.Context, read types.KeysAndAttributes, take func(map[string]types.AttributeValue)) error {
+	keys := read.Keys
+	if read.ProjectionExpression != nil {
+		read.ExpressionAttributeNames, _ = attr.Placeholders(*read.ProjectionExpression)
+	}
 	for left := 0; len(keys) > 0; {
 		n := min(len(keys), batchReads)
-		out, err := s.Client.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{RequestItems: map[string]types.KeysAndAttributes{
-			s.Table: {Keys: keys[:n], ConsistentRead: aws.Bool(consistent)},
-		}})
+		read.Keys = keys[:n]
+		out, err := s.Client.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{
+			RequestItems: map[string]types.KeysAndAttributes{s.Table: read},
+		})
 		if err != nil {
 			return err
 		}

@@ -14,7 +14,9 @@
 //     the message leaves the status; one that stays is left out by whoever reads it.
 //   - to#<key>#<number>: messages to a number, which is a keyed hash, and the recipient's index. Under the sort key erased
 //     it says until when messages to the number were erased.
-//   - check#<shard>: messages whose numbers could not be indexed, by the time from which on to look at them.
+//   - check#<shard>: messages that are to be looked at, by the time from which on: those whose numbers could not be indexed, and
+//     those that a sweep has found under way or not as their records say.
+//   - sweep: how far the last sweep has come, and until when somebody is at it.
 //
 // A message to one recipient that is sent once takes seven writes of one unit in all: the record four times (accepted, sent,
 // settled, announced), two lists and the number.
@@ -137,7 +139,7 @@ func (s *Store) indexFirst(ctx context.Context, m message.Message) extras {
 	switch {
 	case errors.Is(err, ErrNoNumberKey):
 		// Nobody has made the key yet. It is noted which message it is.
-		err = s.Check(ctx, m.ID, s.now().Add(checkAgain))
+		err = s.Check(ctx, Check{ID: m.ID, At: s.now().Add(checkAgain)})
 		s.missed(ctx, "check", m.ID, err)
 		return extras{}
 	case err != nil:
@@ -198,12 +200,14 @@ func (s *Store) announced(ctx context.Context, o message.Outcome, erased erasure
 	return nil
 }
 
-// Repair writes down what an execution is found to be: announced says that its outcome has been announced.
+// Repair writes down what an execution is found to be: announced says that its outcome has been announced. It also makes good
+// what else the record should have, and the places of the message in the lists and under its numbers, as far as these can be
+// hashed. An error is worth another try.
 func (s *Store) Repair(ctx context.Context, m message.Message, o message.Outcome, v Version, announced bool) error {
 	if err := s.list(ctx, m); err != nil {
 		return fmt.Errorf("list message %s: %w", m.ID, err)
 	}
-	more := extras{listed: true}
+	more := extras{listed: true, announced: announced}
 	erased, err := s.index(ctx, m)
 	switch {
 	case err == nil:
@@ -214,16 +218,59 @@ func (s *Store) Repair(ctx context.Context, m message.Message, o message.Outcome
 	if err := s.write(ctx, m, o, v, more); err != nil {
 		return fmt.Errorf("record message %s: %w", m.ID, err)
 	}
-	if announced {
-		_, err = s.Settled(ctx, o)
+	// What is newer stays, and may lack the same.
+	if err := s.complete(ctx, m, more); err != nil {
+		return fmt.Errorf("complete the record of message %s: %w", m.ID, err)
 	}
-	return err
+	for _, index := range erased {
+		if err := s.eraseRecipient(ctx, m.ID, index); err != nil {
+			return fmt.Errorf("erase a recipient of message %s: %w", m.ID, err)
+		}
+	}
+	return nil
+}
+
+// complete writes what a record has of its message beside what became of it.
+func (s *Store) complete(ctx context.Context, m message.Message, more extras) error {
+	set := "SET #caller = :caller, #print = :print, #created = :created, #sendat = :sendat, #expires = :expires"
+	flags, values := more.flags()
+	before, err := s.Client.UpdateItem(ctx, s.update(m.ID, set+flags, "attribute_exists(#pk)", append(values, s.identity(m)...)...))
+	if err != nil || attr.TextOf(before.Attributes, attrCaller) != "" {
+		return err
+	}
+	// Nobody knew in whose list it stands.
+	s.moved(ctx, m.ID, m.CreatedAt, m.Caller, "", statusOf(before.Attributes))
+	return nil
+}
+
+// identity is what a record has of its message.
+func (s *Store) identity(m message.Message) []attr.Named {
+	return []attr.Named{
+		attr.Value(":caller", attr.Text(m.Caller)), attr.Value(":print", fingerprint(m.Fingerprint)),
+		attr.Value(":created", attr.Number(m.CreatedAt.UnixMilli())), attr.Value(":sendat", attr.Number(milliseconds(m.SendAt))),
+		attr.Value(":expires", attr.Number(s.expires(m).Unix())),
+	}
 }
 
 // extras is what is written beside an outcome.
 type extras struct {
 	listed, indexed bool
-	erased          erasures
+	// announced says that the outcome has been seen on the event bus.
+	announced bool
+	erased    erasures
+}
+
+// flags are those of listed and indexed that are to be set.
+func (e extras) flags() (set string, values []attr.Named) {
+	if e.listed {
+		set += ", #listed = :listed"
+		values = append(values, attr.Value(":listed", attr.Yes()))
+	}
+	if e.indexed {
+		set += ", #indexed = :indexed"
+		values = append(values, attr.Value(":indexed", attr.Yes()))
+	}
+	return set, values
 }
 
 // write writes a record unless what stands there is newer.
@@ -262,13 +309,18 @@ func (s *Store) put(ctx context.Context, m message.Message, o message.Outcome, v
 	set := "SET #redrives = :redrives, #seq = :seq, #status = :status, #outcome = :outcome, #caller = :caller, " +
 		"#print = :print, #created = :created, #sendat = :sendat, #expires = :expires"
 	// Of two invocations of a task the one is believed that found everything settled: if the other goes on, its next step says so.
-	newer := "#seq <= :seq"
-	values := []attr.Named{
-		attr.Value(":redrives", attr.Number(int64(v.Redrives))), attr.Value(":seq", attr.Number(v.step())),
-		attr.Value(":status", attr.Text(string(o.Status))), attr.Value(":outcome", stored), attr.Value(":caller", attr.Text(m.Caller)),
-		attr.Value(":print", fingerprint(m.Fingerprint)), attr.Value(":created", attr.Number(m.CreatedAt.UnixMilli())),
-		attr.Value(":sendat", attr.Number(milliseconds(m.SendAt))), attr.Value(":expires", attr.Number(s.expires(m).Unix())),
+	newer, step := "#seq <= :seq", v.step()
+	flags, values := more.flags()
+	set += flags
+	if more.announced {
+		step = lastStep
+		set += ", #settled = :settled"
+		values = append(values, attr.Value(":settled", attr.Number(o.SettledAt.Unix())))
 	}
+	values = append(append(values, s.identity(m)...),
+		attr.Value(":redrives", attr.Number(int64(v.Redrives))), attr.Value(":seq", attr.Number(step)),
+		attr.Value(":status", attr.Text(string(o.Status))), attr.Value(":outcome", stored),
+	)
 	if o.SettledAt.IsZero() {
 		newer = "(#seq < :seq OR #seq = :seq AND (#status = :sending OR #status = :parked OR #status = :scheduled))"
 		for _, open := range []message.MessageStatus{message.Sending, message.Parked, message.Scheduled} {
@@ -278,14 +330,6 @@ func (s *Store) put(ctx context.Context, m message.Message, o message.Outcome, v
 	if !v.Ended {
 		set += ", #written = :written"
 		values = append(values, attr.Value(":written", attr.Number(s.now().UnixMilli())))
-	}
-	if more.listed {
-		set += ", #listed = :listed"
-		values = append(values, attr.Value(":listed", attr.Yes()))
-	}
-	if more.indexed {
-		set += ", #indexed = :indexed"
-		values = append(values, attr.Value(":indexed", attr.Yes()))
 	}
 	if !erased.equal(known) {
 		set += ", #erased = :lost"
@@ -297,7 +341,11 @@ func (s *Store) put(ctx context.Context, m message.Message, o message.Outcome, v
 	if err != nil {
 		return err
 	}
-	s.moved(ctx, m.ID, m.CreatedAt, m.Caller, statusOf(before.Attributes), o.Status)
+	from := statusOf(before.Attributes)
+	if attr.TextOf(before.Attributes, attrCaller) == "" {
+		from = "" // nobody knew in whose list it stands
+	}
+	s.moved(ctx, m.ID, m.CreatedAt, m.Caller, from, o.Status)
 	return nil
 }
 

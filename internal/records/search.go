@@ -242,7 +242,7 @@ func (r *reader) open(ctx context.Context, q Query) error {
 		r.lanes = append(r.lanes, &lane{pk: k.pk(q.To), high: r.high})
 		tombs = append(tombs, key(k.pk(q.To), skErased))
 	}
-	return r.store.readAll(ctx, tombs, true, func(item map[string]types.AttributeValue) {
+	return r.store.readAll(ctx, consistently(tombs), func(item map[string]types.AttributeValue) {
 		// What came too late to be erased counts as erased.
 		r.low = max(r.low, lowest(time.UnixMilli(attr.NumberOf(item, attrUntil)+1)))
 	})
@@ -321,7 +321,7 @@ func (s *Store) resolve(ctx context.Context, entries []entry) (map[string]Found,
 		keys[i] = recordKey(idIn(e.sk))
 	}
 	found := make(map[string]Found, len(entries))
-	err := s.readAll(ctx, keys, false, func(item map[string]types.AttributeValue) {
+	err := s.readAll(ctx, types.KeysAndAttributes{Keys: keys}, func(item map[string]types.AttributeValue) {
 		id := idOf(item)
 		r, err := s.read(id, item)
 		if err != nil {

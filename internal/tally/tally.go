@@ -47,27 +47,33 @@ func (r *Recorder) Handle(ctx context.Context, event deadletter.Event) error {
 	}
 	ctx, cancel := deadline.Before(ctx, spare)
 	defer cancel()
-	first, err := r.Records.Settled(ctx, o)
+	_, err := r.Count(ctx, o)
+	return err
+}
+
+// Count writes an outcome down that was announced, and counts it if it had not been seen before. An error is worth another try.
+func (r *Recorder) Count(ctx context.Context, o message.Outcome) (first bool, err error) {
+	first, err = r.Records.Settled(ctx, o)
 	if err != nil {
-		return fmt.Errorf("record message %s: %w", o.ID, err)
+		return false, fmt.Errorf("record message %s: %w", o.ID, err)
 	}
 	r.Log.LogAttrs(ctx, slog.LevelInfo, "recorded", slog.String("message", o.ID), slog.String("status", string(o.Status)),
 		slog.Bool("first", first))
 	if !first {
-		return nil
+		return false, nil
 	}
 	var lines []byte
 	for _, l := range Lines(o, r.Stack, r.Now()) {
 		b, err := json.Marshal(l)
 		if err != nil {
-			return fmt.Errorf("count message %s: %w", o.ID, err)
+			return first, fmt.Errorf("count message %s: %w", o.ID, err)
 		}
 		lines = append(append(lines, b...), '\n')
 	}
 	if _, err := r.Metrics.Write(lines); err != nil {
-		return fmt.Errorf("count message %s: %w", o.ID, err)
+		return first, fmt.Errorf("count message %s: %w", o.ID, err)
 	}
-	return nil
+	return first, nil
 }
 
 // Line is what is counted of a message in one channel: the recipients who ended in it, and those who went on to the next. A

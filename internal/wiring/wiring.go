@@ -39,6 +39,7 @@ import (
 	"sms-api/internal/parameters"
 	"sms-api/internal/records"
 	"sms-api/internal/route"
+	"sms-api/internal/sweep"
 	"sms-api/internal/tally"
 	"sms-api/internal/untrusted"
 )
@@ -333,15 +334,20 @@ func (e *Environment) API(identify func(*http.Request) (intake.Caller, error)) *
 // Events makes the handler of the events function.
 func (e *Environment) Events() *intake.Events {
 	_, templates := e.Aligo()
-	rate, wait := e.number(deployment.EventRate), e.Sleep
-	if wait == nil {
-		wait = sleep
-	}
+	rate := e.number(deployment.EventRate)
 	return &intake.Events{
 		Executions: e.recorded(), Account: e.Account(), Bus: e.Bus(), Routes: e.Routes(), Ads: e.Ads(), Limits: e.Limits(false),
 		OptOuts: e.OptOuts(), OptOutsCoverInfo: e.optOutsCoverInfo(), Templates: templates, Now: e.Now,
-		Sleep: wait, Log: e.Log, Rate: rate, Runs: deployment.EventRuns(rate),
+		Sleep: e.sleeper(), Log: e.Log, Rate: rate, Runs: deployment.EventRuns(rate),
 	}
+}
+
+// sleeper waits on the clock.
+func (e *Environment) sleeper() func(ctx context.Context, d time.Duration) error {
+	if e.Sleep == nil {
+		return sleep
+	}
+	return e.Sleep
 }
 
 // sleep waits on the machine's clock.
@@ -392,6 +398,13 @@ func (e *Environment) Ended() *announce.Ended {
 // Recorder makes the handler of the record function.
 func (e *Environment) Recorder() *tally.Recorder {
 	return &tally.Recorder{Records: e.Records(), Stack: e.variable(deployment.Stack), Metrics: e.Metrics, Now: e.Now, Log: e.Log}
+}
+
+// Sweeper makes the handler of the sweep function.
+func (e *Environment) Sweeper() *sweep.Sweeper {
+	return &sweep.Sweeper{
+		Executions: e.Outcomes(), Records: e.Records(), Counter: e.Recorder(), Bus: e.Bus(), Now: e.Now, Sleep: e.sleeper(), Log: e.Log,
+	}
 }
 
 // number is the value of a variable that a setting decides; empty means the setting's default.

@@ -194,8 +194,8 @@ func TestRecordsAreASmallPartOfTheCost(t *testing.T) {
 	t.Parallel()
 	prices, p := price.Seoul(), delivered()
 	u := recordAccepted(1).Plus(p.recordUsage(1))
-	if u[price.TableWrites] != 7 || u[price.TableReads] != 1 {
-		t.Errorf("a message takes %v writes and %v reads, want 7 and 1", u[price.TableWrites], u[price.TableReads])
+	if u[price.TableWrites] != 7 || u[price.TableReads] != 1.5 {
+		t.Errorf("a message takes %v writes and %v reads, want 7 and 1.5", u[price.TableWrites], u[price.TableReads])
 	}
 	for _, path := range []string{p.Name, "AlimTalk not delivered, SMS instead", "SMS only"} {
 		for _, p := range Paths() {

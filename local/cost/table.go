@@ -139,5 +139,10 @@ func (p Path) recordUsage(n float64) Usage {
 			u = u.Plus(recordTold(n))
 		}
 	}
-	return u.Plus(recordTold(n)) // the outcome that was announced
+	return u.Plus(recordTold(n)).Plus(recordSwept(n)) // the outcome that was announced
+}
+
+// recordSwept is the look that a sweep has at a record. It takes a hundred at once, and need not see the newest.
+func recordSwept(n float64) Usage {
+	return table(0.01, 0, math.Ceil((recordBytes+(n-1)*recipientBytes)/readUnit)/2)
 }

@@ -246,6 +246,7 @@ func eventFor(b *testing.B, name string) []byte {
 				{To: "010****5678", Status: message.Delivered, Channel: message.AlimTalk, Code: "0", At: time.Now().UTC()},
 			}, time.Now()))),
 		},
+		"sweep":   struct{}{},
 		"balance": struct{}{},
 	}[name]
 	if f, _ := deployment.FunctionNamed(name); event == nil && f.State != "" {
@@ -279,6 +280,7 @@ func everybody(w http.ResponseWriter, r *http.Request) {
 		"AWSStepFunctions.StartExecution": `{"executionArn":"arn:aws:states:ap-northeast-2:000000000000:execution:sms-api-dispatch:x",` +
 			`"startDate":1800000000}`,
 		"AWSStepFunctions.DescribeExecution": `{"__type":"ExecutionDoesNotExist","message":"Execution Does Not Exist"}`,
+		"AWSStepFunctions.ListExecutions":    `{"executions":[]}`,
 		"AWSEvents.PutEvents":                `{"FailedEntryCount":0,"Entries":[{"EventId":"1"}]}`,
 		"DynamoDB_20120810.PutItem":          `{}`, "DynamoDB_20120810.DeleteItem": `{}`, "DynamoDB_20120810.GetItem": `{}`,
 		"DynamoDB_20120810.UpdateItem": `{}`, "DynamoDB_20120810.Query": `{"Items":[],"Count":0}`,

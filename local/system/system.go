@@ -15,11 +15,15 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/aws"
 
+	"sms-api/awslocal/asl"
 	"sms-api/awslocal/awsapi"
+	"sms-api/awslocal/clock"
 	"sms-api/awslocal/eventbus"
 	"sms-api/internal/aligo/aligotest"
 	"sms-api/internal/apigateway"
@@ -95,6 +99,8 @@ type System struct {
 	StateMachineARN, Definition string
 	// Executions are the messages.
 	Executions *execution.Executions
+
+	clock asl.Clock
 }
 
 // Shop are the settings of the stand-in's made-up shop, by the names of the variables.
@@ -134,6 +140,7 @@ func inProcess() map[string]func(*wiring.Environment) any {
 		deployment.Events:  func(e *wiring.Environment) any { return e.Events().Invoke },
 		deployment.Settle:  func(e *wiring.Environment) any { return e.Ended().Handle },
 		deployment.Record:  func(e *wiring.Environment) any { return e.Recorder().Handle },
+		deployment.Sweep:   func(e *wiring.Environment) any { return e.Sweeper().Handle },
 	}
 }
 
@@ -158,7 +165,7 @@ func New(o Options) (*System, error) {
 		return nil, fmt.Errorf("the stack: %w", err)
 	}
 	endpoint.Queue(DeadLetters, awsapi.QueueOptions{Retention: deployment.LongestRetention})
-	s := &System{AWS: endpoint, Aligo: o.Aligo}
+	s := &System{AWS: endpoint, Aligo: o.Aligo, clock: o.AWS.Clock}
 	resources := map[string]string{}
 	for _, f := range deployment.Functions() {
 		arn, err := s.function(f, o, files)
@@ -271,7 +278,32 @@ func (s *System) queue(f deployment.Function, variables map[string]string) error
 	})
 }
 
-// rule makes a rule that calls a function. Nothing runs on a schedule here.
+// Schedule calls the functions that have a schedule, by the clock of everything, until ctx ends.
+func (s *System) Schedule(ctx context.Context) {
+	var all sync.WaitGroup
+	for _, r := range deployment.Rules(nil) {
+		if r.Every == nil {
+			continue
+		}
+		all.Add(1)
+		clock.Go(s.clock, func() {
+			defer all.Done()
+			s.schedule(ctx, r)
+		})
+	}
+	all.Wait()
+}
+
+func (s *System) schedule(ctx context.Context, r deployment.Rule) {
+	minutes, err := strconv.Atoi(r.Every.Default)
+	for err == nil {
+		if err = s.clock.Sleep(ctx, time.Duration(minutes)*time.Minute); err == nil {
+			err = s.AWS.InvokeLater(r.Function, []byte(`{"source":"aws.events","detail-type":"Scheduled Event","detail":{}}`))
+		}
+	}
+}
+
+// rule makes a rule that calls a function. Those with a schedule are Schedule's.
 func (s *System) rule(r deployment.Rule) error {
 	if r.Every != nil {
 		return nil

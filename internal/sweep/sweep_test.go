@@ -1,0 +1,480 @@
+package sweep_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"sms-api/internal/message"
+	"sms-api/internal/records"
+	"sms-api/internal/sweep"
+)
+
+const hour = time.Hour
+
+// What a sweep does about a message, an hour after it was started, and what the next one does.
+func TestSweep(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name string
+		make func(w *world) *run
+		// looked and announced say what is done in the first sweep, counted how many messages the metrics have after it.
+		looked, announced bool
+		counted           int
+		report            sweep.Report
+		// again says that the next one looks at it, too.
+		again bool
+	}{
+		{name: "all is well", make: func(w *world) *run {
+			r := w.start(w.message(1), true)
+			w.end(r, message.Delivered, true, true)
+			return r
+		}},
+		{name: "nothing was written", make: func(w *world) *run {
+			r := w.start(w.message(1), false)
+			w.end(r, message.Delivered, true, false)
+			return r
+		}, looked: true, counted: 1, report: sweep.Report{Recorded: 1}},
+		{name: "the outcome was announced, and nobody wrote it down", make: func(w *world) *run {
+			r := w.start(w.message(1), true)
+			w.end(r, message.Delivered, true, false)
+			return r
+		}, looked: true, counted: 1, report: sweep.Report{Recorded: 1}},
+		{name: "only the outcome was written", make: func(w *world) *run {
+			r := w.start(w.message(1), false)
+			w.end(r, message.Failed, true, false)
+			if _, err := w.store.Settled(t.Context(), r.seen.Outcome); err != nil {
+				t.Fatal(err)
+			}
+			return r
+		}, looked: true, report: sweep.Report{Recorded: 1}},
+		{name: "it was stopped, and nobody heard", make: func(w *world) *run {
+			r := w.start(w.message(1), true)
+			w.end(r, message.Failed, false, false)
+			return r
+		}, looked: true, announced: true, counted: 1, report: sweep.Report{Announced: 1, Recorded: 1}, again: true},
+		{name: "it was stopped, and announced from outside", make: func(w *world) *run {
+			r := w.start(w.message(1), true)
+			w.end(r, message.Failed, false, true)
+			return r
+		}, again: true},
+		{name: "it is under way, and nobody knows", make: func(w *world) *run {
+			return w.start(w.message(1), false)
+		}, looked: true, report: sweep.Report{Recorded: 1}, again: true},
+		{name: "it is under way", make: func(w *world) *run { return w.start(w.message(1), true) }, again: true},
+		{name: "it was redriven, and is under way unknown", make: func(w *world) *run {
+			r := w.start(w.message(1), true)
+			w.end(r, message.Failed, false, true)
+			w.redrive(r)
+			return r
+		}, again: true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			r := c.make(w)
+			w.Add(hour)
+			got := w.sweeps()
+			looks, announced := w.did()
+			if c.report.Listed = 1; c.looked {
+				c.report.Looked = 1
+			}
+			if got != c.report || (len(looks) == 1) != c.looked || (len(announced) == 1) != c.announced {
+				t.Errorf("%+v, want %+v; looked at %q, announced %q", got, c.report, looks, announced)
+			}
+			// What is counted before the sweep was counted by the function that hears of outcomes.
+			if n := w.counted(); n != c.counted {
+				t.Errorf("%d are counted", n)
+			}
+			if c.name != "it was redriven, and is under way unknown" {
+				w.complete(r)
+			}
+			w.Add(hour)
+			w.sweeps()
+			looks, announced = w.did()
+			if (len(looks) == 1) != c.again || len(announced) > 0 {
+				t.Errorf("the next one looks at %q, announces %q", looks, announced)
+			}
+			w.complete(r)
+		})
+	}
+}
+
+// redrive has an execution go on.
+func (w *world) redrive(r *run) {
+	m := r.seen.Message
+	r.listed.Redrives++
+	r.listed.Ended, r.listed.Stopped = false, time.Time{}
+	r.seen.Ended, r.seen.Stopped, r.seen.Redrivable = false, time.Time{}, false
+	r.seen.Outcome = message.Underway(m, message.Progress{Recipients: message.Pendings(m), Seq: 1})
+	r.seen.Version = records.Version{Redrives: r.listed.Redrives, Seq: 1}
+}
+
+// An execution that was redriven after it was announced, and ends again unheard, is announced again.
+func TestSweepAfterARedrive(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	r := w.start(w.message(1), true)
+	w.end(r, message.Failed, false, false)
+	w.Add(hour)
+	w.sweeps()
+	w.redrive(r)
+	w.Add(hour)
+	w.sweeps()
+	w.complete(r)
+	w.end(r, message.Delivered, false, false)
+	w.did()
+	for range 3 {
+		w.Add(hour)
+		w.sweeps()
+	}
+	if _, announced := w.did(); len(announced) != 1 {
+		t.Errorf("announced %q", announced)
+	}
+	w.complete(r)
+	if n := w.counted(); n != 2 {
+		t.Errorf("%d outcomes are counted", n)
+	}
+	// Nobody can redrive it after two weeks, and nobody looks any more.
+	for range 20 * 24 {
+		w.Add(hour)
+		w.sweeps()
+	}
+	looks, announced := w.did()
+	w.Add(24 * hour)
+	if w.sweeps(); len(looks) > 24 || len(announced) > 0 {
+		t.Errorf("looked at %d times, announced %q", len(looks), announced)
+	}
+	if looks, _ := w.did(); len(looks) > 0 {
+		t.Errorf("still looked at: %q", looks)
+	}
+}
+
+// What has ended or was started a moment ago is left alone: its record is on its way.
+func TestSweepLeavesWhatIsNew(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	young := w.start(w.message(1), false)
+	w.Add(14 * time.Minute)
+	if r := w.sweeps(); r != (sweep.Report{}) {
+		t.Errorf("%+v", r)
+	}
+	w.Add(hour)
+	w.end(young, message.Failed, false, false)
+	w.Add(14 * time.Minute)
+	if r := w.sweeps(); r != (sweep.Report{Listed: 1}) {
+		t.Errorf("%+v", r)
+	}
+	w.Add(hour)
+	w.sweeps()
+	if _, announced := w.did(); len(announced) != 1 {
+		t.Errorf("announced %q", announced)
+	}
+	w.complete(young)
+}
+
+// A message that is scheduled for 90 days ahead is looked at after those, and one that is under way for days ever more rarely.
+func TestSweepLooksEverMoreRarely(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	scheduled := w.message(1)
+	scheduled.SendAt, scheduled.ExpiresAt = began.Add(90*24*hour), began.Add(91*24*hour)
+	w.store.Accepted(t.Context(), scheduled)
+	one := w.start(scheduled, false)
+	parked := w.start(w.message(2), true)
+	looks := map[string][]time.Duration{}
+	for w.Now().Before(began.Add(92 * 24 * hour)) {
+		w.Add(hour)
+		if w.Now().After(began.Add(10 * 24 * hour)) {
+			w.Add(5 * hour)
+		}
+		w.sweeps()
+		if w.Now().Equal(began.Add(8 * 24 * hour)) {
+			w.complete(parked)
+			w.end(parked, message.Delivered, true, true)
+		}
+		for ids, _ := w.did(); len(ids) > 0; ids = ids[1:] {
+			looks[ids[0]] = append(looks[ids[0]], w.Now().Sub(began))
+		}
+	}
+	if n := looks[scheduled.ID]; len(n) == 0 || len(n) > 6 || n[0] < 90*24*hour {
+		t.Errorf("the scheduled one is looked at after %v", n)
+	}
+	if n := looks[parked.seen.Message.ID]; len(n) < 8 || len(n) > 12 {
+		t.Errorf("the parked one is looked at after %v", n)
+	}
+	w.end(one, message.Delivered, true, true)
+	w.sweeps()
+	w.complete(one)
+}
+
+// Numbers of messages that were sent before there was a key are found once there is one.
+func TestSweepIndexesLater(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.keys = nil
+	r := w.start(w.message(1), true)
+	w.end(r, message.Delivered, true, true)
+	for range 48 {
+		w.Add(hour)
+		if r := w.sweeps(); r.Looked > 0 || r.Failed > 0 {
+			t.Errorf("%+v", r)
+		}
+	}
+	w.keys = []string{"secret"}
+	var done []sweep.Report
+	for range 25 {
+		w.Add(hour)
+		if r := w.sweeps(); r.Looked > 0 {
+			done = append(done, r)
+		}
+	}
+	if len(done) != 1 || done[0] != (sweep.Report{Looked: 1, Indexed: 1}) {
+		t.Errorf("%+v", done)
+	}
+	w.complete(r)
+	if strings.Contains(w.logs.String(), "repaired") {
+		t.Error("it counts as repaired, though nothing was lost")
+	}
+}
+
+// mixed makes a world in which many things were lost.
+func mixed(t *testing.T) *world {
+	t.Helper()
+	w := newWorld(t)
+	w.page = 2
+	for n := range 4 {
+		r := w.start(w.message(n), n%2 == 0)
+		switch n % 4 {
+		case 0, 1:
+			w.end(r, message.Failed, false, false)
+		case 2:
+			w.end(r, message.Delivered, true, false)
+		}
+		w.Add(time.Minute)
+	}
+	w.Add(hour)
+	return w
+}
+
+func (w *world) allComplete() {
+	w.tb.Helper()
+	for _, r := range w.runs {
+		w.complete(r)
+	}
+}
+
+// A sweep that ends anywhere is gone on with by the next one, and nothing is counted twice.
+func TestSweepEndsAnywhere(t *testing.T) {
+	t.Parallel()
+	whole := mixed(t)
+	whole.calls = 0
+	whole.sweeps()
+	whole.allComplete()
+	for n := 1; n <= whole.calls; n++ {
+		w := mixed(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		w.calls, w.killed, w.kill = 0, n, cancel
+		_, _ = w.sweeper().Handle(ctx)
+		w.killed = 0
+		cancel()
+		for range 2 { // one repetition of the schedule may come while the lease lasts
+			w.Add(hour)
+			w.sweeps()
+		}
+		w.allComplete()
+		if counted := w.counted(); counted != 3 {
+			t.Errorf("killed at call %d: %d are counted, want 3", n, counted)
+		}
+		_, announced := w.did()
+		if n := len(slices.Compact(slices.Clone(announced))); n != 2 || len(announced) > 3 {
+			t.Errorf("announced %q", announced)
+		}
+	}
+}
+
+// Two that run at once do not do the same.
+func TestSweepsAtOnce(t *testing.T) {
+	t.Parallel()
+	w := mixed(t)
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			if _, err := w.sweeper().Handle(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	w.allComplete()
+	if _, announced := w.did(); len(announced) != 2 {
+		t.Errorf("announced %q", announced)
+	}
+	if w.counted() != 3 {
+		t.Errorf("%d are counted", w.counted())
+	}
+}
+
+var errThrottled = errors.New("throttled")
+
+// While Step Functions or the table refuses, a sweep fails soon and says so, and the next one does what is left.
+func TestSweepWhileThrottled(t *testing.T) {
+	t.Parallel()
+	for _, operation := range []string{
+		"ListExecutions", "DescribeExecution", "PutEvents", "Query", "BatchGetItem", "BatchWriteItem", "UpdateItem",
+	} {
+		t.Run(operation, func(t *testing.T) {
+			t.Parallel()
+			w := mixed(t)
+			refused := 0
+			w.fail = func(o string) error {
+				if o != operation {
+					return nil
+				}
+				refused++
+				return errThrottled
+			}
+			_, err := w.sweeper().Handle(t.Context())
+			few := operation == "PutEvents" || operation == "DescribeExecution" // too few are due to give up
+			if few && (err != nil || refused > 4 || refused < 2) || !few && (err == nil || refused > 10) {
+				t.Errorf("refused %d times: %v", refused, err)
+			}
+			w.fail = nil
+			for range 2 {
+				w.Add(hour)
+				w.sweeps()
+			}
+			w.allComplete()
+			if w.counted() != 3 {
+				t.Errorf("%d are counted", w.counted())
+			}
+		})
+	}
+}
+
+// One that cannot be looked at holds up no other.
+func TestSweepPassesOneByThatFails(t *testing.T) {
+	t.Parallel()
+	w := mixed(t)
+	failing := 0
+	w.fail = func(o string) error {
+		if o == "DescribeExecution" {
+			if failing++; failing == 1 {
+				return errThrottled
+			}
+		}
+		return nil
+	}
+	if r := w.sweeps(); r.Failed != 1 || r.Looked != 4 || r.Recorded != 3 {
+		t.Errorf("%+v", r)
+	}
+	w.Add(hour)
+	w.sweeps()
+	w.allComplete()
+}
+
+// Pages are gone through once, and a pass that was ended goes on at its page, or from the start when that is not known any more.
+func TestSweepGoesOn(t *testing.T) {
+	t.Parallel()
+	for name, forgotten := range map[string]bool{"at its page": false, "from the start": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.page = 10
+			for n := range 100 {
+				w.start(w.message(n), false)
+				w.Add(time.Second)
+			}
+			w.Add(hour)
+			w.fail = func(o string) error {
+				if o == "ListExecutions" && w.listings == 5 {
+					return errThrottled
+				}
+				return nil
+			}
+			if _, err := w.sweeper().Handle(t.Context()); err == nil {
+				t.Fatal("no error")
+			}
+			w.fail = nil
+			if forgotten {
+				w.runs = w.runs[:45]
+			}
+			w.Add(hour)
+			r := w.sweeps()
+			if want := map[bool]int{false: 50, true: 45}[forgotten]; r.Listed != want {
+				t.Errorf("%+v, want %d listed", r, want)
+			}
+			for n := range w.runs {
+				if _, ok, err := w.store.Find(t.Context(), w.message(n).ID); !ok || err != nil {
+					t.Errorf("%d: %v %v", n, ok, err)
+				}
+			}
+			w.Add(hour)
+			w.listings = 0
+			if w.sweeps(); w.listings != 1 {
+				t.Errorf("the next one lists %d pages", w.listings)
+			}
+		})
+	}
+}
+
+// A sweep ends itself before its time is over, and says that there is more.
+func TestSweepIsInTime(t *testing.T) {
+	t.Parallel()
+	w := mixed(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 17*time.Second)
+	defer cancel()
+	if r, err := w.sweeper().Handle(ctx); err != nil || !r.Unfinished || r.Looked > 0 {
+		t.Errorf("%+v %v", r, err)
+	}
+	w.sweeps()
+	w.allComplete()
+}
+
+// A message whose record has gone after its time is not brought back, nor announced again.
+func TestSweepLeavesWhatIsOver(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.store.Kept = hour
+	m := w.message(1)
+	m.ExpiresAt = began.Add(hour)
+	r := w.start(m, false)
+	w.end(r, message.Failed, false, false)
+	w.Add(3 * hour)
+	if got := w.sweeps(); got != (sweep.Report{Listed: 1, Looked: 1}) {
+		t.Errorf("%+v", got)
+	}
+	if _, announced := w.did(); len(announced) > 0 {
+		t.Error(announced)
+	}
+}
+
+// The first sweep of a stack looks back a day, and a later one as far as the last one was.
+func TestSweepLooksBack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.start(w.message(1), true)
+	w.Add(2 * hour)
+	w.start(w.message(2), true)
+	w.Add(23 * hour)
+	if r := w.sweeps(); r.Listed != 1 {
+		t.Errorf("%+v", r)
+	}
+	w.start(w.message(3), true)
+	w.Add(60 * hour)
+	w.start(w.message(4), true)
+	w.Add(hour)
+	if r := w.sweeps(); r.Listed != 2 {
+		t.Errorf("%+v", r)
+	}
+}
+
+func ExampleReport() {
+	fmt.Printf("%+v", sweep.Report{Listed: 1})
+	// Output: {Listed:1 Looked:0 Announced:0 Recorded:0 Indexed:0 Failed:0 Unfinished:false}
+}
