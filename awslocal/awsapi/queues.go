@@ -265,8 +265,8 @@ func (q *queue) watch(receipts []string, until time.Time) {
 		defer q.mu.Unlock()
 		for _, receipt := range receipts {
 			m := q.hidden[receipt]
-			if m == nil || m.hiddenUntil.After(until) {
-				continue
+			if m == nil {
+				continue // it was deleted
 			}
 			delete(q.hidden, receipt)
 			q.ready = append(q.ready, m)

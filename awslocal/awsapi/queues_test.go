@@ -40,7 +40,10 @@ func TestQueues(t *testing.T) {
 		}
 		sqs(t, w, "GetQueueUrl", `{"QueueName":"q"}`, &url)
 		type received struct {
-			Messages []struct{ Body, ReceiptHandle string }
+			Messages []struct {
+				Body, ReceiptHandle string
+				Attributes          map[string]string
+			}
 		}
 		receive := func(queue string) (r received) {
 			sqs(t, w, "ReceiveMessage", fmt.Sprintf(`{"QueueUrl":%q,"MaxNumberOfMessages":10}`, queue), &r)
@@ -67,7 +70,8 @@ func TestQueues(t *testing.T) {
 			t.Errorf("the third time: %+v", third)
 		}
 		synctest.Wait()
-		if dead := receive("dead"); len(dead.Messages) != 1 || dead.Messages[0].Body != "two" {
+		if dead := receive("dead"); len(dead.Messages) != 1 || dead.Messages[0].Body != "two" ||
+			dead.Messages[0].Attributes["ApproximateReceiveCount"] != "1" {
 			t.Errorf("dead letters: %+v", dead)
 		}
 		var attributes struct{ Attributes map[string]string }
@@ -88,6 +92,60 @@ func TestQueues(t *testing.T) {
 			}
 		}
 	})
+}
+
+// What nobody has received in time is gone.
+func TestQueuesForget(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, awsapi.Options{})
+		w.Queue("q", awsapi.QueueOptions{Retention: time.Minute})
+		for _, wait := range []time.Duration{2 * time.Minute, time.Minute} {
+			if err := w.Send("q", wait.String()); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Minute)
+		}
+		var r struct{ Messages []struct{ Body string } }
+		if sqs(t, w, "ReceiveMessage", `{"QueueUrl":"q","MaxNumberOfMessages":10}`, &r); len(r.Messages) != 1 || r.Messages[0].Body != "1m0s" {
+			t.Errorf("received %+v", r)
+		}
+	})
+}
+
+// An answer that is none, or that names what nobody has handed over, fails the whole batch; what is given up after that can be
+// taken to a function, too.
+func TestAnAnswerThatIsNoneFailsTheBatch(t *testing.T) {
+	t.Parallel()
+	for _, answer := range []string{`"fine"`, `{"batchItemFailures":[{"itemIdentifier":"somebody"}]}`} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, awsapi.Options{})
+			w.Queue("dead", awsapi.QueueOptions{})
+			w.Queue("q", awsapi.QueueOptions{Visibility: time.Minute, DeadLetters: "dead", MaxReceives: 2})
+			calls, dead := 0, 0
+			w.Function("f", 0, func() (json.RawMessage, error) {
+				calls++
+				return json.RawMessage(answer), nil
+			})
+			w.Function("g", 0, func(e events.SQSEvent) error {
+				dead += len(e.Records)
+				return nil
+			})
+			for queue, function := range map[string]string{"q": "f", "dead": "g"} {
+				if err := w.Take(queue, awsapi.Source{Function: function, Batch: 10, Concurrency: 1}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := w.Send("q", "one"); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Hour)
+			synctest.Wait()
+			if calls != 2 || dead != 1 {
+				t.Errorf("%s: %d calls, %d dead letters", answer, calls, dead)
+			}
+		})
+	}
 }
 
 // Lambda takes messages to a function, some at a time, in as many invocations at a time as it may, and what the function

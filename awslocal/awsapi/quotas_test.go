@@ -156,6 +156,39 @@ func TestThrottledInvocationsWait(t *testing.T) {
 	})
 }
 
+// An invocation that is throttled for too long is given up. The longer it waits, the more rarely it is tried.
+func TestThrottledInvocationsAreGivenUp(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w, limits := limited(t, quota.Profile{quota.Concurrency: {Most: 1}, quota.Unreserved: {Most: 1}})
+		w.Queue("dead", awsapi.QueueOptions{})
+		w.Function("f", 0, func() error {
+			time.Sleep(2 * time.Hour)
+			return nil
+		})
+		if err := w.Async("f", awsapi.Async{Retries: 2, Age: time.Hour, OnFailure: awsapi.QueueARN("dead")}); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			if err := w.InvokeLater("f", []byte("{}")); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+		}
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		var dead struct{ Messages []struct{ Body string } }
+		sqs(t, w, "ReceiveMessage", `{"QueueUrl":"dead"}`, &dead)
+		if len(dead.Messages) != 1 || !strings.Contains(dead.Messages[0].Body, `"condition":"EventAgeExceeded"`) {
+			t.Errorf("dead letters: %+v", dead)
+		}
+		if refused, _ := limits.Throttled(); refused["Lambda.Invoke f"] < 15 || refused["Lambda.Invoke f"] > 45 {
+			t.Errorf("it was tried %d times in an hour", refused["Lambda.Invoke f"])
+		}
+		time.Sleep(2 * time.Hour)
+	})
+}
+
 // A table takes so many writes, and so does each key.
 func TestTableWritesAreThrottled(t *testing.T) {
 	t.Parallel()

@@ -50,6 +50,7 @@ func TestProfilesOfFiles(t *testing.T) {
 	for text, want := range map[string]string{
 		`{"AWSEvents.PutEvents":{"burst":1,"perSecond":2,"source":"us","seen":"today"}}`: "",
 		`{"a":{"burst":1,"perSecond":2}}`:                                                "a says no source",
+		`{"a":{"burst":1,"perSecond":2,"source":"us"}}`:                                  "a says no source, or no date",
 		`{"a":{"perSecond":2,"source":"us","seen":"today"}}`:                             "a must have burst and perSecond",
 		`{"a":{"most":-1,"source":"us","seen":"today"}}`:                                 "a is less than nothing",
 		`{"a":{"size":1}}`: "unknown field",
@@ -89,13 +90,21 @@ func TestBuckets(t *testing.T) {
 		t.Errorf("%d a second later, want 2", n)
 	}
 	c.now = c.now.Add(time.Hour)
+	if n := took(5); n != 3 {
+		t.Errorf("%d an hour later, want the 3 that it holds", n)
+	}
+	c.now = c.now.Add(time.Hour)
+	if !l.Take("a", 2) || took(5) != 1 {
+		t.Error("two at once are not two")
+	}
+	c.now = c.now.Add(time.Hour)
 	if !l.Take("a", 100) {
 		t.Error("more than a bucket holds is never to be had")
 	}
 	if most, ok := l.Most("b"); !ok || most != 4 || !l.Take("b", 9) || !l.Take("c", 9) {
 		t.Errorf("b: %d %v", most, ok)
 	}
-	if refused, _ := l.Throttled(); refused["a"] != 5 || len(refused) != 1 {
+	if refused, _ := l.Throttled(); refused["a"] != 11 || len(refused) != 1 {
 		t.Errorf("refused: %v", refused)
 	}
 }
