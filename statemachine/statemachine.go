@@ -23,6 +23,7 @@ const (
 	StateReconcile         = "Reconcile"
 	StateWaitToLookAgain   = "Wait to look again"
 	StateSettled           = "Settled?"
+	StateSaveEvents        = "Save events"
 	StateWaitForReceipts   = "Wait for receipts"
 	StateReadReceipts      = "Read receipts"
 	StateAnnounce          = "Announce"

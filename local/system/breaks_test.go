@@ -6,15 +6,19 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 
 	"sms-api/awslocal/awsapi"
+	"sms-api/internal/aligo"
 	"sms-api/internal/aligo/aligotest"
 	"sms-api/internal/deployment"
+	"sms-api/internal/fault"
 	"sms-api/internal/message"
+	"sms-api/statemachine"
 )
 
 // breaks are stories in which a promise was broken once: somebody got two messages, or none, or was told what is not so.
@@ -31,6 +35,7 @@ func breaks() map[string]func(*testing.T) *world {
 		"a list of templates that cannot be read for hours is no refusal of the message":  unreadableTemplates,
 		"a message that may have gone out as AlimTalk is not cancelled before its SMS":    cancelAfterDoubt,
 		"a message that has expired while it was parked does not say what was to be done": expiredParked,
+		"everything goes wrong in turn for six days, and then the message goes out":       everythingInTurn,
 		"a table that does not answer holds nobody up: the API says that it cannot":       stalledTable,
 	}
 }
@@ -256,6 +261,38 @@ func unclaimed(t *testing.T) *world {
 	time.Sleep(4 * time.Second)
 	second := w.post(plainSMS)
 	w.oneEach(first, second)
+	return w
+}
+
+// everythingInTurn is what uses up the history of an execution fastest: causes that change with each attempt, so that no wait
+// grows.
+func everythingInTurn(t *testing.T) *world {
+	t.Helper()
+	w := newWorld(t)
+	var calls atomic.Int64
+	parked := func(cause aligo.Cause) invocationFault {
+		repair := fault.Repair{Cause: string(cause), Reason: "repair it", Since: time.Now(), Wait: 60}
+		return func(context.Context, func(context.Context) ([]byte, error)) ([]byte, error) {
+			return nil, &awsapi.FunctionError{Type: fault.NameNotConfigured, Message: repair.Error()}
+		}
+	}
+	turns := []invocationFault{
+		parked(aligo.CauseIP), parked(aligo.CauseBalance), notReached, parked(aligo.CauseSender), throttled, parked(aligo.CauseCredentials),
+	}
+	w.faults.always(func(ctx context.Context, next func(context.Context) ([]byte, error)) ([]byte, error) {
+		return turns[calls.Add(1)%int64(len(turns))](ctx, next)
+	}, "alimtalk")
+	id := w.post(to(`"expiresAt":"2000-01-08T00:00:00Z",`, "5678"))
+	time.Sleep(6 * 24 * time.Hour)
+	w.faults.always(nil, "alimtalk")
+	begin := time.Now()
+	o := w.settlesAs(id, "delivered: delivered alimtalk 0")
+	w.check(id, o)
+	events := len(w.history(id))
+	t.Logf("%d events; it went out %v after the repair", events, time.Since(begin).Round(time.Minute))
+	if events >= deployment.HistoryEvents*9/10 || !slices.Contains(w.visited(id), statemachine.StateSaveEvents) {
+		t.Errorf("%d events, by way of %q: want them saved", events, statemachine.StateSaveEvents)
+	}
 	return w
 }
 

@@ -41,10 +41,19 @@ const (
 // definition is what decides about events.
 type definition struct {
 	States map[string]struct {
-		Type, Next, Default string
-		Choices, Catch      []struct{ Next string }
-		Retry               []retryBlock
+		exit
+
+		Type, Default  string
+		Seconds        any
+		Choices, Catch []exit
+		Retry          []retryBlock
 	}
+}
+
+// exit is a way out of a state.
+type exit struct {
+	Next, Condition string
+	Assign          map[string]any
 }
 
 // retryBlock is one entry of a state's Retry.
@@ -56,8 +65,9 @@ type retryBlock struct {
 	JitterStrategy               string
 }
 
-func readDefinition(t *testing.T, edit *strings.Replacer) definition {
+func readDefinition(t *testing.T, edits ...string) definition {
 	t.Helper()
+	edit := strings.NewReplacer(edits...)
 	text, err := statemachine.Definition(deployment.Tasks(), "bus")
 	if err != nil {
 		t.Fatal(err)
@@ -178,7 +188,7 @@ func (d definition) leads(from, to string) bool {
 
 func TestEventsOfEveryPathAreBudgeted(t *testing.T) {
 	t.Parallel()
-	d := readDefinition(t, strings.NewReplacer())
+	d := readDefinition(t)
 	budget := d.budget()
 	for _, what := range slices.Sorted(maps.Keys(budget)) {
 		t.Logf("%6d events: %s", budget[what], what)
@@ -220,7 +230,7 @@ func TestEventsOfEveryPathAreBudgeted(t *testing.T) {
 // The computation is worth something: delays that are too short are found, in every state by itself.
 func TestShorterDelaysAreOverTheBudget(t *testing.T) {
 	t.Parallel()
-	budget := readDefinition(t, strings.NewReplacer(`"MaxDelaySeconds": 900`, `"MaxDelaySeconds": 60`)).budget()
+	budget := readDefinition(t, `"MaxDelaySeconds": 900`, `"MaxDelaySeconds": 60`).budget()
 	for _, state := range slices.Sorted(maps.Keys(deployment.Tasks())) {
 		events := 0
 		for i := range 2 {
@@ -228,6 +238,156 @@ func TestShorterDelaysAreOverTheBudget(t *testing.T) {
 		}
 		if events < deployment.HistoryEvents {
 			t.Errorf("%s: %d events with a delay of a minute at most, which should be too many", state, events)
+		}
+	}
+}
+
+// counted is how many events a way out of a task adds to the variable events, its retries aside; ok is false when it does not
+// count as it must.
+func counted(e exit) (n int, ok bool) {
+	text, _ := e.Assign["events"].(string)
+	_, err := fmt.Sscanf(text, "{%% $sum([$events, %d, 3 * $states.context.State.RetryCount]) %%}", &n)
+	return n, err == nil
+}
+
+// tasks are the states that can be visited again.
+func (d definition) tasks() []string {
+	var names []string
+	for name, s := range d.States {
+		if s.Type == "Task" && name != statemachine.StateAnnounce {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// longest is the most expensive way from a state on, without what the state itself costs: over states that go on says yes to,
+// as far as the first to which it says no.
+func (d definition) longest(from string, price func(string) float64, goOn func(string) bool, depth int) (float64, error) {
+	if depth > len(d.States) {
+		return 0, fmt.Errorf("from %q one can go round", from)
+	}
+	s := d.States[from]
+	most := 0.0
+	for _, e := range slices.Concat(s.Choices, s.Catch, []exit{s.exit, {Next: s.Default}}) {
+		if e.Next == "" || !goOn(e.Next) {
+			continue
+		}
+		rest, err := d.longest(e.Next, price, goOn, depth+1)
+		if err != nil {
+			return 0, err
+		}
+		most = max(most, price(e.Next)+rest)
+	}
+	return most, nil
+}
+
+// mixed computes how many events there are at most, whatever goes wrong and in whatever order: nothing is assumed of what the
+// functions say but that they send nobody to Wait for the morning twice a night.
+//
+// Up to the number of events that is enough, the execution counts them itself, and never too few. Then every way round, all
+// of which lead through Settled?, begins with the wait of Save events. So each further event comes from one of two kinds of
+// time: that wait, which buys one way round with the first retries of its tasks, or the wait before a further retry.
+func (d definition) mixed() (events float64, err error) {
+	waits := d.States[statemachine.StateSaveEvents]
+	saving, isNumber := waits.Seconds.(float64)
+	first := d.States[statemachine.StateSettled].Choices[0]
+	again, _ := waits.Assign["enough"].(string)
+	if !isNumber || first.Next != statemachine.StateSaveEvents || !strings.HasPrefix(first.Condition, "{% $events > $enough and ") ||
+		again != "{% $events %}" {
+		return 0, fmt.Errorf("%q does not begin with %q", statemachine.StateSettled, statemachine.StateSaveEvents)
+	}
+	enough := 0.0
+	for _, e := range append(d.States[statemachine.StateRoute].Choices, d.States[statemachine.StateRoute].exit) {
+		enough = max(enough, number(e.Assign["enough"]))
+	}
+	// The retries with the longest waits that may be had for ever, and the mean of these.
+	long := math.Inf(1)
+	for _, name := range d.tasks() {
+		for _, r := range d.States[name].Retry {
+			if r.MaxAttempts == nil || *r.MaxAttempts > 0 {
+				long = min(long, r.delay(*r.MaxAttempts)/2)
+			}
+		}
+	}
+	price := func(name string) float64 {
+		p := float64(eventsOfState)
+		if d.States[name].Type != "Task" {
+			return p
+		}
+		p += eventsOfAttempt
+		for _, r := range d.States[name].Retry {
+			for n := 0; (r.MaxAttempts == nil || n < *r.MaxAttempts) && r.delay(n)/2 < long; n++ {
+				p += eventsOfAttempt * (1 - r.delay(n)/2/long)
+			}
+		}
+		return p
+	}
+	outside := []string{
+		statemachine.StateSettled, statemachine.StateSaveEvents, statemachine.StateWaitForMorning, statemachine.StateAnnounce, "",
+	}
+	round, err := d.longest(statemachine.StateSettled, price, func(s string) bool { return !slices.Contains(outside, s) }, 0)
+	if err != nil {
+		return 0, err
+	}
+	round += 3 * eventsOfState // Settled? twice, and Save events
+	lives := (longestLife + longestReading).Seconds() + saving
+	nights := math.Ceil(lives/(24*60*60)) * (eventsOfState + price(statemachine.StateSendSMS))
+	// With full jitter the waits may be shorter than in the mean, but not all of them.
+	const sure = 6 // standard deviations
+	luck := sure * math.Sqrt(lives/long/3)
+	return enough + round + nights + eventsOfAttempt*luck + lives*max(round/saving, eventsOfAttempt/long) + eventsAside, nil
+}
+
+func number(v any) float64 { n, _ := v.(float64); return n }
+
+// The variable events is never less than what the history has, as the definition has it: each way out of a task adds what
+// the task has cost, and what the states cost up to the next task.
+func TestEventsAreCounted(t *testing.T) {
+	t.Parallel()
+	d := readDefinition(t)
+	idle := func(s string) bool { return d.States[s].Type != "Task" && s != statemachine.StateSaveEvents }
+	price := func(string) float64 { return eventsOfState }
+	for _, name := range d.tasks() {
+		s := d.States[name]
+		for _, e := range append(s.Catch, s.exit) {
+			least := 0.0
+			if idle(e.Next) {
+				rest, err := d.longest(e.Next, price, idle, 0)
+				if err != nil {
+					t.Fatal(err)
+				}
+				least = eventsOfState + rest
+			}
+			if n, ok := counted(e); !ok || float64(n) != eventsOfState+eventsOfAttempt+least {
+				t.Errorf("from %q to %q counts %d (%v), want %.0f", name, e.Next, n, e.Assign, eventsOfState+eventsOfAttempt+least)
+			}
+		}
+	}
+}
+
+func TestEventsOfAnyMixtureAreBudgeted(t *testing.T) {
+	t.Parallel()
+	events, err := readDefinition(t).mixed()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%.0f events at most", events)
+	if events >= deployment.HistoryEvents {
+		t.Errorf("%.0f events, an execution may have %d", events, deployment.HistoryEvents)
+	}
+	for what, edits := range map[string][]string{
+		"shorter delays":     {`"MaxDelaySeconds": 900`, `"MaxDelaySeconds": 300`},
+		"a shorter wait":     {`"Seconds": 10800`, `"Seconds": 3600`},
+		"it begins too late": {`"enough": 17200`, `"enough": 20000`},
+		"it never begins":    {`$events > $enough`, `false`},
+		"it goes on once":    {`"enough": "{% $events %}"`, `"enough": 25000`},
+		// A way round that does not pass Settled?.
+		"a short way back": {`"Next": "Settled?"`, `"Next": "Reconcile"`},
+	} {
+		if events, err := readDefinition(t, edits...).mixed(); err == nil && events < deployment.HistoryEvents {
+			t.Errorf("%s: %.0f events, which should be too many", what, events)
 		}
 	}
 }
@@ -336,7 +496,7 @@ func TestEventsOfEveryOutageStayInTheBudget(t *testing.T) {
 		t.Skip("the scenarios have all that is concurrent in this, in less time")
 	}
 	most := 0
-	for _, events := range readDefinition(t, strings.NewReplacer()).budget() {
+	for _, events := range readDefinition(t).budget() {
 		most = max(most, events)
 	}
 	for what, o := range outages() {
@@ -358,6 +518,9 @@ func TestEventsOfEveryOutageStayInTheBudget(t *testing.T) {
 				}
 				if last := events[len(events)-1].Type; last != types.HistoryEventTypeExecutionSucceeded {
 					t.Errorf("the execution ended with %s", last)
+				}
+				if slices.Contains(w.visited(id), statemachine.StateSaveEvents) {
+					t.Errorf("it was slowed down by %q, which is for several faults", statemachine.StateSaveEvents)
 				}
 				if len(events) > most {
 					t.Errorf("%d events, and the definition says %d at most", len(events), most)
