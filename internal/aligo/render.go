@@ -8,8 +8,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"golang.org/x/text/unicode/norm"
-
+	"sms-api/internal/message"
 	"sms-api/internal/untrusted"
 )
 
@@ -378,7 +377,7 @@ func parsePattern(text string) pattern {
 		}
 		literal += text[:open]
 		p.literals, literal = append(p.literals, literal), ""
-		p.names = append(p.names, norm.NFC.String(text[open+2:open+length]))
+		p.names = append(p.names, message.PlaceholderName(text[open+2:open+length]))
 		text = text[open+length+1:]
 	}
 	p.literals = append(p.literals, literal+text)

@@ -181,7 +181,7 @@ func TestRenderForUntrustedCallers(t *testing.T) {
 // A template may have been written where letters come in parts; its variables are those that a message names.
 func TestVariablesOfATemplateInNFD(t *testing.T) {
 	t.Parallel()
-	tpl := template(norm.NFD.String("#{주문번호} 접수"))
+	tpl := template(norm.NFD.String("#{주문\u200b번호} 접수"))
 	got, err := aligo.NewRenderer(tpl).Render(map[string]string{"주문번호": "A-17"})
 	if want := "A-17" + norm.NFD.String(" 접수"); err != nil || got.Text != want {
 		t.Errorf("got %q, %v, want %q", got.Text, err, want)

@@ -348,7 +348,7 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	switch {
 	case err != nil || mediaType != "application/json":
 		return nil, problemMediaType("Content-Type must be application/json")
-	case !strings.EqualFold(cmp.Or(parameters["charset"], "utf-8"), "utf-8"):
+	case !slices.Contains([]string{"", "utf-8", "utf8"}, strings.ToLower(parameters["charset"])):
 		return nil, problemMediaType("the charset of JSON is UTF-8")
 	case !strings.EqualFold(cmp.Or(r.Header.Get("Content-Encoding"), "identity"), "identity"):
 		return nil, problemMediaType("the body must not be compressed")

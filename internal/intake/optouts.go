@@ -1,16 +1,13 @@
 package intake
 
 import (
-	"bytes"
+	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
-	"strconv"
+	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/aws/aws-lambda-go/events"
 
@@ -32,30 +29,16 @@ type optOutList interface {
 	Page(ctx context.Context, limit int, cursor string) (entries []optout.Entry, next string, err error)
 }
 
-// said is what somebody passes on about a recipient: the detail of RecipientOptedOut and RecipientOptedIn, and without To the
-// body of PUT /v1/opt-outs/{number}.
-type said struct {
-	To  string    `json:"to"`
-	At  time.Time `json:"at"`
-	Via string    `json:"via"`
-}
-
 // mostAhead is how far the clock of whoever says so may be ahead. What is said to be much later would hold against
 // everything that is said until then.
 const mostAhead = 10 * time.Minute
 
-// check says what is wrong with what was said at a time; nil if nothing is.
-func (s said) check(now time.Time) (wrong []message.ValidationError) {
-	add := func(pointer, detail string) {
-		wrong = append(wrong, message.ValidationError{Pointer: pointer, Detail: detail})
+// ahead is what is wrong with something that was said at a time; nil if nothing is.
+func ahead(at, now time.Time) []message.ValidationError {
+	if at.After(now.Add(mostAhead)) {
+		return []message.ValidationError{{Pointer: "/at", Detail: "is in the future"}}
 	}
-	if s.At.After(now.Add(mostAhead)) {
-		add("/at", "is in the future")
-	}
-	if n := utf8.RuneCountInString(s.Via); n > optout.MaxVia {
-		add("/via", fmt.Sprintf("has %d characters; at most %d are allowed", n, optout.MaxVia))
-	}
-	return wrong
+	return nil
 }
 
 // optOutEvent says whether an event passes on what a recipient wants.
@@ -66,28 +49,24 @@ func optOutEvent(detailType string) bool {
 // optOut writes down what an event says of a recipient. An event that says nothing that could be written down becomes a dead
 // letter: somebody has to look, because somebody has opted out.
 func (e *Events) optOut(ctx context.Context, event events.EventBridgeEvent) error {
-	var s said
-	if err := json.Unmarshal(event.Detail, &s); err != nil {
-		return errors.New("its detail is not an object with to, at and via")
+	said, wrong, err := message.DecodeOptOutEvent(event.Detail)
+	if err != nil {
+		return err
 	}
-	to, wrong := message.ParseRecipientPhone(s.To)
-	if wrong != "" {
-		return errors.New("/to " + wrong)
+	if said.At.IsZero() {
+		said.At = event.Time
 	}
-	if s.At.IsZero() {
-		s.At = event.Time
+	if wrong = append(wrong, ahead(said.At, e.Now())...); len(wrong) > 0 {
+		return errors.New(strings.TrimSpace(wrong[0].Pointer + " " + wrong[0].Detail))
 	}
-	if s.At.IsZero() {
+	if said.At.IsZero() {
 		return errors.New("it has no time")
-	}
-	if wrong := s.check(e.Now()); len(wrong) > 0 {
-		return errors.New(wrong[0].Pointer + " " + wrong[0].Detail)
 	}
 	status := optout.In
 	if event.DetailType == statemachine.DetailTypeOptedOut {
 		status = optout.Out
 	}
-	known, err := e.OptOuts.Record(ctx, to, status, s.At, s.Via)
+	known, err := e.OptOuts.Record(ctx, said.To, status, said.At, said.Via)
 	if err != nil {
 		return err
 	}
@@ -126,15 +105,13 @@ type OptOuts struct {
 const maxOptOuts, someOptOuts = 100, 50
 
 func (a *API) listOptOuts(w http.ResponseWriter, r *http.Request, _ Caller) error {
-	limit := someOptOuts
-	if text := r.URL.Query().Get("limit"); text != "" {
-		n, err := strconv.Atoi(text)
-		if err != nil || n < 1 || n > maxOptOuts {
-			return problemParameter("limit", fmt.Sprintf("must be from 1 to %d", maxOptOuts))
-		}
-		limit = n
+	p := parameters{values: map[string]string{}}
+	p.read(r.URL, "limit", "cursor")
+	limit := p.limit(maxOptOuts, someOptOuts)
+	if len(p.wrong) > 0 {
+		return problemQuery(p.wrong)
 	}
-	entries, next, err := a.OptOuts.Page(r.Context(), limit, r.URL.Query().Get("cursor"))
+	entries, next, err := a.OptOuts.Page(r.Context(), limit, p.values["cursor"])
 	switch {
 	case errors.Is(err, optout.ErrCursor):
 		return problemParameter("cursor", "is not one of this list")
@@ -178,29 +155,25 @@ func (a *API) putOptOut(w http.ResponseWriter, r *http.Request, caller Caller) e
 	if err != nil {
 		return err
 	}
-	s := said{At: a.Now()}
+	var said message.OptOut
 	if r.ContentLength != 0 {
 		body, err := readBody(w, r)
 		if err != nil {
 			return err
 		}
-		var asked struct {
-			At  *time.Time `json:"at"`
-			Via string     `json:"via"`
+		var wrong []message.ValidationError
+		var syntax *message.SyntaxError
+		if said, wrong, err = message.DecodeOptOut(body); errors.As(err, &syntax) {
+			return problemMalformed(syntax.Detail)
 		}
-		d := json.NewDecoder(bytes.NewReader(body))
-		d.DisallowUnknownFields()
-		if err := d.Decode(&asked); err != nil || d.More() {
-			return problemMalformed("the body must be an object with at, an RFC 3339 time, and via, a string, or absent")
-		}
-		if s.Via = asked.Via; asked.At != nil {
-			s.At = *asked.At
+		if wrong = append(wrong, ahead(said.At, a.Now())...); len(wrong) > 0 {
+			return problemInvalid(wrong)
 		}
 	}
-	if wrong := s.check(a.Now()); len(wrong) > 0 {
-		return problemInvalid(wrong)
+	if said.At.IsZero() {
+		said.At = a.Now()
 	}
-	return a.recordOptOut(w, r, caller, to, optout.Out, s)
+	return a.recordOptOut(w, r, caller, to, optout.Out, said)
 }
 
 func (a *API) deleteOptOut(w http.ResponseWriter, r *http.Request, caller Caller) error {
@@ -208,14 +181,13 @@ func (a *API) deleteOptOut(w http.ResponseWriter, r *http.Request, caller Caller
 	if err != nil {
 		return err
 	}
-	return a.recordOptOut(w, r, caller, to, optout.In, said{At: a.Now()})
+	return a.recordOptOut(w, r, caller, to, optout.In, message.OptOut{At: a.Now()})
 }
 
-func (a *API) recordOptOut(w http.ResponseWriter, r *http.Request, caller Caller, to message.Phone, status optout.Status, s said) error {
-	if s.Via == "" {
-		s.Via = "api"
-	}
-	e, err := a.OptOuts.Record(r.Context(), to, status, s.At, s.Via)
+func (a *API) recordOptOut(
+	w http.ResponseWriter, r *http.Request, caller Caller, to message.Phone, status optout.Status, said message.OptOut,
+) error {
+	e, err := a.OptOuts.Record(r.Context(), to, status, said.At, cmp.Or(said.Via, "api"))
 	if err != nil {
 		return err
 	}

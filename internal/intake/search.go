@@ -123,13 +123,7 @@ func searched(u *url.URL, caller Caller) (q records.Query, reason string, err er
 	if !q.From.IsZero() && !q.Until.IsZero() && !q.Until.After(q.From) {
 		p.fail("until", "must be after from")
 	}
-	q.Limit = defaultPage
-	if p.has("limit") {
-		n, err := strconv.Atoi(p.values["limit"])
-		if q.Limit = n; err != nil || n < 1 || n > records.MaxPage {
-			p.fail("limit", "is not a number from 1 to %d", records.MaxPage)
-		}
-	}
+	q.Limit = p.limit(records.MaxPage, defaultPage)
 	q.Cursor = p.text("cursor", 1, maxBody)
 	if len(p.wrong) > 0 {
 		return q, "", problemQuery(p.wrong)
@@ -218,12 +212,31 @@ func (p *parameters) time(name string) time.Time {
 	if !p.has(name) {
 		return time.Time{}
 	}
-	at, err := time.Parse(time.RFC3339, p.values[name])
-	if err != nil || at.Year() < 1970 || at.Year() > 2200 {
-		p.fail(name, "is not a time such as 2026-12-01T09:00:00+09:00")
+	// In a query a + is a space, and a time has none.
+	at, wrong := message.ParseTime(strings.ReplaceAll(p.values[name], " ", "+"))
+	if wrong == "" && at.Year() > latestYear {
+		wrong = "is out of range"
+	}
+	if wrong != "" {
+		p.fail(name, "%s", wrong)
 		return time.Time{}
 	}
-	return at.UTC()
+	return at
+}
+
+// latestYear bounds the times of a search.
+const latestYear = 2200
+
+// limit is how many a page has, from 1 to most.
+func (p *parameters) limit(most, unsaid int) int {
+	if !p.has("limit") {
+		return unsaid
+	}
+	n, err := strconv.Atoi(p.values["limit"])
+	if err != nil || n < 1 || n > most {
+		p.fail("limit", "is not a number from 1 to %d", most)
+	}
+	return n
 }
 
 func (a *API) eraseRecipient(w http.ResponseWriter, r *http.Request, caller Caller) error {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -70,6 +71,23 @@ func TestSearchAsks(t *testing.T) {
 		s, b := searching(t)
 		if r := s.do(t, http.MethodGet, "/v1/messages"+query, c.caller, ""); r.StatusCode != http.StatusOK || b.asked != c.want {
 			t.Errorf("%s: %d, asked for %+v, want %+v", query, r.StatusCode, b.asked, c.want)
+		}
+	}
+}
+
+// A + in a query is a space, and nobody who writes a time means one. The document knows no small letters.
+func TestTimesOfASearchAsTheyAreWritten(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)
+	for _, written := range []string{
+		"2026-12-01T09:00:00+09:00", "2026-12-01T09:00:00%2B09:00", "2026-12-01t00:00:00z", "2026-11-30T15:00:00-09:00",
+	} {
+		s, b := searching(t)
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/v1/messages?from="+written, nil)
+		r.Header.Set("X-Test-Caller", operator)
+		w := httptest.NewRecorder()
+		if s.handler.ServeHTTP(w, r); w.Code != http.StatusOK || !b.asked.From.Equal(at) {
+			t.Errorf("%s: %d, asked for %v", written, w.Code, b.asked.From)
 		}
 	}
 }

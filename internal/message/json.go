@@ -29,10 +29,14 @@ type member struct {
 	value any
 }
 
+func tooDeep() *SyntaxError {
+	return &SyntaxError{Detail: fmt.Sprintf("the body is nested deeper than %d levels", maxDepth)}
+}
+
 // value reads one value: object, []any, string, json.Number, bool or nil. The error is a *SyntaxError.
 func (r *reader) value() (any, error) {
 	if len(r.path) > maxDepth {
-		return nil, &SyntaxError{Detail: fmt.Sprintf("the body is nested deeper than %d levels", maxDepth)}
+		return nil, tooDeep()
 	}
 	switch r.peek() {
 	case '{':

@@ -90,6 +90,9 @@ func misfit(p Phone) string {
 			return notKorean + "goes on after its area code as none does"
 		}
 	}
+	if mobile.MatchString("0" + string(p)) {
+		return notKorean + "lacks the 0 that it begins with, which a table of numbers may have dropped"
+	}
 	return notKorean + "begins as none does"
 }
 

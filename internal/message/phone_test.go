@@ -58,6 +58,7 @@ func TestParseRecipientPhone(t *testing.T) {
 		{written: "010-123-4567", wrong: notKorean + "has 10 digits" + mobile},
 		{written: "010-1234-56789", wrong: notKorean + "has 12 digits" + mobile},
 		{written: "012-1234-5678", wrong: begins},
+		{written: "1012345678", wrong: notKorean + "lacks the 0 that it begins with, which a table of numbers may have dropped"},
 		{written: "015-1234-5678", wrong: begins},
 		{written: "02-012-3456", wrong: notKorean + "goes on after its area code as none does"},
 		{written: "039-123-4567", wrong: begins},

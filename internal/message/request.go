@@ -94,33 +94,54 @@ func Decode(body []byte) (Request, error) { return decode(body, false) }
 func DecodeEvent(detail []byte) (Request, error) { return decode(detail, true) }
 
 func decode(body []byte, event bool) (Request, error) {
-	switch {
-	case len(bytes.TrimSpace(body)) == 0:
-		return Request{}, &SyntaxError{Detail: "the body is empty"}
-	case !utf8.Valid(body):
-		return Request{}, &SyntaxError{Detail: "the body is not UTF-8"}
-	}
-	if !json.Valid(body) {
-		var raw json.RawMessage
-		err := json.Unmarshal(body, &raw)
-		var syntax *json.SyntaxError
-		if !errors.As(err, &syntax) {
-			return Request{}, &SyntaxError{Detail: "the body is not JSON"}
-		}
-		return Request{}, &SyntaxError{Detail: fmt.Sprintf("the body is not JSON: %s (byte %d)", withoutCharacter(syntax), syntax.Offset)}
-	}
-	read := reader{text: string(body)}
-	v, err := read.value()
+	v, d, err := parse(body)
 	if err != nil {
 		return Request{}, err
-	}
-	d := decoder{twice: make(map[string]bool, len(read.duplicates))}
-	for _, pointer := range read.duplicates {
-		d.twice[pointer] = true
 	}
 	r := d.request(v, event)
 	r.problems = d.problems
 	return r, nil
+}
+
+// mark is the byte order mark in UTF-8, which some libraries begin a body with and RFC 8259 lets a reader pass over.
+const mark = "\ufeff"
+
+// parse reads a body. The decoder knows which members are there twice. The error is a *SyntaxError.
+func parse(body []byte) (any, *decoder, error) {
+	body = bytes.TrimPrefix(body, []byte(mark))
+	switch {
+	case len(bytes.TrimSpace(body)) == 0:
+		return nil, nil, &SyntaxError{Detail: "the body is empty"}
+	case !utf8.Valid(body):
+		return nil, nil, &SyntaxError{Detail: "the body is not UTF-8"}
+	}
+	if !json.Valid(body) {
+		return nil, nil, notJSON(body)
+	}
+	read := reader{text: string(body)}
+	v, err := read.value()
+	if err != nil {
+		return nil, nil, err
+	}
+	d := &decoder{twice: make(map[string]bool, len(read.duplicates))}
+	for _, pointer := range read.duplicates {
+		d.twice[pointer] = true
+	}
+	return v, d, nil
+}
+
+// notJSON says why a body is no JSON.
+func notJSON(body []byte) *SyntaxError {
+	var raw json.RawMessage
+	var syntax *json.SyntaxError
+	switch err := json.Unmarshal(body, &raw); {
+	case !errors.As(err, &syntax):
+		return &SyntaxError{Detail: "the body is not JSON"}
+	case strings.HasSuffix(syntax.Error(), "exceeded max depth"):
+		// encoding/json's own, which is far more than ours.
+		return tooDeep()
+	}
+	return &SyntaxError{Detail: fmt.Sprintf("the body is not JSON: %s (byte %d)", withoutCharacter(syntax), syntax.Offset)}
 }
 
 // withoutCharacter is what encoding/json says without the character that it says it about: "invalid character 'x' after …".
@@ -320,13 +341,13 @@ func (d *decoder) variables(v any, pointer string) map[string]Text {
 	}
 	values := make(map[string]Text, len(o))
 	for i, m := range o {
-		name := string(composed(m.name))
+		name := PlaceholderName(m.name)
 		p := Pointer(pointer, name)
 		wrong := func(format string, args ...any) {
 			d.about(p, pointer, "member %d %s", i+1, fmt.Sprintf(format, args...))
 		}
 		n := utf8.RuneCountInString(m.name)
-		if n == 0 || n > maxVariableName || strings.ContainsAny(m.name, "{}") || broken(m.name, false) {
+		if name == "" || n > maxVariableName || strings.ContainsAny(m.name, "{}") || broken(m.name, false) {
 			wrong("has a name that no placeholder has: 1 to %d characters, without braces", maxVariableName)
 			continue
 		}
@@ -434,6 +455,17 @@ func (d *decoder) text(v any, pointer string, limit int, lines bool) string {
 	return s
 }
 
+// PlaceholderName is the name of a placeholder in the one form in which it can be compared: what looks the same is the same. It
+// is without what cannot be seen, such as the byte order mark that the first column of a table may have.
+func PlaceholderName(name string) string {
+	return string(composed(strings.Map(func(r rune) rune {
+		if unicode.In(r, unicode.Cf, unicode.Variation_Selector) {
+			return -1
+		}
+		return r
+	}, name)))
+}
+
 // composed is a text in NFC, the form in which keyboards write it: in another one, as file systems have it, the same word
 // would be another name of a placeholder, and its letters none that an SMS can carry.
 func composed(s string) Text { return Text(norm.NFC.String(s)) }
@@ -465,28 +497,35 @@ func (d *decoder) visible(v any, pointer string, limit int, detail string) strin
 
 // time reads an RFC 3339 time and brings it to whole seconds of UTC, so that the same instant is the same request.
 func (d *decoder) time(v any, pointer string) time.Time {
+	return d.instant(v, pointer).Truncate(time.Second)
+}
+
+// instant reads an RFC 3339 time as it was written.
+func (d *decoder) instant(v any, pointer string) time.Time {
 	if v == nil {
 		return time.Time{}
 	}
 	s, _ := v.(string)
-	t, wrong := parseTime(s)
+	t, wrong := ParseTime(s)
 	if wrong != "" {
 		d.add(pointer, "%s", wrong)
-		return time.Time{}
-	}
-	if t.Year() < 1970 || t.Year() > 9998 {
-		d.add(pointer, "is out of range")
-		return time.Time{}
 	}
 	return t
 }
 
-var rfc3339 = regexp.MustCompile(`^([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.[0-9]+)?` +
+var rfc3339 = regexp.MustCompile(`^([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt]([0-9]{2}):([0-9]{2}):([0-9]{2})(\.[0-9]+)?` +
 	`(?:[Zz]|([+-])([0-9]{2}):([0-9]{2}))?$`)
 
-// parseTime reads an RFC 3339 time in whole seconds of UTC; a leap second is the second after it. The second result says what
-// is wrong, and is empty when nothing is. time.Parse takes neither leap seconds nor small letters, and other things that
-// are not in the RFC.
+// ParseTime reads an RFC 3339 time from 1970 on, in UTC; a leap second is the second after it. The second result says what is
+// wrong, and is empty when nothing is. time.Parse takes neither leap seconds nor small letters, and other things that are
+// not in the RFC.
+func ParseTime(s string) (t time.Time, wrong string) {
+	if t, wrong = parseTime(s); wrong == "" && (t.Year() < 1970 || t.Year() > 9998) {
+		return time.Time{}, "is out of range"
+	}
+	return t, wrong
+}
+
 func parseTime(s string) (t time.Time, wrong string) {
 	m := rfc3339.FindStringSubmatch(s)
 	if m == nil {
@@ -496,15 +535,16 @@ func parseTime(s string) (t time.Time, wrong string) {
 	for i, digits := range m {
 		n[i], _ = strconv.Atoi(digits)
 	}
-	year, month, day, hour, minute, second, zoneHour, zoneMinute := n[1], n[2], n[3], n[4], n[5], n[6], n[8], n[9]
+	year, month, day, hour, minute, second, zoneHour, zoneMinute := n[1], n[2], n[3], n[4], n[5], n[6], n[9], n[10]
+	fraction, _ := strconv.Atoi((strings.TrimPrefix(m[7], ".") + "000000000")[:len("000000000")])
 	zone := time.Duration(zoneHour)*time.Hour + time.Duration(zoneMinute)*time.Minute
-	if m[7] == "-" {
+	if m[8] == "-" {
 		zone = -zone
 	}
 	const leap = 60
-	t = time.Date(year, time.Month(month), day, hour, minute, min(second, leap-1), 0, time.UTC).Add(-zone)
+	t = time.Date(year, time.Month(month), day, hour, minute, min(second, leap-1), fraction, time.UTC).Add(-zone)
 	switch noon := time.Date(year, time.Month(month), day, 12, 0, 0, 0, time.UTC); {
-	case m[7] == "" && !strings.HasSuffix(strings.ToUpper(s), "Z"):
+	case m[8] == "" && !strings.HasSuffix(strings.ToUpper(s), "Z"):
 		return time.Time{}, "has no time zone; it needs one such as +09:00 or Z"
 	case noon.Day() != day || int(noon.Month()) != month:
 		return time.Time{}, "is on a day that does not exist"

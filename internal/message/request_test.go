@@ -33,6 +33,11 @@ func problems(t *testing.T, body string, a message.Acceptance) []string {
 		t.Fatalf("%s: %v", body, err)
 	}
 	_, found := message.Accept(r, a)
+	return list(found)
+}
+
+// list has each problem as "pointer detail".
+func list(found []message.ValidationError) []string {
 	list := make([]string, len(found))
 	for i, p := range found {
 		list[i] = p.Pointer + " " + p.Detail
@@ -53,9 +58,13 @@ func TestBodyIsOneJSONValueInUTF8(t *testing.T) {
 		`{}x`:                  "the body is not JSON: invalid character after top-level value (byte 3)",
 		`{"a":1,}`:             "the body is not JSON: invalid character looking for beginning of object key string (byte 8)",
 		"{\"a\":\"\xff\"}":     "the body is not UTF-8",
-		"\ufeff{}":             "the body is not JSON: invalid character looking for beginning of value (byte 1)",
+		"\ufeff":               "the body is empty",
+		"\ufeff\ufeff{}":       "the body is not JSON: invalid character looking for beginning of value (byte 1)",
 		`{"a":"` + "\n" + `"}`: "the body is not JSON: invalid character in string literal (byte 7)",
 		strings.Repeat("[", 100) + strings.Repeat("]", 100): "the body is nested deeper than 16 levels",
+		// encoding/json has a limit of its own.
+		strings.Repeat("[", 100_000) + strings.Repeat("]", 100_000): "the body is nested deeper than 16 levels",
+		strings.Repeat(`{"a":`, 100_000):                            "the body is nested deeper than 16 levels",
 	} {
 		_, err := message.Decode([]byte(body))
 		var syntax *message.SyntaxError
@@ -86,6 +95,13 @@ func TestShape(t *testing.T) {
 			"/recipients/0 has a member that is not known",
 			"/fallback has a member that is not known",
 			" has 3 members that are not known",
+		}},
+		{"a byte order mark, and names with what cannot be seen", "\ufeff" + `{"channel":"sms","text":"#{이름} #{주\u200b문}","recipients":[` +
+			`{"to":"01012345678","variables":{"\ufeff이름":"1","주\u200d문\ufe0f":"2"}}]}`, []string{}},
+		{"names that look the same", `{"template":"T","recipients":[{"to":"01012345678","variables":{"이름":"1","\ufeff이름":"2",` +
+			`"\u200b":"3"}}]}`, []string{
+			"/recipients/0/variables member 2 is there twice",
+			"/recipients/0/variables member 3 has a name that no placeholder has: 1 to 64 characters, without braces",
 		}},
 		{"duplicate members",
 			`{"template":"T","template":"T","recipients":[{"to":"01012345678","to":"01012345678","variables":{"a":"1","a":"2"}}]}`, []string{

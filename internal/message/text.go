@@ -23,8 +23,8 @@ var placeholder = regexp.MustCompile(`#\{([^{}]+)\}`)
 func Placeholders(text string) []string {
 	var names []string
 	for _, m := range placeholder.FindAllStringSubmatch(text, -1) {
-		if !slices.Contains(names, m[1]) {
-			names = append(names, m[1])
+		if name := PlaceholderName(m[1]); !slices.Contains(names, name) {
+			names = append(names, name)
 		}
 	}
 	return names
@@ -45,7 +45,7 @@ func (e *MissingError) Error() string {
 func Fill(text string, values map[string]string) (string, error) {
 	var missing []string
 	filled := placeholder.ReplaceAllStringFunc(text, func(p string) string {
-		name := p[len("#{") : len(p)-len("}")]
+		name := PlaceholderName(p[len("#{") : len(p)-len("}")])
 		value, ok := values[name]
 		if !ok && !slices.Contains(missing, name) {
 			missing = append(missing, name)

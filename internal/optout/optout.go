@@ -65,9 +65,6 @@ const (
 	In  Status = "opted-in"
 )
 
-// MaxVia is how many characters Entry.Via may have.
-const MaxVia = 64
-
 // The attributes. The keys are those of every item of the table.
 const (
 	attrPK     = "pk"

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // path leads to a part of an event: names and indices, as $.detail.lines[0].sku. It begins with $, the event, or with @, the
@@ -79,6 +81,20 @@ func parsePath(text string) (path, error) {
 	return p, nil
 }
 
+// named finds a member by its name, however its letters are put together: file systems take Hangul apart, and nobody sees it.
+func named(o map[string]any, name string) (value any, ok bool) {
+	if value, ok = o[name]; ok {
+		return value, true
+	}
+	whole := norm.NFC.String(name)
+	for other, value := range o {
+		if norm.NFC.String(other) == whole {
+			return value, true
+		}
+	}
+	return nil, false
+}
+
 // find follows the path from a value.
 func (p path) find(value any) (found any, ok bool) {
 	for _, s := range p.steps {
@@ -87,7 +103,7 @@ func (p path) find(value any) (found any, ok bool) {
 			if s.name == "" {
 				return nil, false
 			}
-			if value, ok = at[s.name]; !ok {
+			if value, ok = named(at, s.name); !ok {
 				return nil, false
 			}
 		case []any:

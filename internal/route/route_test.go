@@ -8,6 +8,8 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"golang.org/x/text/unicode/norm"
+
 	"sms-api/internal/message"
 	"sms-api/internal/route"
 )
@@ -49,11 +51,14 @@ func TestFill(t *testing.T) {
 		"theirs": "@.phone", "all": "$.detail.who", "paid": "$.detail.paid",
 	}
 	for about, c := range map[string]struct{ template, want string }{
-		"a named path":                    {`{"to":"<phone>"}`, `{"to":"010-1234-5678"}`},
-		"a path":                          {`{"to":"<$.detail.customer.phone>"}`, `{"to":"010-1234-5678"}`},
-		"a path with an index":            {`{"to":"<$.detail.who[1].phone>"}`, `{"to":"010-3333-4444"}`},
-		"a path with a name in brackets":  {`{"a":"<$.detail['주문 번호']>"}`, `{"a":"B-1"}`},
-		"a path to the event around":      {`{"a":"<$.detail-type> <$.id>"}`, `{"a":"OrderPaid e-1"}`},
+		"a named path":                   {`{"to":"<phone>"}`, `{"to":"010-1234-5678"}`},
+		"a path":                         {`{"to":"<$.detail.customer.phone>"}`, `{"to":"010-1234-5678"}`},
+		"a path with an index":           {`{"to":"<$.detail.who[1].phone>"}`, `{"to":"010-3333-4444"}`},
+		"a path with a name in brackets": {`{"a":"<$.detail['주문 번호']>"}`, `{"a":"B-1"}`},
+		"a path to the event around":     {`{"a":"<$.detail-type> <$.id>"}`, `{"a":"OrderPaid e-1"}`},
+		"letters that are taken apart": {
+			norm.NFD.String(`{"a":"<$.detail['주문 번호']>"}`), `{"a":"B-1"}`,
+		},
 		"a value stays one text":          {`{"a":"<name>"}`, `{"a":"O\"Neil\\\n<phone>"}`},
 		"a value in a text stays in it":   {`{"a":"from <name> of <phone>."}`, `{"a":"from O\"Neil\\\n<phone> of 010-1234-5678."}`},
 		"a number is its text, all of it": {`{"a":"<id>","b":"no. <id>"}`, `{"a":"12345678901234567890","b":"no. 12345678901234567890"}`},

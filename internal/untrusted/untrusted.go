@@ -17,6 +17,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // Limits of values, in characters.
@@ -188,6 +190,8 @@ func isRole(text string) bool {
 	})
 }
 
+func unseen(r rune) bool { return unicode.In(r, unicode.Cf, unicode.Variation_Selector) }
+
 func isCode(text string) bool {
 	return text != "" && len(text) <= maxName && !strings.ContainsFunc(text, func(r rune) bool { return r < '!' || r > '~' })
 }
@@ -219,6 +223,9 @@ func (p Policy) Check() []error {
 			rule := rules[name]
 			if n := utf8.RuneCountInString(name); n == 0 || n > maxName || strings.ContainsAny(name, "{}") {
 				fail("templates:%s: %q is not the name of a variable", template, name)
+			} else if !norm.NFC.IsNormalString(name) || strings.ContainsFunc(name, unseen) {
+				// It would be another one than the template's, and hold for none.
+				fail("templates:%s: %+q has letters that are taken apart, or characters that cannot be seen", template, name)
 			}
 			if rule.MaxLength < 0 || rule.MaxLength > longest {
 				fail("templates:%s: %q: maxLength %d is not from 1 to %d", template, name, rule.MaxLength, longest)

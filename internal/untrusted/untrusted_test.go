@@ -1,10 +1,15 @@
 package untrusted_test
 
 import (
+	"fmt"
+	"maps"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"unicode"
+
+	"golang.org/x/text/unicode/norm"
 
 	"sms-api/internal/untrusted"
 )
@@ -44,6 +49,7 @@ func TestValues(t *testing.T) {
 		// An SMS has no accents: it says evil.com.
 		"evil.co\u0301m": address, "evil.cóm": address, "evil.\u3164com": address, "evil\u2010shop.com": address,
 		"évil.com": address, "ⓔⓥⓘⓛ.com": address, "evil\ufe52com": address, "evil.\u200bcom": address,
+		"evil\t.com": address, "www\t.evil": address, "evil\u2010.com": address, `app:\\evil`: address, `app:/\evil`: address,
 		"https:\u2028//evil": line, "옵션(http://evil)": address, "결제https://evil": address, "2026.11.26.evil.com": address,
 	} {
 		if got := (untrusted.Rule{}).Check(value); got != want {
@@ -70,6 +76,7 @@ func TestRules(t *testing.T) {
 		{untrusted.Rule{Address: true, Pattern: `https://shop\.example/[a-z]+`}, "https://shop.example/a", ""},
 		{untrusted.Rule{Address: true, Pattern: `https://shop\.example/[a-z]+`}, "https://evil.example/a",
 			"does not match the pattern that the stack has for it"},
+		{untrusted.Rule{Pattern: `(`}, "A", "does not match the pattern that the stack has for it"},
 		{untrusted.Rule{Address: true}, "a\nb", "is more than one line"},
 		{untrusted.Rule{Lines: true}, "a\nb", ""},
 		{untrusted.Rule{Lines: true}, "a\nevil.com", "has an address in it"},
@@ -110,6 +117,8 @@ func TestPlaces(t *testing.T) {
 		{"", false, untrusted.InText}, {"주문 ", false, untrusted.InText}, {"https://shop.example 번호: ", false, untrusted.InText},
 		{"자세히: https://shop.example/", false, untrusted.InURL}, {"(https://shop.example/?x=", false, untrusted.InURL},
 		{"자세히 https://", false, untrusted.InHost}, {"자세히 https://shop.example", false, untrusted.InHost},
+		{"자세히 https://shop1", false, untrusted.InHost}, {"https://1.2.3.4", false, untrusted.InHost},
+		{`https:\\shop.example\`, false, untrusted.InURL}, {"shop.co.kr#", false, untrusted.InURL}, {"shop.co.kr에서 ", false, untrusted.InText},
 		{"www.", false, untrusted.InHost}, {"www.shop.example/", false, untrusted.InURL}, {"shop.co.kr/p/", false, untrusted.InURL},
 		{"shop.co.kr?p=", false, untrusted.InURL}, {"1/", false, untrusted.InText}, {"A/S ", false, untrusted.InText},
 	} {
@@ -119,9 +128,56 @@ func TestPlaces(t *testing.T) {
 	}
 }
 
+// What leads back up in a path does so however it is written.
+func TestDots(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]int{
+		"": 0, "https://shop.example/a": 0, "/.well-known": 0, "/a..b/": 0, "/...": 0, "..": 0, "/..a": 0, "/%2e%2e%2e/": 0,
+		"/..": 1, "/.": 1, "/../a": 1, "/./a": 1, "/%2e%2E/": 1, "/.%2e?a": 1, "/%2E#a": 1, `\..\`: 1, `/..\a`: 1, "/.. 로": 1,
+		"/../..": 2, "/../../redirect": 2, "/./%2e/..": 3, "/../a/../b": 2,
+	} {
+		if got := untrusted.Dots(text); got != want {
+			t.Errorf("%q: %d, want %d", text, got, want)
+		}
+	}
+}
+
+// An address that the template has itself is the shop's own.
+func TestNewAddress(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		template, filled string
+		want             bool
+	}{
+		{"주문   접수", "주문 17 접수", false},
+		{"https://shop.example/ ", "https://shop.example/17", false},
+		{"HTTPS://SHOP.example/ ", "https://shop.EXAMPLE/17", false},
+		{"주문 ", "주문 evil.com", true},
+		{"https://shop.example ", "https://shop.example evil.com", true},
+		{" . ", "evil.com", true},
+		{"https:// ", "https://evil.com", true},
+	} {
+		if got := untrusted.NewAddress(c.template, c.filled); got != c.want {
+			t.Errorf("%q filled in as %q: %v, want %v", c.template, c.filled, got, c.want)
+		}
+	}
+}
+
+// many are so many keys.
+func many[V any](n int) map[string]V {
+	m := map[string]V{}
+	for i := range n {
+		m[fmt.Sprint("v", i)] = *new(V)
+	}
+	return m
+}
+
 func TestPolicy(t *testing.T) {
 	t.Parallel()
-	long := strings.Repeat("a", 600)
+	long := strings.Repeat("a", 513)
+	of := func(rules untrusted.Rules) untrusted.Policy {
+		return untrusted.Policy{Templates: map[string]untrusted.Rules{"T": rules}}
+	}
 	for _, c := range []struct {
 		policy untrusted.Policy
 		says   []string
@@ -133,9 +189,24 @@ func TestPolicy(t *testing.T) {
 			[]string{`templates:T: "a": pattern`, `templates:T: "b": maxLength 1001 is not from 1 to 1000`,
 				`templates:T: ""`, `templates:T: "c": pattern`}},
 		{untrusted.Policy{Templates: map[string]untrusted.Rules{"": {}}}, []string{"templates:: "}},
+		{untrusted.Policy{Templates: map[string]untrusted.Rules{"T": {"a": {Pattern: long[1:]}}}}, nil},
+		{of(untrusted.Rules{"{a}": {}}), []string{`templates:T: "{a}" is not the name`}},
+		{of(untrusted.Rules{norm.NFD.String("주문"): {}}), []string{
+			`templates:T: "\u110c\u116e\u1106\u116e\u11ab" has letters that are taken apart`,
+		}},
+		{of(untrusted.Rules{"\ufeff주문": {}}), []string{`templates:T: "\ufeff\uc8fc\ubb38" has letters that are taken apart`}},
+		{of(many[untrusted.Rule](100)), nil},
+		{of(many[untrusted.Rule](101)), []string{"templates:T: there are 101 variables"}},
+		{untrusted.Policy{Templates: many[untrusted.Rules](500)}, nil},
+		{untrusted.Policy{Templates: many[untrusted.Rules](501)}, []string{"templates: there are 501"}},
+		{untrusted.Policy{FrontendRoles: slices.Collect(maps.Keys(many[int](100)))}, nil},
+		{untrusted.Policy{FrontendRoles: slices.Collect(maps.Keys(many[int](101)))}, []string{"api:frontendRoles: there are 101"}},
 		{untrusted.Policy{FrontendRoles: []string{"web", "arn:aws:iam::123456789012:role/a/b/web"}}, nil},
-		{untrusted.Policy{FrontendRoles: []string{"a/b", "arn:aws:iam::123456789012:user/web", ""}},
-			[]string{`api:frontendRoles: "a/b"`, `api:frontendRoles: "arn:aws:iam::123456789012:user/web"`, `api:frontendRoles: ""`}},
+		{untrusted.Policy{FrontendRoles: []string{"a/b", "arn:aws:iam::123456789012:user/web", "", "arn:aws:iam::12345:role/web",
+			"arn:aws:sts::123456789012:role/web", "arn:aws:iam:ap-northeast-2:123456789012:role/web"}},
+			[]string{`api:frontendRoles: "arn:aws:iam::12345:role/web"`, `api:frontendRoles: "arn:aws:sts::123456789012:role/web"`,
+				`api:frontendRoles: "arn:aws:iam:ap-northeast-2:123456789012:role/web"`,
+				`api:frontendRoles: "a/b"`, `api:frontendRoles: "arn:aws:iam::123456789012:user/web"`, `api:frontendRoles: ""`}},
 	} {
 		errs := c.policy.Check()
 		for _, says := range c.says {
@@ -161,11 +232,13 @@ func TestPolicy(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if _, err := untrusted.ReadFile([]byte(`{"templates":{"T":{"a":{"pattern":"("}}}}`)); err == nil {
-		t.Error("a pattern that is none was read")
-	}
-	if _, err := untrusted.ReadFile([]byte(`{`)); err == nil {
-		t.Error("half a file was read")
+	for _, wrong := range []string{
+		`{"templates":{"T":{"a":{"pattern":"("}}}}`, `{`, `{"templates":{"T":{"a":{"maxLength":1001}}}}`, `{"template":{}}`,
+		`{"templates":{"T":{"a":{"host":true}}}}`, `{"frontendRoles":[""]}`,
+	} {
+		if _, err := untrusted.ReadFile([]byte(wrong)); err == nil {
+			t.Errorf("%s was read", wrong)
+		}
 	}
 }
 
@@ -176,6 +249,7 @@ func TestFrontendRoles(t *testing.T) {
 		"arn:aws:sts::123456789012:assumed-role/web/session":    true,
 		"arn:aws:sts::000000000000:assumed-role/Web/x":          true,
 		"arn:aws:sts::123456789012:assumed-role/mobile/x":       true,
+		"arn:aws:sts::123456789012:assumed-role/MOBILE/x":       true,
 		"arn:aws:sts::000000000000:assumed-role/mobile/x":       false,
 		"arn:aws:sts::123456789012:assumed-role/orders/web":     false,
 		"arn:aws:sts::123456789012:assumed-role/orders/Web/Web": false,

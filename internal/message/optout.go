@@ -1,0 +1,56 @@
+package message
+
+import "time"
+
+// OptOut is what somebody passes on about a recipient: the detail of RecipientOptedOut and RecipientOptedIn, and without To the
+// body of PUT /v1/opt-outs/{number}. What is absent is the zero value.
+type OptOut struct {
+	To Phone
+	// At is when it was said, to the millisecond.
+	At time.Time
+	// Via is where.
+	Via string
+}
+
+// MaxVia is how many characters OptOut.Via may have.
+const MaxVia = 64
+
+// DecodeOptOut reads the body of PUT /v1/opt-outs/{number}. The error is a *SyntaxError; of what is JSON the second result has
+// everything that is wrong.
+func DecodeOptOut(body []byte) (OptOut, []ValidationError, error) { return decodeOptOut(body, false) }
+
+// DecodeOptOutEvent reads the detail of RecipientOptedOut and RecipientOptedIn, which has To, and may have members that are
+// somebody else's.
+func DecodeOptOutEvent(detail []byte) (OptOut, []ValidationError, error) {
+	return decodeOptOut(detail, true)
+}
+
+func decodeOptOut(body []byte, event bool) (OptOut, []ValidationError, error) {
+	var o OptOut
+	v, d, err := parse(body)
+	if err != nil {
+		return o, nil, err
+	}
+	if v == nil && !event {
+		return o, nil, nil
+	}
+	given := false
+	d.members(v, "", func(name string, v any, p string) bool {
+		switch {
+		case name == "to" && event:
+			o.To, given = d.phone(v, p), v != nil
+		case name == "at":
+			o.At = d.instant(v, p).Truncate(time.Millisecond)
+		case name == "via" && v != "": // which says as little as none
+			o.Via = d.text(v, p, MaxVia, false)
+		case name == "via":
+		default:
+			return event
+		}
+		return true
+	})
+	if _, isObject := v.(object); isObject && event && !given {
+		d.add("/to", "is missing")
+	}
+	return o, d.problems, nil
+}
