@@ -168,6 +168,10 @@ func (c *cloud) Call(args pulumi.MockCallArgs) (resource.PropertyMap, error) {
 		}
 		reply["json"] = text
 	case "aws:ssm/getParametersByPath:getParametersByPath":
+		// What is looked up is kept by the engine, so nothing may be decrypted.
+		if in["withDecryption"] != false {
+			return nil, fmt.Errorf("values below %v are read", in["path"])
+		}
 		names := []any{}
 		for _, name := range c.parameters {
 			if strings.HasPrefix(name, in["path"].(string)+"/") {

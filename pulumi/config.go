@@ -481,12 +481,13 @@ func (r *reader) events(prefix string, ads message.Ads) eventsConfig {
 }
 
 func (r *reader) api() apiConfig {
+	rate, burst := deployment.APIThrottle()
 	a := apiConfig{
 		jwtIssuer:     r.text("api:jwtIssuer", ""),
 		jwtAudience:   r.list("api:jwtAudience", nil, ""),
 		corsOrigins:   r.list("api:corsOrigins", nil, ""),
-		throttleRate:  r.number("api:throttleRate", 20, 1, 10000),
-		throttleBurst: r.number("api:throttleBurst", 40, 1, 5000),
+		throttleRate:  r.number("api:throttleRate", rate, 1, 10000),
+		throttleBurst: r.number("api:throttleBurst", burst, 1, 5000),
 		// They are answered from the table, and a page that polls must not keep messages from being sent.
 		readThrottleRate: r.number("api:readThrottleRate", 500, 1, 10000),
 		domainName:       r.matching("api:domainName", hostName, "a host name"),

@@ -567,7 +567,7 @@ func (s *stack) checkEvents(t *testing.T) {
 			`{"detail":{"stateMachineArn":["` + aws.ToString(s.stateMachine(t).StateMachineArn) + `"],"status":["FAILED","TIMED_OUT","ABORTED"]},` +
 				`"detail-type":["Step Functions Execution Status Change"],"source":["aws.states"]}`, "",
 		},
-		"balance": {"", "rate(1 hour)"},
+		"balance": {"", "rate(1 hour)"}, "sweep": {"", "rate(1 hour)"},
 	}
 	seen := map[string]string{}
 	for _, on := range []string{bus, "default"} {
@@ -688,13 +688,20 @@ var inPlace = map[string]string{
 	"events:archiveDays": "14", "events:rate": "30",
 	"api:throttleRate": "50", "api:throttleBurst": "100", "api:readThrottleRate": "100", "api:untrustedMaxRecipients": "3",
 	"api:untrustedMaxSchedule": "48", "api:frontendRoles": `["web-app"]`, "templates:TX_1234": `{"주문번호":{"maxLength":20}}`,
-	"api:domainName": "sms.example.com", "api:certificateArn": "arn:aws:acm:ap-northeast-2:123456789012:certificate/abc",
-	"records:retentionDays": "30", "limits:trustedNumberHour": "2", "limits:trustedNumberDay": "3", "limits:trustedCallerDay": "1000",
-	"limits:dailyRecipients": "100000", "limits:sameContentWithin": "10", "limits:optOutsCoverInfo": "true", "limits:numberHour": "2",
+	"records:retentionDays": "30", "records:sweepMinutes": "30", "limits:trustedNumberHour": "2", "limits:trustedNumberDay": "3",
+	"limits:trustedCallerDay": "1000", "limits:dailyRecipients": "100000", "limits:sameContentWithin": "10",
+	"limits:optOutsCoverInfo": "true", "limits:numberHour": "2",
 	"limits:numberDay": "4", "limits:callerDay": "100",
 	"ads:senderName": "가나상점", "ads:contact": "02-123-4567", "ads:refusal": "무료수신거부 080-000-0000", "ads:until": "20:00",
 	"alarms:lowBalance": "500", "alarms:balanceMinutes": "30", "alarms:failurePercent": "10", "alarms:fallbackPercent": "101",
-	"sms-api:tags": `{"Team":"messaging"}`, "secrets:prefix": "/team/aligo",
+	"secrets:prefix": "/team/aligo",
+}
+
+// planned are such settings that moto 5.2 fails to carry out: it tags no path of Reachability Analyzer, and has a domain before it
+// is made.
+var planned = map[string]string{
+	"sms-api:tags": `{"Team":"messaging"}`, "api:domainName": "sms.example.com",
+	"api:certificateArn": "arn:aws:acm:ap-northeast-2:123456789012:certificate/abc",
 }
 
 // checkSettings: nothing that holds something is replaced or deleted, there and back.
@@ -704,7 +711,7 @@ func (s *stack) checkSettings(t *testing.T) {
 		"sfn/stateMachine:", "sfn/alias:", "lambda/function:", "lambda/eventSourceMapping:", "apigatewayv2/api:", "apigatewayv2/stage:",
 		"sns/topic:", "ec2/natGateway:", "ec2/subnet:", "ec2/securityGroup:", "ec2/vpc:",
 	}
-	check := func(t *testing.T) {
+	keeps := func(t *testing.T) {
 		t.Helper()
 		for _, one := range s.steps(t) {
 			if one.op == "update" || one.op == "create" {
@@ -714,19 +721,30 @@ func (s *stack) checkSettings(t *testing.T) {
 				t.Errorf("%s is lost: %s", one.resource, one.op)
 			}
 		}
+	}
+	deploys := func(t *testing.T) {
+		t.Helper()
 		s.pulumi(t, "up", "--yes", "--skip-preview")
 		s.pulumi(t, "preview", "--expect-no-changes", "--diff")
 	}
+	unset := func(t *testing.T, settings map[string]string) {
+		t.Helper()
+		s.pulumi(t, append([]string{"config", "rm-all"}, slices.Sorted(maps.Keys(settings))...)...)
+	}
 	s.set(t, inPlace)
-	check(t)
+	s.set(t, planned)
+	keeps(t)
+	unset(t, planned)
+	deploys(t)
 	variables := s.function(t, "api").Configuration.Environment.Variables
 	for name, want := range map[string]string{
 		deployment.RetentionDays: "30", deployment.AdsSenderName: "가나상점", deployment.SameContentWithin: "10",
 	} {
 		same(t, name, variables[name], want)
 	}
-	s.pulumi(t, append([]string{"config", "rm-all"}, slices.Sorted(maps.Keys(inPlace))...)...)
-	check(t)
+	unset(t, inPlace)
+	keeps(t)
+	deploys(t)
 }
 
 // checkOtherStacks asks the engine and the provider about the other ways to deploy, without deploying them.

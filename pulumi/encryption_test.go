@@ -19,8 +19,10 @@ func TestKeyOfTheirOwn(t *testing.T) {
 			for _, logs := range c.all("cloudwatch:LogGroup") {
 				same(t, logs.name, logs.at("kmsKeyId"), key)
 			}
-			queue := c.one(t, "sqs:Queue", "dead-letters")
-			same(t, "queue", []any{queue.at("kmsMasterKeyId"), queue.at("sqsManagedSseEnabled")}, []any{key, nil})
+			same(t, "queues", names(c.all("sqs:Queue")), []string{"dead-letters", "events"})
+			for _, queue := range c.all("sqs:Queue") {
+				same(t, queue.name, []any{queue.at("kmsMasterKeyId"), queue.at("sqsManagedSseEnabled")}, []any{key, nil})
+			}
 			same(t, "table", c.one(t, "dynamodb:Table", "guards").at("serverSideEncryption"), map[string]any{"enabled": true, "kmsKeyArn": key})
 			for _, policy := range c.all("iam:RolePolicy") {
 				if !slices.ContainsFunc(statements(t, policy.text("policy")), func(line string) bool {
@@ -54,7 +56,9 @@ func TestKeyOfAWS(t *testing.T) {
 	c := deployed(t, settings, managedKeys...)
 	same(t, "definition and history", c.one(t, "sfn:StateMachine", "dispatch").at("encryptionConfiguration"),
 		map[string]any{"type": "AWS_OWNED_KEY"})
-	same(t, "queue", c.one(t, "sqs:Queue", "dead-letters").at("sqsManagedSseEnabled"), true)
+	for _, queue := range c.all("sqs:Queue") {
+		same(t, queue.name, []any{queue.at("kmsMasterKeyId"), queue.at("sqsManagedSseEnabled")}, []any{nil, true})
+	}
 	same(t, "table", c.one(t, "dynamodb:Table", "guards").at("serverSideEncryption"), map[string]any{"enabled": false})
 	for _, parameter := range c.all("ssm:Parameter") {
 		same(t, parameter.name, parameter.at("keyId"), "alias/aws/ssm")

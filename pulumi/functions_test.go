@@ -31,6 +31,8 @@ func TestFunctions(t *testing.T) {
 		// Before the function: the log group with its retention, and the policy, which must outlive its interfaces.
 		waits(t, f, "cloudwatch/logGroup:LogGroup::"+f.name)
 		waits(t, f, "iam/rolePolicy:RolePolicy::"+f.name)
+		// Everything else that is changed by hand is put right by the next deployment.
+		same(t, f.name+" may differ in", f.rpc.GetIgnoreChanges(), []string{"loggingConfig"})
 		// Network interfaces come in minutes and go in up to 20.
 		limits := f.rpc.GetCustomTimeouts()
 		same(t, f.name+" may take", []string{limits.GetCreate(), limits.GetUpdate(), limits.GetDelete()}, []string{"15m", "15m", "45m"})

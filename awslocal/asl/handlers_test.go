@@ -79,6 +79,8 @@ func TestRetryDelays(t *testing.T) {
 		{"a rate of two held by the longest delay",
 			`"ErrorEquals":["X"],"IntervalSeconds":3,"BackoffRate":2,"MaxDelaySeconds":10,"MaxAttempts":5`, 0, []time.Duration{3, 6, 10, 10, 10}},
 		{"a rate that overflows", `"ErrorEquals":["X"],"BackoffRate":1e300,"MaxDelaySeconds":60`, 0, []time.Duration{1, 60, 60}},
+		{"a rate that overflows, held by the longest delay of all", `"ErrorEquals":["X"],"BackoffRate":1e300,"MaxAttempts":2`, 0,
+			[]time.Duration{1, 99_999_999_000}},
 		{"full jitter draws from zero to the delay", `"ErrorEquals":["X"],"IntervalSeconds":4,"JitterStrategy":"FULL"`, 0.25,
 			[]time.Duration{1, 2, 4}},
 		{"full jitter draws from the held delay", `"ErrorEquals":["X"],"IntervalSeconds":4,"MaxDelaySeconds":6,"JitterStrategy":"FULL"`, 0.5,

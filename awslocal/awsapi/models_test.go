@@ -277,6 +277,43 @@ func TestRequestsAreRefusedAsAWSRefusesThem(t *testing.T) {
 	}
 }
 
+// The names in a map are bounded like its values, and lengths are in characters.
+func TestNamesAndCharactersAreCounted(t *testing.T) {
+	t.Parallel()
+	endpoint := awsapi.New(awsapi.Options{})
+	const names = "Map keys must satisfy constraint: [Member must "
+	transformer := func(name string) any {
+		return map[string]any{"Rule": "r", "Targets": []any{map[string]any{
+			"Id": "t", "Arn": "a", "InputTransformer": map[string]any{"InputPathsMap": map[string]any{name: "$.a"}, "InputTemplate": "{}"},
+		}}}
+	}
+	for _, c := range []struct {
+		about, service, operation string
+		request                   any
+		says                      string
+	}{
+		{"a table without a name", "DynamoDB_20120810", "BatchGetItem",
+			map[string]any{"RequestItems": map[string]any{"": map[string]any{"Keys": []any{map[string]any{"pk": map[string]any{"S": "a"}}}}}},
+			names + "have length greater than or equal to 1]"},
+		{"a blank in the name of a path", "AWSEvents", "PutTargets", transformer("a b"), names + "satisfy regular expression pattern: "},
+		{"a name of a path that is too long", "AWSEvents", "PutTargets", transformer(strings.Repeat("a", 257)),
+			names + "have length less than or equal to 256]"},
+		{"a description in Korean, as long as it may be", "AWSEvents", "PutRule",
+			map[string]any{"Name": "r", "ScheduleExpression": "rate(1 hour)", "Description": strings.Repeat("가", 512)}, ""},
+		{"and longer", "AWSEvents", "PutRule",
+			map[string]any{"Name": "r", "ScheduleExpression": "rate(1 hour)", "Description": strings.Repeat("가", 513)},
+			"Member must have length less than or equal to 512"},
+	} {
+		t.Run(c.about, func(t *testing.T) {
+			t.Parallel()
+			_, message := ask(t, endpoint, c.service, c.operation, c.request)
+			if bad := strings.Contains(message, "failed to satisfy constraint"); bad != (c.says != "") || !strings.Contains(message, c.says) {
+				t.Errorf("got %.300q, want %q", message, c.says)
+			}
+		})
+	}
+}
+
 // kept are the members that have an effect here, by operation; all others that AWS knows are refused by name.
 func kept() map[string][]string {
 	item := []string{"ExpressionAttributeNames", "TableName"}
