@@ -1,7 +1,6 @@
 package guard_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -16,17 +15,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/sivchari/kumo/inprocess"
 
-	"sms-api/internal/awsenv"
 	"sms-api/internal/deployment"
 	"sms-api/internal/guard"
 	"sms-api/internal/message"
+	"sms-api/internal/testkit/tabletest"
 )
 
 const tableName = "guards"
@@ -89,11 +84,7 @@ func (w *wire) Do(r *http.Request) (*http.Response, error) {
 }
 
 func (w *wire) serve(r *request) *http.Response {
-	sent := r.http.Clone(r.http.Context())
-	sent.Body = io.NopCloser(bytes.NewReader(r.body))
-	recorder := httptest.NewRecorder()
-	w.table.ServeHTTP(recorder, sent)
-	return recorder.Result()
+	return tabletest.Serve(w.table, r.http, r.body).Result()
 }
 
 // refuse is an error answer of DynamoDB.
@@ -122,33 +113,9 @@ type world struct {
 func newWorld(tb testing.TB) *world {
 	tb.Helper()
 	w := &world{wire: &wire{table: inprocess.DynamoDB()}, clock: began}
-	client := func(through aws.HTTPClient) *dynamodb.Client {
-		config := awsenv.New("ap-northeast-2", aws.Credentials{AccessKeyID: "test", SecretAccessKey: "test"}, "http://table")
-		config.HTTPClient = through
-		config.Retryer = func() aws.Retryer {
-			return retry.NewStandard(func(o *retry.StandardOptions) {
-				o.RateLimiter = ratelimit.None
-				o.Backoff = retry.BackoffDelayerFunc(func(int, error) (time.Duration, error) { return 0, nil })
-			})
-		}
-		return dynamodb.NewFromConfig(config)
-	}
-	w.raw = client(&wire{table: w.table})
-	w.Guards = &guard.Guards{Client: client(w.wire), Table: tableName, Now: func() time.Time { return w.clock }}
-	table := deployment.GuardsTable()
-	_, err := w.raw.CreateTable(tb.Context(), &dynamodb.CreateTableInput{
-		TableName: aws.String(tableName), BillingMode: types.BillingModePayPerRequest,
-		KeySchema: []types.KeySchemaElement{
-			{AttributeName: &table.PartitionKey, KeyType: types.KeyTypeHash}, {AttributeName: &table.SortKey, KeyType: types.KeyTypeRange},
-		},
-		AttributeDefinitions: []types.AttributeDefinition{
-			{AttributeName: &table.PartitionKey, AttributeType: types.ScalarAttributeTypeS},
-			{AttributeName: &table.SortKey, AttributeType: types.ScalarAttributeTypeS},
-		},
-	})
-	if err != nil {
-		tb.Fatal(err)
-	}
+	w.raw = tabletest.Client(&wire{table: w.table})
+	w.Guards = &guard.Guards{Client: tabletest.Client(w.wire), Table: tableName, Now: func() time.Time { return w.clock }}
+	tabletest.Create(tb, w.raw, tableName)
 	tb.Cleanup(func() {
 		for _, r := range w.requests {
 			for _, wrong := range mistakes(r) {

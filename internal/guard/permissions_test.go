@@ -1,13 +1,13 @@
 package guard_test
 
 import (
-	"slices"
 	"testing"
 	"time"
 
 	"sms-api/internal/deployment"
 	"sms-api/internal/guard"
 	"sms-api/internal/message"
+	"sms-api/internal/testkit/tabletest"
 )
 
 // Each function may do on the table what its part of this package does there, and nothing else.
@@ -46,24 +46,11 @@ func TestPermissions(t *testing.T) {
 		deployment.Settle: cancels,
 		deployment.Sweep:  cancels,
 	}
-	for _, f := range deployment.Functions() {
+	tabletest.HoldPermissions(t, deployment.Guards, func(function string) []string {
 		w := newWorld(t)
-		if use := uses[f.Name]; use != nil {
+		if use := uses[function]; use != nil {
 			use(w)
 		}
-		var want, got []string
-		for _, operation := range w.operations() {
-			want = append(want, "dynamodb:"+operation)
-		}
-		for _, p := range f.Permissions {
-			if p.On == deployment.Guards {
-				got = append(got, p.Actions...)
-			}
-		}
-		slices.Sort(want)
-		slices.Sort(got)
-		if want = slices.Compact(want); !slices.Equal(got, want) {
-			t.Errorf("%s may %q, and does %q", f.Name, got, want)
-		}
-	}
+		return w.operations()
+	})
 }

@@ -1,7 +1,6 @@
 package records_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -19,17 +18,15 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/sivchari/kumo/inprocess"
 
-	"sms-api/internal/awsenv"
 	"sms-api/internal/deployment"
 	"sms-api/internal/message"
 	"sms-api/internal/records"
 	"sms-api/internal/testkit"
+	"sms-api/internal/testkit/tabletest"
 )
 
 const tableName = "table"
@@ -73,12 +70,9 @@ func (w *wire) Do(r *http.Request) (*http.Response, error) {
 			return nil, err
 		}
 	}
-	sent := r.Clone(r.Context())
-	sent.Body = io.NopCloser(bytes.NewReader(body))
-	recorder := httptest.NewRecorder()
-	w.table.ServeHTTP(recorder, sent)
-	w.count(operation, recorder.Body.Bytes())
-	return recorder.Result(), nil
+	answer := tabletest.Serve(w.table, r, body)
+	w.count(operation, answer.Body.Bytes())
+	return answer.Result(), nil
 }
 
 // count counts the items of an answer.
@@ -176,9 +170,7 @@ func (w *wire) check(operation string, body []byte) {
 }
 
 // keyed are keys that numbers are hashed with.
-type keyed []string
-
-func (k keyed) NumberKeys(context.Context) ([]string, error) { return k, nil }
+type keyed = tabletest.Keys
 
 // world is a table of one's own with a store on it. Its clock stands still until a test sets it.
 type world struct {
@@ -193,36 +185,12 @@ func newWorld(tb testing.TB) *world {
 	tb.Helper()
 	table := inprocess.DynamoDB()
 	w := &world{wire: &wire{tb: tb, table: table}, clock: began, logs: &testkit.Buffer{}}
-	client := func(through aws.HTTPClient) *dynamodb.Client {
-		config := awsenv.New("ap-northeast-2", aws.Credentials{AccessKeyID: "test", SecretAccessKey: "test"}, "http://table")
-		config.HTTPClient = through
-		config.Retryer = func() aws.Retryer {
-			return retry.NewStandard(func(o *retry.StandardOptions) {
-				o.RateLimiter = ratelimit.None
-				o.Backoff = retry.BackoffDelayerFunc(func(int, error) (time.Duration, error) { return 0, nil })
-			})
-		}
-		return dynamodb.NewFromConfig(config)
-	}
-	w.raw = client(&wire{tb: tb, table: table})
+	w.raw = tabletest.Client(&wire{tb: tb, table: table})
 	w.Store = &records.Store{
-		Client: client(w.wire), Table: tableName, Numbers: keyed{"secret"}, Kept: 90 * 24 * time.Hour,
+		Client: tabletest.Client(w.wire), Table: tableName, Numbers: keyed{"secret"}, Kept: 90 * 24 * time.Hour,
 		Now: func() time.Time { return w.clock }, Log: slog.New(slog.NewJSONHandler(w.logs, nil)),
 	}
-	keys := deployment.GuardsTable()
-	_, err := w.raw.CreateTable(context.Background(), &dynamodb.CreateTableInput{
-		TableName: aws.String(tableName), BillingMode: types.BillingModePayPerRequest,
-		KeySchema: []types.KeySchemaElement{
-			{AttributeName: &keys.PartitionKey, KeyType: types.KeyTypeHash}, {AttributeName: &keys.SortKey, KeyType: types.KeyTypeRange},
-		},
-		AttributeDefinitions: []types.AttributeDefinition{
-			{AttributeName: &keys.PartitionKey, AttributeType: types.ScalarAttributeTypeS},
-			{AttributeName: &keys.SortKey, AttributeType: types.ScalarAttributeTypeS},
-		},
-	})
-	if err != nil {
-		tb.Fatal(err)
-	}
+	tabletest.Create(tb, w.raw, tableName)
 	return w
 }
 

@@ -1,13 +1,13 @@
 package records_test
 
 import (
-	"slices"
 	"testing"
 	"time"
 
 	"sms-api/internal/deployment"
 	"sms-api/internal/message"
 	"sms-api/internal/records"
+	"sms-api/internal/testkit/tabletest"
 )
 
 // Each function may do to the records what its part of this package does there, and nothing else.
@@ -56,24 +56,11 @@ func TestPermissions(t *testing.T) {
 			w.went(m, progress(m, 1), 1)
 		}
 	}
-	for _, f := range deployment.Functions() {
+	tabletest.HoldPermissions(t, deployment.Records, func(function string) []string {
 		w := newWorld(t)
-		if use := uses[f.Name]; use != nil {
+		if use := uses[function]; use != nil {
 			use(w)
 		}
-		var want, got []string
-		for _, operation := range w.did() {
-			want = append(want, "dynamodb:"+operation)
-		}
-		for _, p := range f.Permissions {
-			if p.On == deployment.Records {
-				got = append(got, p.Actions...)
-			}
-		}
-		slices.Sort(want)
-		slices.Sort(got)
-		if want = slices.Compact(want); !slices.Equal(got, want) {
-			t.Errorf("%s may %q, and does %q", f.Name, got, want)
-		}
-	}
+		return w.did()
+	})
 }

@@ -16,17 +16,16 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/sivchari/kumo/inprocess"
 
 	"sms-api/internal/awsenv"
-	"sms-api/internal/deployment"
 	"sms-api/internal/execution"
 	"sms-api/internal/message"
 	"sms-api/internal/records"
 	"sms-api/internal/sweep"
 	"sms-api/internal/tally"
 	"sms-api/internal/testkit"
+	"sms-api/internal/testkit/tabletest"
 )
 
 var began = time.Date(2026, 12, 1, 0, 30, 0, 0, time.UTC)
@@ -86,21 +85,8 @@ func newWorld(tb testing.TB) *world {
 		})),
 		Table: "table", Numbers: w, Kept: 90 * 24 * time.Hour, Now: w.Now, Log: slog.New(slog.NewJSONHandler(w.logs, nil)),
 	}
-	keys := deployment.GuardsTable()
 	raw := client(doer(func(r *http.Request) (*http.Response, error) { return serve(r), nil }))
-	_, err := raw.CreateTable(context.Background(), &dynamodb.CreateTableInput{
-		TableName: aws.String("table"), BillingMode: types.BillingModePayPerRequest,
-		KeySchema: []types.KeySchemaElement{
-			{AttributeName: &keys.PartitionKey, KeyType: types.KeyTypeHash}, {AttributeName: &keys.SortKey, KeyType: types.KeyTypeRange},
-		},
-		AttributeDefinitions: []types.AttributeDefinition{
-			{AttributeName: &keys.PartitionKey, AttributeType: types.ScalarAttributeTypeS},
-			{AttributeName: &keys.SortKey, AttributeType: types.ScalarAttributeTypeS},
-		},
-	})
-	if err != nil {
-		tb.Fatal(err)
-	}
+	tabletest.Create(tb, raw, "table")
 	return w
 }
 

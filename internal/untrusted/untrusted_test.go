@@ -42,7 +42,7 @@ func TestValues(t *testing.T) {
 		"evil｡com": address, "evil․com": address, "ｅｖｉｌ.ｃｏｍ": address, "e\u200bvil.c\u200com": address,
 		"evil.co.kr": address, "bit.ly/abc": address,
 		"me2.do/x": address, "이벤트.com": address, "이벤트.한국": address, "이벤트.닷컴": address, "xn--9q8h.xn--3e0b707e": address, "evil.com.": address,
-		"evil.соm": address, "еvil.com": address, "𝐞𝐯𝐢𝐥.𝐜𝐨𝐦": address, "user@evil.com": address, "1.2.3.4": address, "192.168.0.1/pay": address,
+		"evil.соm": address, "еvil.com": address, "𝐞𝐯𝐢𝐥.𝐜𝐨𝐦": address, "user@evil.com": address, "1.2.3.4": address, "255.249.199.99": address, "256.1.2.3": "", "evil.xn--abc": address, "192.168.0.1/pay": address,
 		"１９２．１６８．０．１": address, "//evil.com": address, "evil.com:8080": address, "evil.com\u202c": address, "\u200fevil.com": address,
 		"a.b.c.evil.shop": address, "(evil.com)": address, "'evil.com'": address, "evil.com?x=1": address, "evil.com#x": address,
 		"evil-.com": address, "e_vil.com": address,

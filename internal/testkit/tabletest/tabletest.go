@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -43,7 +44,7 @@ const (
 // ErrLost is what a client sees of either.
 var ErrLost = errors.New("connection reset by peer")
 
-// Table is a table of one's own. The client makes three attempts of each request, as the SDK does, without waiting.
+// Table is a table of one's own.
 type Table struct {
 	Client *dynamodb.Client
 
@@ -59,18 +60,30 @@ type Table struct {
 func New(tb testing.TB) *Table {
 	tb.Helper()
 	t := &Table{handler: inprocess.DynamoDB()}
+	t.Client = Client(t)
+	Create(tb, t.Client, Name)
+	return t
+}
+
+// Client makes three attempts of each request, as the SDK does, without waiting, and sends them through the way to a table.
+func Client(through aws.HTTPClient) *dynamodb.Client {
 	config := awsenv.New("ap-northeast-2", aws.Credentials{AccessKeyID: "test", SecretAccessKey: "test"}, "http://table")
-	config.HTTPClient = t
+	config.HTTPClient = through
 	config.Retryer = func() aws.Retryer {
 		return retry.NewStandard(func(o *retry.StandardOptions) {
 			o.RateLimiter = ratelimit.None
 			o.Backoff = retry.BackoffDelayerFunc(func(int, error) (time.Duration, error) { return 0, nil })
 		})
 	}
-	t.Client = dynamodb.NewFromConfig(config)
+	return dynamodb.NewFromConfig(config)
+}
+
+// Create makes an empty table with the keys of the table of sends.
+func Create(tb testing.TB, client *dynamodb.Client, name string) {
+	tb.Helper()
 	table := deployment.GuardsTable()
-	_, err := t.Client.CreateTable(tb.Context(), &dynamodb.CreateTableInput{
-		TableName: aws.String(Name), BillingMode: types.BillingModePayPerRequest,
+	_, err := client.CreateTable(tb.Context(), &dynamodb.CreateTableInput{
+		TableName: &name, BillingMode: types.BillingModePayPerRequest,
 		KeySchema: []types.KeySchemaElement{
 			{AttributeName: &table.PartitionKey, KeyType: types.KeyTypeHash}, {AttributeName: &table.SortKey, KeyType: types.KeyTypeRange},
 		},
@@ -82,7 +95,36 @@ func New(tb testing.TB) *Table {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return t
+}
+
+// Serve has a handler do a request whose body has been read.
+func Serve(table http.Handler, r *http.Request, body []byte) *httptest.ResponseRecorder {
+	sent := r.Clone(r.Context())
+	sent.Body = io.NopCloser(bytes.NewReader(body))
+	recorder := httptest.NewRecorder()
+	table.ServeHTTP(recorder, sent)
+	return recorder
+}
+
+// HoldPermissions holds what each function may do on a resource to what it does: its operations, in any order.
+func HoldPermissions(tb testing.TB, on deployment.Resource, does func(function string) (operations []string)) {
+	tb.Helper()
+	for _, f := range deployment.Functions() {
+		var want, got []string
+		for _, operation := range does(f.Name) {
+			want = append(want, "dynamodb:"+operation)
+		}
+		for _, p := range f.Permissions {
+			if p.On == on {
+				got = append(got, p.Actions...)
+			}
+		}
+		slices.Sort(want)
+		slices.Sort(got)
+		if want = slices.Compact(want); !slices.Equal(got, want) {
+			tb.Errorf("%s may %q, and does %q", f.Name, got, want)
+		}
+	}
 }
 
 // Fail has faults come over requests from now on; nil is none.
@@ -118,14 +160,11 @@ func (t *Table) Do(r *http.Request) (*http.Response, error) {
 	if fault == Before {
 		return nil, ErrLost
 	}
-	sent := r.Clone(r.Context())
-	sent.Body = io.NopCloser(bytes.NewReader(body))
-	recorder := httptest.NewRecorder()
-	t.handler.ServeHTTP(recorder, sent)
+	answer := Serve(t.handler, r, body)
 	if fault == After {
 		return nil, ErrLost
 	}
-	return recorder.Result(), nil
+	return answer.Result(), nil
 }
 
 // Keys are keys that numbers are hashed with.
