@@ -65,6 +65,9 @@ type storm struct {
 	sent   []*sent
 	// reviewed says that the template was withdrawn once.
 	reviewed bool
+	laws     stormLaws
+	// evening has the next message be advertising, minutes before the night.
+	evening bool
 }
 
 // newStorm makes a storm; each kind of bad luck has a sequence of random numbers of its own.
@@ -83,6 +86,7 @@ func newStorm(t *testing.T, seed uint64) *storm {
 		o.AWS.Random = jitter.Float64
 		o.AWS.Around = s.stormyFunctions(invocations, calm)
 		o.AWS.RefuseEvent = stormyBus(sequence(4))
+		s.limited(o)
 		v.Random = vendor.Float64
 		v.Balance = 1e9
 		v.Keep = 100 * *stormRecipients
@@ -95,6 +99,7 @@ func newStorm(t *testing.T, seed uint64) *storm {
 	s.crew.Go(func() { s.moods(sequence(7)) })
 	s.crew.Go(func() { s.switches(sequence(8)) })
 	s.crew.Go(func() { s.reviews(sequence(9)) })
+	s.crew.Go(func() { s.optOuts(sequence(10)) })
 	return s
 }
 
@@ -102,16 +107,22 @@ func newStorm(t *testing.T, seed uint64) *storm {
 func (s *storm) blow(recipients int) {
 	s.t.Helper()
 	for left := recipients; left > 0; {
-		one := s.message(len(s.sent), left)
-		left -= len(one.numbers)
-		s.sent = append(s.sent, one)
-		s.crew.Go(func() { s.meddle(one, s.random.Float64(), s.random.Float64()) })
+		if s.random.IntN(5) == 0 {
+			left -= s.frontends(left)
+		}
+		if one, ok := s.message(max(1, left)); ok {
+			left -= len(one.numbers)
+			s.sent = append(s.sent, one)
+			s.crew.Go(func() { s.meddle(one, s.random.Float64(), s.random.Float64()) })
+		}
 		pause := time.Duration(s.random.Int64N(int64(20 * time.Second)))
 		if s.random.IntN(5) == 0 {
 			pause = time.Duration(s.random.Int64N(int64(6 * time.Hour)))
 		}
-		time.Sleep(pause)
+		s.evening = s.wait(pause)
 	}
+	s.laws.pending.Wait()
+	s.sent = append(s.sent, s.laws.sent...)
 	for _, one := range s.sent {
 		s.settle(one.id)
 	}
@@ -128,7 +139,7 @@ func (s *storm) judge(recipients int) {
 	for i, one := range s.sent {
 		all[i] = *one
 	}
-	wrong := s.violations(all)
+	wrong := append(s.violations(all), s.outlaws()...)
 	for _, v := range wrong {
 		s.t.Error(v)
 	}
@@ -154,6 +165,7 @@ func (s *storm) judge(recipients int) {
 	s.t.Logf("%d messages: %v; %d calls to Aligo, %d messages on phones; %d violations", len(all), count, len(s.Aligo.Calls()),
 		len(s.Aligo.Messages()), len(wrong))
 	s.t.Logf("not delivered: %v", why)
+	s.laws.report(s.t, recipients)
 	if count[message.Delivered] < recipients/2 {
 		s.t.Errorf("only %d of %d recipients were reached", count[message.Delivered], recipients)
 	}
@@ -177,11 +189,13 @@ func (s *storm) unjustified() []string {
 			case fault.NameInvalid:
 				ok = false
 			case fault.NameExpired:
-				ok = !r.At.Before(one.expires)
+				ok = !s.hold(one, r.At).Before(one.expires)
 			case message.CodeCancelled:
 				ok = one.cancelled || one.stopped
 			case message.CodeStopped:
 				ok = one.stopped
+			case message.CodeOptedOut:
+				ok = one.ad && s.laws.mayBeOut(one.numbers[i], r.At)
 			}
 			if !ok {
 				wrong = append(wrong, fmt.Sprintf("%s recipient %d: %s %s %s %q at %v, cancelled %v, stopped %v, expires %v", one.id, i,
@@ -193,18 +207,22 @@ func (s *storm) unjustified() []string {
 }
 
 // message asks for a message of a random kind and size. Some are much like one of the last: the same texts to the same
-// people, to some of them, or to them and others.
-func (s *storm) message(n, left int) *sent {
+// people, to some of them, or to them and others. It is false for one that was over a limit.
+func (s *storm) message(left int) (*sent, bool) {
 	s.t.Helper()
+	n := s.laws.next()
 	size := min([]int{1, 1, 1, 1, 2, 2, 3, 3, 5, 10, 20, 50}[s.random.IntN(12)], left)
 	if s.random.IntN(40) == 0 {
 		size = min(message.MaxRecipients, left)
 	}
-	one := &sent{onUnknown: message.LeaveUnknown, sms: s.random.IntN(4) == 0}
+	one := &sent{onUnknown: message.LeaveUnknown, sms: s.evening || s.random.IntN(3) == 0}
+	if one.sms {
+		s.advertise(one)
+	}
 	for i := range size {
 		one.add(s.number(n, i, one.numbers), fmt.Sprintf("A-%d-%d", n, i))
 	}
-	if len(s.sent) > 0 && s.random.IntN(3) == 0 {
+	if len(s.sent) > 0 && !s.evening && s.random.IntN(3) == 0 {
 		one = s.echo(s.sent[max(0, len(s.sent)-1-s.random.IntN(4))], n, left)
 	}
 	body := map[string]any{}
@@ -222,6 +240,7 @@ func (s *storm) message(n, left int) *sent {
 		if one.long {
 			body["text"] = "주문 #{주문번호} " + strings.Repeat("가", 60)
 		}
+		one.mark(body)
 	} else {
 		fallback := map[string]any{"enabled": s.random.IntN(5) > 0}
 		if fallback["enabled"] == true && s.random.IntN(10) == 0 {
@@ -231,25 +250,26 @@ func (s *storm) message(n, left int) *sent {
 		body["template"], body["fallback"] = "TX_1234", fallback
 	}
 	now := time.Now().UTC()
-	one.expires = now.Add(24 * time.Hour)
+	one.expires = s.hold(one, now).Add(24 * time.Hour)
 	switch s.random.IntN(6) {
 	case 0:
 		one.expires = now.Add(7 * 24 * time.Hour).Truncate(time.Second)
 		body["expiresAt"] = one.expires
 	case 1:
-		one.expires = now.Add(time.Hour).Truncate(time.Second)
-		body["expiresAt"] = one.expires
+		if expires := now.Add(time.Hour).Truncate(time.Second); s.hold(one, expires).Equal(expires) {
+			one.expires = expires
+			body["expiresAt"] = expires
+		}
 	case 2:
-		at := now.Add(time.Duration(s.random.IntN(7200)) * time.Second).Truncate(time.Second)
-		one.expires = at.Add(24 * time.Hour)
-		body["sendAt"] = at
+		one.due = now.Add(time.Duration(s.random.IntN(7200)) * time.Second).Truncate(time.Second)
+		one.expires = s.hold(one, one.due).Add(24 * time.Hour)
+		body["sendAt"] = one.due
 	}
 	request, err := json.Marshal(body)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	one.id = s.persist(string(request))
-	return one
+	return one, s.persist(one, string(request), fmt.Sprintf("order-%d", n))
 }
 
 // number is a recipient's, most of them of nobody else; its ending decides what happens to it.
@@ -271,7 +291,7 @@ func (s *storm) number(n, i int, others []string) string {
 
 // echo is a message that says the same as an earlier one to some of its people, and to others besides.
 func (s *storm) echo(of *sent, n, left int) *sent {
-	one := &sent{onUnknown: message.LeaveUnknown, sms: of.sms, long: of.long}
+	one := &sent{onUnknown: message.LeaveUnknown, sms: of.sms, long: of.long, ad: of.ad, night: of.night}
 	all := s.random.IntN(2) == 0
 	for i, number := range of.numbers {
 		if (all || s.random.IntN(3) > 0 || i == 0) && len(one.numbers) < left {
@@ -292,24 +312,35 @@ func (s *storm) echo(of *sent, n, left int) *sent {
 	return one
 }
 
-// persist asks for a message as somebody does who does not give up, with a key against doing it twice.
-func (s *storm) persist(body string) string {
+// persist asks for a message as somebody does who does not give up, with a key against doing it twice. It returns false for a
+// message that is over a limit.
+func (s *storm) persist(one *sent, body, key string) bool {
 	s.t.Helper()
-	for {
-		status, answer := s.do(http.MethodPost, "/v1/messages", body, "Idempotency-Key", fmt.Sprintf("order-%d", len(s.sent)))
+	one.asked = time.Now()
+	for pause := time.Second; ; {
+		status, answer := s.do(http.MethodPost, "/v1/messages", body, "Idempotency-Key", key, "X-Frontend", one.frontend)
 		var accepted struct{ ID string }
 		switch {
 		case status == http.StatusAccepted || status == http.StatusOK:
 			if err := json.Unmarshal(answer, &accepted); err != nil {
 				s.t.Fatal(err)
 			}
-			return accepted.ID
+			one.id, one.accepted = accepted.ID, time.Now()
+			s.laws.advertised(one)
+			return true
+		case status == http.StatusTooManyRequests && strings.Contains(string(answer), "limit-exceeded"):
+			s.laws.refuse(string(answer))
+			return false
 		case status == http.StatusUnprocessableEntity && strings.Contains(string(answer), "is not the code of an approved template"):
 			time.Sleep(time.Minute)
 		case status < http.StatusInternalServerError && status != http.StatusTooManyRequests:
 			s.t.Fatalf("POST /v1/messages: %d %s", status, answer)
 		}
-		time.Sleep(time.Second)
+		time.Sleep(pause)
+		if one.frontend != "" {
+			// The table may be away for days, and the door is closed to frontends until it is back.
+			pause = min(2*pause, 10*time.Minute)
+		}
 	}
 }
 

@@ -21,6 +21,13 @@ type sent struct {
 	cancelled, stopped bool
 	// expires is when it may not be sent any more.
 	expires time.Time
+	// ad says that it is advertising, and night that it may go out at night.
+	ad, night bool
+	// frontend is the caller that may not do everything; empty is one that may.
+	frontend string
+	// asked and accepted are when the door was asked first and when it had accepted, and due is when it is to be sent, if that is
+	// not at once.
+	asked, accepted, due time.Time
 }
 
 func (s *sent) add(number, content string) {
