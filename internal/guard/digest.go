@@ -1,11 +1,10 @@
 package guard
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
 	"slices"
 
 	"sms-api/internal/message"
+	"sms-api/internal/numberkey"
 )
 
 // Digest stands for what one recipient was sent: the number and the text, neither of which it tells.
@@ -24,13 +23,8 @@ type Digester struct {
 // NewDigester derives a key from a secret. The same secret gives the same digests: it must outlive the sends that are
 // looked up by them.
 func NewDigester(secret []byte) Digester {
-	derive := func(purpose string) []byte {
-		mac := hmac.New(sha256.New, secret)
-		mac.Write([]byte("sms-api guard: " + purpose))
-		return mac.Sum(nil)
-	}
-	d := Digester{key: derive("digests")}
-	copy(d.id[:], derive("key id"))
+	d := Digester{key: numberkey.Derive("guard", "digests", secret)}
+	copy(d.id[:], numberkey.Derive("guard", "key id", secret))
 	return d
 }
 
@@ -40,12 +34,9 @@ func (d Digester) KeyID() KeyID { return d.id }
 // Digest is the digest of a number in digits and a text, which the caller has brought into the one form that the text of
 // a row in the vendor's history is brought into as well.
 func (d Digester) Digest(number, text string) Digest {
-	mac := hmac.New(sha256.New, d.key)
-	mac.Write([]byte(number))
-	mac.Write([]byte{0}) // which no number has, so no two pairs run into the same bytes
-	mac.Write([]byte(text))
 	var digest Digest
-	copy(digest[:], mac.Sum(nil))
+	// No number has a zero byte, so no two pairs run into the same bytes.
+	copy(digest[:], numberkey.Sum(d.key, number, "\x00", text))
 	return digest
 }
 

@@ -24,7 +24,6 @@ package limits
 
 import (
 	"context"
-	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
@@ -39,6 +38,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"sms-api/internal/message"
+	"sms-api/internal/numberkey"
 )
 
 // client is what is used of *dynamodb.Client.
@@ -599,17 +599,15 @@ func (l *Limits) key(ctx context.Context) ([]byte, error) {
 	case len(keys) == 0:
 		return nil, errors.New("there is no key to hash numbers with")
 	}
-	mac := hmac.New(sha256.New, []byte(keys[0]))
-	mac.Write([]byte("sms-api limits: numbers"))
-	return mac.Sum(nil), nil
+	return numberkey.Derive("limits", "numbers", []byte(keys[0])), nil
 }
 
 func hashed(key []byte, parts ...string) string {
-	mac := hmac.New(sha256.New, key)
-	for _, p := range parts {
-		mac.Write([]byte(strconv.Itoa(len(p)) + ":" + p))
+	measured := make([]string, len(parts))
+	for i, p := range parts {
+		measured[i] = strconv.Itoa(len(p)) + ":" + p
 	}
-	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil)[:16])
+	return base64.RawURLEncoding.EncodeToString(numberkey.Sum(key, measured...)[:16])
 }
 
 func numberPK(key []byte, class string, to message.Phone) string {

@@ -8,10 +8,7 @@ package optout
 
 import (
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
 	"encoding/base64"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"strconv"
@@ -24,6 +21,7 @@ import (
 
 	"sms-api/internal/attr"
 	"sms-api/internal/message"
+	"sms-api/internal/numberkey"
 )
 
 // client is what is used of *dynamodb.Client.
@@ -96,7 +94,7 @@ func (l *List) Record(ctx context.Context, to message.Phone, s Status, at time.T
 	if err != nil {
 		return Entry{}, err
 	}
-	item := keys[0].key(to)
+	item := itemKey(keys[0], to)
 	item[attrTo], item[attrStatus], item[attrAt] = attr.Text(entry.To), attr.Text(string(s)), attr.Number(entry.At.UnixMilli())
 	if via != "" {
 		item[attrVia] = attr.Text(via)
@@ -170,7 +168,7 @@ func (l *List) find(ctx context.Context, to []message.Phone) (map[message.Phone]
 	var wanted []map[string]types.AttributeValue
 	for _, one := range to {
 		for _, k := range keys {
-			at := k.key(one)
+			at := itemKey(k, one)
 			if sk := attr.TextOf(at, attrSK); whose[sk] == "" {
 				whose[sk] = one
 				wanted = append(wanted, at)
@@ -262,13 +260,7 @@ func readCursor(cursor string) (shard int, after string, err error) {
 	return shard, after, nil
 }
 
-// hashKey is a key that numbers are hashed with.
-type hashKey struct {
-	id     string
-	secret []byte
-}
-
-func (l *List) keys(ctx context.Context) ([]hashKey, error) {
+func (l *List) keys(ctx context.Context) ([]numberkey.Key, error) {
 	secrets, err := l.Numbers.NumberKeys(ctx)
 	switch {
 	case err != nil:
@@ -276,26 +268,14 @@ func (l *List) keys(ctx context.Context) ([]hashKey, error) {
 	case len(secrets) == 0:
 		return nil, errors.New("there is no key to hash numbers with")
 	}
-	keys := make([]hashKey, len(secrets))
-	for i, secret := range secrets {
-		keys[i] = hashKey{id: hex.EncodeToString(derive(secret, "key id")[:4]), secret: derive(secret, "numbers")}
-	}
-	return keys, nil
+	return numberkey.Of("opt-outs", secrets), nil
 }
 
-func derive(secret, purpose string) []byte {
-	mac := hmac.New(sha256.New, []byte(secret))
-	mac.Write([]byte("sms-api opt-outs: " + purpose))
-	return mac.Sum(nil)
-}
-
-// key is that of a number's item.
-func (k hashKey) key(to message.Phone) map[string]types.AttributeValue {
-	mac := hmac.New(sha256.New, k.secret)
-	mac.Write([]byte(to))
-	sum := mac.Sum(nil)
+// itemKey is that of a number's item.
+func itemKey(k numberkey.Key, to message.Phone) map[string]types.AttributeValue {
+	sum := k.Hash(string(to))
 	return map[string]types.AttributeValue{
-		attrPK: attr.Text(pk(int(sum[0]) % shards)), attrSK: attr.Text(k.id + "#" + base64.RawURLEncoding.EncodeToString(sum[:16])),
+		attrPK: attr.Text(pk(int(sum[0]) % shards)), attrSK: attr.Text(k.ID + "#" + base64.RawURLEncoding.EncodeToString(sum[:16])),
 	}
 }
 

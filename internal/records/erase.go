@@ -28,7 +28,7 @@ func (s *Store) Erase(ctx context.Context, to message.Phone) (n int, err error) 
 	until := s.now()
 	// First the stones: from here on, whoever indexes the number finds them, or is found.
 	for _, k := range keys {
-		item := key(k.pk(to), skErased)
+		item := key(numberPK(k, to), skErased)
 		item[attrUntil] = attr.Number(until.UnixMilli())
 		item[attrExpires] = attr.Number(until.Add(s.Kept + tombKept).Unix())
 		if _, err := s.Client.PutItem(ctx, &dynamodb.PutItemInput{TableName: &s.Table, Item: item}); err != nil {
@@ -36,7 +36,7 @@ func (s *Store) Erase(ctx context.Context, to message.Phone) (n int, err error) 
 		}
 	}
 	for _, k := range keys {
-		more, err := s.eraseLane(ctx, k.pk(to), until)
+		more, err := s.eraseLane(ctx, numberPK(k, to), until)
 		if n += more; err != nil {
 			return n, fmt.Errorf("erase a number: %w", err)
 		}

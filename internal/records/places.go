@@ -2,10 +2,8 @@ package records
 
 import (
 	"context"
-	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash/fnv"
@@ -17,6 +15,7 @@ import (
 
 	"sms-api/internal/attr"
 	"sms-api/internal/message"
+	"sms-api/internal/numberkey"
 )
 
 // ErrNoNumberKey says that nobody has made the key yet that numbers are hashed with.
@@ -123,15 +122,8 @@ func (s *Store) moved(ctx context.Context, id string, created time.Time, caller 
 // longestLife is how long it may take from a message's acceptance to its expiry: 90 days of schedule, and 7 of life.
 const longestLife = 97 * 24 * time.Hour
 
-// numberKey is a key that numbers are hashed with.
-type numberKey struct {
-	// id tells it from others without telling it.
-	id     string
-	secret []byte
-}
-
 // numberKeys are the keys, the one that writes first.
-func (s *Store) numberKeys(ctx context.Context) ([]numberKey, error) {
+func (s *Store) numberKeys(ctx context.Context) ([]numberkey.Key, error) {
 	if s.Numbers == nil {
 		return nil, ErrNoNumberKey
 	}
@@ -142,23 +134,12 @@ func (s *Store) numberKeys(ctx context.Context) ([]numberKey, error) {
 	if len(secrets) == 0 {
 		return nil, ErrNoNumberKey
 	}
-	keys := make([]numberKey, len(secrets))
-	for i, secret := range secrets {
-		derive := func(purpose string) []byte {
-			mac := hmac.New(sha256.New, []byte(secret))
-			mac.Write([]byte("sms-api records: " + purpose))
-			return mac.Sum(nil)
-		}
-		keys[i] = numberKey{id: hex.EncodeToString(derive("key id")[:4]), secret: derive("numbers")}
-	}
-	return keys, nil
+	return numberkey.Of("records", secrets), nil
 }
 
-// pk is the partition key of a number, in digits.
-func (k numberKey) pk(to message.Phone) string {
-	mac := hmac.New(sha256.New, k.secret)
-	mac.Write([]byte(to))
-	return "to#" + k.id + "#" + base64.RawURLEncoding.EncodeToString(mac.Sum(nil)[:16])
+// numberPK is the partition key of a number, in digits.
+func numberPK(k numberkey.Key, to message.Phone) string {
+	return "to#" + k.ID + "#" + base64.RawURLEncoding.EncodeToString(k.Hash(string(to))[:16])
 }
 
 // index gives each recipient of a message its item. It returns those whose numbers were erased after the message was accepted:
@@ -173,12 +154,12 @@ func (s *Store) index(ctx context.Context, m message.Message) (erasures, error) 
 	var tombs []map[string]types.AttributeValue
 	byPK := map[string]int{}
 	for i, r := range m.Recipients {
-		item := place(keys[0].pk(r.To), sk, expires)
+		item := place(numberPK(keys[0], r.To), sk, expires)
 		item[attrIndex] = attr.Number(int64(i))
 		writes[i] = putRequest(item)
 		for _, k := range keys {
-			byPK[k.pk(r.To)] = i
-			tombs = append(tombs, key(k.pk(r.To), skErased))
+			byPK[numberPK(k, r.To)] = i
+			tombs = append(tombs, key(numberPK(k, r.To), skErased))
 		}
 	}
 	if err := s.batch(ctx, writes); err != nil {
@@ -195,7 +176,7 @@ func (s *Store) index(ctx context.Context, m message.Message) (erasures, error) 
 	}
 	var deletes []types.WriteRequest
 	for _, i := range erased {
-		k := key(keys[0].pk(m.Recipients[i].To), sk)
+		k := key(numberPK(keys[0], m.Recipients[i].To), sk)
 		deletes = append(deletes, types.WriteRequest{DeleteRequest: &types.DeleteRequest{Key: k}})
 	}
 	return erased, s.batch(ctx, deletes)

@@ -239,8 +239,8 @@ func (r *reader) open(ctx context.Context, q Query) error {
 	}
 	var tombs []map[string]types.AttributeValue
 	for _, k := range keys {
-		r.lanes = append(r.lanes, &lane{pk: k.pk(q.To), high: r.high})
-		tombs = append(tombs, key(k.pk(q.To), skErased))
+		r.lanes = append(r.lanes, &lane{pk: numberPK(k, q.To), high: r.high})
+		tombs = append(tombs, key(numberPK(k, q.To), skErased))
 	}
 	return r.store.readAll(ctx, consistently(tombs), func(item map[string]types.AttributeValue) {
 		// What came too late to be erased counts as erased.
