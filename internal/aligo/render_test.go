@@ -140,6 +140,12 @@ func TestRenderForUntrustedCallers(t *testing.T) {
 			e.EmphasisType, e.Title = aligo.EmphasisText, "#{이름}#{번호}"
 			return e
 		}(), vars{"이름": "evil", "번호": ".com"}, nil, "", "the values make an address together"},
+		"the name of a button": {
+			template("본문", aligo.Button{Name: "#{이름}#{번호}", Type: "WL", LinkMobile: "https://a.example"}),
+			vars{"이름": "evil", "번호": ".com"}, nil, "", "the values make an address together",
+		},
+		"joined to one that is allowed, in a text": {template("#{주소}#{번호}"), vars{"주소": "https://a.example", "번호": "x"}, open, "",
+			"the value of #{번호} " + host},
 		"beside an address":        {template("https://shop.kr 에서 #{이름}"), vars{"이름": "홍"}, nil, "https://shop.kr 에서 홍", ""},
 		"in an address of a text":  {template("https://shop.kr/#{번호}"), vars{"번호": "../a?b"}, nil, "https://shop.kr/..%2Fa%3Fb", ""},
 		"up, in a text":            {template("https://shop.kr/a/#{번호} 입니다"), vars{"번호": ".."}, nil, "", "a value that is . or .. leads out"},
