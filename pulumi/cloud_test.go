@@ -24,6 +24,8 @@ type cloud struct {
 	mu        sync.Mutex
 	resources []made
 	outputs   map[string]any
+	// looked are the look-ups that were made.
+	looked map[string]bool
 	// parameters are the SSM parameters that exist.
 	parameters []string
 	// last are the outputs of the last deployment.
@@ -142,6 +144,12 @@ func plain(properties resource.PropertyMap) map[string]any {
 func (c *cloud) Call(args pulumi.MockCallArgs) (resource.PropertyMap, error) {
 	in := plain(args.Args)
 	reply := map[string]any{}
+	c.mu.Lock()
+	if c.looked == nil {
+		c.looked = map[string]bool{}
+	}
+	c.looked[args.Token[strings.LastIndex(args.Token, ":")+1:]] = true
+	c.mu.Unlock()
 	switch args.Token {
 	case "pulumi:pulumi:readStackOutputs":
 		if name := in["name"]; name != "a-team/sms-api/dev" {

@@ -43,10 +43,36 @@ func TestREADME(t *testing.T) {
 	same(t, "what the chapter Operating says is protected", protected, []string{"dynamodb:Table", "ec2:Eip", "kms:Key"})
 	_, rights, _ := strings.Cut(text, "Whoever deploys needs,")
 	rights, _, _ = strings.Cut(rights, "###")
-	for _, kind := range slices.Sorted(maps.Keys(madeKinds(c))) {
-		if word := right(kind); word == "" || !strings.Contains(rights, word) {
-			t.Errorf("whoever deploys needs rights for %s, of which the README says nothing (%q)", kind, word)
+	settings := map[string]string{
+		"network:egress": egressNATGatewayPerAZ, "network:analyse": "true", "api:domainName": "sms.example.com",
+		"api:certificateArn": "arn:aws:acm:ap-northeast-2:111122223333:certificate/abc", "api:jwtIssuer": "https://issuer.example.com",
+		"api:jwtAudience": "shop", "alarms:emails": "oncall@example.com", "events:producerAccounts": `["222233334444"]`,
+	}
+	maps.Copy(settings, managedSettings)
+	for _, c := range []*cloud{
+		c, deployed(t, settings, managedKeys...), deployed(t, map[string]string{"network:vpcId": theirVPC, "network:cidr": "10.1.0.0/20",
+			"network:eipAllocationId": "eipalloc-0123456789abcdef0"}),
+	} {
+		for _, kind := range slices.Sorted(maps.Keys(madeKinds(c))) {
+			if word := right(kind); word == "" || !strings.Contains(rights, word) {
+				t.Errorf("whoever deploys needs rights for %s, of which the README says nothing (%q)", kind, word)
+			}
 		}
+		for look := range c.looked {
+			if word, known := rightToLook()[look]; !known || !strings.Contains(rights, word) {
+				t.Errorf("whoever deploys needs rights for %s, of which the README says nothing (%q)", look, word)
+			}
+		}
+	}
+}
+
+// rightToLook is how the README names the rights for a look-up; some need none.
+func rightToLook() map[string]string {
+	return map[string]string{
+		"readStackOutputs": "", "getPartition": "", "getRegion": "", "getPolicyDocument": "",
+		"getCallerIdentity": "`sts:GetCallerIdentity`", "getParametersByPath": "`ssm:GetParametersByPath`",
+		"getParameter": "`ssm:GetParameter` of `/aws/service/ami-amazon-linux-latest/*`", "getAvailabilityZones": "zones", "getVpc": "VPC",
+		"getInternetGateway": "gateways", "getElasticIp": "addresses",
 	}
 }
 
@@ -80,6 +106,8 @@ func right(kind string) string {
 			"SecurityGroup": "security groups", "DefaultSecurityGroup": "security groups", "NetworkInterface": "interfaces",
 			"NetworkInsightsPath": "insights", "NetworkInsightsAnalysis": "insights", "VpcEndpoint": "endpoints", "Instance": "instances",
 		}[name]
+	case module == "ssm":
+		return "with managed secrets also writing them"
 	case module == "sfn":
 		return "`states`"
 	case module == "apigatewayv2":
