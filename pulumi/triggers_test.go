@@ -81,6 +81,11 @@ func TestNoEventIsLost(t *testing.T) {
 		taken.at("functionResponseTypes"), taken.at("scalingConfig.maximumConcurrency")},
 		[]any{arnOf("sqs:Queue", "sms-api-dev-events"), arnOf("lambda:Function", "sms-api-dev-events"), 10,
 			[]string{"ReportBatchItemFailures"}, 3})
+	other := deployed(t, map[string]string{"functions:events": `{"timeout":60}`, "events:rate": "30"})
+	same(t, "with another time limit and another pace", []any{
+		other.one(t, "sqs:Queue", "events").at("visibilityTimeoutSeconds"),
+		other.one(t, "lambda:EventSourceMapping", "events").at("scalingConfig.maximumConcurrency"),
+	}, []any{360, 6})
 	same(t, "who may put them there", statements(t, c.one(t, "sqs:QueuePolicy", "events").text("policy")), []string{
 		"sqs:SendMessage | Service events.amazonaws.com | arn:aws:sqs:sms-api-dev-events | ArnEquals aws:SourceArn " +
 			"arn:aws:events:rule/sms-api-dev-requested arn:aws:events:rule/sms-api-dev-opt-outs arn:aws:events:rule/sms-api-dev-route-order-paid",
