@@ -89,6 +89,10 @@ func TestAPI(t *testing.T) {
 		return map[string]any{"routeKey": route, "throttlingRateLimit": rate, "throttlingBurstLimit": 2 * rate}
 	}
 	same(t, "throttling of reads", stage.at("routeSettings"), []any{read("GET /v1/messages", 500), read("GET /v1/messages/{id}", 500)})
+	// AWS refuses a throttle of a route that is not there yet.
+	for _, name := range []string{"listMessages", "getMessage"} {
+		waits(t, stage, "apigatewayv2/route:Route::sms-api-dev-"+name)
+	}
 	same(t, "access log", stage.at("accessLogSettings.destinationArn"), arnOf("cloudwatch:LogGroup", "/aws/vendedlogs/apigateway/sms-api-dev"))
 	for name, variable := range parsed(t, stage.text("accessLogSettings.format")) {
 		if text := variable.(string); !strings.HasPrefix(text, "$context.") || strings.Contains(strings.ToLower(text), "body") ||

@@ -686,7 +686,7 @@ var inPlace = map[string]string{
 	"functions:sms": `{"memory":512,"timeout":40,"reservedConcurrency":-1}`, "functions:events": `{"timeout":60}`,
 	"functions:api": `{"timeout":20}`, "functions:logLevel": "debug", "functions:logRetentionDays": "90",
 	"events:archiveDays": "14", "events:rate": "30",
-	"api:throttleRate": "50", "api:throttleBurst": "100", "api:readThrottleRate": "100", "api:untrustedMaxRecipients": "3",
+	"api:throttleRate": "50", "api:throttleBurst": "100", "api:untrustedMaxRecipients": "3",
 	"api:untrustedMaxSchedule": "48", "api:frontendRoles": `["web-app"]`, "templates:TX_1234": `{"주문번호":{"maxLength":20}}`,
 	"records:retentionDays": "30", "records:sweepMinutes": "30", "limits:trustedNumberHour": "2", "limits:trustedNumberDay": "3",
 	"limits:trustedCallerDay": "1000", "limits:dailyRecipients": "100000", "limits:sameContentWithin": "10",
@@ -697,10 +697,10 @@ var inPlace = map[string]string{
 	"secrets:prefix": "/team/aligo",
 }
 
-// planned are such settings that moto 5.2 fails to carry out: it tags no path of Reachability Analyzer, and has a domain before it
-// is made.
+// planned are such settings that moto 5.2 fails to carry out: it tags no path of Reachability Analyzer, has a domain before it is
+// made, and knows no DeleteRouteSettings.
 var planned = map[string]string{
-	"sms-api:tags": `{"Team":"messaging"}`, "api:domainName": "sms.example.com",
+	"sms-api:tags": `{"Team":"messaging"}`, "api:readThrottleRate": "100", "api:domainName": "sms.example.com",
 	"api:certificateArn": "arn:aws:acm:ap-northeast-2:123456789012:certificate/abc",
 }
 

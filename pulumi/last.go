@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -170,8 +171,12 @@ func (c config) follows(last lastDeployment, in account) error {
 // stays says what of a network cannot be changed while functions are in it: AWS moves no subnet, and takes no second one with
 // the same addresses.
 func (n networkConfig) stays(was *placement) error {
-	if was == nil || n.own() || len(was.Subnets) > 0 || was.VPCID != n.vpcID {
+	if was == nil || n.own() || len(was.Subnets) > 0 {
 		return nil
+	}
+	if was.VPCID != n.vpcID {
+		return fmt.Errorf("network:vpcId: the subnets are in %s, and cannot be moved. Another VPC is another stack",
+			cmp.Or(was.VPCID, "the stack's own VPC"))
 	}
 	var errs []error
 	if was.CIDR != "" && n.cidr.String() != was.CIDR {
