@@ -16,7 +16,7 @@ type CORS struct {
 // CrossOrigin is the CORS of the API.
 func CrossOrigin() CORS {
 	return CORS{
-		Methods: []string{"GET", "POST", "DELETE"},
+		Methods: []string{"DELETE", "GET", "POST", "PUT"},
 		Headers: []string{"authorization", "content-type", "idempotency-key", "if-none-match"},
 		Exposed: []string{"location", "etag", "retry-after", "idempotent-replayed"},
 		MaxAge:  10 * time.Minute,
