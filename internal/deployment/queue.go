@@ -32,3 +32,6 @@ func EventHidden(timeout time.Duration) time.Duration { return hiddenLimits * ti
 
 // APIThrottle is how many requests a second the API takes, and how many at once, where a stack says nothing.
 func APIThrottle() (rate, burst int) { return 20, 40 }
+
+// ReadThrottle is the same for each kind of request that is answered from the records.
+func ReadThrottle() (rate, burst int) { return 500, 1000 }

@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"sms-api/internal/deployment"
 	"sms-api/internal/message"
 	"sms-api/internal/records"
 )
@@ -257,18 +258,38 @@ func largest(t *testing.T) {
 		numbers[i] = message.Phone(fmt.Sprintf("0107%07d", i*7919))
 	}
 	m := sms(id, numbers...)
-	m.Reference = strings.Repeat("가", 128)
+	random := rand.New(rand.NewPCG(1, 2))
+	hangul := func(n int) string { // which nothing makes shorter
+		text := make([]rune, n)
+		for i := range text {
+			text[i] = '가' + random.Int32N(11172)
+		}
+		return string(text)
+	}
+	m.Reference = hangul(128)
+	for i := range m.Recipients {
+		m.Recipients[i].Reference, m.Recipients[i].Variables = hangul(64), nil
+	}
+	m.Text = message.Text(strings.Repeat("x", message.MaxSize-len(asJSON(t, m))-len(`"text":"",`)))
 	w.Accepted(t.Context(), m)
 	w.went(m, progress(m, 1), 0)
-	o := settled(m, began)
-	random := rand.New(rand.NewPCG(1, 2))
-	for i := range o.Recipients {
-		reason := make([]rune, 40)
-		for n := range reason {
-			reason[n] = '가' + random.Int32N(11172)
-		}
-		o.Recipients[i].Reason = string(reason)
+	under := progress(m, 9)
+	for i := range under.Recipients {
+		r := &under.Recipients[i]
+		r.Attempts = []message.Attempt{{Channel: message.AlimTalk, Status: message.Failed, Code: "A", At: began}}
+		r.Channel, r.Status, r.Code, r.At = message.SMS, message.Failed, "number", began
 	}
+	o := message.Settled(m, under.Recipients, began).Fit()
+	input, most := len(asJSON(t, m)), len(asJSON(t, m))+len(asJSON(t, under))
+	t.Logf("a message of %d bytes, with its progress %d, the outcome %d", input, most, len(asJSON(t, o)))
+	if input != message.MaxSize || most > deployment.PayloadSize || len(asJSON(t, o)) > deployment.EventSize {
+		t.Error("they are too large, or not as large as they may be")
+	}
+	w.went(m, under, 0)
+	for i := range o.Recipients {
+		o.Recipients[i].Reason = hangul(40)
+	}
+	o = o.Whole()
 	if _, err := w.Settled(t.Context(), o); err != nil {
 		t.Fatal(err)
 	}

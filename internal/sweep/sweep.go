@@ -165,6 +165,10 @@ func (r *run) list(ctx context.Context) error {
 	defer cancel()
 	if r.at.Done.IsZero() {
 		r.at.Done = r.Now().Add(-back)
+		// At once, so that one that is lost does not shorten it.
+		if err := r.Records.SaveSweep(ctx, r.at, r.until, false); err != nil {
+			return err
+		}
 	}
 	for {
 		resumed := r.at.Token != ""

@@ -15,16 +15,25 @@ import (
 const (
 	accountRequests = "ApiGateway.requests"
 	stageRequests   = "the stage"
+	stageReads      = "the stage's reads"
 )
 
-// Gateway is the API behind API Gateway's throttles, that of the account and that of a stack with the defaults.
+// Gateway is the API behind API Gateway's throttles, that of the account and those of a stack with the defaults: reads have one of
+// their own.
 //
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-throttling.html
 func (s *System) Gateway(limits *quota.Limits, clock interface{ Now() time.Time }) http.Handler {
 	rate, burst := deployment.APIThrottle()
-	stage := quota.New(quota.Profile{stageRequests: {Burst: float64(burst), PerSecond: float64(rate)}}, clock)
+	reads, readBurst := deployment.ReadThrottle()
+	stage := quota.New(quota.Profile{
+		stageRequests: {Burst: float64(burst), PerSecond: float64(rate)}, stageReads: {Burst: float64(readBurst), PerSecond: float64(reads)},
+	}, clock)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if limits.Take(accountRequests, 1) && stage.Take(stageRequests, 1) {
+		which := stageRequests
+		if r.Method == http.MethodGet && strings.HasPrefix(r.URL.Path, "/v1/messages") {
+			which = stageReads
+		}
+		if limits.Take(accountRequests, 1) && stage.Take(which, 1) {
 			s.API.ServeHTTP(w, r)
 			return
 		}

@@ -62,6 +62,7 @@ func (n *memory) dial(ctx context.Context, _, address string) (net.Conn, error) 
 	}
 	near, far := newPipe()
 	if err := l.Hand(ctx, far); err != nil {
+		_, _ = near.Close(), far.Close()
 		return nil, fmt.Errorf("%s: %w", host, err)
 	}
 	return near, nil

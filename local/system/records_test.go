@@ -3,8 +3,10 @@ package system
 import (
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -12,6 +14,8 @@ import (
 	"time"
 
 	"sms-api/awslocal/awsapi"
+	"sms-api/awslocal/clock"
+	"sms-api/awslocal/quota"
 	"sms-api/internal/aligo/aligotest"
 	"sms-api/internal/intake"
 	"sms-api/internal/message"
@@ -66,6 +70,71 @@ func TestReadingAsksNoExecution(t *testing.T) {
 		if !statuses[message.Sending] || !statuses[message.AllDelivered] {
 			t.Errorf("it was seen as %v", statuses)
 		}
+	})
+}
+
+var readsFor = flag.Duration("reads.for", 5*time.Second, "how long 500 reads a second are made")
+
+// Under Seoul's quotas 500 reads a second of messages under way, beside 20 messages a second, are all answered, from the records
+// alone.
+func TestReadsUnderQuotas(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		t.Helper()
+		profile, err := quota.Open("seoul")
+		if err != nil {
+			t.Fatal(err)
+		}
+		limits := quota.New(profile, clock.Real(1))
+		w := newWorld(t, func(o *Options, _ *aligotest.Options) { o.AWS.Limits = limits })
+		// Nobody's receipt comes, so that all are under way.
+		w.fault(aligotest.Fault{Endpoint: detail, Kind: aligotest.FaultReceiptsLate, Times: -1})
+		api, calls := w.Gateway(limits, clock.Real(1)), w.count()
+		answered, statuses := map[string]int{}, map[message.MessageStatus]int{}
+		var ids []string
+		for at := time.Duration(0); at < *readsFor; at += 50 * time.Millisecond {
+			request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/v1/messages", strings.NewReader(to("", "5678")))
+			request.Header.Set("Content-Type", "application/json")
+			answer := httptest.NewRecorder()
+			api.ServeHTTP(answer, request)
+			answered[fmt.Sprint("POST ", answer.Code)]++
+			var accepted struct{ ID string }
+			if err := json.Unmarshal(answer.Body.Bytes(), &accepted); err != nil {
+				t.Fatal(err)
+			}
+			ids = append(ids, accepted.ID)
+			for n := range 25 {
+				// Those of the last seconds, the one that was accepted just now included.
+				id := ids[max(0, len(ids)-1-n*4)]
+				answer := httptest.NewRecorder()
+				api.ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/v1/messages/"+id, nil))
+				answered[fmt.Sprint("GET ", answer.Code)]++
+				var o message.Outcome
+				if err := json.Unmarshal(answer.Body.Bytes(), &o); err != nil {
+					t.Fatal(err)
+				}
+				statuses[o.Status]++
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
+		n := calls()
+		t.Logf("%v: %v, %v; of Step Functions %v", *readsFor, answered, statuses, n)
+		posts := int(*readsFor / (50 * time.Millisecond))
+		if len(answered) != 2 || answered["POST 202"] != posts || answered["GET 200"] != 25*posts {
+			t.Errorf("answered %v", answered)
+		}
+		if len(n) != 1 || n["StartExecution"] != posts {
+			t.Errorf("Step Functions was asked %v", n)
+		}
+		refused, _ := limits.Throttled()
+		if len(refused) > 0 {
+			t.Errorf("throttled: %v", refused)
+		}
+		// The messages are still under way: what they were doing comes to its end.
+		if err := w.AWS.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(time.Minute)
+		w.client.CloseIdleConnections()
 	})
 }
 

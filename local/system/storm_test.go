@@ -100,12 +100,14 @@ func newStorm(t *testing.T, seed uint64) *storm {
 	s.crew.Go(func() { s.switches(sequence(8)) })
 	s.crew.Go(func() { s.reviews(sequence(9)) })
 	s.crew.Go(func() { s.optOuts(sequence(10)) })
+	s.crew.Go(s.sweeps)
 	return s
 }
 
 // blow asks for messages to that many recipients in all and waits until each has its outcome and everybody has gone home.
 func (s *storm) blow(recipients int) {
 	s.t.Helper()
+	s.sweepAtLast() // as on any stack that has been there for a while: the first one looks back a day
 	for left := recipients; left > 0; {
 		if s.random.IntN(5) == 0 {
 			left -= s.frontends(left)
@@ -120,6 +122,11 @@ func (s *storm) blow(recipients int) {
 			pause = time.Duration(s.random.Int64N(int64(6 * time.Hour)))
 		}
 		s.evening = s.wait(pause)
+		if len(s.sent)%20 == 0 {
+			for _, w := range s.glimpse() {
+				s.t.Error(w)
+			}
+		}
 	}
 	s.laws.pending.Wait()
 	s.sent = append(s.sent, s.laws.sent...)
@@ -128,8 +135,18 @@ func (s *storm) blow(recipients int) {
 	}
 	s.end()
 	s.crew.Wait()
+	for range 2 { // while one is at work another does nothing
+		s.sweepAtLast()
+		time.Sleep(time.Hour)
+	}
 	// Until the last of what was redriven has ended.
 	time.Sleep(15 * 24 * time.Hour)
+	s.table.set(nil)
+	// A day is the longest pause between two looks at a message.
+	for range 3 {
+		time.Sleep(25 * time.Hour)
+		s.sweepAtLast()
+	}
 }
 
 // judge compares the world with what was claimed.
@@ -147,7 +164,7 @@ func (s *storm) judge(recipients int) {
 		id, _, _ := strings.Cut(wrong[0], " ")
 		s.t.Logf("the way of %s:\n%s", id, s.trace(strings.TrimSuffix(id, ":")))
 	}
-	for _, v := range s.unjustified() {
+	for _, v := range slices.Concat(s.unjustified(), s.misrecorded(all)) {
 		s.t.Error(v)
 	}
 	count, why := map[message.Status]int{}, map[string]int{}

@@ -34,6 +34,7 @@ import (
 	"sms-api/internal/logging"
 	"sms-api/internal/message"
 	"sms-api/internal/parameters"
+	"sms-api/internal/records"
 	"sms-api/internal/route"
 	"sms-api/internal/untrusted"
 	"sms-api/internal/wiring"
@@ -97,8 +98,9 @@ type System struct {
 	Aligo *aligotest.Standin
 	// StateMachineARN is the ARN of the state machine, Definition its JSON.
 	StateMachineARN, Definition string
-	// Executions are the messages.
+	// Executions are the messages as they are, and Records what people read of them.
 	Executions *execution.Executions
+	Records    *records.Store
 
 	clock asl.Clock
 }
@@ -229,7 +231,7 @@ func (s *System) function(f deployment.Function, o Options, files map[string][]b
 		e.Log = logging.New()
 	}
 	if f.Caller == deployment.APIGateway {
-		s.Executions, s.API = e.Outcomes(), apigateway.Limited(e.API(o.Identify).Handler(), f.Timeout)
+		s.Executions, s.Records, s.API = e.Outcomes(), e.Records(), apigateway.Limited(e.API(o.Identify).Handler(), f.Timeout)
 		return "", e.Err()
 	}
 	handle, ok := inProcess()[f.Name]
