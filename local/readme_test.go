@@ -272,6 +272,8 @@ func bill() []passage {
 			usd(m.Fee().Total()/cost.DefaultKRW)),
 		row("otherwise: a NAT instance", "", difference("NAT instance (t4g.nano)")),
 		row("otherwise: a NAT gateway in each of two zones", "", difference("a NAT gateway in each of two zones")),
+		row("otherwise: advertising, or limits of trusted callers", ", with their alarm", difference("ads:*, or limits of trusted callers")),
+		row("otherwise: `limits:dailyRecipients`", ", with its alarms", difference("limits:dailyRecipients")),
 		row("otherwise: Aligo's own failover", ", which nobody can hold back or explain afterwards", difference("Aligo's own failover=Y")),
 		{
 			"(?m)^What the fixed part costs a month is the output `monthlyFixedCost`: [^|]*? in a network of your own\\.\n",

@@ -129,7 +129,7 @@ func deploy(ctx *pulumi.Context, args deployArgs) error {
 	ctx.Export(outputEncryptionKey, pulumi.String(config.encryption.key))
 	ctx.Export(outputPlacement, config.network.placed(network.zones))
 	ctx.Export(outputSecrets, pulumi.String(config.secrets.prefix))
-	ctx.Export("monthlyFixedCost", monthlyFixedCost(config, watch.alarms, watch.alarmMetrics))
+	ctx.Export("monthlyFixedCost", monthlyFixedCost(config, watch.alarms))
 	return nil
 }
 

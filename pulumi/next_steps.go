@@ -59,8 +59,8 @@ func nextSteps(config config, in account, key encryptionKey, network *network, s
 	}).(pulumi.StringOutput)
 }
 
-// monthlyFixedCost estimates what the stack costs when it sends nothing; watched is how many metrics the alarms look at.
-func monthlyFixedCost(config config, alarms, watched int) pulumi.Map {
+// monthlyFixedCost estimates what the stack costs when it sends nothing, with these alarms.
+func monthlyFixedCost(config config, alarms []deployment.Alarm) pulumi.Map {
 	prices, total, items := price.Seoul(), 0.0, pulumi.Map{}
 	add := func(item string, used price.Usage) {
 		cost := prices.Cost(used)
@@ -78,8 +78,9 @@ func monthlyFixedCost(config config, alarms, watched int) pulumi.Map {
 			add(fmt.Sprintf("NAT gateways: %d", ways), price.Usage{price.GatewayHours: float64(ways) * price.HoursPerMonth})
 		}
 	}
-	add(fmt.Sprintf("alarms: %d, on %d metrics", alarms, watched), price.Usage{price.Alarms: float64(watched)})
-	metrics := deployment.CustomMetrics()
+	watched := deployment.AlarmMetrics(alarms)
+	add(fmt.Sprintf("alarms: %d, on %d metrics", len(alarms), watched), price.Usage{price.Alarms: float64(watched)})
+	metrics := deployment.CustomMetrics(alarms)
 	add(fmt.Sprintf("custom metrics: %d", metrics), price.Usage{price.Metrics: float64(metrics)})
 	add("dashboard", price.Usage{price.Dashboards: deployment.Dashboards})
 	if config.encryption.makes() {

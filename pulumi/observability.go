@@ -16,10 +16,9 @@ import (
 // observability tells people when something is wrong, and where to look.
 type observability struct {
 	pulumi.ResourceState
-	name  string
-	topic pulumi.StringInput
-	// alarms is how many there are, and alarmMetrics how many metrics they watch.
-	alarms, alarmMetrics int
+	name   string
+	topic  pulumi.StringInput
+	alarms []deployment.Alarm
 }
 
 type observabilityArgs struct {
@@ -95,7 +94,7 @@ func (o *observability) watch(ctx *pulumi.Context, args observabilityArgs) error
 			return err
 		}
 	}
-	o.alarms, o.alarmMetrics = len(alarms), deployment.AlarmMetrics(alarms)
+	o.alarms = alarms
 	return nil
 }
 

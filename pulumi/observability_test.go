@@ -43,7 +43,7 @@ func TestAlarms(t *testing.T) {
 		metrics[filter.text("metricTransformation.namespace")+" "+filter.text("metricTransformation.name")] = true
 	}
 	same(t, "metrics that the cost model counts", len(metrics)+len(deployment.BalanceMetrics())+len(deployment.OutcomeMetrics()),
-		deployment.CustomMetrics())
+		deployment.CustomMetrics(deployment.Alarms(deployment.Watched{Gateways: 1})))
 	same(t, "dashboards that the cost model counts", len(c.all("cloudwatch:Dashboard")), deployment.Dashboards)
 }
 

@@ -18,9 +18,10 @@ type Usage = price.Usage
 // hours in a month.
 const hours = price.HoursPerMonth
 
-// alarms is how many metrics are watched in a deployment with so many NAT gateways.
-func alarms(gateways int) float64 {
-	return float64(deployment.AlarmMetrics(deployment.Alarms(deployment.Watched{Gateways: gateways})))
+// watch puts the alarms of a deployment into what it uses, and the metrics that it counts for them.
+func watch(u *Usage, w deployment.Watched) {
+	all := deployment.Alarms(w)
+	u[price.Alarms], u[price.Metrics] = float64(deployment.AlarmMetrics(all)), float64(deployment.CustomMetrics(all))
 }
 
 // Month is a month's traffic.
@@ -126,8 +127,7 @@ func Fixed() Usage {
 	var u Usage
 	u[price.GatewayHours] = hours
 	u[price.AddressHours] = hours
-	u[price.Alarms] = alarms(1)
-	u[price.Metrics] = float64(deployment.CustomMetrics())
+	watch(&u, deployment.Watched{Gateways: 1})
 	u[price.Dashboards] = deployment.Dashboards
 	// Lambda asks the queue of events for more every 20 s, five times over.
 	u[price.QueueRequests] = 5 * hours * 3600 / 20
@@ -166,7 +166,12 @@ func (m Month) Alternatives() []Alternative {
 	instance[price.InstanceHours], instance[price.Disk] = hours, price.InstanceDisk
 
 	zones := base
-	zones[price.GatewayHours], zones[price.AddressHours], zones[price.Alarms] = 2*hours, 2*hours, alarms(2)
+	zones[price.GatewayHours], zones[price.AddressHours] = 2*hours, 2*hours
+	watch(&zones, deployment.Watched{Gateways: 2})
+
+	counted, daily := base, base
+	watch(&counted, deployment.Watched{Gateways: 1, Open: true})
+	watch(&daily, deployment.Watched{Gateways: 1, Open: true, Daily: true})
 
 	key := base
 	key[price.Keys] = 1
@@ -183,6 +188,8 @@ func (m Month) Alternatives() []Alternative {
 	return []Alternative{
 		{"NAT instance (t4g.nano)", instance, "one small machine: while it is replaced nothing goes out, and keeping it patched is yours"},
 		{"a NAT gateway in each of two zones", zones, "survives the loss of a zone; two addresses to register with Aligo"},
+		{"ads:*, or limits of trusted callers", counted, "the alarm doors-open and its metric; what counting reads and writes of the table is not in the figure"},
+		{"limits:dailyRecipients", daily, "that and the alarms at 70, 90 and 100 % with theirs"},
 		{"customer managed key", key, "and requests to KMS, below a dollar for a million messages"},
 		{"a second look at every receipt", base.Plus(m.looks()), "what it costs when receipts come later than the first look"},
 		{"Express workflow", express,

@@ -89,10 +89,28 @@ func TestAMonthWithoutMessagesCostsWhatIsFixed(t *testing.T) {
 		}
 	})
 	// A gateway and an address, alarms, metrics, the dashboard, and asking the queue.
-	alarms := float64(deployment.AlarmMetrics(deployment.Alarms(deployment.Watched{Gateways: 1})))
-	metrics := float64(deployment.CustomMetrics())
+	all := deployment.Alarms(deployment.Watched{Gateways: 1})
+	alarms, metrics := float64(deployment.AlarmMetrics(all)), float64(deployment.CustomMetrics(all))
 	if got, want := price.Seoul().Cost(Fixed()), 43.07+3.65+0.10*alarms+0.30*metrics+3+0.2628; !near(got, want) {
 		t.Errorf("fixed %v USD, want %v", got, want)
+	}
+}
+
+// Alarms that there are with a setting only cost what they watch, and a metric for each line that is counted.
+func TestAlarmsOfSettings(t *testing.T) {
+	t.Parallel()
+	m := Month{}
+	want := map[string]float64{"ads:*, or limits of trusted callers": 0.10 + 0.30, "limits:dailyRecipients": 4 * (0.10 + 0.30)}
+	for _, a := range m.Alternatives() {
+		if usd, ok := want[a.Name]; ok {
+			delete(want, a.Name)
+			if got := price.Seoul().Cost(a.Usage) - price.Seoul().Cost(Fixed().Plus(m.Usage())); !near(got, usd) {
+				t.Errorf("%s costs %v USD more, want %v", a.Name, got, usd)
+			}
+		}
+	}
+	if len(want) > 0 {
+		t.Errorf("there is nothing of %v", want)
 	}
 }
 
