@@ -99,6 +99,22 @@ func (d *door) acceptances(t *testing.T) []string {
 	return d.announced(t, "MessageAccepted")
 }
 
+// rejected is the one rejection that an event leads to, also as it was put on the bus.
+func (d *door) rejected(t *testing.T, event string) (r intake.Rejection, text string) {
+	t.Helper()
+	if err := d.handle(t, event); err != nil {
+		t.Fatalf("a rejection is no error: %v", err)
+	}
+	all := d.rejections(t)
+	if len(all) != 1 || len(d.ids()) != 0 {
+		t.Fatalf("%d events, %d messages", len(all), len(d.ids()))
+	}
+	if err := json.Unmarshal([]byte(all[0]), &r); err != nil {
+		t.Fatal(err)
+	}
+	return r, all[0]
+}
+
 func (d *door) announced(t *testing.T, detailType string) []string {
 	t.Helper()
 	var list []string
@@ -277,29 +293,19 @@ func TestWhatCannotBeAcceptedIsRejectedOnce(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			d := newDoor()
-			if err := d.handle(t, event("e-1", c.detail)); err != nil {
-				t.Fatalf("a rejection is no error: %v", err)
-			}
-			rejected := d.rejections(t)
-			if len(rejected) != 1 || len(d.ids()) != 0 {
-				t.Fatalf("%d events, %d messages", len(rejected), len(d.ids()))
-			}
-			var r intake.Rejection
-			if err := json.Unmarshal([]byte(rejected[0]), &r); err != nil {
-				t.Fatal(err)
-			}
+			r, text := d.rejected(t, event("e-1", c.detail))
 			var pointers []string
 			for _, e := range r.Errors {
 				pointers = append(pointers, e.Pointer)
 			}
 			if r.IdempotencyKey != c.key || !c.many && !slices.Equal(pointers, c.errors) {
-				t.Errorf("got %.1000s", rejected[0])
+				t.Errorf("got %.1000s", text)
 			}
 			if !strings.Contains(d.log.String(), `"msg":"event rejected"`) || strings.Contains(d.log.String(), "1234-5678") {
 				t.Errorf("log: %s", d.log)
 			}
 			if !c.many {
-				golden(t, "rejected "+name, []byte(rejected[0]))
+				golden(t, "rejected "+name, []byte(text))
 			}
 		})
 	}

@@ -116,5 +116,27 @@ func TestTheStackSaysWhatAVariableMayBe(t *testing.T) {
 		if fine := got.StatusCode == http.StatusAccepted; fine != (want == "") || !fine && !slices.Equal(got.pointers(t), []string{want}) {
 			t.Errorf("%s: %d %s, want %q", address, got.StatusCode, got.body, want)
 		}
+		// So it is while the template is not at hand.
+		away := newSystem(t)
+		away.vendor.err = errors.New("no route to host")
+		away.serve(&intake.API{Policy: policy})
+		again := away.do(t, http.MethodPost, "/v1/messages", untrusted, `{"template":"TX_6789","recipients":[{"to":"010-1234-5678",`+
+			`"variables":{"주소":"`+address+`"}}]}`)
+		if again.StatusCode != got.StatusCode || want != "" && !slices.Equal(again.pointers(t), []string{want}) {
+			t.Errorf("%s, without the template: %d %s, want %q", address, again.StatusCode, again.body, want)
+		}
+	}
+}
+
+// What is scheduled outlives the token that asked for it.
+func TestAStolenTokenSchedulesADayAhead(t *testing.T) {
+	t.Parallel()
+	for sendAt, status := range map[string]int{
+		"2026-12-02T00:00:00Z": http.StatusAccepted, "2026-12-02T00:00:01Z": http.StatusUnprocessableEntity,
+	} {
+		got := newSystem(t).do(t, http.MethodPost, "/v1/messages", untrusted, strings.Replace(order, "{", `{"sendAt":"`+sendAt+`",`, 1))
+		if got.StatusCode != status {
+			t.Errorf("%s: %d %s, want %d", sendAt, got.StatusCode, got.body, status)
+		}
 	}
 }

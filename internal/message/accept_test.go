@@ -1,6 +1,7 @@
 package message_test
 
 import (
+	"encoding/json"
 	"slices"
 	"strings"
 	"testing"
@@ -131,6 +132,23 @@ func TestEveryCopyOfANumberIsAnError(t *testing.T) {
 	want := []string{"/recipients/1/to is the same number as /recipients/0/to", "/recipients/3/to is the same number as /recipients/0/to"}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// The functions that send get a message as JSON, and hold an untrusted caller's values to its template once more.
+func TestTrustTravelsInTheMessage(t *testing.T) {
+	t.Parallel()
+	for _, u := range []*message.Untrusted{nil, {MaxRecipients: 1}} {
+		a := acceptance()
+		a.Untrusted = u
+		text, err := json.Marshal(accept(t, `{"template":"T","recipients":[{"to":"01012345678"}]}`, a))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var m message.Message
+		if err := json.Unmarshal(text, &m); err != nil || m.Untrusted != (u != nil) {
+			t.Errorf("%+v: %v, %s", u, err, text)
+		}
 	}
 }
 

@@ -97,9 +97,7 @@ func optInAfterTheDoor(t *testing.T) *world {
 	if status, body := w.do(http.MethodDelete, "/v1/opt-outs/01010005678", ""); status != http.StatusOK {
 		t.Errorf("%d %s", status, body)
 	}
-	o := w.settlesAs(id, "failed: failed OptedOut")
-	w.check(id, o)
-	return w
+	return w.endsAs(id, "failed: failed OptedOut")
 }
 
 func optOutsCoverInfo(t *testing.T) *world {

@@ -46,6 +46,21 @@ func (w *world) cancel(id string) (int, string) {
 	return status, string(body)
 }
 
+// cancels takes a message back that can be taken back.
+func (w *world) cancels(id string) {
+	w.t.Helper()
+	if status, body := w.cancel(id); status != http.StatusOK {
+		w.t.Fatalf("cancel: %d %s", status, body)
+	}
+}
+
+// endsAs waits for what becomes of a message, and looks at everything that there is of it by then.
+func (w *world) endsAs(id, want string) *world {
+	w.t.Helper()
+	w.check(id, w.settlesAs(id, want))
+	return w
+}
+
 // Step Functions' events are best effort: who cancels does not depend on them.
 func cancelUnheard(t *testing.T) *world {
 	t.Helper()
@@ -56,12 +71,8 @@ func cancelUnheard(t *testing.T) *world {
 	}
 	id := w.post(to(`"sendAt":"2000-01-02T00:00:00Z",`, "5678"))
 	time.Sleep(time.Hour)
-	if status, body := w.cancel(id); status != http.StatusOK {
-		t.Fatalf("cancel: %d %s", status, body)
-	}
-	o := w.settlesAs(id, "cancelled: failed Cancelled")
-	w.check(id, o)
-	return w
+	w.cancels(id)
+	return w.endsAs(id, "cancelled: failed Cancelled")
 }
 
 func cancelScheduled(t *testing.T) *world {
@@ -72,9 +83,7 @@ func cancelScheduled(t *testing.T) *world {
 	if got := w.get(id).Status; got != message.Scheduled {
 		t.Errorf("status %s, want scheduled", got)
 	}
-	if status, body := w.cancel(id); status != http.StatusOK {
-		t.Fatalf("cancel: %d %s", status, body)
-	}
+	w.cancels(id)
 	o := w.settlesAs(id, "cancelled: failed Cancelled")
 	time.Sleep(48 * time.Hour)
 	if got := w.phones(); len(got) > 0 {
@@ -90,9 +99,7 @@ func cancelParked(t *testing.T) *world {
 	w.fault(aligotest.Fault{Endpoint: send, Kind: aligotest.FaultUnregisteredIP, Times: -1})
 	id := w.post(to("", "5678"))
 	time.Sleep(10 * time.Second)
-	if status, body := w.cancel(id); status != http.StatusOK {
-		t.Fatalf("cancel: %d %s", status, body)
-	}
+	w.cancels(id)
 	o := w.settle(id)
 	if o.Status != message.MessageCancelled {
 		t.Errorf("status %s, want cancelled", o.Status)
@@ -111,9 +118,7 @@ func cancelTooLate(t *testing.T) *world {
 			t.Errorf("cancel while or after the message is sent: %d %s, want 409", status, body)
 		}
 	}
-	o := w.settlesAs(id, "delivered: delivered sms delivered")
-	w.check(id, o)
-	return w
+	return w.endsAs(id, "delivered: delivered sms delivered")
 }
 
 func (w *world) arn(id string) *string {
@@ -211,9 +216,7 @@ func timeOut(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := w.settlesAs(id, "failed: failed Stopped")
-	w.check(id, o)
-	return w
+	return w.endsAs(id, "failed: failed Stopped")
 }
 
 // sameEvent puts one event several times, as a producer may and a replayed archive does. Each time the producer hears which
