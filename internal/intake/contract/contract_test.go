@@ -48,6 +48,51 @@ func jsonNames(of reflect.Type) []string {
 	return names
 }
 
+// echoes are the members that are given back: by the schema in which they are written by hand, those in which they stand as well.
+func echoes() map[string]struct{ members, also []string } {
+	of := func(echo any) []string { return jsonNames(reflect.TypeOf(echo)) }
+	return map[string]struct{ members, also []string }{
+		"AlimTalkRequest": {of(message.Echo{}), []string{"SMSRequest", "AdvertisingRequest"}},
+		"Message":         {of(message.Echo{}), []string{"MessageSummary"}},
+		"Result":          {of(message.RecipientEcho{}), []string{"PreviewRecipient"}},
+	}
+}
+
+// What is given back is written into one schema by hand, on a line of its own, and from there into the others with -update; what
+// else is made of the document shows with the next one.
+func TestWhatIsGivenBackIsTheSameInEachSchema(t *testing.T) {
+	t.Parallel()
+	text := contract.OpenAPI()
+	// member is where a member of a schema stands: the line without its comma. at is where the members begin.
+	member := func(schema, name string) (line string, at int) {
+		begin := strings.Index(text, "\n      \""+schema+"\": {\n")
+		end := begin + strings.Index(text[begin+1:], "\n      }")
+		const properties = "\n        \"properties\": {\n"
+		at = begin + strings.Index(text[begin:end], properties) + len(properties)
+		if i := strings.Index(text[at:end], "          \""+name+"\": "); i >= 0 {
+			line, _, _ = strings.Cut(text[at+i:end], "\n")
+		}
+		return strings.TrimSuffix(line, ","), at
+	}
+	for schema, echo := range echoes() {
+		for _, name := range echo.members {
+			written, _ := member(schema, name)
+			if written == "" || strings.HasSuffix(written, "{") {
+				t.Errorf("%s has no %s on a line of its own", schema, name)
+				continue
+			}
+			for _, other := range echo.also {
+				if line, at := member(other, name); line == "" {
+					text = text[:at] + written + ",\n" + text[at:]
+				} else {
+					text = text[:at] + strings.Replace(text[at:], line, written, 1)
+				}
+			}
+		}
+	}
+	testkit.Golden(t, *update, "openapi.json", []byte(text))
+}
+
 // A member that only the code or only the document has is named here.
 func TestTypesHaveTheMembersOfTheDocument(t *testing.T) {
 	t.Parallel()

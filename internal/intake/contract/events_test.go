@@ -6,6 +6,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -14,6 +15,7 @@ import (
 
 	"sms-api/internal/intake/contract"
 	"sms-api/internal/intake/contract/contracttest"
+	"sms-api/internal/message"
 	"sms-api/internal/testkit"
 )
 
@@ -174,21 +176,24 @@ func generated(t *testing.T) map[string][]byte {
 			"route":          object{"description": "The name of the route that made the request, if one has.", "type": "string"},
 		}),
 	})
-	message := schema("Message")
-	promised := at(t, message, "properties").(object)
+	settling := schema("Message")
+	promised := at(t, settling, "properties").(object)
+	told := object{
+		"id": promised["id"], "createdAt": promised["createdAt"],
+		"idempotencyKey": object{"description": "The request's, or the id of its event.", "type": "string"},
+		"recipientCount": object{"description": "How many recipients it has.", "type": "integer", "minimum": 1.0, "maximum": 500.0},
+	}
+	for _, name := range jsonNames(reflect.TypeOf(message.Echo{})) {
+		told[name] = promised[name]
+	}
 	accepted := object{
 		"description": "A message that an event has become. It comes once more with each repetition of the event.",
-		"type":        "object", "required": []any{"id", "idempotencyKey", "createdAt", "recipientCount"},
-		"properties": object{
-			"id": promised["id"], "reference": promised["reference"], "createdAt": promised["createdAt"],
-			"idempotencyKey": object{"description": "The request's, or the id of its event.", "type": "string"},
-			"recipientCount": object{"description": "How many recipients it has.", "type": "integer", "minimum": 1.0, "maximum": 500.0},
-		},
+		"type":        "object", "required": []any{"id", "idempotencyKey", "createdAt", "recipientCount"}, "properties": told,
 	}
-	status := at(t, message, "properties", "status").(object)
-	settled := with(message, object{
-		"required": append(slices.Clone(message["required"].([]any)), "settledAt"),
-		"properties": with(message["properties"].(object), object{
+	status := at(t, settling, "properties", "status").(object)
+	settled := with(settling, object{
+		"required": append(slices.Clone(settling["required"].([]any)), "settledAt"),
+		"properties": with(promised, object{
 			"status": with(status, object{"enum": []any{"delivered", "partial", "failed", "expired", "cancelled"}}),
 		}),
 	})
