@@ -198,12 +198,15 @@ func TestEveryStateHasAGoldenFile(t *testing.T) {
 	}
 }
 
-// states are those of today's definition.
+// states are those of today's definition, but for Save events: it begins with what Settled? begins with, and comes after
+// thousands of events, which nobody wants to record.
 func states(t *testing.T) []string {
 	t.Helper()
 	var names []string
 	for _, s := range machine(t).States() {
-		names = append(names, s.Name)
+		if s.Name != statemachine.StateSaveEvents {
+			names = append(names, s.Name)
+		}
 	}
 	return names
 }
