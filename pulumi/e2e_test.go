@@ -42,7 +42,7 @@ import (
 // changed, its NAT gateway replaced, destroyed. What was made is read with AWS's SDK and not from Pulumi's outputs.
 //
 // It needs the pulumi command, its aws plugin and an AWS emulator: AWS_ENDPOINT_URL with AWS_REGION, AWS_ACCESS_KEY_ID and
-// AWS_SECRET_ACCESS_KEY. It fails without the first, because that would be a real account. It takes 10 to 15 minutes, of
+// AWS_SECRET_ACCESS_KEY. It fails without the first, because that would be a real account. It takes 10 to 20 minutes, of
 // which three are the provider's waiting for a queue to be gone: go test -tags e2e -timeout 30m -run TestDeployment ./pulumi
 func TestDeployment(t *testing.T) {
 	s := newStack(t)
@@ -686,8 +686,8 @@ var inPlace = map[string]string{
 	"functions:sms": `{"memory":512,"timeout":40,"reservedConcurrency":-1}`, "functions:events": `{"timeout":60}`,
 	"functions:api": `{"timeout":20}`, "functions:logLevel": "debug", "functions:logRetentionDays": "90",
 	"events:archiveDays": "14", "events:rate": "30",
-	"api:throttleRate": "50", "api:throttleBurst": "100", "api:untrustedMaxRecipients": "3",
-	"api:untrustedMaxSchedule": "48", "api:frontendRoles": `["web-app"]`, "templates:TX_1234": `{"주문번호":{"maxLength":20}}`,
+	"api:untrustedMaxRecipients": "3",
+	"api:untrustedMaxSchedule":   "48", "api:frontendRoles": `["web-app"]`, "templates:TX_1234": `{"주문번호":{"maxLength":20}}`,
 	"records:retentionDays": "30", "records:sweepMinutes": "30", "limits:trustedNumberHour": "2", "limits:trustedNumberDay": "3",
 	"limits:trustedCallerDay": "1000", "limits:dailyRecipients": "100000", "limits:sameContentWithin": "10",
 	"limits:optOutsCoverInfo": "true", "limits:numberHour": "2",
@@ -698,10 +698,10 @@ var inPlace = map[string]string{
 }
 
 // planned are such settings that moto 5.2 fails to carry out: it tags no path of Reachability Analyzer, has a domain before it is
-// made, and knows no DeleteRouteSettings.
+// made, and changes no throttle of a stage.
 var planned = map[string]string{
-	"sms-api:tags": `{"Team":"messaging"}`, "api:readThrottleRate": "100", "api:domainName": "sms.example.com",
-	"api:certificateArn": "arn:aws:acm:ap-northeast-2:123456789012:certificate/abc",
+	"sms-api:tags": `{"Team":"messaging"}`, "api:throttleRate": "50", "api:throttleBurst": "100", "api:readThrottleRate": "100",
+	"api:domainName": "sms.example.com", "api:certificateArn": "arn:aws:acm:ap-northeast-2:123456789012:certificate/abc",
 }
 
 // checkSettings: nothing that holds something is replaced or deleted, there and back.
