@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"sms-api/internal/deployment"
+	"sms-api/internal/fault"
 	"sms-api/internal/testkit"
 	"sms-api/statemachine"
 )
@@ -196,9 +197,28 @@ func TestASendIsRepeatedOnlyWhenItSurelyDidNotHappen(t *testing.T) {
 				}
 			}
 		}
+		// Reconcile would have it sent again at once, and again.
+		for _, e := range sure {
+			if !slices.ContainsFunc(all[name].Retry, func(r rule) bool { return slices.Contains(r.ErrorEquals, e) }) || !fault.NotSent(e) {
+				t.Errorf("%s does not wait after %s, or it is not known for what has sent nothing", name, e)
+			}
+		}
 		last := all[name].Catch[len(all[name].Catch)-1]
 		if !slices.Equal(last.ErrorEquals, []string{"States.ALL"}) {
 			t.Errorf("%s: the last Catch matches %q, want States.ALL", name, last.ErrorEquals)
+		}
+	}
+}
+
+// What only reads, and what may be done twice, is repeated whatever the error.
+func TestAllElseIsRepeatedAfterEveryError(t *testing.T) {
+	t.Parallel()
+	for name, s := range states(t) {
+		if s.Type != "Task" || slices.Contains(statemachine.Sends(), name) {
+			continue
+		}
+		if last := s.Retry[len(s.Retry)-1]; !slices.Equal(last.ErrorEquals, []string{"States.ALL"}) {
+			t.Errorf("%s is repeated after %q at last, want States.ALL", name, last.ErrorEquals)
 		}
 	}
 }

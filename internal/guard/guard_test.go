@@ -378,6 +378,7 @@ func TestClaim(t *testing.T) {
 	claim("nobody's batch", a, "1", nil)
 	claim("one's own", a, "1", nil)
 	claim("another message's", b, "1", guard.ErrClaimed)
+	claim("another message's, for a later call", w.mustOpen(t, opening("c", 7)), "1", guard.ErrClaimed)
 	claim("for an earlier call of the same message", old, "1", guard.ErrClaimed)
 	if _, err := w.Answered(t.Context(), old, "2"); err != nil {
 		t.Fatal(err)
@@ -390,8 +391,8 @@ func TestClaim(t *testing.T) {
 	w.owns(t, "a", "1", true)
 	w.owns(t, "b", "1", false)
 	w.owns(t, "a", "3", false)
-	if l := w.listed(t); !slices.Equal(l, []string{"b"}) {
-		t.Errorf("listed are %q, want b, which has found nothing", l)
+	if l := w.listed(t); !slices.Equal(l, []string{"b", "c"}) {
+		t.Errorf("listed are %q, want b and c, which have found nothing", l)
 	}
 	if err := w.Claim(t.Context(), b, ""); err == nil {
 		t.Error("a batch without an id")
@@ -610,7 +611,9 @@ func TestListingWithoutGuard(t *testing.T) {
 		}, 0, false},
 		{"the message was cancelled", func(w *world) error {
 			w.fail(func(r *request) bool { return r.operation == "DeleteItem" })
-			return errors.Join(w.openAndClose(t, many("a", upTo(40)...)), w.Cancel(t.Context(), "a", expiry))
+			o := many("a", upTo(40)...)
+			o.Sends = 1
+			return errors.Join(w.openAndClose(t, o), w.Cancel(t.Context(), "a", expiry))
 		}, 0, false},
 	} {
 		t.Run(c.about, func(t *testing.T) {
@@ -778,6 +781,16 @@ func TestLateWrites(t *testing.T) {
 	arrive()
 	if g, _, err := w.Opened(ctx, "a"); err != nil || !g.Cancelled {
 		t.Errorf("what was cancelled is not any more: %+v, %v", g, err)
+	}
+	third := w.mustOpen(t, opening("c", 0))
+	opening := late
+	if err := w.Raise(ctx, third, false); err != nil {
+		t.Fatal(err)
+	}
+	late = opening
+	arrive()
+	if g, _, err := w.Opened(ctx, "c"); err != nil || g.Open || g.Sends != 1 {
+		t.Errorf("what was raised is open again: %+v, %v", g, err)
 	}
 }
 
