@@ -452,6 +452,29 @@ func TestFindKnowsHowTheClockWent(t *testing.T) {
 	}
 }
 
+// Up to two minutes beyond what was seen of it the clock may have jumped for the length of the call.
+func TestFindForgivesWhatNobodySawOfTheClock(t *testing.T) {
+	t.Parallel()
+	for jump, want := range map[time.Duration]aligo.Verdict{
+		-2 * time.Minute: aligo.WasAccepted, -3 * time.Minute: aligo.NotAccepted,
+		2 * time.Minute: aligo.WasAccepted, 3 * time.Minute: aligo.NotAccepted,
+	} {
+		w := newWorld(t)
+		a := attempt(aligo.Attempt{Since: monday, Until: monday, To: []string{"01012345678"}}, orderText())
+		for _, ahead := range []time.Duration{jump, 0} {
+			if err := w.SetBehaviour(aligotest.Behaviour{ClockAhead: message.Duration(ahead)}); err != nil {
+				t.Fatal(err)
+			}
+			if ahead != 0 {
+				must[aligo.Accepted](t)(w.client.SendAlimTalk(t.Context(), order("01012345678")))
+			}
+		}
+		if got := must[aligo.Finding](t)(w.client.FindAlimTalk(t.Context(), a)); got.Verdict != want {
+			t.Errorf("%v ahead for a moment: got %+v, want %s", jump, got, want)
+		}
+	}
+}
+
 // A call of which a part was accepted is no less in doubt for being shown with another text.
 func TestFindWhenAPartWasAcceptedAndIsShownAltered(t *testing.T) {
 	t.Parallel()

@@ -178,3 +178,20 @@ func TestADoubtEndsWithTheMessage(t *testing.T) {
 		}
 	}
 }
+
+// A history that can be read and does not have the call only needs its time, also when the message expires meanwhile: that
+// nothing was sent is worth more than unknown.
+func TestADoubtThatIsNearlyCertainOutlivesTheMessage(t *testing.T) {
+	t.Parallel()
+	d := newDoubt(t, aligo.NotAccepted)
+	doubt := *d.in.Progress.Doubt
+	doubt.At = noon().Add(24*time.Hour - time.Minute)
+	d.in.Progress.Doubt = &doubt
+	h := &handlers.Dispatch{
+		Aligo: d.vendor, Guards: d.table, Now: func() time.Time { return noon().Add(24*time.Hour + time.Minute) },
+		Log: slog.New(slog.DiscardHandler),
+	}
+	if out, err := h.Reconcile(t.Context(), d.in); err != nil || out.Doubt == nil || d.table.raised {
+		t.Errorf("%+v %+v, %v; want another look", out.Progress, out.Outcome, err)
+	}
+}

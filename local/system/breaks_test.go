@@ -24,19 +24,21 @@ import (
 // breaks are stories in which a promise was broken once: somebody got two messages, or none, or was told what is not so.
 func breaks() map[string]func(*testing.T) *world {
 	return map[string]func(*testing.T) *world{
-		"a cancelled message that an operator redrives is announced again, and not sent":  redriveCancelled,
-		"a message is cancelled in the moment in which its send begins":                   cancelWhileItBegins,
-		"of two equal SMS to one number, one is accepted and the other sent again":        equalMessages,
-		"the same text to two and to one of them: everybody gets what was meant for them": overlappingMessages,
-		"a task that Lambda is invoked for twice sends once":                              invokedTwice,
-		"an invocation that comes minutes late sends nothing":                             ghost,
-		"without the table nothing is sent, and with it everything":                       withoutTable,
-		"a call whose answer is claimed by nobody, because the table is away, is its own": unclaimed,
-		"a list of templates that cannot be read for hours is no refusal of the message":  unreadableTemplates,
-		"a message that may have gone out as AlimTalk is not cancelled before its SMS":    cancelAfterDoubt,
-		"a message that has expired while it was parked does not say what was to be done": expiredParked,
-		"everything goes wrong in turn for six days, and then the message goes out":       everythingInTurn,
-		"a table that does not answer holds nobody up: the API says that it cannot":       stalledTable,
+		"a cancelled message that an operator redrives is announced again, and not sent":          redriveCancelled,
+		"a message is cancelled in the moment in which its send begins":                           cancelWhileItBegins,
+		"of two equal SMS to one number, one is accepted and the other sent again":                equalMessages,
+		"the same text to two and to one of them: everybody gets what was meant for them":         overlappingMessages,
+		"a task that Lambda is invoked for twice sends once":                                      invokedTwice,
+		"an invocation that comes minutes late sends nothing":                                     ghost,
+		"without the table nothing is sent, and with it everything":                               withoutTable,
+		"a call whose answer is claimed by nobody, because the table is away, is its own":         unclaimed,
+		"a list of templates that cannot be read for hours is no refusal of the message":          unreadableTemplates,
+		"a message that may have gone out as AlimTalk is not cancelled before its SMS":            cancelAfterDoubt,
+		"a message that has expired while it was parked does not say what was to be done":         expiredParked,
+		"everything goes wrong in turn for six days, and then the message goes out":               everythingInTurn,
+		"an urgent message that was scheduled gets its SMS after fallback.after, and not at once": scheduledUrgent,
+		"a failure says why": failureSaysWhy,
+		"a table that does not answer holds nobody up: the API says that it cannot": stalledTable,
 	}
 }
 
@@ -288,6 +290,30 @@ func everythingInTurn(t *testing.T) *world {
 	t.Logf("%d events; it went out %v after the repair", events, time.Since(begin).Round(time.Minute))
 	if events >= deployment.HistoryEvents*9/10 || !slices.Contains(w.visited(id), statemachine.StateSaveEvents) {
 		t.Errorf("%d events, by way of %q: want them saved", events, statemachine.StateSaveEvents)
+	}
+	return w
+}
+
+func scheduledUrgent(t *testing.T) *world {
+	t.Helper()
+	w := newWorld(t)
+	w.fault(aligotest.Fault{Endpoint: history, Kind: aligotest.FaultHTTP500, Times: -1})
+	sendAt := time.Now().Add(24 * time.Hour)
+	w.settlesAs(w.post(to(`"sendAt":"2000-01-02T00:00:00Z","fallback":{"onUnknown":"sms"},`, "0005")), "delivered: delivered sms delivered")
+	if took := time.Since(sendAt); took < 5*time.Minute {
+		t.Errorf("it took %v from the time of its send", took)
+	}
+	return w
+}
+
+func failureSaysWhy(t *testing.T) *world {
+	t.Helper()
+	w := newWorld(t)
+	w.fault(aligotest.Fault{Endpoint: list, Kind: aligotest.FaultHTTP500})
+	id := w.post(`{"template":"TX_1234","recipients":[{"to":"01010005678"}]}`)
+	o := w.settlesAs(id, "failed: failed Invalid")
+	if reason := o.Recipients[0].Reason; !strings.Contains(reason, "주문번호") {
+		t.Errorf("the reason is %q, which does not say what is missing", reason)
 	}
 	return w
 }

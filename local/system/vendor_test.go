@@ -10,6 +10,7 @@ import (
 	"sms-api/internal/aligo/aligotest"
 	"sms-api/internal/message"
 	"sms-api/internal/parameters"
+	"sms-api/statemachine"
 )
 
 // vendorStories are what Aligo may do that nobody has promised it would not.
@@ -57,6 +58,12 @@ func (w *world) ends(what, id, outcome string, phones ...string) {
 		w.t.Errorf("%s: outcome %q, want %q", what, got, outcome)
 	}
 	w.check(id, o)
+	visited := w.visited(id)
+	for i, state := range visited[:max(0, len(visited)-2)] {
+		if next := visited[i+2]; state == statemachine.StateWaitForRepair && strings.HasPrefix(next, "Wait ") {
+			w.t.Errorf("%s: after the wait for repair there is %q", what, next)
+		}
+	}
 	slices.Sort(phones)
 	if got := w.phones(); !slices.Equal(got, phones) {
 		w.t.Errorf("%s: phones received %q, want %q", what, got, phones)
