@@ -93,6 +93,8 @@ func TestAdvertisingHasNoFrameOfItsOwn(t *testing.T) {
 		"(대출광고) 반값":            mark,
 		"광고: 반값":               mark,
 		"반값 무료수신거부 080-1-1":    refusal,
+		"반값 수신차단 080-1-1":      refusal,
+		"반값 수 신-거 부":           refusal,
 		"반값\\n무료 수신 거부: 080":   refusal,
 		"반값\\n무료거부 0801231234": refusal,
 		"광고 문구를 만들어 드립니다":      "",

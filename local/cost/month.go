@@ -188,7 +188,8 @@ func (m Month) Alternatives() []Alternative {
 	return []Alternative{
 		{"NAT instance (t4g.nano)", instance, "one small machine: while it is replaced nothing goes out, and keeping it patched is yours"},
 		{"a NAT gateway in each of two zones", zones, "survives the loss of a zone; two addresses to register with Aligo"},
-		{"ads:*, or limits of trusted callers", counted, "the alarm doors-open and its metric; what counting reads and writes of the table is not in the figure"},
+		{"ads:*, or limits of trusted callers", counted,
+			"the alarm doors-open and its metric; what counting takes of the table is not in the figure"},
 		{"limits:dailyRecipients", daily, "that and the alarms at 70, 90 and 100 % with theirs"},
 		{"customer managed key", key, "and requests to KMS, below a dollar for a million messages"},
 		{"a second look at every receipt", base.Plus(m.looks()), "what it costs when receipts come later than the first look"},

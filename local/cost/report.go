@@ -125,7 +125,8 @@ func Report(out io.Writer, prices price.List, m Month, krw float64) error {
 	}
 	p.line("")
 	p.line("Not in it: parameters of Parameter Store (free), the dead-letter queue, e-mails of alarms, the archive of events, the")
-	p.line("hourly check of the balance, the hourly sweep: below a dollar a month together; and the storage and point-in-time recovery of the table, with")
+	p.line("hourly check of the balance, the hourly sweep: below a dollar a month together; and the storage and point-in-time " +
+		"recovery of the table, with")
 	p.line("records kept for 90 days 5 GB for a million messages a month: about 2.50. -prices prints the price list with its sources.")
 	if used := prices.Cost(variable); used > 0 {
 		var assumed Usage
