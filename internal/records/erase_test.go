@@ -110,6 +110,52 @@ func TestEraseBeforeTheFirstSend(t *testing.T) {
 	w.nothingOf(t, id)
 }
 
+// A message that was sent before there was a key has nothing of a number that was erased once there was, as soon as a sweep
+// has come to it: under way, or settled and announced, with a record or without.
+func TestEraseBeforeTheIndex(t *testing.T) {
+	t.Parallel()
+	for name, announced := range map[string]bool{"under way": false, "announced": true} {
+		for _, recorded := range []bool{true, false} {
+			w := newWorld(t)
+			w.Numbers = keyed{}
+			m := sms(id, erasedNumber, keptNumber)
+			p := progress(m, 1)
+			if recorded {
+				w.Accepted(t.Context(), m)
+				w.went(m, p, 0)
+			}
+			o, v := message.Underway(m, p), records.VersionOf(p, 0)
+			if announced {
+				o, v = settled(m, began.Add(time.Second)), records.Version{Ended: true}
+			}
+			if announced && recorded {
+				if _, err := w.Settled(t.Context(), o); err != nil {
+					t.Fatal(err)
+				}
+			}
+			w.Numbers, w.clock = keyed{"secret"}, began.Add(time.Hour)
+			if n, err := w.Erase(t.Context(), erasedNumber); err != nil || n != 0 {
+				t.Fatal(n, err)
+			}
+			for range 2 {
+				if err := w.Repair(t.Context(), m, o, v, announced); err != nil {
+					t.Fatal(err)
+				}
+				w.nothingOf(t, id)
+			}
+			if r := w.find(t, id); !r.Indexed || !r.Listed || r.Erased != 1 || r.Announced != announced {
+				t.Errorf("%s, recorded %v: %+v", name, recorded, r)
+			}
+			// What is newer than what was found stays, and has nothing of the number either.
+			w.went(m, progress(m, 3), 1)
+			if err := w.Repair(t.Context(), m, o, v, announced); err != nil {
+				t.Fatal(err)
+			}
+			w.nothingOf(t, id)
+		}
+	}
+}
+
 func TestEraseWithoutKeyOrTable(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
