@@ -110,6 +110,57 @@ func TestEraseBeforeTheFirstSend(t *testing.T) {
 	w.nothingOf(t, id)
 }
 
+// A record that is newer than what a sweep has found loses the number all the same.
+func TestEraseBeforeTheIndexOfWhatGoesOn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.Numbers = keyed{}
+	m := sms(id, erasedNumber, keptNumber)
+	w.Accepted(t.Context(), m)
+	w.went(m, progress(m, 3), 1)
+	w.Numbers, w.clock = keyed{"secret"}, began.Add(time.Hour)
+	if _, err := w.Erase(t.Context(), erasedNumber); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Repair(t.Context(), m, message.Underway(m, progress(m, 2)), records.Version{Redrives: 1, Seq: 2}, false); err != nil {
+		t.Fatal(err)
+	}
+	w.nothingOf(t, id)
+}
+
+// Which record is older, and a note that is kept because it is noted again for the same hour.
+func TestGlanceAndNotes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	m := sms(id, keptNumber)
+	w.Accepted(t.Context(), m)
+	w.went(m, progress(m, 2), 1)
+	all, err := w.Glances(t.Context(), []string{id, second})
+	g := all[id]
+	if err != nil || len(all) != 1 || g.Before(records.Version{Redrives: 1, Seq: 2}) || g.Before(records.Version{Seq: 9}) ||
+		!g.Before(records.Version{Redrives: 1, Seq: 3}) || !g.Before(records.Version{Redrives: 2}) {
+		t.Errorf("%+v %v", all, err)
+	}
+	c := records.Check{ID: id, At: began}
+	if err := w.Check(t.Context(), c, c); err != nil {
+		t.Fatal(err)
+	}
+	for _, then := range []*records.Check{{ID: id, At: began.Add(time.Minute)}, {ID: id, At: began.Add(time.Hour)}, nil} {
+		if err := w.Checked(t.Context(), c, then); err != nil {
+			t.Fatal(err)
+		}
+		want := 1
+		if then == nil {
+			want = 0
+		} else {
+			c = *then
+		}
+		if n := w.kinds(t)["check"]; n != want {
+			t.Errorf("%d notes, want %d", n, want)
+		}
+	}
+}
+
 // A message that was sent before there was a key has nothing of a number that was erased once there was, as soon as a sweep
 // has come to it: under way, or settled and announced, with a record or without.
 func TestEraseBeforeTheIndex(t *testing.T) {

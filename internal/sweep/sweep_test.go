@@ -155,6 +155,25 @@ func TestSweepAfterARedrive(t *testing.T) {
 	}
 }
 
+// One that was redriven and has ended again before anybody looked, with nothing of it heard, is announced again, once.
+func TestSweepAfterARedriveThatNobodySaw(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	r := w.start(w.message(1), true)
+	w.end(r, message.Failed, false, true)
+	w.Add(10 * time.Minute)
+	w.redrive(r)
+	w.end(r, message.Delivered, false, false)
+	for range 3 {
+		w.Add(hour)
+		w.sweeps()
+	}
+	if _, announced := w.did(); len(announced) != 1 {
+		t.Errorf("announced %q", announced)
+	}
+	w.complete(r)
+}
+
 // What has ended or was started a moment ago is left alone: its record is on its way.
 func TestSweepLeavesWhatIsNew(t *testing.T) {
 	t.Parallel()
