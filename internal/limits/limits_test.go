@@ -159,6 +159,8 @@ func TestPlacesAreTakenAtTheDoor(t *testing.T) {
 			limits.Rules{NumberHour: 1}, "2026-12-31 23:30:00", "2026-12-31 23:59:59", year, "number-hour 1 01T00:30:00 [0]"},
 		"nor does it begin with it": {
 			limits.Rules{NumberHour: 1}, "2027-01-01 00:59:59", "2026-12-31 23:59:59", year, "number-hour 1 01T01:59:59 [0]"},
+		"nor is it forgotten after midnight": {
+			limits.Rules{NumberHour: 1}, "2026-12-31 23:30:00", "2027-01-01 00:10:00", "2027-01-01 00:10:00", "number-hour 1 01T00:30:00 [0]"},
 		"an hour before": {limits.Rules{NumberHour: 1}, "2027-01-01 01:00:00", "2026-12-31 23:59:59", year, ""},
 		"an hour after":  {limits.Rules{NumberHour: 1}, "2026-12-31 23:00:00", "2026-12-31 23:59:59", year, ""},
 		"80 days ahead": {
@@ -176,6 +178,19 @@ func TestPlacesAreTakenAtTheDoor(t *testing.T) {
 			b.Due = korea(c.due)
 			w.wants(t, b, c.want)
 		})
+	}
+}
+
+// Callers with messages:text and those without are counted apart.
+func TestClassesAreCountedApart(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.Untrusted, w.Trusted = limits.Rules{NumberDay: 1, CallerDay: 1}, limits.Rules{NumberDay: 1, CallerDay: 1}
+	for _, want := range []string{"", "number-day 1 02T00:00:00 [0], caller-day 1 02T00:00:00 []"} {
+		w.wants(t, w.ask(kim), want)
+		trusted := w.ask(kim)
+		trusted.Trusted = true
+		w.wants(t, trusted, want)
 	}
 }
 

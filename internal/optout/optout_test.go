@@ -1,12 +1,17 @@
 package optout_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"sms-api/internal/message"
 	"sms-api/internal/optout"
@@ -153,5 +158,93 @@ func TestFaults(t *testing.T) {
 	table.Fail(func(string) tabletest.Fault { return tabletest.Before })
 	if _, err := l.Among(t.Context(), []message.Phone{kim}); err == nil {
 		t.Error("a table that cannot be asked knows nothing")
+	}
+}
+
+// halting is a table that reads half of what it is asked for, as DynamoDB may, and lets something happen before a write.
+type halting struct {
+	*dynamodb.Client
+
+	before func()
+	stale  bool
+}
+
+func (h *halting) BatchGetItem(
+	ctx context.Context, in *dynamodb.BatchGetItemInput, o ...func(*dynamodb.Options),
+) (*dynamodb.BatchGetItemOutput, error) {
+	keys := in.RequestItems[tabletest.Name].Keys
+	h.stale = h.stale || !aws.ToBool(in.RequestItems[tabletest.Name].ConsistentRead)
+	half := (len(keys) + 1) / 2
+	out, err := h.Client.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{
+		RequestItems: map[string]types.KeysAndAttributes{tabletest.Name: {Keys: keys[:half], ConsistentRead: aws.Bool(true)}},
+	}, o...)
+	if err == nil && half < len(keys) {
+		out.UnprocessedKeys = map[string]types.KeysAndAttributes{tabletest.Name: {Keys: keys[half:]}}
+	}
+	return out, err
+}
+
+func (h *halting) PutItem(
+	ctx context.Context, in *dynamodb.PutItemInput, o ...func(*dynamodb.Options),
+) (*dynamodb.PutItemOutput, error) {
+	if happens := h.before; happens != nil {
+		h.before = nil
+		happens()
+	}
+	return h.Client.PutItem(ctx, in, o...)
+}
+
+// Nobody is overlooked whom the table did not read at once, and what it reads is not from before.
+func TestNobodyIsOverlooked(t *testing.T) {
+	t.Parallel()
+	l, table := newList(t, "secret")
+	var all []message.Phone
+	for i := range 250 {
+		to := message.Phone(fmt.Sprintf("0101000%04d", i))
+		all = append(all, to)
+		if i%10 == 0 {
+			if _, err := l.Record(t.Context(), to, optout.Out, noon(1), ""); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	h := &halting{Client: table.Client}
+	l.Client = h
+	out, err := l.Among(t.Context(), all)
+	if err != nil || len(out) != 25 || !out[0] || !out[240] || h.stale {
+		t.Errorf("%d have opted out, want 25; %v, reads what was before: %v", len(out), err, h.stale)
+	}
+}
+
+// What somebody else writes between the look and the write counts by when it was said.
+func TestTwoWriteAtOnce(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		first, second     optout.Status
+		firstAt, secondAt int
+		want              optout.Status
+	}{
+		"an older opt-in comes after the opt-out":  {optout.Out, optout.In, 2, 1, optout.Out},
+		"an opt-in of the same moment":             {optout.Out, optout.In, 1, 1, optout.Out},
+		"an opt-out of the same moment":            {optout.In, optout.Out, 1, 1, optout.Out},
+		"an older opt-out comes after the opt-in":  {optout.In, optout.Out, 2, 1, optout.In},
+		"a younger opt-in comes after the opt-out": {optout.Out, optout.In, 1, 2, optout.In},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			other, table := newList(t, "secret")
+			l := *other
+			l.Client = &halting{Client: table.Client, before: func() {
+				if _, err := other.Record(t.Context(), kim, c.first, noon(c.firstAt), ""); err != nil {
+					t.Error(err)
+				}
+			}}
+			if e, err := l.Record(t.Context(), kim, c.second, noon(c.secondAt), ""); err != nil || e.Status != c.want {
+				t.Errorf("told %+v, %v; want %s", e, err, c.want)
+			}
+			if e, _, err := other.Find(t.Context(), kim); err != nil || e.Status != c.want {
+				t.Errorf("found %+v, %v; want %s", e, err, c.want)
+			}
+		})
 	}
 }
