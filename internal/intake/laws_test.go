@@ -291,6 +291,19 @@ func TestAdvertisingWithoutTheList(t *testing.T) {
 	}
 }
 
+// Where opt-outs cover everything, a frontend's door is closed while the list cannot be read.
+func TestInformationWithoutTheList(t *testing.T) {
+	t.Parallel()
+	l := newLimited(t, func(*limits.Limits) {})
+	l.table.Fail(func(string) tabletest.Fault { return tabletest.Before })
+	list := &optout.List{Client: l.table.Client, Table: tabletest.Name, Numbers: tabletest.Keys{"k"}}
+	l.serve(&intake.API{OptOuts: list, OptOutsCoverInfo: true})
+	l.post(t, http.StatusServiceUnavailable, untrusted, orders("5678"))
+	l.post(t, http.StatusAccepted, service, orders("5678"))
+	l.serve(&intake.API{OptOuts: list})
+	l.post(t, http.StatusAccepted, untrusted, orders("5678"))
+}
+
 // A message whose start failed, and which comes again on another day as a dead letter, counts on that day.
 func TestADeadLetterCountsWhenItComesAgain(t *testing.T) {
 	t.Parallel()
