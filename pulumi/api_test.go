@@ -124,6 +124,7 @@ func TestAPISettings(t *testing.T) {
 		!slices.Contains(headers, any("authorization")) {
 		t.Errorf("a frontend may send only %v", headers)
 	}
+	same(t, "a frontend may read", cors["exposeHeaders"], []string{"location", "etag", "retry-after", "idempotent-replayed"})
 	same(t, "throttling", c.one(t, "apigatewayv2:Stage", "").at("defaultRouteSettings"),
 		map[string]any{"throttlingBurstLimit": 200, "throttlingRateLimit": 100})
 	for _, one := range c.one(t, "apigatewayv2:Stage", "").at("routeSettings").([]any) {

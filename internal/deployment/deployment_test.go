@@ -176,6 +176,26 @@ func TestSharesOfOutcomes(t *testing.T) {
 	}
 }
 
+// TestAlarmsOfLimits: those on a limit of a day ring before it is reached and when it is, and that on open doors counts their lines.
+func TestAlarmsOfLimits(t *testing.T) {
+	t.Parallel()
+	without := deployment.Alarms(deployment.Watched{Stack: "s"})
+	lines := map[string]string{}
+	for _, a := range deployment.Alarms(deployment.Watched{Stack: "s", Daily: true, Open: true}) {
+		if !slices.ContainsFunc(without, func(b deployment.Alarm) bool { return b.Name == a.Name }) {
+			lines[a.Name] = a.Lines
+		}
+	}
+	if want := map[string]string{
+		"daily-recipients-70":  `{ ($.limit = "stack-day") && ($.percent >= 70) }`,
+		"daily-recipients-90":  `{ ($.limit = "stack-day") && ($.percent >= 90) }`,
+		"daily-recipients-100": `{ ($.limit = "stack-day") && ($.percent >= 100) }`,
+		"doors-open":           `{ $.open = "*" }`,
+	}; !maps.Equal(lines, want) {
+		t.Errorf("got %v", lines)
+	}
+}
+
 // TestAlarmsSayWhatToDo, have names of their own, and watch functions that there are.
 func TestAlarmsSayWhatToDo(t *testing.T) {
 	t.Parallel()
