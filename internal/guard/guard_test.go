@@ -605,6 +605,20 @@ func TestListingWithoutGuard(t *testing.T) {
 			_, err := w.Open(t.Context(), many("a", upTo(40)...))
 			return failed(err)
 		}, 1, false},
+		{"the send was given up, and another one has the guard", func(w *world) error {
+			w.mustOpen(t, many("a", upTo(40)...))
+			o := many("a", upTo(40)...)
+			o.Sends = 1
+			return w.openAndClose(t, o)
+		}, 1, true},
+		{"the send was given up, and the next one raised before it was opened", func(w *world) error {
+			w.mustOpen(t, many("a", upTo(40)...))
+			return w.Raise(t.Context(), guard.Send{Message: "a", Sends: 1, Expiry: expiry}, true)
+		}, 1, false},
+		{"the send was raised", func(w *world) error {
+			w.fail(func(r *request) bool { return r.operation == "DeleteItem" })
+			return w.Raise(t.Context(), w.mustOpen(t, many("a", upTo(40)...)), false)
+		}, 0, false},
 		{"the send was closed", func(w *world) error {
 			w.fail(func(r *request) bool { return r.operation == "DeleteItem" })
 			return w.openAndClose(t, many("a", upTo(40)...))

@@ -230,11 +230,13 @@ func (g *Guards) complete(ctx context.Context, sends []OpenSend, unknown []int, 
 		switch {
 		case err != nil:
 			return nil, err
-		case guard.nonce == nonces[n] && guard.Open:
+		case guard.nonce == nonces[n] && (guard.Open || guard.Sends > s.Sends+1):
+			// Open, or given up and a later attempt raised.
 			s.Digests, s.Key = guard.Digests, guard.Key
-		case guard.Cancelled, guard.nonce == nonces[n], guard.Sends >= s.Sends:
-			ended[i] = true // it was closed, or another attempt has the guard and this one never gets it
+		case guard.Cancelled, guard.nonce == nonces[n], guard.Sends == s.Sends:
+			ended[i] = true // it was closed, or another invocation has opened the attempt and this one never gets it
 		}
+		// A later attempt has the guard when this one was given up: its batch may be in the history, and nobody claims it.
 	}
 	var open []OpenSend
 	for i, s := range sends {

@@ -38,7 +38,8 @@ func breaks() map[string]func(*testing.T) *world {
 		"everything goes wrong in turn for six days, and then the message goes out":               everythingInTurn,
 		"an urgent message that was scheduled gets its SMS after fallback.after, and not at once": scheduledUrgent,
 		"a failure says why": failureSaysWhy,
-		"a table that does not answer holds nobody up: the API says that it cannot": stalledTable,
+		"a call that its message has given up is not taken by another message to the same people": givenUpAndTaken,
+		"a table that does not answer holds nobody up: the API says that it cannot":               stalledTable,
 	}
 }
 
@@ -160,6 +161,26 @@ func overlappingMessages(t *testing.T) *world {
 	want := []string{"01010005678 sms", "01010005678 sms", "01010005679 sms"}
 	if got := w.phones(); !slices.Equal(got, want) {
 		t.Errorf("phones received %q, want %q", got, want)
+	}
+	return w
+}
+
+// givenUpAndTaken are two messages with the same texts, the second to two more people. The first goes on with SMS before anybody
+// knows that Aligo has accepted it.
+func givenUpAndTaken(t *testing.T) *world {
+	t.Helper()
+	w := newWorld(t)
+	everybody := slices.Repeat([]string{"5678"}, 42)
+	w.fault(aligotest.Fault{Endpoint: history, Kind: aligotest.FaultHTTP500, Times: -1})
+	w.fault(aligotest.Fault{Endpoint: send, Kind: aligotest.FaultResetAfter, Times: 2})
+	first := w.post(to(`"fallback":{"onUnknown":"sms"},`, everybody[:40]...))
+	time.Sleep(time.Second)
+	second := w.post(to("", everybody...))
+	w.settle(first)
+	w.Aligo.RemoveFaults(aligotest.FaultHTTP500, history)
+	w.settlesAs(second, "delivered: "+strings.Join(slices.Repeat([]string{"delivered alimtalk 0"}, 42), "; "))
+	if got := len(w.phones()); got != 40+40+42 {
+		t.Errorf("phones received %d messages, want 40 AlimTalk and 40 SMS of the first, 42 AlimTalk of the second", got)
 	}
 	return w
 }
