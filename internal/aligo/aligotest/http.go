@@ -137,7 +137,9 @@ func (s *Standin) carryOut(req *request) (answer object, fault FaultKind) {
 	if !req.fault.keepsOut() {
 		answer = s.answer(req)
 	}
-	req.fault.Kind = FaultKind(orElse(string(req.after), string(req.fault.Kind)))
+	if req.fault.Kind != FaultLate { // whose answer nobody waits for
+		req.fault.Kind = FaultKind(orElse(string(req.after), string(req.fault.Kind)))
+	}
 	req.call.Fault = req.fault.Kind
 	if code, ok := codeOf(answer); ok && !req.fault.hides() {
 		req.call.Code = code
