@@ -111,6 +111,23 @@ func (w *world) useAccount(userID, apiKey string) {
 	}
 }
 
+// parksInAnotherAccount puts another account's credentials in force while an endpoint that the message needs does not answer, has
+// it answer again, and checks that the message waits for its own account all the same.
+func (w *world) parksInAnotherAccount(what, id, endpoint string, wait time.Duration) {
+	w.t.Helper()
+	time.Sleep(time.Minute)
+	w.useAccount(aligotest.OtherUserID, aligotest.OtherAPIKey)
+	// The credentials in memory are used for five minutes.
+	time.Sleep(10 * time.Minute)
+	w.Aligo.RemoveFaults(aligotest.FaultHTTP500, endpoint)
+	time.Sleep(wait)
+	o := w.get(id)
+	if o.Status != message.Parked || o.Parked == nil || o.Parked.Cause != "credentials" ||
+		!strings.Contains(o.Parked.Reason, "another Aligo account") {
+		w.t.Errorf("%s: with the other account it is %s, %+v", what, o.Status, o.Parked)
+	}
+}
+
 func switchedAccount(t *testing.T) *world {
 	t.Helper()
 	var w *world
@@ -119,17 +136,7 @@ func switchedAccount(t *testing.T) *world {
 		w.fault(aligotest.Fault{Endpoint: c.send, Kind: aligotest.FaultResetAfter})
 		w.fault(aligotest.Fault{Endpoint: c.history, Kind: aligotest.FaultHTTP500, Times: -1})
 		id := w.post(c.request)
-		time.Sleep(time.Minute)
-		w.useAccount(aligotest.OtherUserID, aligotest.OtherAPIKey)
-		// The credentials in memory are used for five minutes.
-		time.Sleep(10 * time.Minute)
-		w.Aligo.RemoveFaults(aligotest.FaultHTTP500, c.history)
-		time.Sleep(2 * time.Hour)
-		o := w.get(id)
-		if o.Status != message.Parked || o.Parked == nil || o.Parked.Cause != "credentials" ||
-			!strings.Contains(o.Parked.Reason, "another Aligo account") {
-			t.Errorf("%s: with the other account it is %s, %+v", channel, o.Status, o.Parked)
-		}
+		w.parksInAnotherAccount(string(channel), id, c.history, 2*time.Hour)
 		if got, want := w.phones(), []string{c.phone}; !slices.Equal(got, want) {
 			t.Errorf("%s: with the other account phones received %q, want %q", channel, got, want)
 		}
@@ -146,17 +153,7 @@ func receiptsElsewhere(t *testing.T) *world {
 		w = newWorld(t)
 		w.fault(aligotest.Fault{Endpoint: c.receipts, Kind: aligotest.FaultHTTP500, Times: -1})
 		id := w.post(c.request)
-		time.Sleep(time.Minute)
-		w.useAccount(aligotest.OtherUserID, aligotest.OtherAPIKey)
-		// The credentials in memory are used for five minutes.
-		time.Sleep(10 * time.Minute)
-		w.Aligo.RemoveFaults(aligotest.FaultHTTP500, c.receipts)
-		time.Sleep(20 * time.Hour)
-		o := w.get(id)
-		if o.Status != message.Parked || o.Parked == nil || o.Parked.Cause != "credentials" ||
-			!strings.Contains(o.Parked.Reason, "another Aligo account") {
-			t.Errorf("%s: with the other account it is %s, %+v", channel, o.Status, o.Parked)
-		}
+		w.parksInAnotherAccount(string(channel), id, c.receipts, 20*time.Hour)
 		w.useAccount(aligotest.UserID, aligotest.APIKey)
 		w.ends(string(channel), id, c.delivered, c.phone)
 	}
