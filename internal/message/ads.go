@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 	"unicode"
 
@@ -86,20 +87,25 @@ func (a Ads) frame(text string) string {
 // frameTitle is the title of an LMS, which phones show before the text. Without one Aligo takes the text's beginning.
 func frameTitle(title string) string { return adMark + title }
 
+// What only advertisements are searched for is compiled at the first of them, not at the start of every function.
 var (
 	// bracketed is the mark in brackets or quotation marks of any kind, with anything but letters and digits in it.
-	bracketed = regexp.MustCompile(`[\p{Ps}\p{Pi}"'<*#~|/-][^\p{L}\p{N}]*광[^\p{L}\p{N}]*고[^\p{L}\p{N}]*[\p{Pe}\p{Pf}"'>*#~|/-]`)
+	bracketed = lazily(`[\p{Ps}\p{Pi}"'<*#~|/-][^\p{L}\p{N}]*광[^\p{L}\p{N}]*고[^\p{L}\p{N}]*[\p{Pe}\p{Pf}"'>*#~|/-]`)
 	// leading is the mark as a text's first word.
-	leading = regexp.MustCompile(`^[^\p{L}\p{N}]*광[^\p{L}\p{N}]*고([^\p{L}\p{N}\s]|\s*$|[ \t]*[\r\n])`)
+	leading = lazily(`^[^\p{L}\p{N}]*광[^\p{L}\p{N}]*고([^\p{L}\p{N}\s]|\s*$|[ \t]*[\r\n])`)
 	// composite is the mark with more in its brackets, such as (대출광고) or (광고성).
-	composite = regexp.MustCompile(`[\p{Ps}][^\p{Pe}\n]{0,8}광[^\p{L}\p{N}]*고[^\p{Pe}\n]{0,4}[\p{Pe}]`)
+	composite = lazily(`[\p{Ps}][^\p{Pe}\n]{0,8}광[^\p{L}\p{N}]*고[^\p{Pe}\n]{0,4}[\p{Pe}]`)
 )
+
+func lazily(pattern string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
+}
 
 // secondMark says whether a text marks itself as advertising, in one of the spellings that the decree forbids as well: next to
 // the one in front it would look like a way round people's filters.
 func secondMark(text string) bool {
 	text = legible(text)
-	return bracketed.MatchString(text) || leading.MatchString(text) || composite.MatchString(text)
+	return bracketed().MatchString(text) || leading().MatchString(text) || composite().MatchString(text)
 }
 
 // secondRefusal says whether a text has a way to refuse of its own.

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -179,7 +180,8 @@ func (q Query) fingerprint() string {
 	return base64.RawURLEncoding.EncodeToString(sum[:6])
 }
 
-var sortKey = regexp.MustCompile(`^[0-9]{13}#[0-9a-z-]{1,64}$`)
+// sortKey is compiled at its first use: the functions that send never search.
+var sortKey = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9]{13}#[0-9a-z-]{1,64}$`) })
 
 // high is the last sort key that may be read.
 func (q Query) high() (string, error) {
@@ -194,7 +196,7 @@ func (q Query) high() (string, error) {
 	if err == nil {
 		err = json.Unmarshal(text, &c)
 	}
-	if err != nil || c.Search != q.fingerprint() || !sortKey.MatchString(c.Last) {
+	if err != nil || c.Search != q.fingerprint() || !sortKey().MatchString(c.Last) {
 		return "", ErrCursor
 	}
 	// The greatest that is less: ids are letters and digits, before which ~ does not come.

@@ -1,7 +1,6 @@
 package untrusted
 
 import (
-	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -13,14 +12,14 @@ import (
 
 // scheme begins an address: anything before two slashes, and the schemes that need none. The x of hxxp is what people are told
 // to replace.
-var scheme = regexp.MustCompile(`:[/\\]{2}|\b(?:h..ps?|ftps?|tel|sms|smsto|mms|mmsto|mailto|javascript|vbscript|data|blob|file|about|` +
+var scheme = lazily(`:[/\\]{2}|\b(?:h..ps?|ftps?|tel|sms|smsto|mms|mmsto|mailto|javascript|vbscript|data|blob|file|about|` +
 	`intent|market|geo|facetime|facetime-audio|itms[a-z-]*|skype|whatsapp|line|kakao[a-z]*):[^\s]`)
 
 // www begins an address without a scheme.
-var www = regexp.MustCompile(`\bwww\.\S`)
+var www = lazily(`\bwww\.\S`)
 
 // ip is four numbers with dots between them, and no more.
-var ip = regexp.MustCompile(`(?:^|[^\pL\pN.])((?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d))` +
+var ip = lazily(`(?:^|[^\pL\pN.])((?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d))` +
 	`(?:$|[^\pL\pN.]|\.(?:$|[^\pL\pN]))`)
 
 // plain is a text as a reader, or a phone that looks for addresses, takes it: without what cannot be seen and without accents,
@@ -42,8 +41,8 @@ func plain(text string) string {
 
 // addresses lists what begins an address in a plain text, and the domains and numbers that are one.
 func addresses(text string) []string {
-	found := append(scheme.FindAllString(text, -1), www.FindAllString(text, -1)...)
-	for _, m := range ip.FindAllStringSubmatch(text, -1) {
+	found := append(scheme().FindAllString(text, -1), www().FindAllString(text, -1)...)
+	for _, m := range ip().FindAllStringSubmatch(text, -1) {
 		found = append(found, m[1])
 	}
 	for i := strings.IndexByte(text, '.'); i >= 0; {

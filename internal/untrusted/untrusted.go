@@ -15,6 +15,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 
@@ -94,18 +95,23 @@ func (r Rule) matches(value string) bool {
 	return pattern.MatchString(value)
 }
 
+// lazily compiles a pattern at its first use: most functions start without ever needing one.
+func lazily(pattern string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
+}
+
 func compile(pattern string) (*regexp.Regexp, error) { return regexp.Compile(`^(?:` + pattern + `)$`) }
 
 // Component is a value as one segment of a path, or one value of a query: nothing in it separates anything.
 func Component(value string) string { return strings.ReplaceAll(url.QueryEscape(value), "+", "%20") }
 
-var dots = regexp.MustCompile(`[/\\](?:\.|%2[eE]){1,2}(?:[/\\?#\s]|$)`)
+var dots = lazily(`[/\\](?:\.|%2[eE]){1,2}(?:[/\\?#\s]|$)`)
 
 // Dots counts the segments of addresses in a text that lead back up: . and .., which no encoding makes harmless.
 func Dots(text string) int {
 	n := 0
 	for {
-		at := dots.FindStringIndex(text)
+		at := dots().FindStringIndex(text)
 		if at == nil {
 			return n
 		}
@@ -127,13 +133,13 @@ const (
 	InHost
 )
 
-var authority = regexp.MustCompile(`^[a-z][a-z0-9+.-]*://[^/?#\\\s]+[/?#]`)
+var authority = lazily(`^[a-z][a-z0-9+.-]*://[^/?#\\\s]+[/?#]`)
 
 // PlaceAfter tells the place that comes after a part of a template, which is a link, or a text that may hold addresses.
 // Other values in that part have a letter in their place.
 func PlaceAfter(before string, link bool) Place {
 	if link {
-		if authority.MatchString(strings.ToLower(before)) {
+		if authority().MatchString(strings.ToLower(before)) {
 			return InURL
 		}
 		return InHost
@@ -143,7 +149,7 @@ func PlaceAfter(before string, link bool) Place {
 	if len(addresses(found)) == 0 && len(addresses(found+"x")) == 0 {
 		return InText
 	}
-	if at := scheme.FindStringIndex(found + "x"); at != nil {
+	if at := scheme().FindStringIndex(found + "x"); at != nil {
 		_, behind, _ := strings.Cut(found[at[0]:], ":")
 		found = strings.TrimLeft(behind, `/\`)
 	}
