@@ -10,7 +10,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -22,21 +21,6 @@ import (
 	"sms-api/internal/intake"
 	"sms-api/internal/message"
 )
-
-// laws are stories of who must not get a message, and of who may not send one.
-func laws() map[string]func(*testing.T) *world {
-	return map[string]func(*testing.T) *world{
-		"who has opted out gets no advertising, and the others do":                  optedOut,
-		"who opts out between the door and the send gets nothing":                   optOutBeforeTheSend,
-		"who opts in after the door gets nothing of what was accepted before":       optInAfterTheDoor,
-		"who has opted out gets no information either when the stack says so":       optOutsCoverInfo,
-		"who opts out between the AlimTalk and its SMS gets no SMS":                 optOutBeforeTheFallback,
-		"the sixth message to a number in an hour is refused, with its Retry-After": sixthMessage,
-		"the whole stack's limit of a day is refused to everybody":                  stacksDay,
-		"the same content to the same number is refused with the first one's id":    sameContent,
-		"without the table frontends get a 503 and trusted callers a 202":           doorsWithoutTable,
-	}
-}
 
 // put puts an event on the bus, as another service does.
 func (w *world) put(detailType, detail string) {
@@ -52,106 +36,89 @@ func (w *world) put(detailType, detail string) {
 
 const twoAds = `{"channel":"sms","purpose":"ad","text":"오늘만 반값","recipients":[{"to":"01010005678"},{"to":"01010005679"}]}`
 
-func optedOut(t *testing.T) *world {
-	t.Helper()
-	w := newWorld(t)
+func optedOut(w *world) {
 	w.put("RecipientOptedOut", `{"to":"010-1000-5678","via":"080"}`)
 	id := w.post(twoAds)
-	o := w.settlesAs(id, "partial: failed OptedOut; delivered sms delivered")
-	w.check(id, o)
+	w.endsAs(id, "partial: failed OptedOut; delivered sms delivered")
 	w.settlesAs(w.post(strings.ReplaceAll(twoAds, `"purpose":"ad",`, "")), "delivered: delivered sms delivered; delivered sms delivered")
 	w.put("RecipientOptedIn", `{"to":"+82 10 1000 5678"}`)
 	w.settlesAs(w.post(twoAds), "delivered: delivered sms delivered; delivered sms delivered")
 	// What was said before is heard late.
 	w.put("RecipientOptedOut", `{"to":"010-1000-5678","at":"2000-01-01T09:00:00+09:00"}`)
 	w.settlesAs(w.post(twoAds), "delivered: delivered sms delivered; delivered sms delivered")
-	return w
 }
 
-func optOutBeforeTheSend(t *testing.T) *world {
-	t.Helper()
-	w := newWorld(t)
+func optOutBeforeTheSend(w *world) {
 	w.until(0, 21, 0, 0)
 	alone, together := w.post(ad("")), w.post(twoAds)
 	w.until(0, 23, 0, 0)
 	status, body := w.do(http.MethodPut, "/v1/opt-outs/010-1000-5678", `{"via":"service desk"}`)
 	if status != http.StatusOK || !strings.Contains(string(body), `"to":"010****5678","status":"opted-out"`) {
-		t.Errorf("%d %s", status, body)
+		w.t.Errorf("%d %s", status, body)
 	}
-	o := w.settlesAs(alone, "failed: failed OptedOut")
-	w.check(alone, o)
+	w.endsAs(alone, "failed: failed OptedOut")
 	w.settlesAs(together, "partial: failed OptedOut; delivered sms delivered")
 	status, body = w.do(http.MethodGet, "/v1/opt-outs?limit=10", "")
 	if status != http.StatusOK || strings.Count(string(body), "opted-out") != 1 {
-		t.Errorf("%d %s", status, body)
+		w.t.Errorf("%d %s", status, body)
 	}
-	return w
 }
 
-func optInAfterTheDoor(t *testing.T) *world {
-	t.Helper()
-	w := newWorld(t)
+func optInAfterTheDoor(w *world) {
 	w.put("RecipientOptedOut", `{"to":"01010005678"}`)
 	w.until(0, 21, 0, 0)
 	id := w.post(ad(""))
 	if status, body := w.do(http.MethodDelete, "/v1/opt-outs/01010005678", ""); status != http.StatusOK {
-		t.Errorf("%d %s", status, body)
+		w.t.Errorf("%d %s", status, body)
 	}
-	return w.endsAs(id, "failed: failed OptedOut")
+	w.endsAs(id, "failed: failed OptedOut")
 }
 
-func optOutsCoverInfo(t *testing.T) *world {
-	t.Helper()
-	w := newWorld(t, func(o *Options, _ *aligotest.Options) {
+func optOutsCoverInfo(w *world) {
+	w = w.anew(func(o *Options, _ *aligotest.Options) {
 		o.Settings = map[string]string{deployment.OptOutsCoverInfo: "true"}
 	})
 	w.put("RecipientOptedOut", `{"to":"01010000001"}`)
 	w.put("RecipientOptedOut", `{"to":"01010015678"}`)
 	w.settlesAs(w.post(to("", "0001", "5678", "5679")), "partial: failed OptedOut; failed OptedOut; delivered alimtalk 0")
 	w.settlesAs(w.post(to("", "0001")), "failed: failed OptedOut")
-	return w
 }
 
 // Whoever opts out between an AlimTalk that did not reach him and the SMS gets no SMS. The others get theirs.
-func optOutBeforeTheFallback(t *testing.T) *world {
-	t.Helper()
-	w := newWorld(t, func(o *Options, _ *aligotest.Options) {
+func optOutBeforeTheFallback(w *world) {
+	w = w.anew(func(o *Options, _ *aligotest.Options) {
 		o.Settings = map[string]string{deployment.OptOutsCoverInfo: "true"}
 	})
 	some, alone := w.post(to("", "0002", "5679", "0001")), w.post(strings.ReplaceAll(to("", "0001"), "0101000", "0102000"))
 	time.Sleep(time.Second)
 	for _, number := range []string{"010-1000-0002", "+82 10-2000-0001"} {
 		if status, body := w.do(http.MethodPut, "/v1/opt-outs/"+url.PathEscape(number), ""); status != http.StatusOK {
-			t.Errorf("%d %s", status, body)
+			w.t.Errorf("%d %s", status, body)
 		}
 	}
 	if calls := w.vendorCalls(); !slices.Contains(calls, send) || slices.Contains(calls, sms) {
-		t.Errorf("at the time of the opt-out Aligo had got %q, want the AlimTalk alone", calls)
+		w.t.Errorf("at the time of the opt-out Aligo had got %q, want the AlimTalk alone", calls)
 	}
 	for id, want := range map[string]string{
 		some:  "partial: failed sms OptedOut; delivered alimtalk 0; delivered sms delivered",
 		alone: "failed: failed sms OptedOut",
 	} {
-		o := w.settlesAs(id, want)
-		w.check(id, o)
+		o := w.endsAs(id, want)
 		var tried []string
 		for _, a := range o.Recipients[0].Attempts {
 			tried = append(tried, fmt.Sprintf("%s %s %s", a.Channel, a.Status, a.Code))
 		}
 		if fell := strings.Join(tried, ", "); !regexp.MustCompile(`^alimtalk failed [AB], sms failed OptedOut$`).MatchString(fell) {
-			t.Errorf("attempts %q, want the AlimTalk and why no SMS followed", fell)
+			w.t.Errorf("attempts %q, want the AlimTalk and why no SMS followed", fell)
 		}
 	}
-	if got, want := w.phones(), []string{"01010015679 alimtalk", "01010020001 sms"}; !slices.Equal(got, want) {
-		t.Errorf("phones received %q, want %q", got, want)
-	}
-	return w
+	w.onPhones("01010015679 alimtalk", "01010020001 sms")
 }
 
 // frontend is a world in which a caller says with a header who it is; without one it may do everything.
-func frontend(t *testing.T, settings map[string]string) *world {
-	t.Helper()
-	return newWorld(t, func(o *Options, _ *aligotest.Options) {
+func (w *world) frontend(settings map[string]string) *world {
+	w.t.Helper()
+	return w.anew(func(o *Options, _ *aligotest.Options) {
 		o.Settings = settings
 		o.Identify = func(r *http.Request) (intake.Caller, error) {
 			if who := r.Header.Get("X-Frontend"); who != "" {
@@ -162,14 +129,13 @@ func frontend(t *testing.T, settings map[string]string) *world {
 	})
 }
 
-func sixthMessage(t *testing.T) *world {
-	t.Helper()
-	w := frontend(t, nil)
+func sixthMessage(w *world) {
+	w = w.frontend(nil)
 	ask := func(want int, header ...string) []byte {
-		t.Helper()
+		w.t.Helper()
 		status, body := w.do(http.MethodPost, "/v1/messages", to("", "5678"), append([]string{"X-Frontend", "kim"}, header...)...)
 		if status != want {
-			t.Errorf("at %s: %d %s, want %d", time.Now(), status, body, want)
+			w.t.Errorf("at %s: %d %s, want %d", time.Now(), status, body, want)
 		}
 		return body
 	}
@@ -181,24 +147,24 @@ func sixthMessage(t *testing.T) *world {
 	var told intake.Problem
 	if err := json.Unmarshal(problem, &told); err != nil || told.Type != "urn:sms-api:problem:limit-exceeded" || len(told.Errors) != 1 ||
 		told.Errors[0].Pointer != "/recipients/0/to" || len(told.Limits) != 1 || told.Limits[0].Limit != "number-hour" {
-		t.Errorf("%s", problem)
+		w.t.Errorf("%s", problem)
 	}
 	time.Sleep(time.Second)
 	ask(http.StatusOK, "Idempotency-Key", "3")
 	if status, body := w.do(http.MethodDelete, "/v1/messages/"+scheduled, "", "X-Frontend", "kim"); status != http.StatusOK {
-		t.Fatalf("cancel: %d %s", status, body)
+		w.t.Fatalf("cancel: %d %s", status, body)
 	}
 	ask(http.StatusAccepted)
 	ask(http.StatusTooManyRequests)
 	if status, body := w.do(http.MethodGet, "/v1/limits?to=01010005678", ""); status != http.StatusOK ||
 		!strings.Contains(string(body), `"limit":"number-hour","trusted":false,"used":5,"max":5`) {
-		t.Errorf("%d %s", status, body)
+		w.t.Errorf("%d %s", status, body)
 	}
 	if status, _ := w.do(http.MethodGet, "/v1/limits?to=01010005678", "", "X-Frontend", "kim"); status != http.StatusForbidden {
-		t.Errorf("a frontend reads the limits: %d", status)
+		w.t.Errorf("a frontend reads the limits: %d", status)
 	}
 	if status, body := w.do(http.MethodDelete, "/v1/limits?to=01010005678", ""); status != http.StatusNoContent {
-		t.Errorf("%d %s", status, body)
+		w.t.Errorf("%d %s", status, body)
 	}
 	for range 5 {
 		ask(http.StatusAccepted)
@@ -207,7 +173,6 @@ func sixthMessage(t *testing.T) *world {
 	time.Sleep(time.Hour)
 	ask(http.StatusAccepted)
 	w.post(to("", "5678")) // trusted callers have no limit
-	return w
 }
 
 // scheduled asks for a message later and returns its id.
@@ -222,65 +187,59 @@ func (w *world) scheduled(caller string, in time.Duration) string {
 	return a.ID
 }
 
-func stacksDay(t *testing.T) *world {
-	t.Helper()
-	w := frontend(t, map[string]string{deployment.DailyRecipients: "10"})
+func stacksDay(w *world) {
+	w = w.frontend(map[string]string{deployment.DailyRecipients: "10"})
 	w.until(0, 23, 0, 0)
 	for _, endings := range [][]string{{"1000", "1001", "1002", "1003"}, {"1004", "1005", "1006"}} {
 		w.post(to("", endings...))
 	}
 	if status, body := w.do(http.MethodPost, "/v1/messages", to("", "1007", "1008", "1009", "1010")); status != http.StatusTooManyRequests ||
 		!strings.Contains(string(body), `"stack-day"`) {
-		t.Errorf("%d %s", status, body)
+		w.t.Errorf("%d %s", status, body)
 	}
 	w.post(to("", "1007", "1008", "1009"))
 	for _, percent := range []string{`"percent":70`, `"percent":100`} {
 		if !strings.Contains(w.logs.String(), percent) {
-			t.Errorf("the log does not have %s", percent)
+			w.t.Errorf("the log does not have %s", percent)
 		}
 	}
 	w.until(1, 0, 0, 0)
 	w.post(to("", "1000", "1001", "1002", "1003"))
-	return w
 }
 
-func sameContent(t *testing.T) *world {
-	t.Helper()
-	w := frontend(t, map[string]string{deployment.SameContentWithin: "10"})
+func sameContent(w *world) {
+	w = w.frontend(map[string]string{deployment.SameContentWithin: "10"})
 	first := w.post(to("", "5678"))
 	if status, body := w.do(http.MethodPost, "/v1/messages", to(`"reference":"again",`, "5678")); status != http.StatusTooManyRequests ||
 		!strings.Contains(string(body), first) {
-		t.Errorf("%d %s", status, body)
+		w.t.Errorf("%d %s", status, body)
 	}
 	w.post(strings.Replace(to("", "5678"), "A-0", "A-1", 1))
 	time.Sleep(10 * time.Minute)
 	w.post(to("", "5678"))
-	return w
 }
 
-func doorsWithoutTable(t *testing.T) *world {
-	t.Helper()
-	w := frontend(t, map[string]string{deployment.DailyRecipients: "100"})
+func doorsWithoutTable(w *world) {
+	w = w.frontend(map[string]string{deployment.DailyRecipients: "100"})
 	w.table.set(func(context.Context, string, func(context.Context) ([]byte, error)) ([]byte, error) {
 		return nil, errors.New("the table is away")
 	})
 	if status, body := w.do(http.MethodPost, "/v1/messages", to("", "5678"), "X-Frontend", "kim"); status != http.StatusServiceUnavailable {
-		t.Errorf("a frontend: %d %s", status, body)
+		w.t.Errorf("a frontend: %d %s", status, body)
 	}
 	status, body := w.do(http.MethodPost, "/v1/messages", to("", "5679"))
 	if status != http.StatusAccepted {
-		t.Fatalf("a trusted caller: %d %s", status, body)
+		w.t.Fatalf("a trusted caller: %d %s", status, body)
 	}
 	if !strings.Contains(w.logs.String(), `"open":"limits"`) {
-		t.Error("nothing tells that nobody has counted")
+		w.t.Error("nothing tells that nobody has counted")
 	}
 	w.table.set(nil)
 	var a intake.Accepted
 	if err := json.Unmarshal(body, &a); err != nil {
-		t.Fatal(err)
+		w.t.Fatal(err)
 	}
 	if o := w.settle(a.ID); o.Status != message.AllDelivered {
-		t.Errorf("%s", compact(o))
+		w.t.Errorf("%s", compact(o))
 	}
-	return w
 }

@@ -4,25 +4,12 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"testing"
 	"time"
 
 	"sms-api/internal/aligo/aligotest"
 	"sms-api/internal/message"
 	"sms-api/statemachine"
 )
-
-// nights are stories of advertising, which must not arrive from 21:00 to 08:00 in Korea.
-func nights() map[string]func(*testing.T) *world {
-	return map[string]func(*testing.T) *world{
-		"advertising goes out by day, and at night only with a consent":          adsByDay,
-		"advertising that is parked until the evening goes out in the morning":   adParked,
-		"advertising that nobody knows of whether it went out waits for morning": adInDoubt,
-		"advertising that Aligo could not be reached for waits for the morning":  adRetried,
-		"advertising that would have expired by the morning expires at once":     adExpires,
-		"advertising is cancelled while it waits for the morning":                adCancelled,
-	}
-}
 
 // until sleeps until a time of the Korean clock, on the day on which the world began or later.
 func (w *world) until(days, hour, minute, second int) {
@@ -52,105 +39,87 @@ func (w *world) want(days int, times ...string) {
 	}
 }
 
-func adsByDay(t *testing.T) *world {
-	t.Helper()
-	w := newWorld(t)
+func adsByDay(w *world) {
 	w.until(0, 20, 49, 59)
 	id := w.post(ad(""))
 	w.until(0, 20, 50, 0)
 	late, agreed := w.post(ad("")), w.post(ad(`"nightConsent":true,`))
 	time.Sleep(time.Minute)
 	if o := w.get(late); o.Status != message.Scheduled {
-		t.Errorf("status %s, want scheduled", o.Status)
+		w.t.Errorf("status %s, want scheduled", o.Status)
 	}
 	status, body := w.do(http.MethodPost, "/v1/messages", ad(`"expiresAt":"2000-01-02T08:00:00+09:00",`))
 	if status != http.StatusUnprocessableEntity {
-		t.Errorf("what expires before the morning: %d %s", status, body)
+		w.t.Errorf("what expires before the morning: %d %s", status, body)
 	}
 	w.want(0, "20:49:59", "20:50:00")
 	w.until(1, 7, 59, 59)
 	early := w.post(ad(""))
 	w.want(0, "20:49:59", "20:50:00")
 	for _, one := range []string{id, late, agreed, early} {
-		o := w.settlesAs(one, "delivered: delivered sms delivered")
-		w.check(one, o)
+		w.endsAs(one, "delivered: delivered sms delivered")
 	}
 	w.want(1, "08:00:00", "08:00:00", "20:49:59", "20:50:00")
 	for _, m := range w.Aligo.Messages() {
 		if want := "(광고)가나상점 02-000-0000\n오늘만 반값\n무료수신거부 080-000-0000"; m.Text != want {
-			t.Errorf("phones received %q, want %q", m.Text, want)
+			w.t.Errorf("phones received %q, want %q", m.Text, want)
 		}
 	}
-	return w
 }
 
-func adParked(t *testing.T) *world {
-	t.Helper()
-	w := newWorld(t)
+func adParked(w *world) {
 	w.fault(aligotest.Fault{Endpoint: sms, Kind: aligotest.FaultUnregisteredIP, Times: -1})
 	w.until(0, 20, 30, 0)
 	id := w.post(ad(""))
 	time.Sleep(10 * time.Minute)
 	if o := w.get(id); o.Status != message.Parked {
-		t.Errorf("status %s, want parked", o.Status)
+		w.t.Errorf("status %s, want parked", o.Status)
 	}
 	w.until(0, 21, 30, 0)
 	w.Aligo.RemoveFaults("", "")
 	morning := time.Date(2000, 1, 2, 8, 0, 0, 0, message.Korea())
 	if o := w.get(id); o.Status != message.Scheduled || o.Parked != nil || !o.SendAt.Equal(morning) {
-		t.Errorf("at night: status %s, parked %v, sendAt %s; want scheduled for the morning", o.Status, o.Parked, o.SendAt)
+		w.t.Errorf("at night: status %s, parked %v, sendAt %s; want scheduled for the morning", o.Status, o.Parked, o.SendAt)
 	}
 	o := w.settlesAs(id, "delivered: delivered sms delivered")
 	w.want(1, "08:00:00")
 	w.check(id, o)
-	return w
 }
 
-func adInDoubt(t *testing.T) *world {
-	t.Helper()
-	w := newWorld(t)
+func adInDoubt(w *world) {
 	w.fault(aligotest.Fault{Endpoint: sms, Kind: aligotest.FaultResetBefore})
 	w.until(0, 20, 47, 0)
 	id := w.post(ad(""))
 	o := w.settlesAs(id, "delivered: delivered sms delivered")
 	w.want(1, "08:00:00")
 	if !slices.Contains(w.visited(id), statemachine.StateWaitForMorning) {
-		t.Errorf("visited %q", w.visited(id))
+		w.t.Errorf("visited %q", w.visited(id))
 	}
 	w.check(id, o)
-	return w
 }
 
-func adRetried(t *testing.T) *world {
-	t.Helper()
-	w := newWorld(t)
+func adRetried(w *world) {
 	w.until(0, 20, 49, 50)
 	w.faults.add("sms", notReached, notReached, notReached, notReached)
 	id := w.post(ad(""))
 	o := w.settlesAs(id, "delivered: delivered sms delivered")
 	w.want(1, "08:00:00")
 	w.check(id, o)
-	return w
 }
 
-func adExpires(t *testing.T) *world {
-	t.Helper()
-	w := newWorld(t)
+func adExpires(w *world) {
 	w.fault(aligotest.Fault{Endpoint: sms, Kind: aligotest.FaultUnregisteredIP, Times: -1})
 	w.until(0, 20, 45, 0)
 	id := w.post(ad(fmt.Sprintf(`"expiresAt":%q,`, "2000-01-02T07:00:00+09:00")))
 	o := w.settlesAs(id, "expired: failed Expired")
 	if at := o.SettledAt.In(message.Korea()).Format("15:04"); at != "20:52" {
-		t.Errorf("settled at %s, want the first attempt after 20:50", at)
+		w.t.Errorf("settled at %s, want the first attempt after 20:50", at)
 	}
 	w.want(0)
 	w.check(id, o)
-	return w
 }
 
-func adCancelled(t *testing.T) *world {
-	t.Helper()
-	w := newWorld(t)
+func adCancelled(w *world) {
 	w.fault(aligotest.Fault{Endpoint: sms, Kind: aligotest.FaultUnregisteredIP, Times: -1})
 	w.until(0, 20, 45, 0)
 	id := w.post(ad(""))
@@ -161,5 +130,4 @@ func adCancelled(t *testing.T) *world {
 	w.until(2, 12, 0, 0)
 	w.want(2)
 	w.check(id, o)
-	return w
 }

@@ -61,9 +61,7 @@ func TestREADMEsTableOfPaths(t *testing.T) {
 				// A first message warms the functions up: all of them, with 0001, but for reconcile, with 0005.
 				w.settle(w.post(to("", "0001", "0005")))
 				time.Sleep(time.Second) // until the outcome is counted
-				for _, f := range s.vendor {
-					w.fault(f)
-				}
+				w.fault(s.vendor...)
 				before := w.effort("")
 				id := w.post(s.request)
 				if s.until > 0 {
@@ -112,9 +110,7 @@ func TestTheTableIsAskedAsOftenAsTheCostModelSays(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t)
-				for _, f := range s.vendor {
-					w.fault(f)
-				}
+				w.fault(s.vendor...)
 				var mu sync.Mutex
 				var writes, reads, batches float64
 				w.table.set(func(ctx context.Context, operation string, next func(context.Context) ([]byte, error)) ([]byte, error) {

@@ -107,9 +107,7 @@ func TestNoScheduleOfFaultsBreaksAPromise(t *testing.T) {
 func (s schedule) run(t *testing.T) []string {
 	t.Helper()
 	w := newWorld(t)
-	for _, f := range s.vendor {
-		w.fault(f)
-	}
+	w.fault(s.vendor...)
 	for function, names := range s.functions {
 		for _, name := range names {
 			w.faults.add(function, w.functionFaults()[name])

@@ -456,24 +456,22 @@ func TestScenarios(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
 	taken := map[string]bool{}
-	plays := map[string]func(*testing.T) *world{}
+	plays := stories()
 	for _, s := range scenarios() {
 		plays[s.name] = s.play
 	}
-	maps.Copy(plays, stories())
-	maps.Copy(plays, breaks())
-	maps.Copy(plays, vendorStories())
-	maps.Copy(plays, nights())
-	maps.Copy(plays, laws())
 	t.Run("all", func(t *testing.T) {
 		for name, play := range plays {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
-					w := play(t)
+					w := newWorld(t)
+					play(w)
 					mu.Lock()
 					defer mu.Unlock()
-					maps.Copy(taken, w.taken)
+					for _, one := range append(w.others, w) {
+						maps.Copy(taken, one.taken)
+					}
 				})
 			})
 		}
@@ -519,14 +517,8 @@ func everyBranch(t *testing.T, taken map[string]bool) {
 	t.Logf("%d branches", branches)
 }
 
-func (s scenario) play(t *testing.T) *world {
-	t.Helper()
-	w := newWorld(t)
-	for _, f := range s.vendor {
-		if err := w.Aligo.SetFault(f); err != nil {
-			t.Fatal(err)
-		}
-	}
+func (s scenario) play(w *world) {
+	w.fault(s.vendor...)
 	for function, faults := range s.functions {
 		w.faults.add(function, faults...)
 	}
@@ -536,22 +528,21 @@ func (s scenario) play(t *testing.T) *world {
 	took := time.Since(began).Round(time.Second)
 
 	if got := compact(o); got != s.outcome {
-		t.Errorf("outcome\n got %.300s\nwant %.300s", got, s.outcome)
+		w.t.Errorf("outcome\n got %.300s\nwant %.300s", got, s.outcome)
 	}
 	if got := w.visited(id); s.visited != nil && !slices.Equal(got, s.visited) {
-		t.Errorf("visited\n got %q\nwant %q", got, s.visited)
+		w.t.Errorf("visited\n got %q\nwant %q", got, s.visited)
 	}
 	if got := w.phones(); !slices.Equal(got, s.phones) {
-		t.Errorf("phones received\n got %.500q\nwant %.500q", got, s.phones)
+		w.t.Errorf("phones received\n got %.500q\nwant %.500q", got, s.phones)
 	}
 	if got := w.vendorCalls(); s.calls != nil && !slices.Equal(got, s.calls) {
-		t.Errorf("calls to Aligo\n got %q\nwant %q", got, s.calls)
+		w.t.Errorf("calls to Aligo\n got %q\nwant %q", got, s.calls)
 	}
 	if s.takes != 0 && took != s.takes {
-		t.Errorf("took %v, want %v", took, s.takes)
+		w.t.Errorf("took %v, want %v", took, s.takes)
 	}
 	w.check(id, o)
-	return w
 }
 
 // check looks at what must hold for every message, whatever happened to it.

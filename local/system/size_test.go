@@ -102,9 +102,7 @@ func TestTheLargestMessageFitsEverywhere(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t)
-				for _, f := range s.vendor {
-					w.fault(f)
-				}
+				w.fault(s.vendor...)
 				id, size := largest(t, w, s.shape, s.ending)
 				announced := w.settle(id)
 				b, err := json.Marshal(announced)

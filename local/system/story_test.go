@@ -9,7 +9,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -24,9 +23,10 @@ import (
 	"sms-api/statemachine"
 )
 
-// stories are the paths on which somebody does something to a message while it is under way.
-func stories() map[string]func(*testing.T) *world {
-	return map[string]func(*testing.T) *world{
+// stories are the paths on which more happens to a message than a scenario can say. Each has a world to begin with.
+func stories() map[string]func(*world) {
+	return map[string]func(*world){
+		// Somebody does something to a message while it is under way.
 		"a scheduled message is cancelled":                                         cancelScheduled,
 		"a parked message is cancelled":                                            cancelParked,
 		"a cancelled message whose end nobody hears of":                            cancelUnheard,
@@ -37,6 +37,61 @@ func stories() map[string]func(*testing.T) *world {
 		"the same event twice is one message":                                      sameEvent,
 		"a parked message says what to repair":                                     parkedStatus,
 		"a long outage of Aligo's network ends in delivery":                        unreachable,
+
+		// A promise was broken once: somebody got two messages, or none, or was told what is not so.
+		"a cancelled message that an operator redrives is announced again, and not sent":          redriveCancelled,
+		"a message is cancelled in the moment in which its send begins":                           cancelWhileItBegins,
+		"of two equal SMS to one number, one is accepted and the other sent again":                equalMessages,
+		"the same text to two and to one of them: everybody gets what was meant for them":         overlappingMessages,
+		"a task that Lambda is invoked for twice sends once":                                      invokedTwice,
+		"an invocation that comes minutes late sends nothing":                                     ghost,
+		"without the table nothing is sent, and with it everything":                               withoutTable,
+		"a call whose answer is claimed by nobody, because the table is away, is its own":         unclaimed,
+		"a list of templates that cannot be read for hours is no refusal of the message":          unreadableTemplates,
+		"a message that may have gone out as AlimTalk is not cancelled before its SMS":            cancelAfterDoubt,
+		"a message that has expired while it was parked does not say what was to be done":         expiredParked,
+		"everything goes wrong in turn for six days, and then the message goes out":               everythingInTurn,
+		"an urgent message that was scheduled gets its SMS after fallback.after, and not at once": scheduledUrgent,
+		"a failure says why": failureSaysWhy,
+		"a call that its message has given up is not taken by another message to the same people": givenUpAndTaken,
+		"a table that does not answer holds nobody up: the API says that it cannot":               stalledTable,
+
+		// Aligo does what nobody has promised it would not.
+		"what was sent is looked for, not what the template says today":                       changedTemplate,
+		"a call in doubt is looked up in the account that made it, or waits for it":           switchedAccount,
+		"receipts are read from the account that sent, or wait for it":                        receiptsElsewhere,
+		"an urgent message does not wait for receipts in another account":                     urgentElsewhere,
+		"a history that shows texts a little differently has the call all the same":           changedTexts,
+		"a call to the same people with another text may be it: unknown, and not sent again":  anotherText,
+		"a history that lags for minutes does not lead to a second message":                   laggingHistory,
+		"a call that is accepted long after it was written is not made again":                 acceptedLate,
+		"Aligo's clock is set right while a call is in doubt, which is found all the same":    clockSetRight,
+		"Aligo's clock may be slow or fast, and the call is found at the first look":          clocksApart,
+		"a history whose last day ends when it begins has today's calls":                      endIsMidnight,
+		"Aligo at its ugliest: slow clock, late history, last day missing, other line breaks": atItsUgliest,
+		"ten minutes of maintenance, refused in words that nobody knows, lose nothing":        maintenance,
+		"receipts that are somebody's to repair are reported, and an SMS goes out":            alertingReceipts,
+		"of two final receipts for a number the delivered one counts, in either order":        twoReceipts,
+		"a phone that is off for as long as carriers try gets its receipt in the end":         phoneOff,
+
+		// Advertising must not arrive from 21:00 to 08:00 in Korea.
+		"advertising goes out by day, and at night only with a consent":          adsByDay,
+		"advertising that is parked until the evening goes out in the morning":   adParked,
+		"advertising that nobody knows of whether it went out waits for morning": adInDoubt,
+		"advertising that Aligo could not be reached for waits for the morning":  adRetried,
+		"advertising that would have expired by the morning expires at once":     adExpires,
+		"advertising is cancelled while it waits for the morning":                adCancelled,
+
+		// Who must not get a message, and who may not send one.
+		"who has opted out gets no advertising, and the others do":                  optedOut,
+		"who opts out between the door and the send gets nothing":                   optOutBeforeTheSend,
+		"who opts in after the door gets nothing of what was accepted before":       optInAfterTheDoor,
+		"who has opted out gets no information either when the stack says so":       optOutsCoverInfo,
+		"who opts out between the AlimTalk and its SMS gets no SMS":                 optOutBeforeTheFallback,
+		"the sixth message to a number in an hour is refused, with its Retry-After": sixthMessage,
+		"the whole stack's limit of a day is refused to everybody":                  stacksDay,
+		"the same content to the same number is refused with the first one's id":    sameContent,
+		"without the table frontends get a 503 and trusted callers a 202":           doorsWithoutTable,
 	}
 }
 
@@ -55,118 +110,114 @@ func (w *world) cancels(id string) {
 }
 
 // endsAs waits for what becomes of a message, and looks at everything that there is of it by then.
-func (w *world) endsAs(id, want string) *world {
+func (w *world) endsAs(id, want string) message.Outcome {
 	w.t.Helper()
-	w.check(id, w.settlesAs(id, want))
-	return w
+	o := w.settlesAs(id, want)
+	w.check(id, o)
+	return o
+}
+
+// isNow is what the API says of a message at once.
+func (w *world) isNow(id, want string) {
+	w.t.Helper()
+	if got := compact(w.get(id)); got != want {
+		w.t.Errorf("the API says %q, want %q", got, want)
+	}
+}
+
+// onPhones is all that phones have received since the world began, in order.
+func (w *world) onPhones(want ...string) {
+	w.t.Helper()
+	if got := w.phones(); !slices.Equal(got, want) {
+		w.t.Errorf("phones received %q, want %q", got, want)
+	}
 }
 
 // Step Functions' events are best effort: who cancels does not depend on them.
-func cancelUnheard(t *testing.T) *world {
-	t.Helper()
-	w := newWorld(t)
+func cancelUnheard(w *world) {
 	lost := eventbus.Target{ID: "stopped", Deliver: func(context.Context, json.RawMessage) error { return nil }}
 	if err := w.AWS.Bus(eventbus.Default).PutTargets("stopped", lost); err != nil {
-		t.Fatal(err)
+		w.t.Fatal(err)
 	}
 	id := w.post(to(`"sendAt":"2000-01-02T00:00:00Z",`, "5678"))
 	time.Sleep(time.Hour)
 	w.cancels(id)
-	return w.endsAs(id, "cancelled: failed Cancelled")
+	w.endsAs(id, "cancelled: failed Cancelled")
 }
 
-func cancelScheduled(t *testing.T) *world {
-	t.Helper()
-	w := newWorld(t)
+func cancelScheduled(w *world) {
 	id := w.post(to(`"sendAt":"2000-01-02T00:00:00Z",`, "5678"))
 	time.Sleep(time.Hour)
 	if got := w.get(id).Status; got != message.Scheduled {
-		t.Errorf("status %s, want scheduled", got)
+		w.t.Errorf("status %s, want scheduled", got)
 	}
 	w.cancels(id)
 	o := w.settlesAs(id, "cancelled: failed Cancelled")
 	time.Sleep(48 * time.Hour)
 	if got := w.phones(); len(got) > 0 {
-		t.Errorf("phones received %q after the message was cancelled", got)
+		w.t.Errorf("phones received %q after the message was cancelled", got)
 	}
 	w.check(id, o)
-	return w
 }
 
-func cancelParked(t *testing.T) *world {
-	t.Helper()
-	w := newWorld(t)
+func cancelParked(w *world) {
 	w.fault(aligotest.Fault{Endpoint: send, Kind: aligotest.FaultUnregisteredIP, Times: -1})
 	id := w.post(to("", "5678"))
 	time.Sleep(10 * time.Second)
 	w.cancels(id)
 	o := w.settle(id)
 	if o.Status != message.MessageCancelled {
-		t.Errorf("status %s, want cancelled", o.Status)
+		w.t.Errorf("status %s, want cancelled", o.Status)
 	}
 	w.check(id, o)
-	return w
 }
 
-func cancelTooLate(t *testing.T) *world {
-	t.Helper()
-	w := newWorld(t)
+func cancelTooLate(w *world) {
 	id := w.post(to("", "0001"))
 	for range 12 {
 		time.Sleep(time.Second)
 		if status, body := w.cancel(id); status != http.StatusConflict {
-			t.Errorf("cancel while or after the message is sent: %d %s, want 409", status, body)
+			w.t.Errorf("cancel while or after the message is sent: %d %s, want 409", status, body)
 		}
 	}
-	return w.endsAs(id, "delivered: delivered sms delivered")
+	w.endsAs(id, "delivered: delivered sms delivered")
 }
 
 func (w *world) arn(id string) *string {
 	return aws.String(strings.Replace(w.StateMachineARN, ":stateMachine:", ":execution:", 1) + ":" + id)
 }
 
-func (w *world) fault(f aligotest.Fault) {
+// fault has Aligo's next calls go wrong, those of each fault in its way.
+func (w *world) fault(faults ...aligotest.Fault) {
 	w.t.Helper()
-	if err := w.Aligo.SetFault(f); err != nil {
-		w.t.Fatal(err)
+	for _, f := range faults {
+		if err := w.Aligo.SetFault(f); err != nil {
+			w.t.Fatal(err)
+		}
 	}
 }
 
 // stopAndRedrive stops an execution whose send Aligo has accepted but not answered. The outcome says that nobody knows;
 // the redrive finds the send in Aligo's history and sends nothing again.
-func stopAndRedrive(t *testing.T) *world {
-	t.Helper()
-	w := newWorld(t)
+func stopAndRedrive(w *world) {
 	w.fault(aligotest.Fault{Endpoint: send, Kind: aligotest.FaultSlow})
 	id := w.post(to("", "5678"))
 	time.Sleep(10 * time.Second)
-	if _, err := w.sfn.StopExecution(t.Context(), &sfn.StopExecutionInput{ExecutionArn: w.arn(id)}); err != nil {
-		t.Fatal(err)
-	}
-	if got, want := compact(w.settle(id)), "partial: unknown alimtalk Stopped"; got != want {
-		t.Errorf("outcome %q, want %q", got, want)
-	}
+	w.stop(id)
+	w.settlesAs(id, "partial: unknown alimtalk Stopped")
 	time.Sleep(time.Hour)
-	if _, err := w.sfn.RedriveExecution(t.Context(), &sfn.RedriveExecutionInput{ExecutionArn: w.arn(id)}); err != nil {
-		t.Fatal(err)
-	}
+	w.redrive(id)
 	time.Sleep(time.Hour)
-	if got, want := compact(w.get(id)), "delivered: delivered alimtalk 0"; got != want {
-		t.Errorf("after the redrive the outcome is %q, want %q", got, want)
-	}
-	if got, want := w.phones(), []string{"01010005678 alimtalk"}; !slices.Equal(got, want) {
-		t.Errorf("phones received %q, want %q", got, want)
-	}
-	return w
+	w.isNow(id, "delivered: delivered alimtalk 0")
+	w.onPhones("01010005678 alimtalk")
 }
 
 // redriveAnnounce has a bus that takes nothing for a day. The execution fails and says nothing; once the bus is there
 // again, a redrive announces, and that is all it does.
-func redriveAnnounce(t *testing.T) *world {
-	t.Helper()
+func redriveAnnounce(w *world) {
 	var down atomic.Bool
 	down.Store(true)
-	w := newWorld(t, func(o *Options, _ *aligotest.Options) {
+	w = w.anew(func(o *Options, _ *aligotest.Options) {
 		o.AWS.RefuseEvent = func(e eventbus.Entry) string {
 			if down.Load() && e.DetailType == statemachine.DetailTypeSettled {
 				return "InternalFailure"
@@ -176,32 +227,27 @@ func redriveAnnounce(t *testing.T) *world {
 	})
 	id := w.post(to("", "5678"))
 	time.Sleep(24 * time.Hour)
-	d, err := w.sfn.DescribeExecution(t.Context(), &sfn.DescribeExecutionInput{ExecutionArn: w.arn(id)})
+	d, err := w.sfn.DescribeExecution(w.t.Context(), &sfn.DescribeExecutionInput{ExecutionArn: w.arn(id)})
 	if err != nil {
-		t.Fatal(err)
+		w.t.Fatal(err)
 	}
 	if d.Status != types.ExecutionStatusFailed {
-		t.Fatalf("the execution is %s, want FAILED", d.Status)
+		w.t.Fatalf("the execution is %s, want FAILED", d.Status)
 	}
 	if got, want := compact(w.get(id)), "delivered: delivered alimtalk 0"; got != want {
-		t.Errorf("the API says %q, want %q", got, want)
+		w.t.Errorf("the API says %q, want %q", got, want)
 	}
 	down.Store(false)
-	if _, err := w.sfn.RedriveExecution(t.Context(), &sfn.RedriveExecutionInput{ExecutionArn: w.arn(id)}); err != nil {
-		t.Fatal(err)
-	}
+	w.redrive(id)
 	o := w.settlesAs(id, "delivered: delivered alimtalk 0")
 	if got, want := w.visited(id), way(alimTalkSent, toReceipts, announced); !slices.Equal(got, want) {
-		t.Errorf("visited %q, want %q", got, want)
+		w.t.Errorf("visited %q, want %q", got, want)
 	}
 	w.check(id, o)
-	return w
 }
 
 // timeOut starts an execution past the door with a schedule that no message may have.
-func timeOut(t *testing.T) *world {
-	t.Helper()
-	w := newWorld(t)
+func timeOut(w *world) {
 	const id = "01a204bd-2a24-7c04-8735-25546e95e719"
 	input, err := json.Marshal(message.Message{
 		ID: id, Caller: everything.ID, Channel: message.AlimTalk, Template: "TX_1234", Recipients: []message.Recipient{{To: "01010005678"}},
@@ -209,26 +255,24 @@ func timeOut(t *testing.T) *world {
 		Fallback: message.Fallback{Enabled: true, After: message.Duration(5 * time.Minute), OnUnknown: message.LeaveUnknown},
 	})
 	if err != nil {
-		t.Fatal(err)
+		w.t.Fatal(err)
 	}
-	_, err = w.sfn.StartExecution(t.Context(), &sfn.StartExecutionInput{StateMachineArn: &w.StateMachineARN, Name: aws.String(id),
+	_, err = w.sfn.StartExecution(w.t.Context(), &sfn.StartExecutionInput{StateMachineArn: &w.StateMachineARN, Name: aws.String(id),
 		Input: aws.String(string(input))})
 	if err != nil {
-		t.Fatal(err)
+		w.t.Fatal(err)
 	}
-	return w.endsAs(id, "failed: failed Stopped")
+	w.endsAs(id, "failed: failed Stopped")
 }
 
 // sameEvent puts one event several times, as a producer may and a replayed archive does. Each time the producer hears which
 // message it is, and nothing that is announced asks for anything again.
-func sameEvent(t *testing.T) *world {
-	t.Helper()
-	w := newWorld(t)
+func sameEvent(w *world) {
 	var mu sync.Mutex
 	heard := map[string]int{} // by the message's id and the detail-type
 	bus := w.AWS.Bus(BusName)
 	if _, err := bus.PutRule(eventbus.Rule{Name: "everything", Pattern: `{"source":[{"exists":true}]}`}); err != nil {
-		t.Fatal(err)
+		w.t.Fatal(err)
 	}
 	err := bus.PutTargets("everything", eventbus.Target{ID: "test", Deliver: func(_ context.Context, event json.RawMessage) error {
 		var e struct {
@@ -242,74 +286,63 @@ func sameEvent(t *testing.T) *world {
 		return err
 	}})
 	if err != nil {
-		t.Fatal(err)
+		w.t.Fatal(err)
 	}
 	detail := strings.Replace(to("", "5678"), `{"template"`, `{"idempotencyKey":"order-17","template"`, 1)
 	for range 3 {
-		out, err := w.events.PutEvents(t.Context(), &eventbridge.PutEventsInput{Entries: []ebtypes.PutEventsRequestEntry{{
+		out, err := w.events.PutEvents(w.t.Context(), &eventbridge.PutEventsInput{Entries: []ebtypes.PutEventsRequestEntry{{
 			EventBusName: aws.String(BusName), Source: aws.String("shop"), DetailType: aws.String(statemachine.DetailTypeRequested), Detail: &detail,
 		}}})
 		if err != nil || out.FailedEntryCount > 0 {
-			t.Fatalf("put: %+v, %v", out, err)
+			w.t.Fatalf("put: %+v, %v", out, err)
 		}
 		time.Sleep(time.Hour)
 	}
-	if got, want := w.phones(), []string{"01010005678 alimtalk"}; !slices.Equal(got, want) {
-		t.Errorf("phones received %q, want %q", got, want)
-	}
+	w.onPhones("01010005678 alimtalk")
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	mu.Lock()
 	defer mu.Unlock()
 	if len(w.settled) != 1 {
-		t.Errorf("%d messages were settled, want 1", len(w.settled))
+		w.t.Errorf("%d messages were settled, want 1", len(w.settled))
 	}
 	for id := range w.settled {
 		requested := " MessageRequested" // the request has no id
 		want := map[string]int{requested: 3, id + " MessageAccepted": 3, id + " MessageSettled": 1}
 		if !maps.Equal(heard, want) {
-			t.Errorf("on the bus were %v, want %v", heard, want)
+			w.t.Errorf("on the bus were %v, want %v", heard, want)
 		}
 	}
-	return w
 }
 
-func parkedStatus(t *testing.T) *world {
-	t.Helper()
-	w := newWorld(t)
+func parkedStatus(w *world) {
 	w.fault(aligotest.Fault{Endpoint: send, Kind: aligotest.FaultUnregisteredIP, Times: 2})
 	id := w.post(to("", "5678"))
 	time.Sleep(90 * time.Second)
 	o := w.get(id)
 	if o.Status != message.Parked || o.Parked == nil || o.Parked.Cause != "ip" || !strings.Contains(o.Parked.Reason, "203.0.113.7") {
-		t.Errorf("status %s, parked %+v: want parked, ip, and the address to register", o.Status, o.Parked)
+		w.t.Errorf("status %s, parked %+v: want parked, ip, and the address to register", o.Status, o.Parked)
 	}
 	if logs := w.logs.String(); !strings.Contains(logs, `"fault":"NotConfigured"`) || !strings.Contains(logs, `"cause":"ip"`) {
-		t.Error("the logs have nothing for the alarm to count")
+		w.t.Error("the logs have nothing for the alarm to count")
 	}
 	settled := w.settle(id)
 	if settled.Status != message.AllDelivered || settled.Parked != nil {
-		t.Errorf("status %s, parked %+v after the repair", settled.Status, settled.Parked)
+		w.t.Errorf("status %s, parked %+v after the repair", settled.Status, settled.Parked)
 	}
 	w.check(id, settled)
-	return w
 }
 
 // unreachable keeps Aligo out of reach for more attempts than the state retries in place.
-func unreachable(t *testing.T) *world {
-	t.Helper()
-	w := newWorld(t)
+func unreachable(w *world) {
 	w.network.cut("aligo")
 	id := w.post(to("", "5678"))
 	time.Sleep(3 * time.Hour)
 	if got := w.get(id).Status; got != message.Sending {
-		t.Errorf("status %s while Aligo cannot be reached, want sending", got)
+		w.t.Errorf("status %s while Aligo cannot be reached, want sending", got)
 	}
-	w.network.serve(t, "aligo", w.Aligo)
+	w.network.serve(w.t, "aligo", w.Aligo)
 	o := w.settlesAs(id, "delivered: delivered alimtalk 0")
-	if got, want := w.phones(), []string{"01010005678 alimtalk"}; !slices.Equal(got, want) {
-		t.Errorf("phones received %q, want %q", got, want)
-	}
+	w.onPhones("01010005678 alimtalk")
 	w.check(id, o)
-	return w
 }

@@ -11,7 +11,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
-	"github.com/aws/aws-sdk-go-v2/service/sfn"
 
 	"sms-api/awslocal/awsapi"
 	"sms-api/internal/deployment"
@@ -97,9 +96,7 @@ func TestSweepAnnounces(t *testing.T) {
 		end := time.Now().Add(24 * time.Hour).UTC().Format(time.RFC3339)
 		id := w.post(fmt.Sprintf(`{"template":"TX_1234","sendAt":%q,"recipients":[{"to":"01012345678","name":"홍길동",`+
 			`"variables":{"주문번호":"A-17"}}]}`, end))
-		if _, err := w.sfn.StopExecution(t.Context(), &sfn.StopExecutionInput{ExecutionArn: w.arn(id)}); err != nil {
-			t.Fatal(err)
-		}
+		w.stop(id)
 		time.Sleep(20 * time.Minute)
 		w.onSchedule()
 		time.Sleep(2 * time.Hour)

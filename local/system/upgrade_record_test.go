@@ -66,22 +66,16 @@ func stuck(ctx context.Context, next func(context.Context) ([]byte, error)) ([]b
 func stopThenRedrive(w *world, id string) {
 	w.t.Helper()
 	time.Sleep(10 * time.Second)
-	if _, err := w.sfn.StopExecution(w.t.Context(), &sfn.StopExecutionInput{ExecutionArn: w.arn(id)}); err != nil {
-		w.t.Fatal(err)
-	}
+	w.stop(id)
 	time.Sleep(time.Hour)
-	if _, err := w.sfn.RedriveExecution(w.t.Context(), &sfn.RedriveExecutionInput{ExecutionArn: w.arn(id)}); err != nil {
-		w.t.Fatal(err)
-	}
+	w.redrive(id)
 }
 
 // redriveFailed redrives an execution as soon as it has failed.
 func redriveFailed(w *world, id string) {
 	w.t.Helper()
 	w.ended(id, types.ExecutionStatusFailed)
-	if _, err := w.sfn.RedriveExecution(w.t.Context(), &sfn.RedriveExecutionInput{ExecutionArn: w.arn(id)}); err != nil {
-		w.t.Fatal(err)
-	}
+	w.redrive(id)
 }
 
 // The states by what a file begins before.
@@ -449,9 +443,7 @@ func (r recording) record(t *testing.T) {
 	})
 	tape := &tape{vendor: w.Aligo}
 	w.network.serve(t, "aligo", tape)
-	for _, f := range r.vendor {
-		w.fault(f)
-	}
+	w.fault(r.vendor...)
 	for function, faults := range r.functions {
 		w.faults.add(function, faults...)
 	}

@@ -314,9 +314,7 @@ func (g golden) carry(t *testing.T, define definer) {
 	for n := range g.Redrives {
 		w.stopped(m.ID)
 		gate.shut.Store(n+1 < g.Redrives)
-		if _, err := w.sfn.RedriveExecution(t.Context(), &sfn.RedriveExecutionInput{ExecutionArn: w.arn(m.ID)}); err != nil {
-			t.Fatal(err)
-		}
+		w.redrive(m.ID)
 	}
 	if g.State == statemachine.StateWaitForRepair {
 		g.parked(w, m)
@@ -362,9 +360,7 @@ func (g golden) parked(w *world, m message.Message) {
 func (w *world) stopped(id string) {
 	w.t.Helper()
 	synctest.Wait()
-	if _, err := w.sfn.StopExecution(w.t.Context(), &sfn.StopExecutionInput{ExecutionArn: w.arn(id)}); err != nil {
-		w.t.Fatal(err)
-	}
+	w.stop(id)
 	// That it was stopped is announced from outside, and is not what is looked at here.
 	w.settle(id)
 	w.mu.Lock()

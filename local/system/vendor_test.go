@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"testing"
 	"time"
 
 	"sms-api/internal/aligo/aligotest"
@@ -12,28 +11,6 @@ import (
 	"sms-api/internal/parameters"
 	"sms-api/statemachine"
 )
-
-// vendorStories are what Aligo may do that nobody has promised it would not.
-func vendorStories() map[string]func(*testing.T) *world {
-	return map[string]func(*testing.T) *world{
-		"what was sent is looked for, not what the template says today":                       changedTemplate,
-		"a call in doubt is looked up in the account that made it, or waits for it":           switchedAccount,
-		"receipts are read from the account that sent, or wait for it":                        receiptsElsewhere,
-		"an urgent message does not wait for receipts in another account":                     urgentElsewhere,
-		"a history that shows texts a little differently has the call all the same":           changedTexts,
-		"a call to the same people with another text may be it: unknown, and not sent again":  anotherText,
-		"a history that lags for minutes does not lead to a second message":                   laggingHistory,
-		"a call that is accepted long after it was written is not made again":                 acceptedLate,
-		"Aligo's clock is set right while a call is in doubt, which is found all the same":    clockSetRight,
-		"Aligo's clock may be slow or fast, and the call is found at the first look":          clocksApart,
-		"a history whose last day ends when it begins has today's calls":                      endIsMidnight,
-		"Aligo at its ugliest: slow clock, late history, last day missing, other line breaks": atItsUgliest,
-		"ten minutes of maintenance, refused in words that nobody knows, lose nothing":        maintenance,
-		"receipts that are somebody's to repair are reported, and an SMS goes out":            alertingReceipts,
-		"of two final receipts for a number the delivered one counts, in either order":        twoReceipts,
-		"a phone that is off for as long as carriers try gets its receipt in the end":         phoneOff,
-	}
-}
 
 func (w *world) behave(b aligotest.Behaviour) {
 	w.t.Helper()
@@ -78,9 +55,7 @@ func channels() map[message.Channel]struct{ request, send, history, receipts, ph
 	}
 }
 
-func changedTemplate(t *testing.T) *world {
-	t.Helper()
-	w := newWorld(t)
+func changedTemplate(w *world) {
 	w.fault(aligotest.Fault{Endpoint: send, Kind: aligotest.FaultSlow})
 	id := w.post(to("", "5678"))
 	// It is sent, and not answered yet.
@@ -88,17 +63,12 @@ func changedTemplate(t *testing.T) *world {
 	if err := w.Aligo.SetTemplateState(aligotest.TemplateState{
 		Code: "TX_1234", Content: "#{고객명}님께서 주문하신 #{주문번호}번 상품은 다음 주에 보내 드립니다.",
 	}); err != nil {
-		t.Fatal(err)
+		w.t.Fatal(err)
 	}
 	stopThenRedrive(w, id)
 	time.Sleep(time.Hour)
-	if got, want := compact(w.get(id)), "delivered: delivered alimtalk 0"; got != want {
-		t.Errorf("outcome %q, want %q", got, want)
-	}
-	if got, want := w.phones(), []string{"01010005678 alimtalk"}; !slices.Equal(got, want) {
-		t.Errorf("phones received %q, want %q", got, want)
-	}
-	return w
+	w.isNow(id, "delivered: delivered alimtalk 0")
+	w.onPhones("01010005678 alimtalk")
 }
 
 // useAccount puts another account's credentials into the parameter store.
@@ -128,42 +98,34 @@ func (w *world) parksInAnotherAccount(what, id, endpoint string, wait time.Durat
 	}
 }
 
-func switchedAccount(t *testing.T) *world {
-	t.Helper()
-	var w *world
+func switchedAccount(w *world) {
 	for channel, c := range channels() {
-		w = newWorld(t)
+		w := w.anew()
 		w.fault(aligotest.Fault{Endpoint: c.send, Kind: aligotest.FaultResetAfter})
 		w.fault(aligotest.Fault{Endpoint: c.history, Kind: aligotest.FaultHTTP500, Times: -1})
 		id := w.post(c.request)
 		w.parksInAnotherAccount(string(channel), id, c.history, 2*time.Hour)
 		if got, want := w.phones(), []string{c.phone}; !slices.Equal(got, want) {
-			t.Errorf("%s: with the other account phones received %q, want %q", channel, got, want)
+			w.t.Errorf("%s: with the other account phones received %q, want %q", channel, got, want)
 		}
 		w.useAccount(aligotest.UserID, aligotest.APIKey)
 		w.ends(string(channel), id, c.delivered, c.phone)
 	}
-	return w
 }
 
-func receiptsElsewhere(t *testing.T) *world {
-	t.Helper()
-	var w *world
+func receiptsElsewhere(w *world) {
 	for channel, c := range channels() {
-		w = newWorld(t)
+		w := w.anew()
 		w.fault(aligotest.Fault{Endpoint: c.receipts, Kind: aligotest.FaultHTTP500, Times: -1})
 		id := w.post(c.request)
 		w.parksInAnotherAccount(string(channel), id, c.receipts, 20*time.Hour)
 		w.useAccount(aligotest.UserID, aligotest.APIKey)
 		w.ends(string(channel), id, c.delivered, c.phone)
 	}
-	return w
 }
 
 // urgentElsewhere is an account that was changed for good: what may fall back on no receipt does so, from the new one.
-func urgentElsewhere(t *testing.T) *world {
-	t.Helper()
-	w := newWorld(t)
+func urgentElsewhere(w *world) {
 	w.fault(aligotest.Fault{Endpoint: detail, Kind: aligotest.FaultHTTP500, Times: -1})
 	id := w.post(`{"template":"TX_1234","fallback":{"after":"10m","onUnknown":"sms"},"recipients":[{"to":"01010005678",` +
 		`"name":"홍길동","variables":{"주문번호":"A-17"}}]}`)
@@ -173,7 +135,6 @@ func urgentElsewhere(t *testing.T) *world {
 	w.Aligo.RemoveFaults(aligotest.FaultHTTP500, detail)
 	time.Sleep(time.Hour)
 	w.ends("urgent", id, "delivered: delivered sms delivered", "01010005678 alimtalk", "01010005678 sms")
-	return w
 }
 
 // doubted makes requests whose answers are lost, and expects each to be found in the history.
@@ -202,28 +163,23 @@ func withMarks() map[string]struct{ request, send, phone, delivered string } {
 	}
 }
 
-func changedTexts(t *testing.T) *world {
-	t.Helper()
-	var w *world
+func changedTexts(w *world) {
 	for _, change := range []aligotest.TextChange{
 		aligotest.TextEscaped, aligotest.TextBR, aligotest.TextCollapsed, aligotest.TextSuffixed, aligotest.TextNoEmoji,
 		aligotest.TextCut,
 	} {
 		for name, m := range withMarks() {
-			w = newWorld(t)
+			w := w.anew()
 			w.behave(aligotest.Behaviour{Texts: []aligotest.TextChange{change}})
 			w.fault(aligotest.Fault{Endpoint: m.send, Kind: aligotest.FaultResetAfter})
 			w.ends(fmt.Sprintf("%s, %s", name, change), w.post(m.request), m.delivered, m.phone)
 		}
 	}
-	return w
 }
 
-func anotherText(t *testing.T) *world {
-	t.Helper()
-	var w *world
+func anotherText(w *world) {
 	for name, m := range withMarks() {
-		w = newWorld(t)
+		w := w.anew()
 		w.behave(aligotest.Behaviour{Texts: []aligotest.TextChange{aligotest.TextOther}})
 		w.fault(aligotest.Fault{Endpoint: m.send, Kind: aligotest.FaultResetAfter})
 		channel := "alimtalk"
@@ -232,55 +188,43 @@ func anotherText(t *testing.T) *world {
 		}
 		w.ends(name, w.post(m.request), "partial: unknown "+channel+" Ambiguous", m.phone)
 	}
-	return w
 }
 
-func laggingHistory(t *testing.T) *world {
-	t.Helper()
-	var w *world
+func laggingHistory(w *world) {
 	for _, lag := range []time.Duration{65 * time.Second, 2 * time.Minute, 4 * time.Minute} {
-		w = newWorld(t)
+		w := w.anew()
 		w.behave(aligotest.Behaviour{ListedAfter: message.Duration(lag)})
 		w.doubted(lag.String())
 	}
-	return w
 }
 
-func acceptedLate(t *testing.T) *world {
-	t.Helper()
-	var w *world
+func acceptedLate(w *world) {
 	for channel, c := range channels() {
-		w = newWorld(t)
+		w := w.anew()
 		w.fault(aligotest.Fault{Endpoint: c.send, Kind: aligotest.FaultLate, After: message.Duration(95 * time.Second)})
 		w.ends(string(channel), w.post(c.request), c.delivered, c.phone)
 	}
-	return w
 }
 
-func clocksApart(t *testing.T) *world {
-	t.Helper()
-	var w *world
+func clocksApart(w *world) {
 	for _, ahead := range []time.Duration{-130 * time.Second, 190 * time.Second} {
 		for channel, c := range channels() {
-			w = newWorld(t)
+			w := w.anew()
 			w.behave(aligotest.Behaviour{ClockAhead: message.Duration(ahead)})
 			w.fault(aligotest.Fault{Endpoint: c.send, Kind: aligotest.FaultResetAfter})
 			id := w.post(c.request)
 			w.ends(fmt.Sprintf("%v, %s", ahead, channel), id, c.delivered, c.phone)
 			if looks := w.vendorCallsTo(c.history); looks != 1 {
-				t.Errorf("%v, %s: %d looks at the history, want 1", ahead, channel, looks)
+				w.t.Errorf("%v, %s: %d looks at the history, want 1", ahead, channel, looks)
 			}
 		}
 	}
-	return w
 }
 
-func clockSetRight(t *testing.T) *world {
-	t.Helper()
-	var w *world
+func clockSetRight(w *world) {
 	for _, ahead := range []time.Duration{-20 * time.Minute, 20 * time.Minute} {
 		for channel, c := range channels() {
-			w = newWorld(t)
+			w := w.anew()
 			w.behave(aligotest.Behaviour{ClockAhead: message.Duration(ahead)})
 			// Whoever has had an answer knows Aligo's clock.
 			w.ends("before", w.post(strings.Replace(c.request, "01010005678", "01010009999", 1)), c.delivered,
@@ -294,31 +238,22 @@ func clockSetRight(t *testing.T) *world {
 				strings.Replace(c.phone, "01010005678", "01010009999", 1))
 		}
 	}
-	return w
 }
 
-func endIsMidnight(t *testing.T) *world {
-	t.Helper()
-	w := newWorld(t)
+func endIsMidnight(w *world) {
 	w.behave(aligotest.Behaviour{EndIsMidnight: true})
 	w.doubted("the last day is missing")
-	return w
 }
 
-func atItsUgliest(t *testing.T) *world {
-	t.Helper()
-	w := newWorld(t)
+func atItsUgliest(w *world) {
 	w.behave(aligotest.Behaviour{
 		ClockAhead: message.Duration(-130 * time.Second), ListedAfter: message.Duration(65 * time.Second), EndIsMidnight: true,
 		Texts: []aligotest.TextChange{aligotest.TextEscaped, aligotest.TextBR},
 	})
 	w.doubted("all at once")
-	return w
 }
 
-func maintenance(t *testing.T) *world {
-	t.Helper()
-	w := newWorld(t)
+func maintenance(w *world) {
 	// Whoever sends knows the template.
 	w.ends("before", w.post(to("", "1111")), "delivered: delivered alimtalk 0", "01010001111 alimtalk")
 	phones := w.phones()
@@ -332,16 +267,16 @@ func maintenance(t *testing.T) *world {
 	time.Sleep(10 * time.Minute)
 	for _, id := range ids {
 		if o := w.get(id); o.Status != message.Parked || o.Parked == nil || o.Parked.Cause != "unknown" {
-			t.Errorf("in the maintenance %s is %s, %+v", id, o.Status, o.Parked)
+			w.t.Errorf("in the maintenance %s is %s, %+v", id, o.Status, o.Parked)
 		}
 	}
 	if got := w.phones(); !slices.Equal(got, phones) {
-		t.Errorf("in the maintenance phones received %q", got)
+		w.t.Errorf("in the maintenance phones received %q", got)
 	}
 	w.Aligo.RemoveFaults(aligotest.FaultUnknownRefusal, "")
 	for _, id := range ids {
 		if o := w.settle(id); o.Status != message.AllDelivered {
-			t.Errorf("after the maintenance: %s", compact(o))
+			w.t.Errorf("after the maintenance: %s", compact(o))
 		}
 	}
 	var numbers []string
@@ -350,14 +285,11 @@ func maintenance(t *testing.T) *world {
 		numbers = append(numbers, number)
 	}
 	if want := []string{"01010001111", "01010002222", "01010003333", "01010004444", "01010005678"}; !slices.Equal(numbers, want) {
-		t.Errorf("messages on the phones of %q, want %q", numbers, want)
+		w.t.Errorf("messages on the phones of %q, want %q", numbers, want)
 	}
-	return w
 }
 
-func alertingReceipts(t *testing.T) *world {
-	t.Helper()
-	w := newWorld(t)
+func alertingReceipts(w *world) {
 	for letter, c := range map[string]struct{ alert, outcome, alone string }{
 		"a": {"balance", "delivered: delivered sms delivered", "failed: failed alimtalk a"},
 		"S": {"sender", "delivered: delivered sms delivered", "failed: failed alimtalk S"},
@@ -365,7 +297,7 @@ func alertingReceipts(t *testing.T) *world {
 		// It might have arrived.
 		"Z": {"unknown", "partial: unknown alimtalk Z", "partial: unknown alimtalk Z"},
 	} {
-		w = newWorld(t)
+		w := w.anew()
 		w.receipts(message.AlimTalk, aligotest.ReceiptRow{Result: letter})
 		var phones []string
 		if letter != "Z" {
@@ -377,7 +309,7 @@ func alertingReceipts(t *testing.T) *world {
 			id := w.post(to("", "5678"))
 			time.Sleep(time.Hour)
 			if o := w.get(id); o.Status != message.Parked || o.Parked == nil || o.Parked.Cause != "balance" {
-				t.Errorf("with an empty wallet it is %s, %+v", o.Status, o.Parked)
+				w.t.Errorf("with an empty wallet it is %s, %+v", o.Status, o.Parked)
 			}
 			w.Aligo.SetBalance(1000)
 			w.ends(letter, id, c.outcome, phones...)
@@ -388,15 +320,12 @@ func alertingReceipts(t *testing.T) *world {
 		const line, alert = `"msg":"receipts that a person must look at"`, `"alert":"%s","recipients":1`
 		logs := w.logs.String()
 		if n := strings.Count(logs, line); n != 2 || !strings.Contains(logs, fmt.Sprintf(alert, c.alert)) {
-			t.Errorf("%s: %d alerts in the logs, want 2 of %s", letter, n, c.alert)
+			w.t.Errorf("%s: %d alerts in the logs, want 2 of %s", letter, n, c.alert)
 		}
 	}
-	return w
 }
 
-func twoReceipts(t *testing.T) *world {
-	t.Helper()
-	var w *world
+func twoReceipts(w *world) {
 	rows := func(results ...string) []aligotest.ReceiptRow {
 		all := make([]aligotest.ReceiptRow, len(results))
 		for i, r := range results {
@@ -405,7 +334,7 @@ func twoReceipts(t *testing.T) *world {
 		return all
 	}
 	for _, reversed := range []bool{false, true} {
-		w = newWorld(t)
+		w := w.anew()
 		kakao, carrier := rows("B", "0"), rows("발/착신 번호 에러", "발송완료")
 		if reversed {
 			slices.Reverse(kakao)
@@ -417,17 +346,14 @@ func twoReceipts(t *testing.T) *world {
 		w.ends("SMS", w.post(plainSMS), "delivered: delivered sms delivered", "01010005678 alimtalk", "01010005678 sms")
 	}
 	// The row that says delivered comes after the first look.
-	w = newWorld(t)
+	w = w.anew()
 	late := rows("B", "0")
 	late[1].After = message.Duration(8 * time.Second)
 	w.receipts(message.AlimTalk, late...)
 	w.ends("a second row that comes late", w.post(to("", "5678")), "delivered: delivered alimtalk 0", "01010005678 alimtalk")
-	return w
 }
 
-func phoneOff(t *testing.T) *world {
-	t.Helper()
-	w := newWorld(t)
+func phoneOff(w *world) {
 	long := strings.Repeat("긴 글 ", 30)
 	for _, c := range []struct {
 		request string
@@ -441,14 +367,13 @@ func phoneOff(t *testing.T) *world {
 		id := w.post(c.request)
 		o := w.settle(id)
 		if got, want := compact(o), "delivered: delivered sms delivered"; got != want {
-			t.Errorf("off for %v: outcome %q, want %q", c.off, got, want)
+			w.t.Errorf("off for %v: outcome %q, want %q", c.off, got, want)
 		}
 		if took := time.Since(began); took < c.off || took > c.off+time.Hour {
-			t.Errorf("off for %v: settled after %v", c.off, took)
+			w.t.Errorf("off for %v: settled after %v", c.off, took)
 		}
 		w.check(id, o)
 	}
-	return w
 }
 
 // vendorCallsTo is how many calls to an endpoint Aligo has got.

@@ -51,6 +51,9 @@ type world struct {
 	// crew is what goes on though nobody waits for it.
 	crew sync.WaitGroup
 
+	// others are the worlds that were made beside this one.
+	others []*world
+
 	mu      sync.Mutex
 	settled map[string][]message.Outcome
 	news    chan struct{}
@@ -313,6 +316,14 @@ func newWorld(t *testing.T, configure ...func(*Options, *aligotest.Options)) *wo
 	return w
 }
 
+// anew makes another world beside this one, which has been nowhere yet and may be configured.
+func (w *world) anew(configure ...func(*Options, *aligotest.Options)) *world {
+	w.t.Helper()
+	other := newWorld(w.t, configure...)
+	w.others = append(w.others, other)
+	return other
+}
+
 // everything is a caller who may do everything.
 var everything = intake.Caller{ID: "test", Scopes: intake.Scopes()}
 
@@ -401,6 +412,21 @@ func (w *world) get(id string) message.Outcome {
 
 // longest is more than any message can take: 90 days of schedule, 7 of life, 3 of late receipts, and what is left open.
 const longest = 110 * 24 * time.Hour
+
+// stop and redrive do to a message's execution what operators may.
+func (w *world) stop(id string) {
+	w.t.Helper()
+	if _, err := w.sfn.StopExecution(w.t.Context(), &sfn.StopExecutionInput{ExecutionArn: w.arn(id)}); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) redrive(id string) {
+	w.t.Helper()
+	if _, err := w.sfn.RedriveExecution(w.t.Context(), &sfn.RedriveExecutionInput{ExecutionArn: w.arn(id)}); err != nil {
+		w.t.Fatal(err)
+	}
+}
 
 // settlesAs waits for the message's MessageSettled, which is to have this outcome.
 func (w *world) settlesAs(id, want string) message.Outcome {
