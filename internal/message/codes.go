@@ -1,5 +1,7 @@
 package message
 
+import "sync"
+
 // Code is a word that can stand in the code of a recipient's result. Aligo may add results of AlimTalk's at any time, so
 // what is not among Codes says no more than the recipient's status does.
 type Code struct {
@@ -49,18 +51,35 @@ const codeOther = "other"
 
 // known is the code of this word in a result of the channel.
 func known(of Channel, word string) (Code, bool) {
-	for _, c := range Codes() {
-		if c.Word == word && (c.Channel == "" || c.Channel == of) {
-			return c, true
-		}
+	codes := codesByWord()
+	if c, ok := codes[wordOf{own, word}]; ok {
+		return c, true
 	}
-	return Code{}, false
+	c, ok := codes[wordOf{of, word}]
+	return c, ok
 }
+
+// own is the channel of the words that are this system's and stand with any channel.
+const own = Channel("")
+
+// wordOf is a word as a channel uses it.
+type wordOf struct {
+	channel Channel
+	word    string
+}
+
+// codesByWord is made once: outcomes of 500 recipients look a word up for each of them.
+var codesByWord = sync.OnceValue(func() map[wordOf]Code {
+	codes := map[wordOf]Code{}
+	for _, c := range Codes() {
+		codes[wordOf{c.Channel, c.Word}] = c
+	}
+	return codes
+})
 
 // Codes are all words that are known. What the letters of AlimTalk's mean was found out with the client in
 // internal/aligo, which reads them; a test holds the two lists to each other.
 func Codes() []Code {
-	const own = Channel("")
 	return []Code{
 		{CodeExpired, own, Failed, false, "The message expired before it could be sent to the recipient."},
 		{CodeCancelled, own, Failed, false, "The message was cancelled before it was sent to the recipient."},
