@@ -24,12 +24,12 @@ import (
 	"sms-api/awslocal/awsapi"
 	"sms-api/awslocal/clock"
 	"sms-api/awslocal/quota"
-	"sms-api/console/page"
 	"sms-api/internal/aligo/aligotest"
 	"sms-api/internal/deployment"
 	"sms-api/internal/intake"
 	"sms-api/local/bench"
 	"sms-api/local/cost"
+	"sms-api/local/inbox"
 	"sms-api/local/system"
 )
 
@@ -142,7 +142,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	traffic := &page.Traffic{}
+	traffic := &inbox.Traffic{}
 	var run func(deployment.Function, map[string]string) lambda.Handler
 	if f.process {
 		functions, err := build(ctx, routes, policy, awsURL, aligoURL, os.Stderr)
@@ -168,8 +168,8 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	inbox, err := page.New(page.Options{
-		Standin: standin, AWS: s.AWS, BusName: system.BusName, Executions: s.Executions, Definition: s.Definition,
+	shown, err := inbox.New(inbox.Options{
+		Standin: standin, AWS: s.AWS, BusName: system.BusName, Executions: s.Executions, Records: s.Records, Definition: s.Definition,
 		AWSURL: awsURL, AligoURL: aligoURL, Speed: f.speed, Traffic: traffic, Log: log,
 	})
 	if err != nil {
@@ -181,7 +181,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		api, vendorHandler = s.Gateway(limits, clock), system.Paced(standin, limits, clock)
 	}
 	mux.Handle("/v1/", crossOrigin(origins, api))
-	mux.Handle("/", inbox)
+	mux.Handle("/", shown)
 	handlers := map[net.Listener]http.Handler{front: mux, cloud: s.AWS, vendor: vendorHandler}
 	failed := make(chan error, len(handlers))
 	var servers []*http.Server

@@ -520,7 +520,7 @@ func TestBrowserShowsTextsAsText(t *testing.T) {
 		`{"channel":"sms","text":"`+evil+` #{고객명}","reference":"<i>ref</i>","recipients":[{"to":"01012345678",`+
 			`"name":"</p><script>alert(4)</script>"}]}`))
 	b := open(t, w, "en")
-	for _, path := range []string{"/phones/01012345678", "/messages?q=%3Ci%3E", "/messages", "/events", "/?q=%3Cscript%3E"} {
+	for _, path := range []string{"/phones/01012345678", "/messages?q=%3Ci%3Eref%3C%2Fi%3E", "/messages", "/events", "/?q=%3Cscript%3E"} {
 		b.visit(path)
 		b.see("the page", `document.querySelector(".text, tbody tr, .log li, .rows li")`)
 		if n := js[int](b, `document.querySelectorAll("main script, main img, main b, main i").length`); n != 0 {

@@ -29,7 +29,9 @@ func views() []string {
 // pages are the files of the page.
 type pages struct {
 	document *template.Template
-	files    map[string]file
+	// system is the name of the system, and parts are those of its parts, with spaces between them.
+	system, parts string
+	files         map[string]file
 }
 
 type file struct {
@@ -38,8 +40,8 @@ type file struct {
 	tag         string
 }
 
-func newPages() (*pages, error) {
-	p := &pages{files: map[string]file{}}
+func newPages(system, parts string) (*pages, error) {
+	p := &pages{system: system, parts: parts, files: map[string]file{}}
 	document, err := template.ParseFS(assets, "assets/index.html")
 	if err != nil {
 		return nil, err
@@ -104,9 +106,9 @@ func languageOf(acceptLanguage string) string {
 func (p *pages) serveDocument(w http.ResponseWriter, r *http.Request, status int) {
 	var document bytes.Buffer
 	err := p.document.Execute(&document, struct {
-		Language string
-		Found    bool
-	}{languageOf(r.Header.Get("Accept-Language")), status == http.StatusOK})
+		Language, System, Parts string
+		Found                   bool
+	}{languageOf(r.Header.Get("Accept-Language")), p.system, p.parts, status == http.StatusOK})
 	if err != nil {
 		http.Error(w, "the page cannot be drawn", http.StatusInternalServerError)
 		return

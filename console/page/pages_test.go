@@ -137,7 +137,7 @@ func TestWordsHaveTexts(t *testing.T) {
 		{`status\.(.*)`, values("../../internal/message", testkit.OfType("MessageStatus", "Status")), nil},
 		{`channel\.(.*)`, append(values("../../internal/message", testkit.OfType("Channel")), kinds...), nil},
 		{`parked\.(.*)`, causes, []string{"wait"}},
-		{`ended\.(.*)`, values(".", testkit.OfType("ending")), []string{"not"}},
+		{`ended\.(.*)`, values("../../internal/way", testkit.OfType("Ending")), []string{"not"}},
 		{`fault\.([^.]*)`, values("../../internal/aligo/aligotest", testkit.OfType("FaultKind")), nil},
 		{`fault\.(.*)\.text`, values("../../internal/aligo/aligotest", testkit.OfType("FaultKind")), nil},
 		{`test\.([^.]*)`, ends, []string{"note"}},

@@ -10,6 +10,8 @@ import (
 const (
 	// streamPause is the shortest time between two events to a page: it reads again what it shows each time.
 	streamPause = 150 * time.Millisecond
+	// streamAgain is after what time a page is told of a change once more: what was heard of may be written a moment later.
+	streamAgain = 700 * time.Millisecond
 	// streamIdle is when a page that hears nothing is told that somebody is there.
 	streamIdle = 20 * time.Second
 	// streamWrite is how long a page may take to read an event.
@@ -18,16 +20,20 @@ const (
 
 // stream tells open pages that something has changed, not what: however much happens, a page that is slow costs nothing.
 type stream struct {
+	// refresh is after what time without a change pages are told of one all the same; 0 is never.
+	refresh time.Duration
+
 	mu        sync.Mutex
 	version   int64
+	again     *time.Timer
 	listeners map[chan struct{}]struct{}
 	closed    chan struct{}
 	closing   sync.Once
 	hooked    sync.Once
 }
 
-func newStream() *stream {
-	return &stream{listeners: map[chan struct{}]struct{}{}, closed: make(chan struct{})}
+func newStream(refresh time.Duration) *stream {
+	return &stream{refresh: refresh, listeners: map[chan struct{}]struct{}{}, closed: make(chan struct{})}
 }
 
 // notify tells everybody.
@@ -35,6 +41,20 @@ func (s *stream) notify() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.version++
+	s.tell()
+	if s.again == nil {
+		s.again = time.AfterFunc(streamAgain, s.tellAgain)
+	}
+	s.again.Reset(streamAgain)
+}
+
+func (s *stream) tellAgain() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tell()
+}
+
+func (s *stream) tell() {
 	for l := range s.listeners {
 		select {
 		case l <- struct{}{}:
@@ -95,16 +115,23 @@ func (s *stream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	l := s.listen()
 	defer s.leave(l)
+	idle, quiet := streamIdle, ": still here\n\n"
+	if s.refresh > 0 {
+		idle, quiet = s.refresh, ""
+	}
 	for {
-		text := ": still here\n\n"
+		text := quiet
 		select {
 		case <-l:
-			text = fmt.Sprintf("event: change\ndata: {\"version\":%d}\n\n", s.current())
-		case <-time.After(streamIdle):
+			text = ""
+		case <-time.After(idle):
 		case <-r.Context().Done():
 			return
 		case <-s.closed:
 			return
+		}
+		if text == "" {
+			text = fmt.Sprintf("event: change\ndata: {\"version\":%d}\n\n", s.current())
 		}
 		if !send(text) {
 			return

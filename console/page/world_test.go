@@ -11,9 +11,9 @@ import (
 
 	"sms-api/awslocal/awsapi"
 	"sms-api/awslocal/clock"
-	"sms-api/console/page"
 	"sms-api/internal/aligo/aligotest"
 	"sms-api/internal/intake"
+	"sms-api/local/inbox"
 	"sms-api/local/system"
 )
 
@@ -24,7 +24,7 @@ type world struct {
 	awsURL   string
 	aligoURL string
 	standin  *aligotest.Standin
-	inbox    *page.Page
+	inbox    *inbox.Inbox
 	front    *http.Server
 }
 
@@ -49,7 +49,7 @@ func newWorld(t *testing.T, configure ...func(*worldOptions)) *world {
 	cloud, cloudURL := listen(t, "127.0.0.1:0")
 	w.url, w.awsURL, w.aligoURL = frontURL, cloudURL, vendorURL
 
-	traffic := &page.Traffic{}
+	traffic := &inbox.Traffic{}
 	w.standin = aligotest.New(aligotest.Options{Now: clock.Now})
 	s, err := system.New(system.Options{
 		AWS: awsapi.Options{Clock: clock, Log: log, Trace: traffic.Trace}, Aligo: w.standin, AWSURL: cloudURL, AligoURL: vendorURL,
@@ -68,8 +68,8 @@ func newWorld(t *testing.T, configure ...func(*worldOptions)) *world {
 		defer cancel()
 		_ = s.AWS.Close(ctx)
 	})
-	w.inbox, err = page.New(page.Options{
-		Standin: w.standin, AWS: s.AWS, BusName: system.BusName, Executions: s.Executions, Definition: s.Definition,
+	w.inbox, err = inbox.New(inbox.Options{
+		Standin: w.standin, AWS: s.AWS, BusName: system.BusName, Executions: s.Executions, Records: s.Records, Definition: s.Definition,
 		AWSURL: cloudURL, AligoURL: vendorURL, Speed: o.speed, Traffic: traffic, Log: log,
 	})
 	if err != nil {

@@ -15,28 +15,30 @@ import { message } from "./message.js";
 import { messages } from "./messages.js";
 import { overview } from "./overview.js";
 import { phones } from "./phones.js";
+import { part, systemName } from "./system.js";
 
+// Each place with the part of a system that it is there for; without one it is there for every system.
 const places = [
-  ["inbox", "/"],
+  ["inbox", "/", "phones"],
   ["messages", "/messages"],
-  ["compose", "/compose"],
-  ["events", "/events"],
-  ["faults", "/faults"],
+  ["compose", "/compose", "compose"],
+  ["events", "/events", "events"],
+  ["faults", "/faults", "faults"],
   ["overview", "/overview"],
   ["docs", "/docs"],
-];
+].filter(([, , name]) => !name || part(name));
 
 const routes = [
-  [/^\/$/, phones, "inbox"],
-  [/^\/phones\/(\d+)$/, phones, "inbox"],
+  [/^\/$/, part("phones") ? phones : messages, part("phones") ? "inbox" : "messages"],
+  [/^\/phones\/(\d+)$/, phones, "inbox", "phones"],
   [/^\/messages$/, messages, "messages"],
   [/^\/messages\/([^/]+)$/, message, "messages"],
-  [/^\/compose$/, compose, "compose"],
-  [/^\/events$/, events, "events"],
-  [/^\/faults$/, faults, "faults"],
+  [/^\/compose$/, compose, "compose", "compose"],
+  [/^\/events$/, events, "events", "events"],
+  [/^\/faults$/, faults, "faults", "faults"],
   [/^\/overview$/, overview, "overview"],
   [/^\/docs$/, docs, "docs"],
-];
+].filter(([, , , name]) => !name || part(name));
 
 const main = h("main", { id: "main", tabindex: "-1" });
 const live = h("span", { class: "live", "data-state": "connecting" });
@@ -79,7 +81,7 @@ function frame() {
     document.getElementById("app"),
     h("a", { class: "skip", href: "#main", onclick: () => main.focus() }, t("nav.skip")),
     h("header", { class: "frame" },
-      h("a", { class: "brand", href: "/" }, h("span", { class: "mark", "aria-hidden": "true" }, icon("messages")), h("span", {}, "sms-api"), h("span", { class: "local" }, t("nav.local"))),
+      h("a", { class: "brand", href: "/" }, h("span", { class: "mark", "aria-hidden": "true" }, icon("messages")), h("span", {}, "sms-api"), h("span", { class: "local" }, systemName === "local" ? t("nav.local") : systemName)),
       h("nav", { "aria-label": t("nav.label") }, list),
       h("div", { class: "tools" },
         live,

@@ -3,7 +3,7 @@ import { announce, h, put, show, unique } from "./dom.js";
 import { icon } from "./icons.js";
 import { t } from "./i18n.js";
 import { local, number, phone, rfc3339, won } from "./format.js";
-import { call, get, Problem } from "./api.js";
+import { call, get, Problem, query } from "./api.js";
 import { copyButton, failure, status, testNumbers } from "./parts.js";
 import { bubble } from "./bubble.js";
 import { awsLine, curlLine } from "./lines.js";
@@ -275,10 +275,9 @@ export function compose({ query: q, refresh, signal }) {
   }
 
   async function putEvent() {
-    const newest = (await get("/inbox/messages?limit=1")).items[0]?.number ?? 0;
     const detail = { ...request(), idempotencyKey: key.value || crypto.randomUUID() };
     const answer = await call("POST", "/inbox/events", { body: { source: source.value, detailType: system.detailType, detail } });
-    result = { event: answer.json.id, key: detail.idempotencyKey, caller: `event:${source.value}`, after: newest };
+    result = { event: answer.json.id, key: masked(detail.idempotencyKey) };
     announce(t("compose.event.put"));
     await refresh();
   }
@@ -301,20 +300,19 @@ export function compose({ query: q, refresh, signal }) {
       sent.rejection = told.detail;
       return;
     }
-    if (told) {
-      sent.id = told.message;
-      return;
-    }
-    // A key that looks like a number is masked in the events.
-    const started = await get("/inbox/messages?limit=20", signal);
-    sent.id = started.items.filter((m) => m.number > sent.after && m.caller === sent.caller).at(-1)?.id;
+    if (told) sent.id = told.message;
+  }
+
+  // masked is a key as events show it: one that looks like a number is masked.
+  function masked(text) {
+    return text.replace(/\b(0[0-9]{1,2})-?[0-9]{3,4}-?([0-9]{4})\b/g, "$1****$2");
   }
 
   async function drawResult() {
     const sent = result;
     if (!sent) return;
     if (sent.event && !sent.id && !sent.rejection) await follow(sent);
-    const m = sent.id ? await get(`/inbox/messages/${sent.id}`, signal) : null;
+    const [m, arrived] = sent.id ? await Promise.all([get(`/inbox/messages/${sent.id}`, signal), get(`/inbox/deliveries${query({ message: sent.id, limit: 20 })}`, signal)]) : [null, null];
     // Meanwhile something else may have been sent.
     if (sent !== result) return;
     if (sent.rejection) {
@@ -325,7 +323,7 @@ export function compose({ query: q, refresh, signal }) {
       show(outcome, sent, () => h("div", { class: "box" }, h("p", {}, h("strong", {}, t("compose.event.put"))), h("p", { class: "muted" }, t("compose.event.waiting"))));
       return;
     }
-    const numbers = [...new Set(m.deliveries.map((d) => d.to))].slice(0, 3);
+    const numbers = [...new Set(arrived.items.map((d) => d.to))].slice(0, 3);
     show(outcome, { ...sent, status: m.status, numbers }, () => h("div", { class: "box accepted" },
       h("div", { class: "box-head" }, h("strong", {}, sent.replayed ? t("compose.replayed") : t("compose.accepted")), status(m.status)),
       h("p", {}, h("code", {}, m.id)),

@@ -3,10 +3,11 @@ import { announce, h, keyed, put, show } from "./dom.js";
 import { icon } from "./icons.js";
 import { has, t } from "./i18n.js";
 import { between, clock, duration, moment, number, span } from "./format.js";
-import { call, get, Problem } from "./api.js";
+import { call, get, Problem, query } from "./api.js";
 import { channel, copyButton, empty, failure, jsonBlock, status } from "./parts.js";
 import { delivery } from "./bubble.js";
 import { centre, graph, legend } from "./graph.js";
+import { part } from "./system.js";
 
 let machine = null;
 
@@ -21,7 +22,14 @@ export function message({ parameters: [id], signal }) {
   async function refresh() {
     try {
       machine ??= await get("/inbox/machine", signal);
-      const m = await get(`/inbox/messages/${encodeURIComponent(id)}`, signal);
+      const [m, calls, arrived] = await Promise.all([
+        get(`/inbox/messages/${encodeURIComponent(id)}`, signal),
+        part("phones") ? known(`/inbox/calls${query({ message: id })}`) : null,
+        part("phones") ? known(`/inbox/deliveries${query({ message: id, limit: 20 })}`) : null,
+      ]);
+      // A system with phones knows all calls, others those that were accepted.
+      m.calls = calls ?? m.way?.calls.map((c) => ({ ...c, endpoint: t(`channel.${c.channel}`), certain: true, accepted: true })) ?? [];
+      m.deliveries = arrived?.items ?? [];
       title = m.reference || m.template || t("message.title");
       const first = !body.firstChild;
       keyed(body, sections(m), (section) => section.name, (section) => section.draw());
@@ -33,6 +41,16 @@ export function message({ parameters: [id], signal }) {
       if (error.name === "AbortError") return;
       if (error instanceof Problem && error.status === 404) show(trouble, { none: id }, () => empty(t("message.none"), t("message.none.text"), h("p", {}, h("a", { href: "/messages" }, t("nav.messages")))));
       else show(trouble, { failure: error.message }, () => failure(error));
+    }
+  }
+
+  // known is what is known of the message beside itself; a message that is not there has none of it.
+  async function known(path) {
+    try {
+      return await get(path, signal);
+    } catch (error) {
+      if (error instanceof Problem && error.status === 404) return null;
+      throw error;
     }
   }
 
@@ -51,7 +69,7 @@ export function message({ parameters: [id], signal }) {
 
   // sections are the parts of the view with the data that they show; each is drawn again only when those change.
   function sections(m) {
-    const path = m.way.visits.map((v) => [v.state, v.ended]);
+    const path = m.way?.visits.map((v) => [v.state, v.ended]);
     const section = (name, data, draw) => ({ name, data, draw });
     return [
       section("head", [m.id, title, m.status, m.cancellable], () => h("header", { class: "page-head" },
@@ -65,13 +83,15 @@ export function message({ parameters: [id], signal }) {
       section("facts", [m.sendAt, m.settledAt], () => facts(m)),
       section("people", [m.recipients, m.deliveries], () => h("div", { class: "columns" },
         h("section", { class: "box", "aria-labelledby": "recipients-title" }, h("h2", { id: "recipients-title" }, t("message.recipients", { n: m.recipients.length })), counts(m), recipients(m)),
-        h("section", { class: "box", "aria-labelledby": "received-title" }, h("h2", { id: "received-title" }, t("message.received")), received(m)))),
+        part("phones") ? h("section", { class: "box", "aria-labelledby": "received-title" }, h("h2", { id: "received-title" }, t("message.received")), received(m)) : null)),
+      ...(m.way ? [
       section("graph", path, () => h("section", { class: "box", "aria-labelledby": "graph-title" },
         h("div", { class: "box-head" }, h("h2", { id: "graph-title" }, t("message.graph")), legend()), graph(machine, m.way))),
       section("way", [m.way, m.calls], () => h("section", { class: "box", "aria-labelledby": "way-title" },
         h("div", { class: "box-head" }, h("h2", { id: "way-title" }, t("message.way")), h("p", { class: "muted" }, t("message.transitions", { n: m.way.transitions }), m.way.stopped ? ` · ${between(m.way.started, m.way.stopped)}` : "")),
         timeline(m))),
       section("calls", [m.calls, path], () => h("section", { class: "box", "aria-labelledby": "calls-title" }, h("h2", { id: "calls-title" }, t("message.calls", { n: m.calls.length })), calls(m))),
+      ] : [section("untold", m.untold, () => h("section", { class: "box" }, h("p", { class: "muted" }, m.untold ? m.untold.detail || m.untold.title : t("message.untold"))))]),
     ];
   }
 
@@ -86,7 +106,7 @@ function parked(p) {
 function facts(m) {
   const fact = (name, value) => (value ? h("div", {}, h("dt", {}, t(`message.${name}`)), h("dd", {}, value)) : null);
   const at = (time) => (time ? h("time", { datetime: time }, moment(time)) : null);
-  const fallback = !m.fallback.enabled ? t("message.fallback.off")
+  const fallback = !m.fallback ? null : !m.fallback.enabled ? t("message.fallback.off")
     : [t("message.fallback.on"), m.fallback.ownText ? t("message.fallback.text") : "", t("message.fallback.after", { after: duration(m.fallback.after) }), m.fallback.onUnknown === "sms" ? t("message.fallback.unknown") : ""].filter(Boolean).join(" · ");
   return h("dl", { class: "facts" },
     fact("channel", channel(m.channel)), fact("template", m.template), fact("reference", m.reference), fact("caller", m.caller),
@@ -183,7 +203,7 @@ function causeOf(cause) {
 
 function callLine(c) {
   return [icon("next"), h("code", {}, c.endpoint), c.fault ? h("span", { class: "test" }, t(`fault.${c.fault}`)) : null,
-    c.code !== undefined ? h("span", { class: "muted" }, t("calls.code", { code: c.code })) : h("span", { class: "muted" }, t("calls.nocode")),
+    h("span", { class: "muted" }, c.code !== undefined ? t("calls.code", { code: c.code }) : t(c.accepted ? "calls.accepted" : "calls.nocode")),
     c.mid ? h("span", { class: "muted" }, `mid ${c.mid}`) : null];
 }
 
@@ -198,7 +218,7 @@ function calls(m) {
         h("th", { scope: "row" }, h("code", {}, c.endpoint), c.certain ? null : h("span", { title: t("calls.uncertain") }, " *")),
         h("td", {}, c.visit < 0 ? "–" : h("a", { href: `#visit-${c.visit}` }, m.way.visits[c.visit].state)),
         h("td", {}, c.recipients ? number(c.recipients) : "–"),
-        h("td", {}, c.code ?? t("calls.nocode"), c.fault ? h("span", { class: "sub" }, t(`fault.${c.fault}`)) : null, c.accepted ? h("span", { class: "sub" }, t("calls.accepted")) : null),
+        h("td", {}, c.code ?? (c.accepted ? null : t("calls.nocode")), c.fault ? h("span", { class: "sub" }, t(`fault.${c.fault}`)) : null, c.accepted ? h("span", { class: "sub" }, t("calls.accepted")) : null),
         h("td", {}, c.mid ?? "–"))))),
     uncertain ? h("p", { class: "muted" }, `* ${t("calls.uncertain")}`) : null);
 }

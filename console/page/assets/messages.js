@@ -3,9 +3,9 @@ import { h, keyed, put, show } from "./dom.js";
 import { t } from "./i18n.js";
 import { between, clock, moment, number } from "./format.js";
 import { get, query } from "./api.js";
-import { channel, empty, failure, pager, searchBox, status } from "./parts.js";
+import { channel, cursorPager, empty, failure, searchBox, status } from "./parts.js";
 
-const filters = ["", "open", "delivered", "partial", "failed", "expired", "cancelled"];
+const filters = ["", "scheduled", "sending", "parked", "delivered", "partial", "failed", "expired", "cancelled"];
 
 export function messages({ query: q, go, signal }) {
   let values;
@@ -18,30 +18,31 @@ export function messages({ query: q, go, signal }) {
   const tabs = h("div", { class: "filters", role: "group", "aria-label": t("messages.filter") });
   const node = h("div", { class: "page" },
     h("header", { class: "page-head" }, h("h1", {}, t("nav.messages"))),
-    h("div", { class: "bar" }, searchBox(t("messages.search"), q.get("q") ?? "", (text) => go(`/messages${query({ ...values, q: text, before: "" })}`, { replace: true })), tabs),
+    h("div", { class: "bar" }, searchBox(t("messages.search"), q.get("q") ?? "", (text) => go(`/messages${query({ ...values, q: text, cursor: "" })}`, { replace: true })), tabs),
     state, table, pages);
   take(q);
 
   function take(next) {
-    values = { q: next.get("q") ?? "", status: next.get("status") ?? "", before: next.get("before") ?? "" };
+    values = { q: next.get("q") ?? "", status: next.get("status") ?? "", cursor: next.get("cursor") ?? "" };
     put(tabs, filters.map((name) =>
-      h("a", { href: `/messages${query({ ...values, status: name, before: "" })}`, "aria-current": name === values.status ? "true" : null },
-        t(name === "" ? "messages.all" : name === "open" ? "messages.open" : `status.${name}`))));
+      h("a", { href: `/messages${query({ ...values, status: name, cursor: "" })}`, "aria-current": name === values.status ? "true" : null },
+        t(name === "" ? "messages.all" : `status.${name}`))));
   }
 
   function row(m) {
-    const results = ["delivered", "pending", "failed", "unknown"].filter((name) => m.results?.[name]);
+    const results = ["delivered", "pending", "failed", "unknown"].filter((name) => m.counts[name]);
+    const people = results.reduce((sum, name) => sum + m.counts[name], 0);
     return h("tr", {},
       h("td", {}, status(m.status), m.parked ? h("span", { class: "sub" }, t(`parked.${m.parked.cause}`)) : null,
         m.status === "scheduled" ? h("span", { class: "sub" }, clock(m.sendAt)) : null),
       h("th", { scope: "row" }, h("a", { href: `/messages/${m.id}` }, m.reference || m.template || t("messages.text")),
         h("span", { class: "sub id" }, m.id)),
-      h("td", { "data-label": t("messages.channel") }, channel(m.channel), m.channel === "alimtalk" && m.last?.sms ? [" → ", channel("sms")] : null,
+      h("td", { "data-label": t("messages.channel") }, channel(m.channel), m.channel === "alimtalk" && m.counts.fellBack ? [" → ", channel("sms")] : null,
         m.reference && m.template ? h("span", { class: "sub" }, m.template) : null),
       h("td", { "data-label": t("messages.recipients") },
-        m.recipients === 1 ? number(1) : results.length ? results.map((name) => h("span", { class: "tally", "data-status": name }, `${t(`status.${name}`)} ${number(m.results[name])}`)) : number(m.recipients)),
-      h("td", { "data-label": t("messages.created") }, h("time", { datetime: m.created, title: moment(m.created) }, clock(m.created))),
-      h("td", { "data-label": t("messages.took") }, m.settled ? between(m.created, m.settled) : "–"));
+        people === 1 ? number(1) : results.map((name) => h("span", { class: "tally", "data-status": name }, `${t(`status.${name}`)} ${number(m.counts[name])}`))),
+      h("td", { "data-label": t("messages.created") }, h("time", { datetime: m.createdAt, title: moment(m.createdAt) }, clock(m.createdAt))),
+      h("td", { "data-label": t("messages.took") }, m.settledAt ? between(m.createdAt, m.settledAt) : "–"));
   }
 
   async function refresh() {
@@ -50,7 +51,7 @@ export function messages({ query: q, go, signal }) {
       keyed(body, found.items, (m) => m.id, row);
       table.hidden = !found.items.length;
       show(state, found.items.length ? null : values, () => (values.q || values.status ? empty(t("inbox.none.found"), t("messages.none.filter")) : empty(t("messages.none"), t("inbox.none.text"))));
-      show(pages, found.total ? { values, total: found.total, next: found.next } : null, () => pager("/messages", values, found));
+      show(pages, found.next || values.cursor ? { values, next: found.next } : null, () => cursorPager("/messages", values, found.next));
     } catch (error) {
       if (error.name !== "AbortError") show(state, { failure: error.message }, () => failure(error));
     }

@@ -4,18 +4,19 @@ import { t } from "./i18n.js";
 import { number, percent, usd, won } from "./format.js";
 import { get } from "./api.js";
 import { channel, failure, status } from "./parts.js";
+import { part } from "./system.js";
 
 const order = ["scheduled", "sending", "parked", "delivered", "partial", "failed", "expired", "cancelled"];
-const filterOf = { scheduled: "open", sending: "open", parked: "open" };
 
 export function overview({ signal }) {
   const body = h("div", {});
-  const node = h("div", { class: "page" }, h("header", { class: "page-head" }, h("div", {}, h("h1", {}, t("nav.overview")), h("p", { class: "muted" }, t("overview.text")))), body);
+  const node = h("div", { class: "page" }, h("header", { class: "page-head" }, h("div", {}, h("h1", {}, t("nav.overview")), h("p", { class: "muted" }, t(part("local") ? "overview.text" : "overview.newest")))), body);
   let drawn = "";
 
   async function refresh() {
     try {
-      const o = await get("/inbox/overview", signal);
+      const [counts, used] = await Promise.all([get("/inbox/overview", signal), part("local") ? get("/inbox/usage", signal) : {}]);
+      const o = { ...counts, ...used };
       const data = JSON.stringify(o);
       if (data !== drawn) draw(o);
       drawn = data;
@@ -43,21 +44,22 @@ export function overview({ signal }) {
     const tried = Object.values(o.last).reduce((sum, n) => sum + n, 0);
     put(body,
       h("dl", { class: "figures" },
-        figure("messages", number(total), t("overview.rejected", { n: number(o.rejected) })),
+        figure("messages", number(total), o.rejected === undefined ? null : t("overview.rejected", { n: number(o.rejected) })),
         figure("fallback", percent(o.fallbacks, o.fallbackOf), t("overview.fallback.of", { n: number(o.fallbacks), of: number(o.fallbackOf) })),
         o.usage ? figure("transitions", number(o.usage.transitions), t("overview.transitions.per", { n: o.usage.messages ? (o.usage.transitions / o.usage.messages).toFixed(1) : "–" })) : null,
         o.usage ? figure("invocations", number(o.usage.invocations)) : null,
         o.cost ? figure("aws", usd(o.cost.aws), t("overview.aws.text")) : null,
         o.cost ? figure("aligo", won(o.cost.aligo), t("overview.aligo.text")) : null,
-        figure("balance", won(o.balance), t("overview.balance.text"))),
+        o.balance === undefined ? null : figure("balance", won(o.balance), t("overview.balance.text"))),
       h("div", { class: "columns" },
         h("section", { class: "box", "aria-labelledby": "by-status" }, h("h2", { id: "by-status" }, t("overview.status")),
-          total ? bars(order.map((name) => [name, o.messages[name] ?? 0]), total, (name) => h("a", { href: `/messages?status=${filterOf[name] ?? name}` }, status(name))) : h("p", { class: "muted" }, t("messages.none"))),
+          total ? bars(order.map((name) => [name, o.messages[name] ?? 0]), total, (name) => h("a", { href: `/messages?status=${name}` }, status(name))) : h("p", { class: "muted" }, t("messages.none"))),
         h("section", { class: "box", "aria-labelledby": "by-recipient" }, h("h2", { id: "by-recipient" }, t("overview.recipients")),
           people ? bars(Object.entries(o.recipients), people, (name) => status(name)) : h("p", { class: "muted" }, t("overview.none")),
           h("h3", {}, t("overview.channels")),
           tried ? bars(Object.entries(o.last), tried, (name) => channel(name)) : h("p", { class: "muted" }, t("overview.none")))),
-      h("p", { class: "muted" }, t("overview.kept", { deliveries: number(o.kept.deliveries[0]), most: number(o.kept.deliveries[1]), messages: number(o.kept.messages[0]), mostMessages: number(o.kept.messages[1]) })));
+      o.more ? h("p", { class: "muted" }, t("overview.more", { n: number(o.counted) })) : null,
+      o.kept ? h("p", { class: "muted" }, t("overview.kept", { deliveries: number(o.kept.deliveries[0]), most: number(o.kept.deliveries[1]) })) : null);
   }
 
   return { title: () => t("nav.overview"), node, refresh };

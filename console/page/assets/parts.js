@@ -52,6 +52,13 @@ export function pager(path, values, list) {
     next ? h("a", { href: path + next, rel: "next" }, t("pager.older")) : null);
 }
 
+// cursorPager leads to older messages and back to the newest, in lists of which nobody knows how long they are.
+export function cursorPager(path, values, next) {
+  return h("div", { class: "pager" },
+    values.cursor ? h("a", { href: path + query({ ...values, cursor: "" }) }, t("pager.newest")) : null,
+    next ? h("a", { href: path + query({ ...values, cursor: next }), rel: "next" }, t("pager.older")) : null);
+}
+
 // copyButton copies a text that it asks for when it is pressed.
 export function copyButton(text, label = t("copy")) {
   const word = h("span", {}, label);

@@ -96,10 +96,9 @@ export const en = {
   "bubble.bytes": "{n} bytes",
   "bubble.way": "Open message",
 
-  "messages.search": "Search id, reference, template, number",
+  "messages.search": "Search number, reference, id",
   "messages.filter": "Filter by status",
   "messages.all": "All",
-  "messages.open": "Under way",
   "messages.status": "Status",
   "messages.message": "Message",
   "messages.channel": "Channel",
@@ -113,6 +112,7 @@ export const en = {
   "message.title": "Message",
   "message.none": "There is no such message",
   "message.none.text": "It was never here, or the local system has forgotten it.",
+  "message.untold": "Nobody knows its way any more, only what became of it.",
   "message.cancel": "Cancel message",
   "message.cancelled": "Cancelled",
   "message.recipients": "Recipients ({n})",
@@ -370,6 +370,7 @@ export const en = {
   "fault.euc-kr.text": "The answer's texts are in EUC-KR.",
 
   "overview.text": "Since the page was cleared last.",
+  "overview.newest": "Of the newest messages.",
   "overview.messages": "Messages",
   "overview.rejected": "{n} events rejected",
   "overview.fallback": "Fallback rate",
@@ -387,7 +388,8 @@ export const en = {
   "overview.recipients": "Recipients by result",
   "overview.channels": "By the channel tried last",
   "overview.none": "No message has settled yet.",
-  "overview.kept": "This page remembers {deliveries} of at most {most} deliveries and {messages} of at most {mostMessages} messages; the oldest go first.",
+  "overview.more": "These are the newest {n} messages; there are older ones.",
+  "overview.kept": "This page remembers {deliveries} of at most {most} deliveries; the oldest go first.",
 
   "docs.contents": "Operations",
   "docs.schemas": "Schemas",

@@ -96,10 +96,9 @@ export const ko = {
   "bubble.bytes": "{n}바이트",
   "bubble.way": "메시지 보기",
 
-  "messages.search": "ID, 참조, 템플릿, 번호 검색",
+  "messages.search": "번호, 참조, ID 검색",
   "messages.filter": "상태로 거르기",
   "messages.all": "전체",
-  "messages.open": "진행 중",
   "messages.status": "상태",
   "messages.message": "메시지",
   "messages.channel": "채널",
@@ -113,6 +112,7 @@ export const ko = {
   "message.title": "메시지",
   "message.none": "없는 메시지입니다",
   "message.none.text": "처음부터 없었거나, 로컬 시스템이 잊은 메시지입니다.",
+  "message.untold": "처리 이력은 더 남아 있지 않고, 결과만 남아 있습니다.",
   "message.cancel": "예약 취소",
   "message.cancelled": "취소했습니다",
   "message.recipients": "받는 사람 {n}명",
@@ -370,6 +370,7 @@ export const ko = {
   "fault.euc-kr.text": "응답의 글자가 EUC-KR로 옵니다.",
 
   "overview.text": "마지막으로 비운 뒤부터의 집계입니다.",
+  "overview.newest": "가장 최근 메시지 기준입니다.",
   "overview.messages": "메시지",
   "overview.rejected": "거절된 이벤트 {n}개",
   "overview.fallback": "대체 문자 비율",
@@ -387,7 +388,8 @@ export const ko = {
   "overview.recipients": "받는 사람의 결과",
   "overview.channels": "마지막에 쓴 채널",
   "overview.none": "아직 끝난 메시지가 없습니다.",
-  "overview.kept": "이 페이지는 도착한 것 {deliveries}/{most}개, 메시지 {messages}/{mostMessages}개를 기억하고, 넘치면 오래된 것부터 잊습니다.",
+  "overview.more": "가장 최근 메시지 {n}건만 센 것입니다. 더 오래된 메시지가 있습니다.",
+  "overview.kept": "이 페이지는 도착한 메시지 {deliveries}건을 기억합니다(최대 {most}건). 오래된 것부터 사라집니다.",
 
   "docs.contents": "경로",
   "docs.schemas": "자료 구조",

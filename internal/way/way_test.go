@@ -1,13 +1,16 @@
-package page
+package way
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
+
+	"sms-api/internal/message"
 )
 
 // noon is when the executions of these tests start; each event comes a second after the one before.
@@ -73,7 +76,7 @@ func history(t *testing.T, lines ...string) []types.HistoryEvent {
 
 // told is a way in one line: "Send AlimTalk failed Transient, succeeded: succeeded | …", with the status and the
 // transitions at the end.
-func told(w way) string {
+func told(w Way) string {
 	var visits []string
 	for _, v := range w.Visits {
 		text := v.State
@@ -128,7 +131,7 @@ func TestAHistoryTellsTheWay(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if got := told(readWay(history(t, test.history...))); got != test.want {
+			if got := told(Read(history(t, test.history...))); got != test.want {
 				t.Errorf("\n got %s\nwant %s", got, test.want)
 			}
 		})
@@ -137,7 +140,7 @@ func TestAHistoryTellsTheWay(t *testing.T) {
 
 func TestTheWayIsMasked(t *testing.T) {
 	t.Parallel()
-	w := readWay(history(t, "started", "entered A", "scheduled", "failed X", "exited A"))
+	w := Read(history(t, "started", "entered A", "scheduled", "failed X", "exited A"))
 	v := w.Visits[0]
 	for what, got := range map[string]string{
 		string(w.Input):                  `{"id":"m","recipients":[{"to":"010****5678"}]}`,
@@ -154,7 +157,7 @@ func TestTheWayIsMasked(t *testing.T) {
 
 func TestACallBelongsToTheVisitInWhichItWasMade(t *testing.T) {
 	t.Parallel()
-	w := readWay(history(t, "started", "entered A", "scheduled", "succeeded", "exited A", "entered B", "exited B", "entered C", "scheduled"))
+	w := Read(history(t, "started", "entered A", "scheduled", "succeeded", "exited A", "entered B", "exited B", "entered C", "scheduled"))
 	for after, want := range map[time.Duration]int{
 		1900 * time.Millisecond:             -1, // before the task was scheduled
 		2 * time.Second:                     0,
@@ -163,8 +166,48 @@ func TestACallBelongsToTheVisitInWhichItWasMade(t *testing.T) {
 		5500 * time.Millisecond:             -1, // B has no task
 		time.Hour:                           2,  // C's still runs
 	} {
-		if got := w.during(noon().Add(after)); got != want {
+		if got := w.During(noon().Add(after)); got != want {
 			t.Errorf("a call after %v belongs to visit %d, want %d", after, got, want)
 		}
+	}
+}
+
+// with gives the events that leave a state these outputs, one after the other.
+func with(events []types.HistoryEvent, outputs ...string) []types.HistoryEvent {
+	for i := range events {
+		if d := events[i].StateExitedEventDetails; d != nil && len(outputs) > 0 {
+			d.Output = aws.String(outputs[0])
+			outputs = outputs[1:]
+		}
+	}
+	return events
+}
+
+func TestTheWayTellsTheCallsThatWereAccepted(t *testing.T) {
+	t.Parallel()
+	const (
+		first  = `{"channel":"alimtalk","mid":"7","at":"2026-12-01T12:00:02Z"}`
+		second = `{"channel":"sms","mid":"7","at":"2026-12-01T12:00:09Z","recipients":[1]}`
+		both   = `"recipients":[{"to":"010****5678"},{"to":"010****0001"}]`
+	)
+	w := Read(with(
+		history(t, "started", "entered A", "scheduled", "succeeded", "exited A", "entered B", "exited B", "entered C", "scheduled", "exited C"),
+		`{"batches":[`+first+`],`+both+`}`, `{"batches":[`+first+`],`+both+`}`, `{"batches":[`+first+`,`+second+`],`+both+`}`,
+	))
+	want := []Call{
+		{Visit: 0, Channel: message.AlimTalk, MID: "7", At: noon().Add(2 * time.Second), Recipients: 2},
+		{Visit: 2, Channel: message.SMS, MID: "7", At: noon().Add(9 * time.Second), Recipients: 1},
+	}
+	if !slices.Equal(w.Calls, want) {
+		t.Errorf("the calls are\n%+v, want\n%+v", w.Calls, want)
+	}
+}
+
+func TestALongWayIsToldWithoutItsData(t *testing.T) {
+	t.Parallel()
+	large := `{"a":"` + strings.Repeat("x", maxData) + `"}`
+	w := Read(with(history(t, "started", "entered A", "exited A", "entered B", "exited B", "done"), large, large))
+	if len(w.Visits) != 2 || w.Visits[0].Output == nil || w.Visits[1].Input != nil || w.Visits[1].Output != nil || !w.Truncated {
+		t.Errorf("%d visits, with data %t, %t; truncated: %t", len(w.Visits), w.Visits[0].Output != nil, w.Visits[1].Output != nil, w.Truncated)
 	}
 }

@@ -1,4 +1,4 @@
-package page
+package inbox
 
 import (
 	"context"
@@ -16,6 +16,8 @@ import (
 	"sms-api/internal/aligo/aligotest"
 	"sms-api/internal/execution"
 	"sms-api/internal/message"
+	"sms-api/internal/records"
+	"sms-api/internal/way"
 	"sms-api/statemachine"
 )
 
@@ -23,7 +25,7 @@ import (
 const ruleName = "inbox-page"
 
 // listen lets the page hear of everything that happens from now on.
-func (b *Page) listen(o Options) error {
+func (b *Inbox) listen(o Options) error {
 	pattern := fmt.Sprintf(`{"source":["aws.states"],"detail-type":[%q],"detail":{"stateMachineArn":[%q]}}`,
 		statemachine.DetailTypeStatusChange, o.Executions.StateMachineARN)
 	if err := subscribe(o.AWS.Bus(eventbus.Default), pattern, b.executionChanged); err != nil {
@@ -34,10 +36,10 @@ func (b *Page) listen(o Options) error {
 	}
 	o.Standin.Subscribe(func(m aligotest.PhoneMessage) {
 		b.store.addDelivery(m)
-		b.stream.notify()
+		b.Changed()
 	})
 	if o.Traffic != nil {
-		o.Traffic.hear(b.stream.notify)
+		o.Traffic.hear(b.Changed)
 	}
 	return nil
 }
@@ -53,50 +55,32 @@ func subscribe(bus *eventbus.Bus, pattern string, deliver func(context.Context, 
 }
 
 // executionChanged hears that an execution has started or ended.
-func (b *Page) executionChanged(ctx context.Context, event json.RawMessage) error {
+func (b *Inbox) executionChanged(ctx context.Context, event json.RawMessage) error {
 	var e struct {
 		Detail struct {
-			Name         string  `json:"name"`
-			Status       string  `json:"status"`
-			RedriveCount int     `json:"redriveCount"`
-			Input        *string `json:"input"`
+			Name         string `json:"name"`
+			Status       string `json:"status"`
+			RedriveCount int    `json:"redriveCount"`
 		} `json:"detail"`
 	}
 	if err := json.Unmarshal(event, &e); err != nil {
 		return fmt.Errorf("execution status: %w", err)
 	}
 	d := e.Detail
-	running := d.Status == string(types.ExecutionStatusRunning)
-	if running && d.Input != nil {
-		var m message.Message
-		if err := json.Unmarshal([]byte(*d.Input), &m); err != nil || m.ID != d.Name {
-			return nil //nolint:nilerr // somebody has started the state machine by hand, with something else
-		}
-		b.store.started(m, d.RedriveCount)
-		b.stream.notify()
-		return nil
-	}
-	m, o, err := b.executions.Outcome(ctx, d.Name)
 	switch {
-	case errors.Is(err, execution.ErrNotFound):
-		return nil
-	case err != nil:
-		return fmt.Errorf("execution status: %w", err)
-	case running:
-		b.store.started(m, d.RedriveCount)
-	default:
-		if r := b.store.settled(m, d.RedriveCount, o); r != nil {
-			if err := b.learnBatches(ctx, r); err != nil {
-				return err
-			}
+	case d.Status != string(types.ExecutionStatusRunning):
+		if err := b.learn(ctx, d.Name); err != nil {
+			return fmt.Errorf("execution status: %w", err)
 		}
+	case d.RedriveCount == 0:
+		b.store.startedOne()
 	}
-	b.stream.notify()
+	b.Changed()
 	return nil
 }
 
 // eventPut hears of an event on the bus.
-func (b *Page) eventPut(_ context.Context, event json.RawMessage) error {
+func (b *Inbox) eventPut(_ context.Context, event json.RawMessage) error {
 	var e struct {
 		ID         string          `json:"id"`
 		Source     string          `json:"source"`
@@ -109,10 +93,10 @@ func (b *Page) eventPut(_ context.Context, event json.RawMessage) error {
 	}
 	out := busEvent{ID: e.ID, Source: e.Source, DetailType: e.DetailType, Time: e.Time}
 	if e.DetailType == statemachine.DetailTypeRequested {
-		out.Detail = maskJSON(string(e.Detail))
+		out.Detail = way.MaskJSON(string(e.Detail))
 	} else {
 		// The title of a problem and of somebody else's event is none of ours.
-		out.Detail = maskNumbers(string(e.Detail))
+		out.Detail = way.MaskNumbers(string(e.Detail))
 	}
 	ofMessage := e.DetailType == statemachine.DetailTypeSettled || e.DetailType == statemachine.DetailTypeAccepted
 	if ofMessage && e.Source == statemachine.EventSource {
@@ -124,29 +108,63 @@ func (b *Page) eventPut(_ context.Context, event json.RawMessage) error {
 		}
 	}
 	b.store.addEvent(out, e.DetailType == statemachine.DetailTypeRejected && e.Source == statemachine.EventSource)
-	b.stream.notify()
+	b.Changed()
 	return nil
 }
 
-// learnBatches reads from a message's history which calls Aligo has accepted for it. The newest progress in it has them
-// all.
-func (b *Page) learnBatches(ctx context.Context, r *record) error {
+// linkNewest finds out to which messages the newest deliveries belong. Of messages that have ended this is known; the
+// histories of those that may have led to the others are read.
+func (b *Inbox) linkNewest(ctx context.Context) {
+	looked, learned := map[string]bool{}, false
+	for _, d := range b.store.linkNewest() {
+		if looked[d.To] || len(looked) == maxLooked {
+			continue
+		}
+		looked[d.To] = true
+		found, err := b.options.Records.Search(ctx, records.Query{
+			To: message.Phone(d.To), Until: d.At.Add(clockSlack), Limit: maxSuspects,
+		})
+		for _, f := range found.Found {
+			if err == nil && !b.store.complete(f.Outcome.ID) {
+				err = b.learn(ctx, f.Outcome.ID)
+				learned = true
+			}
+		}
+		if err != nil && ctx.Err() == nil {
+			b.options.Log.WarnContext(ctx, "deliveries not linked to their message", "error", err)
+		}
+	}
+	if learned {
+		b.store.linkNewest()
+	}
+}
+
+// learn reads from a message's history which calls Aligo has accepted for it. The newest progress in it has them all. What is no
+// message has none.
+func (b *Inbox) learn(ctx context.Context, id string) error {
+	_, o, err := b.options.Executions.Outcome(ctx, id)
+	switch {
+	case errors.Is(err, execution.ErrNotFound):
+		return nil
+	case err != nil:
+		return err
+	}
 	const page, pages = 50, 4
 	in := &sfn.GetExecutionHistoryInput{
-		ExecutionArn: aws.String(b.executionARN(r.id)), ReverseOrder: true, MaxResults: page, IncludeExecutionData: aws.Bool(true),
+		ExecutionArn: aws.String(b.executionARN(id)), ReverseOrder: true, MaxResults: page, IncludeExecutionData: aws.Bool(true),
 	}
 	ended := false
 	for range pages {
-		out, err := b.executions.Client.GetExecutionHistory(ctx, in)
+		out, err := b.options.Executions.Client.GetExecutionHistory(ctx, in)
 		if err != nil {
-			return fmt.Errorf("history of message %s: %w", r.id, err)
+			return fmt.Errorf("history of message %s: %w", id, err)
 		}
 		if in.NextToken == nil && len(out.Events) > 0 {
 			ended = endsExecution(out.Events[0].Type)
 		}
 		for i := range out.Events {
 			if batches := batchesOf(&out.Events[i]); len(batches) > 0 {
-				b.store.accepted(r, batches, ended)
+				b.store.accepted(o, batches, ended)
 				return nil
 			}
 		}
@@ -155,7 +173,7 @@ func (b *Page) learnBatches(ctx context.Context, r *record) error {
 		}
 		in.NextToken = out.NextToken
 	}
-	b.store.accepted(r, nil, ended)
+	b.store.accepted(o, nil, ended)
 	return nil
 }
 
@@ -187,6 +205,6 @@ func batchesOf(e *types.HistoryEvent) []message.Batch {
 	return progress.Batches
 }
 
-func (b *Page) executionARN(id string) string {
-	return strings.Replace(b.executions.StateMachineARN, ":stateMachine:", ":execution:", 1) + ":" + id
+func (b *Inbox) executionARN(id string) string {
+	return strings.Replace(b.options.Executions.StateMachineARN, ":stateMachine:", ":execution:", 1) + ":" + id
 }

@@ -1,4 +1,4 @@
-package page
+package way
 
 import (
 	"strings"
@@ -31,8 +31,8 @@ func TestDataIsShownWithoutNumbersAndTexts(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if got := string(maskJSON(test.data)); got != test.want {
-				t.Errorf("maskJSON(%s)\n got %s\nwant %s", test.data, got, test.want)
+			if got := string(MaskJSON(test.data)); got != test.want {
+				t.Errorf("MaskJSON(%s)\n got %s\nwant %s", test.data, got, test.want)
 			}
 		})
 	}

@@ -1,4 +1,4 @@
-package page
+package way
 
 import (
 	"bytes"
@@ -18,16 +18,16 @@ const maxShown = 20
 // phoneNumber finds Korean numbers inside other texts, such as the cause of an error.
 var phoneNumber = regexp.MustCompile(`\b(0[0-9]{1,2})-?[0-9]{3,4}-?([0-9]{4})\b`)
 
-// maskText masks the numbers in a text that is shown as it is.
-func maskText(s string) string { return phoneNumber.ReplaceAllString(s, "$1****$2") }
+// MaskText masks the numbers in a text that is shown as it is.
+func MaskText(s string) string { return phoneNumber.ReplaceAllString(s, "$1****$2") }
 
-// maskJSON is an execution's data as it may be shown: of numbers the ends, of texts the length. It keeps the members'
+// MaskJSON is an execution's data as it may be shown: of numbers the ends, of texts the length. It keeps the members'
 // order and leaves out what is more than maxShown in an array. Data that is not JSON is masked as a text.
-func maskJSON(data string) json.RawMessage { return mask(data, maskMember) }
+func MaskJSON(data string) json.RawMessage { return mask(data, maskMember) }
 
-// maskNumbers masks nothing but the numbers, for what is neither a message nor about its texts.
-func maskNumbers(data string) json.RawMessage {
-	return mask(data, func(_, s string) string { return maskText(s) })
+// MaskNumbers masks nothing but the numbers, for what is neither a message nor about its texts.
+func MaskNumbers(data string) json.RawMessage {
+	return mask(data, func(_, s string) string { return MaskText(s) })
 }
 
 func mask(data string, member func(key, s string) string) json.RawMessage {
@@ -41,7 +41,7 @@ func mask(data string, member func(key, s string) string) json.RawMessage {
 		return m.out.Bytes()
 	}
 	m.out.Reset()
-	m.write(maskText(data))
+	m.write(MaskText(data))
 	return m.out.Bytes()
 }
 
@@ -78,7 +78,7 @@ func maskMember(key, s string) string {
 	case "text", "title", "name", "variables":
 		return message.Text(s).String()
 	}
-	return maskText(s)
+	return MaskText(s)
 }
 
 func (m *masker) object(key string) error {

@@ -1,10 +1,26 @@
-package page
+package inbox
 
 import (
 	"testing"
 
+	"sms-api/awslocal/asl"
+	"sms-api/internal/deployment"
 	"sms-api/statemachine"
 )
+
+// deployed is the state machine that is deployed.
+func deployed(t *testing.T) *asl.Machine {
+	t.Helper()
+	definition, err := statemachine.Definition(deployment.Tasks(), "sms-api")
+	if err != nil {
+		t.Fatal(err)
+	}
+	machine, err := asl.Parse([]byte(definition))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return machine
+}
 
 func TestUsageIsCountedFromTheBranchesTaken(t *testing.T) {
 	t.Parallel()

@@ -1,16 +1,21 @@
-package page
+// Package way tells the way that a message took through the state machine: the visits of states, the attempts of their tasks
+// and the calls that the vendor accepted, read from the execution's history and masked, so that it can be shown.
+package way
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
+
+	"sms-api/internal/message"
 )
 
-// way is the way that a message took through the state machine, read from the execution's history.
-type way struct {
+// Way is the way that a message took through the state machine, read from the execution's history.
+type Way struct {
 	// Status is Step Functions': RUNNING, SUCCEEDED, FAILED, ABORTED or TIMED_OUT.
 	Status  string    `json:"status"`
 	Started time.Time `json:"started"`
@@ -20,48 +25,100 @@ type way struct {
 	// Error and Cause are the execution's.
 	Error  string  `json:"error,omitempty"`
 	Cause  string  `json:"cause,omitempty"`
-	Visits []visit `json:"visits"`
+	Visits []Visit `json:"visits"`
+	// Calls are those that the vendor accepted.
+	Calls []Call `json:"calls"`
 	// Transitions are what AWS charges for: states entered and tasks tried again.
 	Transitions int `json:"transitions"`
-	// Truncated says that the history was longer than what is shown.
+	// Truncated says that the history was longer, or its data larger, than what is told.
 	Truncated bool `json:"truncated,omitempty"`
+
+	// data counts the bytes of all inputs, outputs and parameters.
+	data int
 }
 
-// visit is one stay in a state.
-type visit struct {
+// Call is a call that the vendor accepted.
+type Call struct {
+	// Visit is the index of the visit of a state during which it was made.
+	Visit   int             `json:"visit"`
+	Channel message.Channel `json:"channel"`
+	// MID is Aligo's id of the call.
+	MID string    `json:"mid"`
+	At  time.Time `json:"at"`
+	// Recipients is to how many it was.
+	Recipients int `json:"recipients"`
+}
+
+// maxData bounds the data that a way tells, in bytes: an answer of Lambda may have 6 MB.
+const maxData = 2 << 20
+
+// masked is data as it may be told, and nothing when there is too much of it.
+func (w *Way) masked(data string) json.RawMessage {
+	if w.data > maxData {
+		w.Truncated = w.Truncated || data != ""
+		return nil
+	}
+	out := MaskJSON(data)
+	w.data += len(out)
+	return out
+}
+
+// calls notes the calls in the progress with which a state was entered or left.
+func (w *Way) calls(progress string, visit int) {
+	var p struct {
+		Recipients []json.RawMessage `json:"recipients"`
+		Batches    []message.Batch   `json:"batches"`
+	}
+	if progress == "" || json.Unmarshal([]byte(progress), &p) != nil {
+		return
+	}
+	for _, b := range p.Batches {
+		if slices.ContainsFunc(w.Calls, func(c Call) bool { return c.MID == b.MID && c.At.Equal(b.At) }) {
+			continue
+		}
+		c := Call{Visit: max(visit, 0), Channel: b.Channel, MID: b.MID, At: b.At, Recipients: len(b.Recipients)}
+		if c.Recipients == 0 {
+			c.Recipients = len(p.Recipients)
+		}
+		w.Calls = append(w.Calls, c)
+	}
+}
+
+// Visit is one stay in a state.
+type Visit struct {
 	State string `json:"state"`
 	// Type is the state's type: Task, Wait, Choice, …
 	Type    string    `json:"type"`
 	Entered time.Time `json:"entered"`
 	Exited  time.Time `json:"exited,omitzero"`
 	// Ended says how: see the constants.
-	Ended ending `json:"ended"`
+	Ended Ending `json:"ended"`
 	// Error and Cause are what was caught, or what the execution ended with.
 	Error string `json:"error,omitempty"`
 	Cause string `json:"cause,omitempty"`
 	// Input and Output are masked.
 	Input    json.RawMessage `json:"input,omitempty"`
 	Output   json.RawMessage `json:"output,omitempty"`
-	Attempts []attempt       `json:"attempts,omitempty"`
+	Attempts []Attempt       `json:"attempts,omitempty"`
 }
 
-// ending is how a visit to a state, or an attempt at its task, ended.
-type ending string
+// Ending is how a visit to a state, or an attempt at its task, ended.
+type Ending string
 
 const (
-	open      ending = "running"
-	succeeded ending = "succeeded"
-	caught    ending = "caught" // it failed, and a catcher led on
-	failed    ending = "failed"
-	timedOut  ending = "timedOut"
-	aborted   ending = "aborted"
+	open      Ending = "running"
+	succeeded Ending = "succeeded"
+	caught    Ending = "caught" // it failed, and a catcher led on
+	failed    Ending = "failed"
+	timedOut  Ending = "timedOut"
+	aborted   Ending = "aborted"
 )
 
-// attempt is one call of a state's task.
-type attempt struct {
+// Attempt is one call of a state's task.
+type Attempt struct {
 	Scheduled time.Time `json:"scheduled"`
 	Stopped   time.Time `json:"stopped,omitzero"`
-	Ended     ending    `json:"ended"`
+	Ended     Ending    `json:"ended"`
 	// Resource is what was called, such as lambda:invoke.
 	Resource string `json:"resource"`
 	// Parameters are masked.
@@ -70,28 +127,29 @@ type attempt struct {
 	Cause      string          `json:"cause,omitempty"`
 }
 
-// readWay makes the way of a history, which must be in order and of a machine without Map and Parallel.
-func readWay(events []types.HistoryEvent) way {
-	w := way{Status: string(types.ExecutionStatusRunning), Visits: []visit{}}
+// Read makes the way of a history, which must be in order and of a machine without Map and Parallel.
+func Read(events []types.HistoryEvent) Way {
+	w := Way{Status: string(types.ExecutionStatusRunning), Visits: []Visit{}, Calls: []Call{}}
 	for i := range events {
 		w.add(&events[i])
 	}
 	return w
 }
 
-func (w *way) add(e *types.HistoryEvent) {
+func (w *Way) add(e *types.HistoryEvent) {
 	at := aws.ToTime(e.Timestamp)
 	switch {
 	case e.StateEnteredEventDetails != nil:
 		d := e.StateEnteredEventDetails
 		w.Transitions++
-		w.Visits = append(w.Visits, visit{
+		w.calls(aws.ToString(d.Input), len(w.Visits)-1)
+		w.Visits = append(w.Visits, Visit{
 			State: aws.ToString(d.Name), Type: strings.TrimSuffix(string(e.Type), "StateEntered"), Entered: at, Ended: open,
-			Input: maskJSON(aws.ToString(d.Input)),
+			Input: w.masked(aws.ToString(d.Input)),
 		})
 		return
 	case e.ExecutionStartedEventDetails != nil:
-		w.Started, w.Input = at, maskJSON(aws.ToString(e.ExecutionStartedEventDetails.Input))
+		w.Started, w.Input = at, w.masked(aws.ToString(e.ExecutionStartedEventDetails.Input))
 		return
 	case e.Type == types.HistoryEventTypeExecutionSucceeded:
 		w.end(types.ExecutionStatusSucceeded, succeeded, at, nil, nil)
@@ -120,15 +178,17 @@ func (w *way) add(e *types.HistoryEvent) {
 		w.Status, w.Stopped, w.Error, w.Cause = string(types.ExecutionStatusRunning), time.Time{}, "", ""
 		v.Ended, v.Exited = open, time.Time{}
 	case e.StateExitedEventDetails != nil:
-		v.exit(at, aws.ToString(e.StateExitedEventDetails.Output))
+		output := aws.ToString(e.StateExitedEventDetails.Output)
+		w.calls(output, len(w.Visits)-1)
+		v.exit(at, w.masked(output))
 	case e.TaskScheduledEventDetails != nil:
 		d := e.TaskScheduledEventDetails
 		if len(v.Attempts) > 0 {
 			w.Transitions++
 		}
-		v.Attempts = append(v.Attempts, attempt{
+		v.Attempts = append(v.Attempts, Attempt{
 			Scheduled: at, Ended: open, Resource: aws.ToString(d.ResourceType) + ":" + aws.ToString(d.Resource),
-			Parameters: maskJSON(aws.ToString(d.Parameters)),
+			Parameters: w.masked(aws.ToString(d.Parameters)),
 		})
 	case e.TaskSucceededEventDetails != nil:
 		v.ended(at, succeeded, nil, nil)
@@ -141,14 +201,14 @@ func (w *way) add(e *types.HistoryEvent) {
 	case e.TaskStartFailedEventDetails != nil:
 		v.ended(at, failed, e.TaskStartFailedEventDetails.Error, e.TaskStartFailedEventDetails.Cause)
 	case e.EvaluationFailedEventDetails != nil:
-		v.Error, v.Cause = aws.ToString(e.EvaluationFailedEventDetails.Error), maskText(aws.ToString(e.EvaluationFailedEventDetails.Cause))
+		v.Error, v.Cause = aws.ToString(e.EvaluationFailedEventDetails.Error), MaskText(aws.ToString(e.EvaluationFailedEventDetails.Cause))
 	}
 }
 
 // end ends the execution, and with it the state that it is in.
-func (w *way) end(status types.ExecutionStatus, how ending, at time.Time, name, cause *string) {
+func (w *Way) end(status types.ExecutionStatus, how Ending, at time.Time, name, cause *string) {
 	w.Status, w.Stopped = string(status), at
-	w.Error, w.Cause = aws.ToString(name), maskText(aws.ToString(cause))
+	w.Error, w.Cause = aws.ToString(name), MaskText(aws.ToString(cause))
 	if len(w.Visits) == 0 {
 		return
 	}
@@ -163,8 +223,8 @@ func (w *way) end(status types.ExecutionStatus, how ending, at time.Time, name, 
 }
 
 // exit ends a visit in the ordinary way: with the output of its work, or led on by a catcher.
-func (v *visit) exit(at time.Time, output string) {
-	v.Exited, v.Ended, v.Output = at, succeeded, maskJSON(output)
+func (v *Visit) exit(at time.Time, output json.RawMessage) {
+	v.Exited, v.Ended, v.Output = at, succeeded, output
 	if n := len(v.Attempts); n > 0 && v.Attempts[n-1].Ended != succeeded {
 		v.Error, v.Cause = v.Attempts[n-1].Error, v.Attempts[n-1].Cause
 	}
@@ -174,15 +234,15 @@ func (v *visit) exit(at time.Time, output string) {
 }
 
 // ended ends the newest attempt.
-func (v *visit) ended(at time.Time, how ending, name, cause *string) {
+func (v *Visit) ended(at time.Time, how Ending, name, cause *string) {
 	if n := len(v.Attempts); n > 0 {
 		a := &v.Attempts[n-1]
-		a.Stopped, a.Ended, a.Error, a.Cause = at, how, aws.ToString(name), maskText(aws.ToString(cause))
+		a.Stopped, a.Ended, a.Error, a.Cause = at, how, aws.ToString(name), MaskText(aws.ToString(cause))
 	}
 }
 
-// during is the index of the visit in which the task ran at a time, or -1. A history is in milliseconds.
-func (w *way) during(at time.Time) int {
+// During is the index of the visit in which the task ran at a time, or -1. A history is in milliseconds.
+func (w *Way) During(at time.Time) int {
 	at = at.Truncate(time.Millisecond)
 	for i := range w.Visits {
 		for _, a := range w.Visits[i].Attempts {
