@@ -14,17 +14,14 @@ import (
 	"sms-api/internal/deployment"
 	"sms-api/internal/guard"
 	"sms-api/internal/parameters"
+	"sms-api/internal/testkit"
 	"sms-api/statemachine"
 )
 
 // operating is the README's chapter "Operating", each of its runs of white space one blank.
 func operating(t *testing.T) string {
 	t.Helper()
-	data, err := os.ReadFile("../README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, text, _ := strings.Cut(string(data), "\n### Operating\n")
+	_, text, _ := strings.Cut(testkit.Readme(t), "\n### Operating\n")
 	text, _, ok := strings.Cut(text, "\n### ")
 	if !ok {
 		t.Fatal("the README has no chapter Operating")

@@ -15,6 +15,7 @@ import (
 	"sms-api/internal/aligo/aligotest"
 	"sms-api/internal/deployment"
 	"sms-api/internal/deployment/price"
+	"sms-api/internal/testkit"
 	"sms-api/local/cost"
 )
 
@@ -75,12 +76,8 @@ func TestREADME(t *testing.T) {
 // TestNumbersOfTheREADME are those at which the stand-in does something.
 func TestNumbersOfTheREADME(t *testing.T) {
 	t.Parallel()
-	data, err := os.ReadFile("../README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
 	var got []string
-	for _, row := range regexp.MustCompile(`(?m)^\| (\d{4}(?:, \d{4})*) \|`).FindAllStringSubmatch(string(data), -1) {
+	for _, row := range regexp.MustCompile(`(?m)^\| (\d{4}(?:, \d{4})*) \|`).FindAllStringSubmatch(testkit.Readme(t), -1) {
 		got = append(got, strings.Split(row[1], ", ")...)
 	}
 	if want := aligotest.Endings(); !slices.Equal(got, want) {

@@ -2,22 +2,19 @@ package main
 
 import (
 	"maps"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"sms-api/internal/testkit"
 )
 
 // TestREADME holds what the README names of a stack to the program: outputs, settings, saved queries, what is protected, and
 // the services that whoever deploys needs rights to.
 func TestREADME(t *testing.T) {
 	t.Parallel()
-	data, err := os.ReadFile("../README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	text := strings.Join(strings.Fields(string(data)), " ")
+	text := strings.Join(strings.Fields(testkit.Readme(t)), " ")
 	c := deployed(t, map[string]string{"encryption:key": keyNew, "network:egress": egressNATInstance})
 	for _, name := range matches(text, "pulumi stack output ([A-Za-z]+)") {
 		if _, ok := c.outputs[name]; !ok {

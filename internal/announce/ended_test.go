@@ -13,14 +13,12 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
-	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 
 	"sms-api/internal/announce"
 	"sms-api/internal/deadletter"
 	"sms-api/internal/execution"
 	"sms-api/internal/message"
+	"sms-api/internal/testkit/bustest"
 )
 
 // ended is what is known of one execution.
@@ -36,31 +34,13 @@ func (e ended) Unannounced(_ context.Context, id string, end execution.End) (mes
 	return message.Outcome{ID: id, Status: message.MessageCancelled}, e.ok, e.err
 }
 
-// bus keeps what is put on it, unless it takes nothing.
-type bus struct {
-	details []string
-	err     error
-}
-
-func (b *bus) PutEvents(
-	_ context.Context, in *eventbridge.PutEventsInput, _ ...func(*eventbridge.Options),
-) (*eventbridge.PutEventsOutput, error) {
-	if b.err != nil {
-		return nil, b.err
-	}
-	for _, e := range in.Entries {
-		b.details = append(b.details, aws.ToString(e.DetailType)+" "+aws.ToString(e.Detail))
-	}
-	return &eventbridge.PutEventsOutput{Entries: make([]types.PutEventsResultEntry, len(in.Entries))}, nil
-}
-
 func TestEnded(t *testing.T) {
 	t.Parallel()
 	const change = `{"name":"m-1","status":"ABORTED","stopDate":1551225017576,"redriveCount":2}`
 	for name, c := range map[string]struct {
 		detail string
 		ended  ended
-		bus    bus
+		bus    bustest.Bus
 		// put is the event on the bus, log what the log says, err the error; empty means none.
 		put, log, err string
 	}{
@@ -72,7 +52,7 @@ func TestEnded(t *testing.T) {
 		"it holds no message": {detail: change, ended: ended{err: execution.ErrNotFound},
 			log: `"level":"WARN","msg":"an execution that holds no message has ended","message":"m-1"`},
 		"it cannot be read": {detail: change, ended: ended{err: errors.New("throttled")}, err: "announce: throttled"},
-		"the bus does not take it": {detail: change, ended: ended{ok: true}, bus: bus{err: errors.New("no route to host")},
+		"the bus does not take it": {detail: change, ended: ended{ok: true}, bus: bustest.Bus{Err: errors.New("no route to host")},
 			err: "announce message m-1: put MessageSettled: no route to host"},
 		"another event":                 {detail: `{"n":1}`, ended: ended{ok: true}, err: "event e-1 is not a status change of an execution"},
 		"an event that is not an event": {detail: `"text"`, ended: ended{ok: true}, err: "event e-1 is not a status change of an execution"},
@@ -85,7 +65,7 @@ func TestEnded(t *testing.T) {
 			if got := fmt.Sprint(err); got != cmp.Or(c.err, "<nil>") {
 				t.Errorf("error %s, want %q", got, c.err)
 			}
-			if put := strings.Join(c.bus.details, "\n"); !strings.HasPrefix(put, c.put) || (put == "") != (c.put == "") {
+			if put := strings.Join(c.bus.Events(), "\n"); !strings.HasPrefix(put, c.put) || (put == "") != (c.put == "") {
 				t.Errorf("put %s, want %s", put, c.put)
 			}
 			if !strings.Contains(log.String(), c.log) || (log.Len() == 0) != (c.log == "") {

@@ -19,6 +19,7 @@ import (
 	"sms-api/internal/execution"
 	"sms-api/internal/guard"
 	"sms-api/internal/message"
+	"sms-api/internal/testkit"
 	"sms-api/statemachine"
 )
 
@@ -199,7 +200,7 @@ func (r *run) add(e types.HistoryEvent) *run {
 
 func (r *run) entered(state string, input any) *run {
 	return r.add(types.HistoryEvent{Type: types.HistoryEventTypeTaskStateEntered, StateEnteredEventDetails: &types.StateEnteredEventDetails{
-		Name: &state, Input: aws.String(encode(r.t, input)),
+		Name: &state, Input: aws.String(testkit.JSON(r.t, input)),
 	}})
 }
 
@@ -227,18 +228,9 @@ func (r *run) end(status types.ExecutionStatus) *run {
 // begin is a message whose execution has begun.
 func begin(t *testing.T, m message.Message) *run {
 	t.Helper()
-	r := &run{t: t, status: types.ExecutionStatusRunning, input: encode(t, m)}
+	r := &run{t: t, status: types.ExecutionStatusRunning, input: testkit.JSON(t, m)}
 	r.add(types.HistoryEvent{Type: types.HistoryEventTypeExecutionStarted})
 	return r.entered(statemachine.StateRoute, m)
-}
-
-func encode(t *testing.T, v any) string {
-	t.Helper()
-	b, err := json.Marshal(v)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(b)
 }
 
 func executions(r *run, at time.Time) (*execution.Executions, *fake) {
@@ -294,7 +286,7 @@ func TestStart(t *testing.T) {
 	if err != nil || replayed || got.ID != m.ID {
 		t.Fatalf("got %v, %v, %v", got, replayed, err)
 	}
-	if r := f.executions[executionARN+"0193"]; r == nil || r.input != encode(t, m) {
+	if r := f.executions[executionARN+"0193"]; r == nil || r.input != testkit.JSON(t, m) {
 		t.Errorf("started %+v", r)
 	}
 }
@@ -420,7 +412,7 @@ func TestOutcome(t *testing.T) {
 			{To: "010****4321", Status: message.Delivered, Channel: message.SMS},
 		}}
 	succeeded := begin(t, m)
-	succeeded.status, succeeded.output = types.ExecutionStatusSucceeded, aws.String(encode(t, announced))
+	succeeded.status, succeeded.output = types.ExecutionStatusSucceeded, aws.String(testkit.JSON(t, announced))
 	long := begin(t, m).entered(statemachine.StateReadReceipts, accepted)
 	for range 50 {
 		long.scheduled().failed("Transient")
@@ -580,7 +572,7 @@ func TestCancel(t *testing.T) {
 	isParked := func() *run { return begin(t, newMessage()).entered(statemachine.StateWaitForRepair, parkedFirst) } // since second 2, for 60 s
 	delivered := begin(t, newMessage())
 	delivered.status, delivered.output = types.ExecutionStatusSucceeded,
-		aws.String(encode(t, message.Outcome{ID: "0193", Status: message.AllDelivered}))
+		aws.String(testkit.JSON(t, message.Outcome{ID: "0193", Status: message.AllDelivered}))
 	for _, c := range []struct {
 		name   string
 		run    *run
@@ -673,7 +665,7 @@ func TestCancel(t *testing.T) {
 
 func TestAnAliasStartsExecutionsThatHaveTheMachinesName(t *testing.T) {
 	t.Parallel()
-	e, _ := executions(&run{t: t, status: types.ExecutionStatusRunning, input: encode(t, newMessage())}, created)
+	e, _ := executions(&run{t: t, status: types.ExecutionStatusRunning, input: testkit.JSON(t, newMessage())}, created)
 	e.StateMachineARN += ":live"
 	if m, err := e.Find(t.Context(), "0193"); err != nil || m.ID != "0193" {
 		t.Errorf("found %q, %v", m.ID, err)

@@ -13,6 +13,7 @@ import (
 	"sms-api/internal/execution"
 	"sms-api/internal/message"
 	"sms-api/internal/records"
+	"sms-api/internal/testkit"
 	"sms-api/statemachine"
 )
 
@@ -59,7 +60,7 @@ func TestLook(t *testing.T) {
 	t.Parallel()
 	outcome := message.Outcome{ID: "0193", Status: message.AllDelivered, SettledAt: created.Add(time.Minute), CreatedAt: created}
 	succeeded := begin(t, newMessage()).end(types.ExecutionStatusSucceeded)
-	succeeded.output = aws.String(encode(t, outcome))
+	succeeded.output = aws.String(testkit.JSON(t, outcome))
 	announcing := begin(t, newMessage()).entered(statemachine.StateAnnounce, outcome).scheduled()
 	third := parked(oneUndelivered)
 	third.Seq = 3

@@ -10,6 +10,7 @@ import (
 
 	"sms-api/internal/execution"
 	"sms-api/internal/message"
+	"sms-api/internal/testkit"
 	"sms-api/statemachine"
 )
 
@@ -20,7 +21,7 @@ func TestUnannounced(t *testing.T) {
 	t.Parallel()
 	outcome := message.Outcome{ID: "0193", Status: message.AllDelivered}
 	succeeded := begin(t, newMessage())
-	succeeded.status, succeeded.output = types.ExecutionStatusSucceeded, aws.String(encode(t, outcome))
+	succeeded.status, succeeded.output = types.ExecutionStatusSucceeded, aws.String(testkit.JSON(t, outcome))
 	announcing := func() *run {
 		return begin(t, newMessage()).entered(statemachine.StateAnnounce, outcome).scheduled().failed("EventBridge.FailedEntry")
 	}
@@ -89,10 +90,10 @@ func TestUnannouncedOfWhatIsDescribedAsItWas(t *testing.T) {
 		"as ended just before it was redriven":                   {aborted(ended.Add(-time.Millisecond), 0), 1, true},
 		"as ended earlier, by an event without the count":        {aborted(ended.Add(-time.Hour), 0), 0, true},
 		"with a history that does not show the end": {run: &run{
-			t: t, status: types.ExecutionStatusAborted, input: encode(t, newMessage()), stopped: &ended, events: begin(t, newMessage()).events,
+			t: t, status: types.ExecutionStatusAborted, input: testkit.JSON(t, newMessage()), stopped: &ended, events: begin(t, newMessage()).events,
 		}, lags: true},
 		"with the history of before it was redriven": {run: &run{
-			t: t, status: types.ExecutionStatusAborted, input: encode(t, newMessage()), stopped: &ended,
+			t: t, status: types.ExecutionStatusAborted, input: testkit.JSON(t, newMessage()), stopped: &ended,
 			events: begin(t, newMessage()).end(types.ExecutionStatusFailed).
 				add(types.HistoryEvent{Type: types.HistoryEventTypeExecutionRedriven}).events,
 		}, lags: true},

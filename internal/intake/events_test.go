@@ -15,44 +15,20 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
-	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
-	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"sms-api/internal/aligo"
 	"sms-api/internal/announce"
 	"sms-api/internal/intake"
 	"sms-api/internal/intake/contract/contracttest"
 	"sms-api/internal/message"
+	"sms-api/internal/testkit/bustest"
 )
-
-// bus keeps what is put on it.
-type bus struct {
-	entries []types.PutEventsRequestEntry
-	err     error
-	refuses bool
-}
-
-func (b *bus) PutEvents(
-	_ context.Context, in *eventbridge.PutEventsInput, _ ...func(*eventbridge.Options),
-) (*eventbridge.PutEventsOutput, error) {
-	if b.err != nil {
-		return nil, b.err
-	}
-	if b.refuses {
-		return &eventbridge.PutEventsOutput{FailedEntryCount: 1, Entries: []types.PutEventsResultEntry{
-			{ErrorCode: aws.String("ThrottlingException"), ErrorMessage: aws.String("Rate exceeded")},
-		}}, nil
-	}
-	b.entries = append(b.entries, in.Entries...)
-	return &eventbridge.PutEventsOutput{Entries: make([]types.PutEventsResultEntry, len(in.Entries))}, nil
-}
 
 // door is the event handler as Lambda calls it, with everything around it.
 type door struct {
 	store  *store
 	vendor *vendor
-	bus    *bus
+	bus    *bustest.Bus
 	log    *bytes.Buffer
 	now    time.Time
 	events *intake.Events
@@ -62,7 +38,7 @@ type door struct {
 }
 
 func newDoor() *door {
-	d := &door{store: newStore(), vendor: newVendor(), bus: &bus{}, log: &bytes.Buffer{}, now: now}
+	d := &door{store: newStore(), vendor: newVendor(), bus: &bustest.Bus{}, log: &bytes.Buffer{}, now: now}
 	d.events = &intake.Events{
 		Executions: d.store, Account: "000000000000", Bus: announce.Bus{Client: d.bus, Name: "sms-api"}, Templates: d.vendor,
 		Now: func() time.Time { return d.now }, Log: slog.New(slog.NewJSONHandler(d.log, nil)), Rate: 10, Runs: 3,
@@ -118,7 +94,7 @@ func (d *door) rejected(t *testing.T, event string) (r intake.Rejection, text st
 func (d *door) announced(t *testing.T, detailType string) []string {
 	t.Helper()
 	var list []string
-	for _, e := range d.bus.entries {
+	for _, e := range d.bus.Entries {
 		found := aws.ToString(e.DetailType)
 		if aws.ToString(e.Source) != "sms-api" || found != "MessageRejected" && found != "MessageAccepted" ||
 			aws.ToString(e.EventBusName) != "sms-api" {
@@ -140,11 +116,7 @@ func (d *door) announced(t *testing.T, detailType string) []string {
 func conforms(t *testing.T, detailType, source, detail string) {
 	t.Helper()
 	whole := strings.Replace(strings.Replace(event("1", detail), "MessageRequested", detailType, 1), "shop.orders", source, 1)
-	v, err := jsonschema.UnmarshalJSON(strings.NewReader(whole))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := contracttest.Schema(t, detailType).Validate(v); err != nil {
+	if err := contracttest.Schema(t, detailType).Validate(contracttest.Value(t, whole)); err != nil {
 		t.Errorf("%s: %v", whole, err)
 	}
 }
@@ -157,8 +129,8 @@ func TestEventStartsAMessage(t *testing.T) {
 	if err := d.handle(t, event("e-1", order)); err != nil {
 		t.Fatal(err)
 	}
-	if len(d.ids()) != 1 || len(d.bus.entries) != 1 {
-		t.Fatalf("messages %q, events %v", d.ids(), d.bus.entries)
+	if len(d.ids()) != 1 || len(d.bus.Entries) != 1 {
+		t.Fatalf("messages %q, events %v", d.ids(), d.bus.Entries)
 	}
 	m := d.store.messages[d.ids()[0]]
 	if m.Caller != "event:shop.orders" || m.Template != "TX_1234" {
@@ -196,13 +168,13 @@ func TestTheProducerLearnsTheID(t *testing.T) {
 func TestAnAcceptanceThatCannotBeToldIsToldLater(t *testing.T) {
 	t.Parallel()
 	d := newDoor()
-	d.bus.err = errors.New("no route to host")
+	d.bus.Err = errors.New("no route to host")
 	for range 3 {
 		if err := d.handle(t, event("e-1", order)); err == nil || !strings.Contains(err.Error(), "MessageAccepted: no route to host") {
 			t.Errorf("got %v", err)
 		}
 	}
-	d.bus.err = nil
+	d.bus.Err = nil
 	if err := d.handle(t, event("e-1", order)); err != nil || len(d.ids()) != 1 || len(d.acceptances(t)) != 1 {
 		t.Errorf("%v, %d messages, told %s", err, len(d.ids()), d.acceptances(t))
 	}
@@ -247,13 +219,13 @@ func TestReplayedArchiveSendsNothingAgain(t *testing.T) {
 	// A month later the message exists still: nothing happens, and nothing is rejected.
 	d.now = now.Add(30 * 24 * time.Hour)
 	if err := d.handle(t, event("e-1", order)); err != nil || len(d.ids()) != 1 || len(d.rejections(t)) != 0 {
-		t.Errorf("after a month: %v, %d messages, %d events", err, len(d.ids()), len(d.bus.entries))
+		t.Errorf("after a month: %v, %d messages, %d events", err, len(d.ids()), len(d.bus.Entries))
 	}
 	// After 90 days Step Functions has forgotten it, but what was asked for then has expired.
 	d.now = now.Add(120 * 24 * time.Hour)
 	clear(d.store.messages)
 	if err := d.handle(t, event("e-1", order)); err != nil || len(d.ids()) != 0 || len(d.rejections(t)) != 1 {
-		t.Errorf("after four months: %v, %d messages, %d events", err, len(d.ids()), len(d.bus.entries))
+		t.Errorf("after four months: %v, %d messages, %d events", err, len(d.ids()), len(d.bus.Entries))
 	}
 }
 
@@ -339,8 +311,8 @@ func TestOurOwnFaultsAreForLambdaToRetry(t *testing.T) {
 		"Step Functions, while it is not known whether it is a replay": {
 			event("e-1", `{"template":"TX_1234","recipients":[]}`), func(d *door) { d.store.err = errors.New("throttled") }, "throttled",
 		},
-		"the bus":                   {event("e-1", `{}`), func(d *door) { d.bus.err = errors.New("no route to host") }, "no route to host"},
-		"the bus, with status 200":  {event("e-1", `{}`), func(d *door) { d.bus.refuses = true }, "ThrottlingException: Rate exceeded"},
+		"the bus":                   {event("e-1", `{}`), func(d *door) { d.bus.Err = errors.New("no route to host") }, "no route to host"},
+		"the bus, with status 200":  {event("e-1", `{}`), func(d *door) { d.bus.Refuses = true }, "ThrottlingException: Rate exceeded"},
 		"a rule that is wrong":      {strings.Replace(event("e-1", order), "MessageRequested", "OrderPaid", 1), func(*door) {}, "OrderPaid"},
 		"a transformer without ids": {`{"source":"s","detail-type":"MessageRequested","detail":` + order + `}`, func(*door) {}, "without id"},
 	} {
@@ -351,8 +323,8 @@ func TestOurOwnFaultsAreForLambdaToRetry(t *testing.T) {
 			if err := d.handle(t, c.event); err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %v, want %q", err, c.want)
 			}
-			if len(d.bus.entries) != 0 || len(d.ids()) != 0 {
-				t.Errorf("%d events, %d messages", len(d.bus.entries), len(d.ids()))
+			if len(d.bus.Entries) != 0 || len(d.ids()) != 0 {
+				t.Errorf("%d events, %d messages", len(d.bus.Entries), len(d.ids()))
 			}
 		})
 	}

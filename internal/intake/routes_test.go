@@ -230,7 +230,7 @@ func TestADeadLetterOfEventBridgeFindsItsRoute(t *testing.T) {
 				t.Fatalf("%v, %s; the log says %s", err, output, d.log)
 			}
 			switch {
-			case c.refused && len(d.ids())+len(d.bus.entries) == 0 && strings.Contains(d.log.String()+fmt.Sprint(err), "OrderPaid"):
+			case c.refused && len(d.ids())+len(d.bus.Entries) == 0 && strings.Contains(d.log.String()+fmt.Sprint(err), "OrderPaid"):
 			case c.refused || len(d.ids()) != 1 || len(d.rejections(t)) != 0:
 				t.Fatalf("%d messages, rejected: %s; %v; the log says %s", len(d.ids()), d.rejections(t), err, d.log)
 			case d.store.messages[d.ids()[0]].Reference != c.reference || d.store.messages[d.ids()[0]].Caller != "event:shop.orders":
@@ -246,8 +246,8 @@ func TestARouteThatIsNotKnownIsAnError(t *testing.T) {
 	t.Parallel()
 	for _, e := range []string{byRoute("order-shipped", `{}`), `{"route":"order-paid"}`, `{"route":"order-paid","event":[]}`} {
 		d := routed(t)
-		if err := d.handle(t, e); err == nil || len(d.bus.entries)+len(d.ids()) != 0 {
-			t.Errorf("%s: %v, %d events, %d messages", e, err, len(d.bus.entries), len(d.ids()))
+		if err := d.handle(t, e); err == nil || len(d.bus.Entries)+len(d.ids()) != 0 {
+			t.Errorf("%s: %v, %d events, %d messages", e, err, len(d.bus.Entries), len(d.ids()))
 		}
 	}
 }

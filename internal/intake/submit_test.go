@@ -6,11 +6,12 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"sms-api/internal/testkit"
 
 	"github.com/getkin/kin-openapi/openapi3filter"
 	"pgregory.net/rapid"
@@ -215,12 +216,7 @@ func TestEveryMemberOfARequestIsRead(t *testing.T) {
 // The README's table of members tells of each.
 func TestReadmeHasTheMembersOfARequest(t *testing.T) {
 	t.Parallel()
-	readme, err := os.ReadFile("../../README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, table, _ := strings.Cut(string(readme), "| field | rule |")
-	table, _, _ = strings.Cut(table, "\n\n")
+	table := testkit.ReadmeTable(t, "| field | rule |")
 	for _, object := range objects() {
 		for name := range schemas(t)[object] {
 			if !regexp.MustCompile("`([a-z]+\\.)?" + name + "[`.]").MatchString(table) {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"sms-api/internal/message"
+	"sms-api/internal/testkit"
 )
 
 var known = time.Date(2026, 12, 1, 0, 0, 5, 0, time.UTC)
@@ -69,7 +70,7 @@ func TestReread(t *testing.T) {
 	if want := (message.Counts{Delivered: 1, Failed: 2, FellBack: 1}); o.Counts != want {
 		t.Errorf("counts %+v, want %+v", o.Counts, want)
 	}
-	whole := encode(t, o)
+	whole := testkit.JSON(t, o)
 	for _, want := range []string{
 		`"reference":"r"`, `"reason":"The recipient does not use KakaoTalk."`, `"reason":"통신사 장애"`, `"template":"T"`,
 	} {
@@ -95,22 +96,13 @@ func TestReread(t *testing.T) {
 	}
 	for name, written := range map[string]message.Outcome{"whole": o, "bare": bare} {
 		var read message.Outcome
-		if err := json.Unmarshal([]byte(encode(t, written)), &read); err != nil {
+		if err := json.Unmarshal([]byte(testkit.JSON(t, written)), &read); err != nil {
 			t.Fatal(err)
 		}
-		if got := encode(t, message.Reread(m, read)); got != whole {
+		if got := testkit.JSON(t, message.Reread(m, read)); got != whole {
 			t.Errorf("%s: read again it is\n%s, not\n%s", name, got, whole)
 		}
 	}
-}
-
-func encode(t *testing.T, v any) string {
-	t.Helper()
-	b, err := json.Marshal(v)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(b)
 }
 
 // Version 0.1.0 wrote the result of the AlimTalk into the words of the SMS after it.
@@ -169,15 +161,15 @@ func TestFit(t *testing.T) {
 		{"many with references", outcome(500, 30, 30), false, true},
 		{"many with the longest references", outcome(500, 40, 64), false, false},
 	} {
-		before := encode(t, c.o)
-		got := encode(t, c.o.Fit())
+		before := testkit.JSON(t, c.o)
+		got := testkit.JSON(t, c.o.Fit())
 		if strings.Contains(got, meaning) != c.hasMeaning || strings.Contains(got, detail) != c.hasWord {
 			t.Errorf("%s: it has %d bytes of %d, and %.700s", c.name, len(got), len(before), got)
 		}
 		if limit := 262_144 - 2_000; len(got) > limit {
 			t.Errorf("%s: it has %d bytes", c.name, len(got))
 		}
-		if encode(t, c.o) != before {
+		if testkit.JSON(t, c.o) != before {
 			t.Errorf("%s: the outcome itself has changed", c.name)
 		}
 	}
@@ -191,7 +183,7 @@ func TestReferencesOfRecipients(t *testing.T) {
 		strings.Repeat("😀", 49): "has 196 bytes in UTF-8; at most 192 are allowed",
 		"":                      "must not be empty", "a\tb": "has a control character, or U+FFFD, which stands for something that was lost",
 	} {
-		body := encode(t, map[string]any{"template": "T", "recipients": []any{map[string]any{"to": "01012345678", "reference": reference}}})
+		body := testkit.JSON(t, map[string]any{"template": "T", "recipients": []any{map[string]any{"to": "01012345678", "reference": reference}}})
 		r, err := message.Decode([]byte(body))
 		if err != nil {
 			t.Fatal(err)

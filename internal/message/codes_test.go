@@ -2,13 +2,13 @@ package message_test
 
 import (
 	"cmp"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
 	"sms-api/internal/message"
+	"sms-api/internal/testkit"
 )
 
 func TestEachCodeIsDescribedOnce(t *testing.T) {
@@ -31,15 +31,9 @@ func TestEachCodeIsDescribedOnce(t *testing.T) {
 // The README's table of codes has each of them once, with its status and whether an SMS follows, and no other.
 func TestReadmeHasTheCodes(t *testing.T) {
 	t.Parallel()
-	readme, err := os.ReadFile("../../README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, table, _ := strings.Cut(string(readme), "| code |")
-	table, _, _ = strings.Cut(table, "\n\n")
 	word := regexp.MustCompile("`([^`]+)`")
 	var told, want []string
-	for _, line := range strings.Split(table, "\n")[2:] {
+	for _, line := range strings.Split(testkit.ReadmeTable(t, "| code |"), "\n")[2:] {
 		cells := strings.Split(line, "|")
 		for _, found := range word.FindAllStringSubmatch(cells[1], -1) {
 			told = append(told, found[1]+": "+strings.TrimSpace(cells[2]))

@@ -8,6 +8,7 @@ import (
 
 	"sms-api/internal/message"
 	"sms-api/internal/records"
+	"sms-api/internal/testkit"
 )
 
 const erasedNumber, keptNumber = "01022222222", "01033333333"
@@ -20,7 +21,7 @@ func (w *world) nothingOf(tb testing.TB, messages ...string) {
 	tb.Helper()
 	for _, id := range messages {
 		o := w.find(tb, id).Outcome
-		if text := asJSON(tb, o); strings.Contains(text, "2222") || !strings.Contains(text, "3333") {
+		if text := testkit.JSON(tb, o); strings.Contains(text, "2222") || !strings.Contains(text, "3333") {
 			tb.Errorf("%s: %s", id, text)
 		}
 	}
@@ -76,7 +77,7 @@ func TestErase(t *testing.T) {
 		}
 		w.nothingOf(t, one.ID, two.ID)
 	}
-	if text := asJSON(t, w.find(t, one.ID).Outcome); strings.Contains(text, "1111") {
+	if text := testkit.JSON(t, w.find(t, one.ID).Outcome); strings.Contains(text, "1111") {
 		t.Error(text)
 	}
 	// What is sent to the number from now on is another matter.

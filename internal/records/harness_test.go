@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"io"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -49,11 +48,10 @@ type wire struct {
 }
 
 func (w *wire) Do(r *http.Request) (*http.Response, error) {
-	body, err := io.ReadAll(r.Body)
+	operation, body, err := tabletest.Read(r)
 	if err != nil {
 		return nil, err
 	}
-	_, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
 	w.check(operation, body)
 	w.mu.Lock()
 	w.operations = append(w.operations, operation)
@@ -223,26 +221,6 @@ func plainText(v types.AttributeValue) string {
 	return ""
 }
 
-// size is what DynamoDB counts an item as, in bytes, see
-// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html.
-func size(item map[string]types.AttributeValue) int {
-	total := 0
-	for name, v := range item {
-		total += len(name)
-		switch v := v.(type) {
-		case *types.AttributeValueMemberS:
-			total += len(v.Value)
-		case *types.AttributeValueMemberB:
-			total += len(v.Value)
-		case *types.AttributeValueMemberN:
-			total += len(v.Value)/2 + 2
-		default:
-			total++
-		}
-	}
-	return total
-}
-
 // kinds counts items by what their partition keys begin with.
 func (w *world) kinds(tb testing.TB) map[string]int {
 	tb.Helper()
@@ -310,13 +288,4 @@ func (w *world) find(tb testing.TB, id string) records.Record {
 		tb.Fatalf("the record: %v, %v", ok, err)
 	}
 	return r
-}
-
-func asJSON(tb testing.TB, v any) string {
-	tb.Helper()
-	text, err := json.Marshal(v)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return string(text)
 }

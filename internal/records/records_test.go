@@ -14,6 +14,8 @@ import (
 	"sms-api/internal/deployment"
 	"sms-api/internal/message"
 	"sms-api/internal/records"
+	"sms-api/internal/testkit"
+	"sms-api/internal/testkit/tabletest"
 )
 
 // A message's way, and what it costs.
@@ -36,13 +38,13 @@ func TestWay(t *testing.T) {
 	if did := w.did(); !slices.Equal(did, []string{"BatchWriteItem", "BatchGetItem", "UpdateItem"}) {
 		t.Errorf("sent by %q", did)
 	}
-	if r = w.find(t, id); asJSON(t, r.Outcome) != asJSON(t, message.Underway(m, p)) || !r.Indexed || !r.Listed {
+	if r = w.find(t, id); testkit.JSON(t, r.Outcome) != testkit.JSON(t, message.Underway(m, p)) || !r.Indexed || !r.Listed {
 		t.Errorf("sent: %+v", r)
 	}
 	w.did()
 	o := settled(m, began.Add(6*time.Second))
 	w.Went(ctx, m, o, records.Version{Seq: 2}, false)
-	if r = w.find(t, id); asJSON(t, r.Outcome) != asJSON(t, o) || !r.Settled() || r.Announced {
+	if r = w.find(t, id); testkit.JSON(t, r.Outcome) != testkit.JSON(t, o) || !r.Settled() || r.Announced {
 		t.Errorf("settled: %+v", r)
 	}
 	for n := range 3 {
@@ -51,14 +53,14 @@ func TestWay(t *testing.T) {
 			t.Errorf("announced %d times: first %v, %v", n+1, first, err)
 		}
 	}
-	if r = w.find(t, id); asJSON(t, r.Outcome) != asJSON(t, o) || !r.Announced || !r.Indexed || !r.Listed {
+	if r = w.find(t, id); testkit.JSON(t, r.Outcome) != testkit.JSON(t, o) || !r.Announced || !r.Indexed || !r.Listed {
 		t.Errorf("announced: %+v", r)
 	}
 	if got, want := w.kinds(t), map[string]int{"msg": 1, "list": 1, "own": 1, "to": 1}; fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("items: %v, want %v", got, want)
 	}
 	for k, item := range w.items(t) {
-		if n := size(item); n > 1024 {
+		if n := tabletest.Size(item); n > 1024 {
 			t.Errorf("%s has %d bytes: more than a unit", k, n)
 		} else {
 			t.Logf("%s has %d bytes", k, n)
@@ -176,7 +178,7 @@ func TestStoppedBesideATask(t *testing.T) {
 		if _, err := w.Settled(t.Context(), o); err != nil {
 			t.Fatal(err)
 		}
-		if r := w.find(t, id); asJSON(t, r.Outcome) != asJSON(t, o) {
+		if r := w.find(t, id); testkit.JSON(t, r.Outcome) != testkit.JSON(t, o) {
 			t.Errorf("%+v", r)
 		}
 		w.went(m, progress(m, 2), 0)
@@ -270,7 +272,7 @@ func largest(t *testing.T) {
 	for i := range m.Recipients {
 		m.Recipients[i].Reference, m.Recipients[i].Variables = hangul(64), nil
 	}
-	m.Text = message.Text(strings.Repeat("x", message.MaxSize-len(asJSON(t, m))-len(`"text":"",`)))
+	m.Text = message.Text(strings.Repeat("x", message.MaxSize-len(testkit.JSON(t, m))-len(`"text":"",`)))
 	w.Accepted(t.Context(), m)
 	w.went(m, progress(m, 1), 0)
 	under := progress(m, 9)
@@ -280,9 +282,9 @@ func largest(t *testing.T) {
 		r.Channel, r.Status, r.Code, r.At = message.SMS, message.Failed, "number", began
 	}
 	o := message.Settled(m, under.Recipients, began).Fit()
-	input, most := len(asJSON(t, m)), len(asJSON(t, m))+len(asJSON(t, under))
-	t.Logf("a message of %d bytes, with its progress %d, the outcome %d", input, most, len(asJSON(t, o)))
-	if input != message.MaxSize || most > deployment.PayloadSize || len(asJSON(t, o)) > deployment.EventSize {
+	input, most := len(testkit.JSON(t, m)), len(testkit.JSON(t, m))+len(testkit.JSON(t, under))
+	t.Logf("a message of %d bytes, with its progress %d, the outcome %d", input, most, len(testkit.JSON(t, o)))
+	if input != message.MaxSize || most > deployment.PayloadSize || len(testkit.JSON(t, o)) > deployment.EventSize {
 		t.Error("they are too large, or not as large as they may be")
 	}
 	w.went(m, under, 0)
@@ -293,12 +295,12 @@ func largest(t *testing.T) {
 	if _, err := w.Settled(t.Context(), o); err != nil {
 		t.Fatal(err)
 	}
-	if got := w.find(t, id); asJSON(t, got.Outcome) != asJSON(t, o) || !got.Indexed {
+	if got := w.find(t, id); testkit.JSON(t, got.Outcome) != testkit.JSON(t, o) || !got.Indexed {
 		t.Error("what is read is not what was written")
 	}
 	all := w.items(t)
 	for k, item := range all {
-		if n := size(item); n > 400<<10 {
+		if n := tabletest.Size(item); n > 400<<10 {
 			t.Errorf("%s has %d bytes", k, n)
 		} else if strings.HasPrefix(k, "msg#") {
 			t.Logf("the record has %d bytes", n)

@@ -12,6 +12,7 @@ import (
 
 	"sms-api/internal/message"
 	"sms-api/internal/route"
+	"sms-api/internal/testkit"
 )
 
 // shop is a pattern that no event of this system matches.
@@ -23,16 +24,6 @@ const least = `{"template":"TX_1234","recipients":[{"to":"<$.detail.phone>"}]}`
 // made is a route with this template and these named paths.
 func made(template string, paths map[string]string) route.Route {
 	return route.Route{Name: "order-paid", Pattern: json.RawMessage(shop), InputPaths: paths, InputTemplate: json.RawMessage(template)}
-}
-
-// quoted is a template as a text.
-func quoted(tb testing.TB, template string) string {
-	tb.Helper()
-	text, err := json.Marshal(template)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return string(text)
 }
 
 func event(detail string) []byte {
@@ -82,12 +73,12 @@ func TestFill(t *testing.T) {
 			`{"recipients":[{"to":"1"},{"forEach":"$.detail.numbers","to":"<@>"},{"to":"2"}]}`,
 			`{"recipients":[{"to":"1"},{"to":"010-5555-6666"},{"to":"2"}]}`,
 		},
-		"as a text": {quoted(t, `{ "to": "<phone>", "a": "\"<code>\"" }`), `{"a":"\"A-17\"","to":"010-1234-5678"}`},
+		"as a text": {testkit.JSON(t, `{ "to": "<phone>", "a": "\"<code>\"" }`), `{"a":"\"A-17\"","to":"010-1234-5678"}`},
 		"as a text, with a bare name": {
-			quoted(t, `{"to": <phone>, "n": <id>,
+			testkit.JSON(t, `{"to": <phone>, "n": <id>,
 			"a": "<"}`), `{"a":"<","n":"12345678901234567890","to":"010-1234-5678"}`,
 		},
-		"as a text, with a bare path":       {quoted(t, `{"to": <$.detail.customer.phone>}`), `{"to":"010-1234-5678"}`},
+		"as a text, with a bare path":       {testkit.JSON(t, `{"to": <$.detail.customer.phone>}`), `{"to":"010-1234-5678"}`},
 		"the value of a name is no pattern": {`{"a":"<name><name>"}`, `{"a":"O\"Neil\\\n<phone>O\"Neil\\\n<phone>"}`},
 	} {
 		t.Run(about, func(t *testing.T) {
@@ -363,11 +354,11 @@ func TestCheck(t *testing.T) {
 		`inputTemplate: /r/0/x/0/forEach: only what is an element`:           made(`{"r":[{"forEach":"$.a","x":[{"forEach":"$.b"}]}]}`, paths),
 		`inputTemplate: /r/0/forEach: "@.a" begins with @`:                   made(`{"r":[{"forEach":"@.a"}]}`, paths),
 		`inputTemplate: /r/0/forEach: "" is not a path`:                      made(`{"r":[{"forEach":17}]}`, paths),
-		`inputTemplate is not a JSON object with <names> in it: it is null`:  made(quoted(t, `null`), paths),
+		`inputTemplate is not a JSON object with <names> in it: it is null`:  made(testkit.JSON(t, `null`), paths),
 		`inputTemplate is not a JSON object with <names> in it: json`:        made(`[]`, paths),
-		`inputTemplate is not a JSON object with <names> in it: unexpected`:  made(quoted(t, `{"to":<phone>`), paths),
+		`inputTemplate is not a JSON object with <names> in it: unexpected`:  made(testkit.JSON(t, `{"to":<phone>`), paths),
 		`inputTemplate is not a JSON object with <names> in it: EOF`:         made(``, paths),
-		`something follows the object`:                                       made(quoted(t, `{} {}`), paths),
+		`something follows the object`:                                       made(testkit.JSON(t, `{} {}`), paths),
 		`inputTemplate: it is longer than 8192 characters`:                   made(`{"text":"`+strings.Repeat("가", 8192)+`"}`, paths),
 		`pattern: it is longer than 4096 characters`: {
 			Name: "a", Pattern: json.RawMessage(`{"source":["` + strings.Repeat("가", 4096-len(`{"source":[""]}`)+1) + `"]}`),

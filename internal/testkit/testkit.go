@@ -3,6 +3,7 @@ package testkit
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -60,6 +61,69 @@ func (c *Clock) Add(d time.Duration) {
 	c.now = c.now.Add(d)
 }
 
+// JSON is v as JSON on one line.
+func JSON(tb testing.TB, v any) string {
+	tb.Helper()
+	text, err := json.Marshal(v)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return string(text)
+}
+
+// Indented is v as JSON that a person can read, as files have it.
+func Indented(tb testing.TB, v any) []byte {
+	tb.Helper()
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	if err := e.Encode(v); err != nil {
+		tb.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// File is what a file has.
+func File(tb testing.TB, path string) string {
+	tb.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return string(text)
+}
+
+// Readme is the repository's README.md.
+func Readme(tb testing.TB) string {
+	tb.Helper()
+	folder, err := os.Getwd()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(folder, "go.mod")); err == nil {
+			break
+		}
+		if folder == filepath.Dir(folder) {
+			tb.Fatal("there is no go.mod above this package")
+		}
+		folder = filepath.Dir(folder)
+	}
+	return File(tb, filepath.Join(folder, "README.md"))
+}
+
+// ReadmeTable is what stands below the head of one of the README's tables, which begins so: its rows, each on a line.
+func ReadmeTable(tb testing.TB, head string) string {
+	tb.Helper()
+	_, table, ok := strings.Cut(Readme(tb), head)
+	table, _, end := strings.Cut(table, "\n\n")
+	if !ok || !end {
+		tb.Fatalf("the README has no table %q", head)
+	}
+	return table
+}
+
 // Golden fails the test if got is not what the file has. With update it writes the file first, and its folder.
 func Golden(tb testing.TB, update bool, file string, got []byte) {
 	tb.Helper()
@@ -71,11 +135,7 @@ func Golden(tb testing.TB, update bool, file string, got []byte) {
 			tb.Fatal(err)
 		}
 	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	if !bytes.Equal(got, want) {
+	if want := File(tb, file); string(got) != want {
 		tb.Errorf("%s is another; go test with -update (-record for recorded clients) writes it.\ngot:\n%s\nwant:\n%s", file, got, want)
 	}
 }

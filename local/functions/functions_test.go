@@ -25,6 +25,7 @@ import (
 	"sms-api/internal/deployment"
 	"sms-api/internal/handlers"
 	"sms-api/internal/message"
+	"sms-api/internal/testkit"
 	"sms-api/internal/untrusted"
 	"sms-api/local/system"
 	"sms-api/statemachine"
@@ -222,7 +223,7 @@ func eventFor(b *testing.B, name string) []byte {
 			Failure: &message.Failure{Error: "Ambiguous", Cause: `{"errorMessage":"timeout"}`, Since: time.Now().UTC()},
 		}),
 		"api": events.APIGatewayV2HTTPRequest{
-			Version: "2.0", RawPath: "/v1/messages", Body: encode(b, request), Headers: map[string]string{"content-type": "application/json"},
+			Version: "2.0", RawPath: "/v1/messages", Body: testkit.JSON(b, request), Headers: map[string]string{"content-type": "application/json"},
 			RequestContext: events.APIGatewayV2HTTPRequestContext{
 				HTTP: events.APIGatewayV2HTTPRequestContextHTTPDescription{Method: http.MethodPost, Path: "/v1/messages"},
 				Authorizer: &events.APIGatewayV2HTTPRequestContextAuthorizerDescription{
@@ -233,7 +234,7 @@ func eventFor(b *testing.B, name string) []byte {
 		},
 		"events": events.EventBridgeEvent{
 			ID: "7bf73129-1428-4cd3-a780-95db273d1602", DetailType: statemachine.DetailTypeRequested, Source: "shop", Time: time.Now().UTC(),
-			Detail: json.RawMessage(encode(b, request)),
+			Detail: json.RawMessage(testkit.JSON(b, request)),
 		},
 		"settle": events.EventBridgeEvent{
 			ID: "315c1398-40ff-a850-213b-158f73e60175", DetailType: statemachine.DetailTypeStatusChange, Source: "aws.states",
@@ -242,7 +243,7 @@ func eventFor(b *testing.B, name string) []byte {
 		},
 		"record": events.EventBridgeEvent{
 			ID: "6a7e8feb-b491-4cf7-a9f1-bf3703467718", DetailType: statemachine.DetailTypeSettled, Source: statemachine.EventSource,
-			Time: time.Now().UTC(), Detail: json.RawMessage(encode(b, message.Settled(m, []message.Result{
+			Time: time.Now().UTC(), Detail: json.RawMessage(testkit.JSON(b, message.Settled(m, []message.Result{
 				{To: "010****5678", Status: message.Delivered, Channel: message.AlimTalk, Code: "0", At: time.Now().UTC()},
 			}, time.Now()))),
 		},
@@ -255,16 +256,7 @@ func eventFor(b *testing.B, name string) []byte {
 	if event == nil {
 		b.Fatalf("there is no event for the function %s", name)
 	}
-	return []byte(encode(b, event))
-}
-
-func encode(b *testing.B, v any) string {
-	b.Helper()
-	text, err := json.Marshal(v)
-	if err != nil {
-		b.Fatal(err)
-	}
-	return string(text)
+	return []byte(testkit.JSON(b, event))
 }
 
 // everybody answers for AWS and for Aligo.

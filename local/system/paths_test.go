@@ -3,7 +3,6 @@ package system
 import (
 	"context"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -18,16 +17,15 @@ import (
 	"sms-api/internal/aligo/aligotest"
 	"sms-api/internal/deployment"
 	"sms-api/internal/deployment/price"
+	"sms-api/internal/testkit"
+	"sms-api/internal/testkit/tabletest"
 	"sms-api/local/cost"
 )
 
 // TestREADMEsTableOfPaths measures what each path costs and holds the table in the README against it.
 func TestREADMEsTableOfPaths(t *testing.T) {
 	t.Parallel()
-	readme, err := os.ReadFile("../../README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
+	readme := testkit.Readme(t)
 	everybody := make([]string, 500)
 	for i := range everybody {
 		everybody[i] = "5678"
@@ -78,7 +76,7 @@ func TestREADMEsTableOfPaths(t *testing.T) {
 					// The API's own function is called directly here.
 					row = fmt.Sprintf("| %s | %d | %d | %d", path, after[0]-before[0], after[1]-before[1]+1, after[2]-before[2])
 				}
-				if !strings.Contains(string(readme), row+" ") {
+				if !strings.Contains(readme, row+" ") {
 					t.Errorf("the README has no row %q", row)
 				}
 			})
@@ -162,21 +160,7 @@ func TestAGuardIsAsLargeAsTheCostModelSays(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
-			size := 0
-			for name, value := range out.Item {
-				size += len(name)
-				switch v := value.(type) {
-				case *types.AttributeValueMemberS:
-					size += len(v.Value)
-				case *types.AttributeValueMemberB:
-					size += len(v.Value)
-				case *types.AttributeValueMemberN:
-					size += len(v.Value)/2 + 1
-				default:
-					size++
-				}
-			}
+			size := tabletest.Size(out.Item)
 			// The other three writes are of a unit each.
 			got, want := (size+1023)/1024, cost.Paths()[0].GuardUsage(recipients)[price.TableWrites]-3
 			if t.Logf("%d recipients: %d bytes", recipients, size); float64(got) != want {

@@ -24,6 +24,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
 
 	"sms-api/internal/aligo/aligotest"
+	"sms-api/internal/testkit"
 	"sms-api/statemachine"
 )
 
@@ -646,14 +647,7 @@ var randomID = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
 
 func (g golden) write(t *testing.T, file string) {
 	t.Helper()
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(g); err != nil {
-		t.Fatal(err)
-	}
-	text := randomID.ReplaceAll(b.Bytes(), []byte("00000000-0000-4000-8000-000000000000"))
+	text := randomID.ReplaceAll(testkit.Indented(t, g), []byte("00000000-0000-4000-8000-000000000000"))
 	if err := os.WriteFile(file, text, 0o644); err != nil {
 		t.Fatal(err)
 	}

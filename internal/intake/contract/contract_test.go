@@ -4,20 +4,18 @@ import (
 	"flag"
 	"fmt"
 	"maps"
-	"os"
-	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/getkin/kin-openapi/openapi3"
-	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"sms-api/internal/aligo"
 	"sms-api/internal/deployment/price"
 	"sms-api/internal/intake"
 	"sms-api/internal/intake/contract"
+	"sms-api/internal/intake/contract/contracttest"
 	"sms-api/internal/message"
 	"sms-api/internal/testkit"
 )
@@ -263,21 +261,10 @@ func results(v any, take func(result object)) {
 // The examples show nothing that is not there.
 func TestCodesOfTheExamples(t *testing.T) {
 	t.Parallel()
-	files, err := filepath.Glob("examples/*.json")
-	if err != nil {
-		t.Fatal(err)
-	}
+	shown := examples(t)
+	shown["openapi.json"] = contracttest.Value(t, contract.OpenAPI())
 	found := 0
-	for _, file := range append(files, "openapi.json") {
-		f, err := os.Open(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		v, err := jsonschema.UnmarshalJSON(f)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_ = f.Close()
+	for file, v := range shown {
 		results(v, func(r object) {
 			found++
 			if !slices.ContainsFunc(message.Codes(), func(c message.Code) bool {

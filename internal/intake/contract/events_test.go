@@ -1,17 +1,13 @@
 package contract_test
 
 import (
-	"bytes"
 	"encoding/json"
 	"maps"
-	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"sms-api/internal/intake/contract"
 	"sms-api/internal/intake/contract/contracttest"
@@ -124,19 +120,7 @@ func eventSchema(t *testing.T, detailType, description string, source object, de
 	if len(definitions) > 0 {
 		schema["definitions"] = definitions
 	}
-	return encode(t, schema)
-}
-
-func encode(t *testing.T, v any) []byte {
-	t.Helper()
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	if err := e.Encode(v); err != nil {
-		t.Fatal(err)
-	}
-	return b.Bytes()
+	return testkit.Indented(t, schema)
 }
 
 func with(o object, members object) object {
@@ -226,7 +210,7 @@ func generated(t *testing.T) map[string][]byte {
 		files["schemas/"+detailType+".json"] = eventSchema(t, detailType, about, object{"type": "string"}, said)
 	}
 	event := func(detailType, source string, detail any) []byte {
-		return encode(t, object{
+		return testkit.Indented(t, object{
 			"version": "0", "id": "6a7e8feb-b491-4cf7-a9f1-bf3703467718", "detail-type": detailType, "source": source, "account": "000000000000",
 			"time": "2026-12-01T00:00:00Z", "region": "ap-northeast-2", "resources": []any{}, "detail": detail,
 		})
@@ -275,22 +259,24 @@ func TestEventsAreMadeFromTheDocument(t *testing.T) {
 	}
 }
 
-func TestExamplesFitTheirSchemas(t *testing.T) {
-	t.Parallel()
+// examples are the events that the examples show, by file.
+func examples(t *testing.T) map[string]any {
+	t.Helper()
 	files, err := filepath.Glob("examples/*.json")
 	if err != nil {
 		t.Fatal(err)
 	}
-	statuses := 0
+	all := map[string]any{}
 	for _, file := range files {
-		b, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		v, err := jsonschema.UnmarshalJSON(bytes.NewReader(b))
-		if err != nil {
-			t.Fatal(err)
-		}
+		all[file] = contracttest.Value(t, testkit.File(t, file))
+	}
+	return all
+}
+
+func TestExamplesFitTheirSchemas(t *testing.T) {
+	t.Parallel()
+	statuses := 0
+	for file, v := range examples(t) {
 		detailType, _, status := strings.Cut(strings.TrimSuffix(filepath.Base(file), ".json"), "-")
 		if status {
 			statuses++
@@ -311,10 +297,7 @@ func TestExamplesFitTheirSchemas(t *testing.T) {
 func TestSchemaOfMessageRequestedRefusesWhatMakesNoSense(t *testing.T) {
 	t.Parallel()
 	schema := contracttest.Schema(t, "MessageRequested")
-	b, err := os.ReadFile("examples/MessageRequested.json")
-	if err != nil {
-		t.Fatal(err)
-	}
+	v := examples(t)["examples/MessageRequested.json"]
 	for detail, want := range map[string]bool{
 		`{"template":"T","recipients":[{"to":"010-1234-5678"}]}`:                                  true,
 		`{"channel":"sms","text":"t","recipients":[{"to":"010-1234-5678"}],"idempotencyKey":"k"}`: true,
@@ -328,13 +311,7 @@ func TestSchemaOfMessageRequestedRefusesWhatMakesNoSense(t *testing.T) {
 		`{"template":"T","purpose":"ad","recipients":[{"to":"010-1234-5678"}]}`:                   false,
 		`{"template":"T","nightConsent":true,"recipients":[{"to":"010-1234-5678"}]}`:              false,
 	} {
-		v, err := jsonschema.UnmarshalJSON(bytes.NewReader(b))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if v.(object)["detail"], err = jsonschema.UnmarshalJSON(strings.NewReader(detail)); err != nil {
-			t.Fatal(err)
-		}
+		v.(object)["detail"] = contracttest.Value(t, detail)
 		if err := schema.Validate(v); (err == nil) != want {
 			t.Errorf("%s: %v", detail, err)
 		}

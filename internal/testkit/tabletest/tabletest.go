@@ -97,6 +97,33 @@ func Create(tb testing.TB, client *dynamodb.Client, name string) {
 	}
 }
 
+// Read reads a request: the operation that it is of, and its body.
+func Read(r *http.Request) (operation string, body []byte, err error) {
+	_, operation, _ = strings.Cut(r.Header.Get("X-Amz-Target"), ".")
+	body, err = io.ReadAll(r.Body)
+	return operation, body, err
+}
+
+// Size is what DynamoDB counts an item as, in bytes, and at the most what it counts a number as, see
+// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html.
+func Size(item map[string]types.AttributeValue) int {
+	total := 0
+	for name, v := range item {
+		total += len(name)
+		switch v := v.(type) {
+		case *types.AttributeValueMemberS:
+			total += len(v.Value)
+		case *types.AttributeValueMemberB:
+			total += len(v.Value)
+		case *types.AttributeValueMemberN:
+			total += len(v.Value)/2 + 2
+		default:
+			total++
+		}
+	}
+	return total
+}
+
 // Serve has a handler do a request whose body has been read.
 func Serve(table http.Handler, r *http.Request, body []byte) *httptest.ResponseRecorder {
 	sent := r.Clone(r.Context())
@@ -145,11 +172,10 @@ func (t *Table) Operations() []string {
 
 // Do is the way to the table.
 func (t *Table) Do(r *http.Request) (*http.Response, error) {
-	body, err := io.ReadAll(r.Body)
+	operation, body, err := Read(r)
 	if err != nil {
 		return nil, err
 	}
-	_, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
 	t.mu.Lock()
 	t.operations = append(t.operations, operation)
 	fault := None

@@ -17,10 +17,7 @@ func Schema(t *testing.T, detailType string) *jsonschema.Schema {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
-	if err != nil {
-		t.Fatal(err)
-	}
+	v := Value(t, text)
 	c := jsonschema.NewCompiler()
 	c.AssertFormat()
 	if err := c.AddResource(detailType, v); err != nil {
@@ -34,4 +31,14 @@ func Schema(t *testing.T, detailType string) *jsonschema.Schema {
 		t.Fatalf("%s is of draft %d", detailType, s.DraftVersion)
 	}
 	return s
+}
+
+// Value reads JSON as schemas take it.
+func Value(t *testing.T, text string) any {
+	t.Helper()
+	v, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
 }
