@@ -9,11 +9,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"sms-api/awslocal/awsapi"
 	"sms-api/internal/aligo"
 	"sms-api/internal/aligo/aligotest"
 	"sms-api/internal/deployment"
-	"sms-api/internal/fault"
 	"sms-api/internal/message"
 	"sms-api/statemachine"
 )
@@ -206,14 +204,9 @@ func unclaimed(w *world) {
 // grows.
 func everythingInTurn(w *world) {
 	var calls atomic.Int64
-	parked := func(cause aligo.Cause) invocationFault {
-		repair := fault.Repair{Cause: string(cause), Reason: "repair it", Since: time.Now(), Wait: 60}
-		return func(context.Context, func(context.Context) ([]byte, error)) ([]byte, error) {
-			return nil, &awsapi.FunctionError{Type: fault.NameNotConfigured, Message: repair.Error()}
-		}
-	}
 	turns := []invocationFault{
-		parked(aligo.CauseIP), parked(aligo.CauseBalance), notReached, parked(aligo.CauseSender), throttled, parked(aligo.CauseCredentials),
+		parkedFor(aligo.CauseIP), parkedFor(aligo.CauseBalance), notReached, parkedFor(aligo.CauseSender), throttled,
+		parkedFor(aligo.CauseCredentials),
 	}
 	w.faults.always(func(ctx context.Context, next func(context.Context) ([]byte, error)) ([]byte, error) {
 		return turns[calls.Add(1)%int64(len(turns))](ctx, next)

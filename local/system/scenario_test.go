@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"sms-api/awslocal/asl"
+	"sms-api/internal/aligo"
 	"sms-api/internal/aligo/aligotest"
 	"sms-api/internal/deployment"
 	"sms-api/internal/message"
@@ -149,6 +150,15 @@ func scenarios() []scenario {
 				toReceipts, announced),
 			phones:  []string{"01010000006 alimtalk"},
 			outcome: "delivered: delivered alimtalk 0", takes: 5*time.Minute + 5*time.Second,
+		},
+		{
+			name: "a look-up that had to wait for a repair is made at once after it", request: to("", "0006"),
+			functions: map[string][]invocationFault{"reconcile": {untouched, parkedFor(aligo.CauseIP)}},
+			visited: way(alimTalkSent, reconciled, []string{statemachine.StateWaitToLookAgain, statemachine.StateReconcile,
+				statemachine.StateWaitForRepair, statemachine.StateSettled}, reconciled, lookedAgain, lookedAgain, lookedAgain,
+				[]string{statemachine.StateSendAlimTalk}, toReceipts, announced),
+			phones:  []string{"01010000006 alimtalk"},
+			outcome: "delivered: delivered alimtalk 0",
 		},
 		{
 			name: "the SMS was accepted, but the answer is lost", request: to("", "0007"),

@@ -21,6 +21,7 @@ import (
 	"sms-api/awslocal/awsapi"
 	"sms-api/awslocal/clock"
 	"sms-api/awslocal/eventbus"
+	"sms-api/internal/aligo"
 	"sms-api/internal/aligo/aligotest"
 	"sms-api/internal/awsenv"
 	"sms-api/internal/fault"
@@ -227,6 +228,19 @@ func throttled(context.Context, func(context.Context) ([]byte, error)) ([]byte, 
 // notReached is a function that could not connect to Aligo.
 func notReached(context.Context, func(context.Context) ([]byte, error)) ([]byte, error) {
 	return nil, &awsapi.FunctionError{Type: fault.NameTransient, Message: "no connection"}
+}
+
+// untouched is an invocation over which nothing comes.
+func untouched(ctx context.Context, next func(context.Context) ([]byte, error)) ([]byte, error) {
+	return next(ctx)
+}
+
+// parkedFor is a function to which Aligo says that an operator has to repair something, which it waits a minute for.
+func parkedFor(cause aligo.Cause) invocationFault {
+	return func(context.Context, func(context.Context) ([]byte, error)) ([]byte, error) {
+		repair := fault.Repair{Cause: string(cause), Reason: "repair it", Since: time.Now(), Wait: 60}
+		return nil, &awsapi.FunctionError{Type: fault.NameNotConfigured, Message: repair.Error()}
+	}
 }
 
 // crashedBefore is a function that dies before it has done anything.
