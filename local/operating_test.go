@@ -18,15 +18,10 @@ import (
 	"sms-api/statemachine"
 )
 
-// operating is the README's chapter "Operating", each of its runs of white space one blank.
+// operating is the page docs/operating.md, each of its runs of white space one blank.
 func operating(t *testing.T) string {
 	t.Helper()
-	_, text, _ := strings.Cut(testkit.Readme(t), "\n### Operating\n")
-	text, _, ok := strings.Cut(text, "\n### ")
-	if !ok {
-		t.Fatal("the README has no chapter Operating")
-	}
-	return strings.Join(strings.Fields(text), " ")
+	return strings.Join(strings.Fields(testkit.File(t, filepath.Join("..", "docs", "operating.md"))), " ")
 }
 
 // TestFiguresOfOperating: for how long things can be done is what the code and AWS's quotas say.
@@ -51,7 +46,7 @@ func TestFiguresOfOperating(t *testing.T) {
 		fmt.Sprintf("its history can be read for %d more", days(deployment.UniqueName)),
 	} {
 		if !strings.Contains(text, want) {
-			t.Errorf("the README does not say: %s", want)
+			t.Errorf("the page does not say: %s", want)
 		}
 	}
 	if days(guard.Kept) <= days(deployment.Redrivable) {
@@ -80,7 +75,7 @@ func deploymentAlarm(t *testing.T, name string) deployment.Alarm {
 	return all[at]
 }
 
-// TestNamesInOperating: the alarms, functions and rules that the chapter names are there.
+// TestNamesInOperating: the alarms, functions and rules that the page names are there.
 func TestNamesInOperating(t *testing.T) {
 	t.Parallel()
 	text := operating(t)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -28,60 +29,81 @@ type passage struct {
 	want string
 }
 
-// TestREADME holds the README's tables and figures to internal/deployment and to the cost model.
+// TestREADME holds the tables and figures of the README and of its pages in docs to internal/deployment and to the cost model.
 func TestREADME(t *testing.T) {
 	t.Parallel()
-	const file = "../README.md"
-	data, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text := string(data)
 	passages := []passage{{`(?m)^\| function \| called by .*\n(\|.*\n)+`, functionTable()}}
 	passages = append(passages, pathRows(t)...)
 	passages = append(passages, bill()...)
 	passages = append(passages, figures()...)
 	for _, v := range deployment.Settings() {
-		find := "(?m)^\\| `" + regexp.QuoteMeta(v.Setting.Key) + "` \\|.*\n"
-		if *update && !regexp.MustCompile(find).MatchString(text) {
-			// A new setting comes after the last one of its namespace.
-			namespace, _, _ := strings.Cut(v.Setting.Key, ":")
-			if !strings.Contains(text, "\n| `"+namespace+":") {
-				text = strings.Replace(text, "\n| `sms-api:tags`", "\n"+settingRow(v)+"| `sms-api:tags`", 1)
-			} else if all := regexp.MustCompile("(?m)^\\| `"+namespace+":.*\n").FindAllStringIndex(text, -1); len(all) > 0 {
-				end := all[len(all)-1][1]
-				text = text[:end] + settingRow(v) + text[end:]
-			}
+		passages = append(passages, passage{"(?m)^\\| `" + regexp.QuoteMeta(v.Setting.Key) + "` \\|.*\n", settingRow(v)})
+	}
+	texts := map[string]string{}
+	for _, file := range testkit.DocFiles(t) {
+		texts[file] = testkit.File(t, file)
+		if *update {
+			texts[file] = withNewSettings(texts[file])
 		}
-		passages = append(passages, passage{find, settingRow(v)})
 	}
 	for _, p := range passages {
-		found := regexp.MustCompile(p.find).FindAllStringIndex(text, -1)
-		switch {
-		case len(found) != 1:
-			t.Errorf("the README says %d times what matches %s, want once:\n%s", len(found), p.find, p.want)
-		case *update:
-			text = text[:found[0][0]] + p.want + text[found[0][1]:]
-		case text[found[0][0]:found[0][1]] != p.want:
-			t.Errorf("the README says\n%swant\n%s(go test ./local -run README -update writes it)", text[found[0][0]:found[0][1]], p.want)
+		find, found := regexp.MustCompile(p.find), 0
+		for file, text := range texts {
+			all := find.FindAllStringIndex(text, -1)
+			found += len(all)
+			for _, at := range all {
+				switch is := text[at[0]:at[1]]; {
+				case *update:
+					texts[file] = text[:at[0]] + p.want + text[at[1]:]
+				case is != p.want:
+					t.Errorf("%s says\n%swant\n%s(go test ./local -run README -update writes it)", filepath.Base(file), is, p.want)
+				}
+			}
+		}
+		if found != 1 {
+			t.Errorf("the README and its pages say %d times what matches %s, want once:\n%s", found, p.find, p.want)
 		}
 	}
 	if *update {
-		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
+		for file, text := range texts {
+			if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
+}
+
+// withNewSettings is the page with the table of settings with a row for each that it lacks, which comes after the last one of its
+// namespace. Other pages stay as they are.
+func withNewSettings(text string) string {
+	if !strings.Contains(text, "\n| `sms-api:tags`") {
+		return text
+	}
+	for _, v := range deployment.Settings() {
+		row := settingRow(v)
+		if strings.Contains(text, "\n| `"+v.Setting.Key+"` |") {
+			continue
+		}
+		namespace, _, _ := strings.Cut(v.Setting.Key, ":")
+		if all := regexp.MustCompile("(?m)^\\| `"+namespace+":.*\n").FindAllStringIndex(text, -1); len(all) > 0 && namespace != "sms-api" {
+			end := all[len(all)-1][1]
+			text = text[:end] + row + text[end:]
+		} else {
+			text = strings.Replace(text, "\n| `sms-api:tags`", "\n"+row+"| `sms-api:tags`", 1)
+		}
+	}
+	return text
 }
 
 // TestNumbersOfTheREADME are those at which the stand-in does something.
 func TestNumbersOfTheREADME(t *testing.T) {
 	t.Parallel()
 	var got []string
-	for _, row := range regexp.MustCompile(`(?m)^\| (\d{4}(?:, \d{4})*) \|`).FindAllStringSubmatch(testkit.Readme(t), -1) {
+	for _, row := range regexp.MustCompile(`(?m)^\| (\d{4}(?:, \d{4})*) \|`).FindAllStringSubmatch(testkit.Docs(t), -1) {
 		got = append(got, strings.Split(row[1], ", ")...)
 	}
 	if want := aligotest.Endings(); !slices.Equal(got, want) {
-		t.Errorf("the README has the numbers %q, want %q", got, want)
+		t.Errorf("the README and its pages have the numbers %q, want %q", got, want)
 	}
 }
 

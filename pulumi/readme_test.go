@@ -10,11 +10,11 @@ import (
 	"sms-api/internal/testkit"
 )
 
-// TestREADME holds what the README names of a stack to the program: outputs, settings, saved queries, what is protected, and
+// TestREADME holds what the README and its pages name of a stack to the program: outputs, settings, saved queries, what is protected, and
 // the services that whoever deploys needs rights to.
 func TestREADME(t *testing.T) {
 	t.Parallel()
-	text := strings.Join(strings.Fields(testkit.Readme(t)), " ")
+	text := strings.Join(strings.Fields(testkit.Docs(t)), " ")
 	c := deployed(t, map[string]string{"encryption:key": keyNew, "network:egress": egressNATInstance})
 	for _, name := range matches(text, "pulumi stack output ([A-Za-z]+)") {
 		if _, ok := c.outputs[name]; !ok {
@@ -37,9 +37,9 @@ func TestREADME(t *testing.T) {
 		}
 	}
 	slices.Sort(protected)
-	same(t, "what the chapter Operating says is protected", protected, []string{"dynamodb:Table", "ec2:Eip", "kms:Key"})
+	same(t, "what the page on operating says is protected", protected, []string{"dynamodb:Table", "ec2:Eip", "kms:Key"})
 	_, rights, _ := strings.Cut(text, "Whoever deploys needs,")
-	rights, _, _ = strings.Cut(rights, "###")
+	rights, _, _ = strings.Cut(rights, "##")
 	settings := map[string]string{
 		"network:egress": egressNATGatewayPerAZ, "network:analyse": "true", "api:domainName": "sms.example.com",
 		"api:certificateArn": "arn:aws:acm:ap-northeast-2:111122223333:certificate/abc", "api:jwtIssuer": "https://issuer.example.com",
@@ -52,12 +52,12 @@ func TestREADME(t *testing.T) {
 	} {
 		for _, kind := range slices.Sorted(maps.Keys(madeKinds(c))) {
 			if word := right(kind); word == "" || !strings.Contains(rights, word) {
-				t.Errorf("whoever deploys needs rights for %s, of which the README says nothing (%q)", kind, word)
+				t.Errorf("whoever deploys needs rights for %s, of which no page says anything (%q)", kind, word)
 			}
 		}
 		for look := range c.looked {
 			if word, known := rightToLook()[look]; !known || !strings.Contains(rights, word) {
-				t.Errorf("whoever deploys needs rights for %s, of which the README says nothing (%q)", look, word)
+				t.Errorf("whoever deploys needs rights for %s, of which no page says anything (%q)", look, word)
 			}
 		}
 	}

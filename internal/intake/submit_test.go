@@ -213,14 +213,14 @@ func TestEveryMemberOfARequestIsRead(t *testing.T) {
 	}
 }
 
-// The README's table of members tells of each.
+// The table of members in docs tells of each.
 func TestReadmeHasTheMembersOfARequest(t *testing.T) {
 	t.Parallel()
-	table := testkit.ReadmeTable(t, "| field | rule |")
+	table := testkit.DocsTable(t, "| field | rule |")
 	for _, object := range objects() {
 		for name := range schemas(t)[object] {
 			if !regexp.MustCompile("`([a-z]+\\.)?" + name + "[`.]").MatchString(table) {
-				t.Errorf("the README does not tell of %s of %s", name, object)
+				t.Errorf("docs do not tell of %s of %s", name, object)
 			}
 		}
 	}

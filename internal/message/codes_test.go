@@ -28,12 +28,12 @@ func TestEachCodeIsDescribedOnce(t *testing.T) {
 	}
 }
 
-// The README's table of codes has each of them once, with its status and whether an SMS follows, and no other.
+// The table of codes in docs has each of them once, with its status and whether an SMS follows, and no other.
 func TestReadmeHasTheCodes(t *testing.T) {
 	t.Parallel()
 	word := regexp.MustCompile("`([^`]+)`")
 	var told, want []string
-	for _, line := range strings.Split(testkit.ReadmeTable(t, "| code |"), "\n")[2:] {
+	for _, line := range strings.Split(testkit.DocsTable(t, "| code |"), "\n")[2:] {
 		cells := strings.Split(line, "|")
 		for _, found := range word.FindAllStringSubmatch(cells[1], -1) {
 			told = append(told, found[1]+": "+strings.TrimSpace(cells[2]))
@@ -49,6 +49,6 @@ func TestReadmeHasTheCodes(t *testing.T) {
 	slices.Sort(told)
 	slices.Sort(want)
 	if !slices.Equal(told, want) {
-		t.Errorf("the README tells of %q, codes are %q", told, want)
+		t.Errorf("docs tell of %q, codes are %q", told, want)
 	}
 }

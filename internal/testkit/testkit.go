@@ -94,8 +94,29 @@ func File(tb testing.TB, path string) string {
 	return string(text)
 }
 
-// Readme is the repository's README.md.
-func Readme(tb testing.TB) string {
+// Docs are the repository's README.md and the pages in its folder docs, one after the other.
+func Docs(tb testing.TB) string {
+	tb.Helper()
+	var all strings.Builder
+	for _, file := range DocFiles(tb) {
+		all.WriteString(File(tb, file) + "\n")
+	}
+	return all.String()
+}
+
+// DocFiles are where the README and the pages in docs are.
+func DocFiles(tb testing.TB) []string {
+	tb.Helper()
+	root := Root(tb)
+	pages, err := filepath.Glob(filepath.Join(root, "docs", "*.md"))
+	if err != nil || len(pages) == 0 {
+		tb.Fatalf("no pages in docs: %v", err)
+	}
+	return append([]string{filepath.Join(root, "README.md")}, pages...)
+}
+
+// Root is the repository's folder.
+func Root(tb testing.TB) string {
 	tb.Helper()
 	folder, err := os.Getwd()
 	if err != nil {
@@ -103,23 +124,22 @@ func Readme(tb testing.TB) string {
 	}
 	for {
 		if _, err := os.Stat(filepath.Join(folder, "go.mod")); err == nil {
-			break
+			return folder
 		}
 		if folder == filepath.Dir(folder) {
 			tb.Fatal("there is no go.mod above this package")
 		}
 		folder = filepath.Dir(folder)
 	}
-	return File(tb, filepath.Join(folder, "README.md"))
 }
 
-// ReadmeTable is what stands below the head of one of the README's tables, which begins so: its rows, each on a line.
-func ReadmeTable(tb testing.TB, head string) string {
+// DocsTable is what stands below the head of one of the tables in the README or in docs, which begins so: its rows, each on a line.
+func DocsTable(tb testing.TB, head string) string {
 	tb.Helper()
-	_, table, ok := strings.Cut(Readme(tb), head)
+	_, table, ok := strings.Cut(Docs(tb), head)
 	table, _, end := strings.Cut(table, "\n\n")
 	if !ok || !end {
-		tb.Fatalf("the README has no table %q", head)
+		tb.Fatalf("neither the README nor a page in docs has a table %q", head)
 	}
 	return table
 }

@@ -22,10 +22,10 @@ import (
 	"sms-api/local/cost"
 )
 
-// TestREADMEsTableOfPaths measures what each path costs and holds the table in the README against it.
+// TestREADMEsTableOfPaths measures what each path costs and holds the table in docs/way.md against it.
 func TestREADMEsTableOfPaths(t *testing.T) {
 	t.Parallel()
-	readme := testkit.Readme(t)
+	docs := testkit.Docs(t)
 	everybody := make([]string, 500)
 	for i := range everybody {
 		everybody[i] = "5678"
@@ -76,8 +76,8 @@ func TestREADMEsTableOfPaths(t *testing.T) {
 					// The API's own function is called directly here.
 					row = fmt.Sprintf("| %s | %d | %d | %d", path, after[0]-before[0], after[1]-before[1]+1, after[2]-before[2])
 				}
-				if !strings.Contains(readme, row+" ") {
-					t.Errorf("the README has no row %q", row)
+				if !strings.Contains(docs, row+" ") {
+					t.Errorf("no page has the row %q", row)
 				}
 			})
 		})
