@@ -45,7 +45,9 @@ func TestLinks(t *testing.T) {
 }
 
 // prose is a page without what stands between fences, in which # is no heading and brackets are no link.
-func prose(text string) string { return regexp.MustCompile("(?ms)^ *```.*?^ *```$").ReplaceAllString(text, "") }
+func prose(text string) string {
+	return regexp.MustCompile("(?ms)^ *```.*?^ *```$").ReplaceAllString(text, "")
+}
 
 // chapters are the anchors that GitHub gives to the headings of a page.
 func chapters(text string) map[string]bool {
