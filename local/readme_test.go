@@ -227,7 +227,7 @@ func figures() []passage {
 		{`one t4g\.nano \(about [0-9]+ USD with its disk\)`, fmt.Sprintf("one t4g.nano (about %.0f USD with its disk)", instance)},
 		{`\([0-9.]+ USD an analysis\)`, fmt.Sprintf("(%.2f USD an analysis)", price.AnalysisUSD)},
 		{`table and parameters \([0-9]+ USD a month\)`, fmt.Sprintf("table and parameters (%.0f USD a month)", key)},
-		{`it stays with AWS \([0-9]+ USD a\n`, fmt.Sprintf("it stays with AWS (%.0f USD a\n", key)},
+		{`stays with AWS \([0-9]+ USD a month\)`, fmt.Sprintf("stays with AWS (%.0f USD a month)", key)},
 		{`\([0-9.]+ USD a month; .network:eipAllocationId`, fmt.Sprintf("(%.2f USD a month; `network:eipAllocationId", address)},
 		{"(?m)^\\| `alarms:lowBalance`, `alarms:balanceMinutes` \\| [^|]* \\|", fmt.Sprintf("| `%s`, `%s` | %s, %s |",
 			deployment.LowBalance().Key, deployment.BalanceEvery().Key, deployment.LowBalance().Default, deployment.BalanceEvery().Default)},
