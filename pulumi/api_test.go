@@ -15,6 +15,7 @@ func contractRoutes() map[string][]string {
 	return map[string][]string{
 		"POST /v1/messages":              send,
 		"GET /v1/messages/{id}":          slices.Concat(read, admin),
+		"GET /v1/messages/{id}/way":      admin,
 		"GET /v1/messages":               slices.Concat(read, admin),
 		"DELETE /v1/recipients/{number}": {"messages:admin", "sms-api/messages:admin"},
 		"DELETE /v1/messages/{id}":       slices.Concat(send, admin),

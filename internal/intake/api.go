@@ -24,6 +24,7 @@ import (
 	"sms-api/internal/intake/contract"
 	"sms-api/internal/message"
 	"sms-api/internal/untrusted"
+	"sms-api/internal/way"
 )
 
 // The scopes that a caller may have.
@@ -58,6 +59,7 @@ type messages interface {
 	starter
 	Outcome(ctx context.Context, id string) (message.Message, message.Outcome, error)
 	Cancel(ctx context.Context, id string) (message.Outcome, error)
+	Way(ctx context.Context, id string) (way.Way, error)
 }
 
 // API is the HTTP API. All fields but Policy are needed.
@@ -107,6 +109,7 @@ func (a *API) handlers() map[string]serve {
 		"sendMessage":    a.postMessage,
 		"previewMessage": a.postPreview,
 		"getMessage":     a.getMessage,
+		"getWay":         a.getWay,
 		"listMessages":   a.listMessages,
 		"eraseRecipient": a.eraseRecipient,
 		"cancelMessage":  a.deleteMessage,
@@ -395,6 +398,23 @@ func (a *API) getMessage(w http.ResponseWriter, r *http.Request, caller Caller) 
 		w.Header().Set("Retry-After", strconv.Itoa(s))
 	}
 	return a.writeCacheable(w, r, shown(o, caller))
+}
+
+// getWay tells the way of a message to those who may see everybody's. That somebody looked is logged.
+func (a *API) getWay(w http.ResponseWriter, r *http.Request, caller Caller) error {
+	m, _, err := a.find(r, caller)
+	if err != nil {
+		return err
+	}
+	a.Log.LogAttrs(r.Context(), slog.LevelInfo, "way of a message read", slog.String("message", m.ID), slog.String("caller", caller.ID))
+	took, err := a.Executions.Way(r.Context(), m.ID)
+	switch {
+	case errors.Is(err, execution.ErrNotFound):
+		return problemNoMessage()
+	case err != nil:
+		return err
+	}
+	return a.writeCacheable(w, r, took)
 }
 
 func (a *API) deleteMessage(w http.ResponseWriter, r *http.Request, caller Caller) error {

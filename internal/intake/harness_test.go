@@ -27,6 +27,7 @@ import (
 	"sms-api/internal/intake/contract"
 	"sms-api/internal/message"
 	"sms-api/internal/testkit"
+	"sms-api/internal/way"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -38,6 +39,7 @@ type store struct {
 	mu       sync.Mutex
 	messages map[string]message.Message
 	outcomes map[string]message.Outcome
+	way      way.Way
 	// err, if it is set, is the answer to everything.
 	err error
 	// refusal is the answer to Cancel.
@@ -98,6 +100,13 @@ func (s *store) Outcome(_ context.Context, id string) (message.Message, message.
 		o.Status = message.Sending
 	}
 	return m, o, nil
+}
+
+func (s *store) Way(ctx context.Context, id string) (way.Way, error) {
+	if _, _, err := s.Outcome(ctx, id); err != nil {
+		return way.Way{}, err
+	}
+	return s.way, nil
 }
 
 func (s *store) Cancel(ctx context.Context, id string) (message.Outcome, error) {

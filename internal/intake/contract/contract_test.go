@@ -18,6 +18,7 @@ import (
 	"sms-api/internal/intake/contract/contracttest"
 	"sms-api/internal/message"
 	"sms-api/internal/testkit"
+	"sms-api/internal/way"
 )
 
 var update = flag.Bool("update", false, "write what is made from the OpenAPI document anew")
@@ -103,6 +104,7 @@ func TestTypesHaveTheMembersOfTheDocument(t *testing.T) {
 		"Template": intake.Template{}, "Button": intake.TemplateButton{}, "Balance": intake.Balance{},
 		"Preview": intake.Preview{}, "PreviewRecipient": intake.PreviewRecipient{}, "PreviewAlimTalk": intake.PreviewAlimTalk{},
 		"PreviewSMS": intake.PreviewSMS{}, "Replacement": intake.Replacement{}, "ListPrices": intake.ListPrices{},
+		"Way": way.Way{}, "Visit": way.Visit{}, "TaskAttempt": way.Attempt{}, "Call": way.Call{},
 		"Problem": intake.Problem{}, "BodyError": message.ValidationError{},
 	} {
 		promised := slices.Sorted(maps.Keys(at(t, document(t), "components", "schemas", name, "properties").(object)))
@@ -122,6 +124,10 @@ func TestEnumerationsAreThoseOfTheDocument(t *testing.T) {
 		}
 		return all
 	}
+	var endings []string
+	for _, c := range testkit.Constants(t, "../../way", testkit.OfType("Ending")) {
+		endings = append(endings, c.Value)
+	}
 	var causes []string
 	for _, c := range aligo.Repairable() {
 		causes = append(causes, string(c))
@@ -135,6 +141,7 @@ func TestEnumerationsAreThoseOfTheDocument(t *testing.T) {
 		{"MessageStatus", "", ofType("MessageStatus")}, {"Result", "status", ofType("Status")}, {"Result", "channel", ofType("Channel")},
 		{"Message", "channel", ofType("Channel")}, {"Attempt", "status", ofType("Status")}, {"Attempt", "channel", ofType("Channel")},
 		{"Preview", "channel", ofType("Channel")}, {"Parking", "cause", causes},
+		{"Visit", "ended", endings}, {"TaskAttempt", "ended", endings}, {"Call", "channel", ofType("Channel")},
 	} {
 		var got []string
 		path := []string{"components", "schemas", c.schema, "properties", c.member, "enum"}

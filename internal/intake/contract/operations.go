@@ -12,6 +12,7 @@ func Operations() []Operation {
 		{ID: "sendMessage", Method: "POST", Path: "/v1/messages", Scopes: []string{"messages:send"}},
 		{ID: "getMessage", Method: "GET", Path: "/v1/messages/{id}", Scopes: []string{"messages:read", "messages:admin"}},
 		{ID: "cancelMessage", Method: "DELETE", Path: "/v1/messages/{id}", Scopes: []string{"messages:send", "messages:admin"}},
+		{ID: "getWay", Method: "GET", Path: "/v1/messages/{id}/way", Scopes: []string{"messages:admin"}},
 		{ID: "getContract", Method: "GET", Path: "/v1/openapi.json", Public: true},
 		{ID: "listOptOuts", Method: "GET", Path: "/v1/opt-outs", Scopes: []string{"messages:admin"}},
 		{ID: "getOptOut", Method: "GET", Path: "/v1/opt-outs/{number}", Scopes: []string{"messages:admin"}},

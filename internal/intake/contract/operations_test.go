@@ -125,6 +125,7 @@ func TestOperations(t *testing.T) {
 		"POST /v1/messages: messages:send",
 		"GET /v1/messages/{id}: messages:read or messages:admin",
 		"DELETE /v1/messages/{id}: messages:send or messages:admin",
+		"GET /v1/messages/{id}/way: messages:admin",
 		"GET /v1/openapi.json: everybody",
 		"GET /v1/opt-outs: messages:admin",
 		"GET /v1/opt-outs/{number}: messages:admin",
