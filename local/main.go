@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -27,6 +28,7 @@ import (
 	"sms-api/internal/aligo/aligotest"
 	"sms-api/internal/deployment"
 	"sms-api/internal/intake"
+	"sms-api/internal/version"
 	"sms-api/local/bench"
 	"sms-api/local/cost"
 	"sms-api/local/inbox"
@@ -46,18 +48,68 @@ func main() {
 // allScopes are the scopes of a caller who may do everything.
 func allScopes() string { return strings.Join(intake.Scopes(), " ") }
 
+// subcommand is what the first argument asks for in place of the system.
+type subcommand struct {
+	name, does string
+	run        func(ctx context.Context, args []string, out io.Writer) error
+}
+
+func subcommands() []subcommand {
+	return []subcommand{
+		{"bench", "measures how much the system takes, over loopback or, with -burst, on a virtual clock", bench.Command},
+		{"cost", "prints what a month on AWS costs at list prices, and with -prices the prices", func(
+			_ context.Context, args []string, out io.Writer,
+		) error {
+			return cost.Command(args, out)
+		}},
+		{"route", "prints the message that a route of the stack file makes of an event on standard input", func(
+			_ context.Context, args []string, out io.Writer,
+		) error {
+			return tryRoute(args, os.Stdin, time.Now(), out)
+		}},
+		{"version", "prints the version, and what it was built with", printVersion},
+		{"help", "prints this", func(_ context.Context, _ []string, out io.Writer) error {
+			_, err := parse([]string{"-h"}, out)
+			return err
+		}},
+	}
+}
+
+// usage is what -h prints before the flags.
+func usage(out io.Writer) {
+	fmt.Fprint(out, "go run ./local [flags] runs the whole system on this machine. go run ./local COMMAND does something else:\n\n")
+	for _, c := range subcommands() {
+		fmt.Fprintf(out, "  %-8s %s\n", c.name, c.does)
+	}
+	fmt.Fprint(out, "\nCOMMAND -h prints the flags of bench, cost and route. Those of the system:\n\n")
+}
+
+// printVersion is the command version.
+func printVersion(_ context.Context, args []string, out io.Writer) error {
+	if len(args) > 0 {
+		return fmt.Errorf("unknown argument %q", args[0])
+	}
+	_, err := fmt.Fprintf(out, "sms-api %s, %s %s/%s\n", version.Number, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return err
+}
+
 type flags struct {
 	listen, aws, aligo, stack string
 	caller, scopes            string
 	quotas                    string
 	speed                     float64
 	process, verbose          bool
+	anywhere                  bool
 }
 
 func parse(args []string, out io.Writer) (flags, error) {
 	var f flags
 	set := flag.NewFlagSet("local", flag.ContinueOnError)
 	set.SetOutput(out)
+	set.Usage = func() {
+		usage(out)
+		set.PrintDefaults()
+	}
 	set.StringVar(&f.listen, "listen", "127.0.0.1:8080", "address of the HTTP API and the inbox page")
 	set.StringVar(&f.aws, "aws", "127.0.0.1:4566", "address of the AWS-compatible endpoint")
 	set.StringVar(&f.aligo, "aligo", "127.0.0.1:8081", "address of the Aligo stand-in")
@@ -69,12 +121,14 @@ func parse(args []string, out io.Writer) (flags, error) {
 			"with sendAt and expiresAt, the stand-in and the page")
 	set.StringVar(&f.quotas, "quotas", "", "have AWS's quotas: "+strings.Join(quota.Names(), ", ")+", or a file; none without it")
 	set.BoolVar(&f.process, "process", false, "compile the functions and run each as a process of its own, as Lambda does")
+	set.BoolVar(&f.anywhere, "anywhere", false,
+		"allow addresses that other machines may reach, such as 0.0.0.0:8080 in a container: nothing here asks who calls")
 	set.BoolVar(&f.verbose, "v", false, "log what every function does")
 	if err := set.Parse(args); err != nil {
 		return f, err
 	}
 	if set.NArg() > 0 {
-		return f, fmt.Errorf("unknown argument %q", set.Arg(0))
+		return f, fmt.Errorf("unknown argument %q; help prints what there is", set.Arg(0))
 	}
 	if f.speed <= 0 || f.speed > 10_000 {
 		return f, fmt.Errorf("-speed is %v, want more than 0 and at most 10000", f.speed)
@@ -90,13 +144,10 @@ const shutdownTime = 5 * time.Second
 
 func run(ctx context.Context, args []string, out io.Writer) error {
 	if len(args) > 0 {
-		switch args[0] {
-		case "cost":
-			return cost.Command(args[1:], out)
-		case "bench":
-			return bench.Command(ctx, args[1:], out)
-		case "route":
-			return tryRoute(args[1:], os.Stdin, time.Now(), out)
+		for _, c := range subcommands() {
+			if c.name == args[0] {
+				return c.run(ctx, args[1:], out)
+			}
 		}
 	}
 	f, err := parse(args, out)
@@ -113,7 +164,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		address  string
 		listener *net.Listener
 	}{{f.listen, &front}, {f.aws, &cloud}, {f.aligo, &vendor}} {
-		if *l.listener, err = listen(ctx, l.address); err != nil {
+		if *l.listener, err = listen(ctx, l.address, f.anywhere); err != nil {
 			return err
 		}
 		defer func() { _ = (*l.listener).Close() }()
@@ -220,15 +271,21 @@ func (f flags) limits(c *clock.Scaled) (l *quota.Limits, reserves bool, err erro
 	return quota.New(profile, c), profile[quota.Concurrency].Most > profile[quota.Unreserved].Most, nil
 }
 
-func url(l net.Listener) string { return "http://" + l.Addr().String() }
+// url is where this machine reaches it.
+func url(l net.Listener) string {
+	if a, ok := l.Addr().(*net.TCPAddr); ok && a.IP.IsUnspecified() {
+		return fmt.Sprintf("http://127.0.0.1:%d", a.Port)
+	}
+	return "http://" + l.Addr().String()
+}
 
-// listen refuses addresses that other machines could reach: nothing here asks who calls.
-func listen(ctx context.Context, address string) (net.Listener, error) {
+// listen refuses addresses that other machines could reach, unless they may: nothing here asks who calls.
+func listen(ctx context.Context, address string, anywhere bool) (net.Listener, error) {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
 		return nil, fmt.Errorf("%q is not host:port", address)
 	}
-	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+	if ip := net.ParseIP(host); !anywhere && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
 		return nil, fmt.Errorf("%s is not a loopback address", address)
 	}
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net"
@@ -21,6 +23,7 @@ import (
 	"github.com/oapi-codegen/oapi-codegen/v2/pkg/codegen"
 	_ "github.com/oapi-codegen/runtime" // what the generated client imports
 
+	"sms-api/internal/version"
 	"sms-api/local/system"
 )
 
@@ -241,5 +244,46 @@ func TestAGeneratedClientDrivesTheAPI(t *testing.T) {
 	run := exec.CommandContext(t.Context(), "go", "run", filepath.Join(dir, "client.go"), filepath.Join(dir, "main.go"), url)
 	if out, err := run.CombinedOutput(); err != nil {
 		t.Errorf("%v: %s", err, out)
+	}
+}
+
+// The commands are those that there are, and what each does is said.
+func TestHelp(t *testing.T) {
+	t.Parallel()
+	var printed bytes.Buffer
+	for _, asked := range []string{"help", "-h", "-help"} {
+		printed.Reset()
+		if err := run(t.Context(), []string{asked}, &printed); !errors.Is(err, flag.ErrHelp) {
+			t.Errorf("%s: %v", asked, err)
+		}
+		for _, name := range []string{"bench", "cost", "route", "version", "help"} {
+			if !regexp.MustCompile(`(?m)^  ` + name + ` +[a-z].{10,}$`).MatchString(printed.String()) {
+				t.Errorf("%s does not say what %s does:\n%s", asked, name, &printed)
+			}
+		}
+		if !strings.Contains(printed.String(), "-speed") {
+			t.Errorf("%s does not name the flags", asked)
+		}
+	}
+}
+
+func TestVersion(t *testing.T) {
+	t.Parallel()
+	var printed bytes.Buffer
+	if err := run(t.Context(), []string{"version"}, &printed); err != nil || !strings.HasPrefix(printed.String(), "sms-api "+version.Number+", go") {
+		t.Errorf("%v: %s", err, &printed)
+	}
+}
+
+// Other machines reach it only if it is asked for, and then it finds itself all the same.
+func TestAnywhere(t *testing.T) {
+	t.Parallel()
+	l, err := listen(t.Context(), "0.0.0.0:0", true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	if !strings.HasPrefix(url(l), "http://127.0.0.1:") {
+		t.Errorf("it finds itself at %s", url(l))
 	}
 }
