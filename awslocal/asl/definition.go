@@ -68,20 +68,24 @@ type retrier struct {
 }
 
 type catcher struct {
-	path        string
+	*departure
+
 	errorEquals []string
-	next        *state
-	assign      []assignment
-	output      *template
 }
 
 type choice struct {
-	path      string
+	*departure
+
 	truth     bool // Condition written as true or false
 	condition *expression
-	next      *state
-	assign    []assignment
-	output    *template
+}
+
+// departure is how a choice rule or a catcher leaves its state.
+type departure struct {
+	path   string
+	next   *state
+	assign []assignment
+	output *template
 }
 
 func (s *state) terminal() bool { return s.end || s.kind == "Succeed" || s.kind == "Fail" }
@@ -515,7 +519,7 @@ func (p *parser) choice(s *state, o object) {
 				continue
 			}
 			location := "Choices" + indexed(i)
-			c := choice{path: n.path}
+			var c choice
 			if condition := rule.required("Condition"); condition != nil {
 				switch source, ok := isExpression(condition.text); {
 				case condition.kind == boolNode:
@@ -526,17 +530,22 @@ func (p *parser) choice(s *state, o object) {
 					p.add(condition.path, "must be a JSONata expression, true or false")
 				}
 			}
-			rule.str("Comment")
-			c.assign = p.assign(rule, location+"/Assign", seesInput)
-			c.output = p.template(rule, "Output", location+"/Output", seesInput)
-			next := rule.required("Next")
+			c.departure = p.departure(s.graph, rule, location, seesInput)
 			rule.done("a choice rule")
 			s.choices = append(s.choices, c)
-			at := len(s.choices) - 1
-			p.link(s.graph, next, func(t *state) { s.choices[at].next = t })
 		}
 	}
 	p.link(s.graph, o.field("Default"), func(t *state) { s.fallback = t })
+}
+
+// departure reads what choice rules and catchers have in common. location is where they stand in their state.
+func (p *parser) departure(g *graph, entry object, location string, sees uses) *departure {
+	entry.str("Comment")
+	d := &departure{
+		path: entry.path, assign: p.assign(entry, location+"/Assign", sees), output: p.template(entry, "Output", location+"/Output", sees),
+	}
+	p.link(g, entry.required("Next"), func(t *state) { d.next = t })
+	return d
 }
 
 func (p *parser) parallel(s *state, o object, scope map[string]bool) {
@@ -633,17 +642,10 @@ func (p *parser) handlers(s *state, o object) {
 		if !ok {
 			continue
 		}
-		location := "Catch" + indexed(i)
-		entry.str("Comment")
-		c := catcher{path: n.path}
-		c.errorEquals = p.errorEquals(entry, i == len(catchers)-1)
-		c.assign = p.assign(entry, location+"/Assign", seesError)
-		c.output = p.template(entry, "Output", location+"/Output", seesError)
-		next := entry.required("Next")
+		c := catcher{errorEquals: p.errorEquals(entry, i == len(catchers)-1)}
+		c.departure = p.departure(s.graph, entry, "Catch"+indexed(i), seesError)
 		entry.done("a catcher")
 		s.catch = append(s.catch, c)
-		at := len(s.catch) - 1
-		p.link(s.graph, next, func(t *state) { s.catch[at].next = t })
 	}
 }
 

@@ -94,8 +94,8 @@ type Endpoint struct {
 
 // service is the operations of one AWS service by their name in X-Amz-Target.
 type service struct {
-	operations  map[string]operation
 	contentType string
+	operations  map[string]operation
 }
 
 type operation func(ctx context.Context, body []byte) (any, error)
@@ -143,14 +143,50 @@ func New(o Options) *Endpoint {
 		e.env.Tasks[resource], e.served[resource] = i.task, i.takes
 	}
 	e.states = newStates(e)
-	e.services = map[string]service{
-		"AWSStepFunctions": {e.states.operations(), "application/x-amz-json-1.0"},
-		"AWSEvents":        {e.eventOperations(), "application/x-amz-json-1.1"},
-		"AmazonSSM":        {e.ssm.operations(), "application/x-amz-json-1.1"},
-		dynamoDB:           {e.tables.operations(), "application/x-amz-json-1.0"},
-		"AmazonSQS":        {e.queues.operations(), "application/x-amz-json-1.0"},
-	}
+	e.services = e.operations()
 	return e
+}
+
+// operations are those that are served here, by AWS's names for the service and for the operation in X-Amz-Target.
+func (e *Endpoint) operations() map[string]service {
+	return map[string]service{
+		"AWSStepFunctions": {"application/x-amz-json-1.0", map[string]operation{
+			"StartExecution":       handle(e.states.startExecution),
+			"DescribeExecution":    handle(e.states.describeExecution),
+			"GetExecutionHistory":  handle(e.states.getExecutionHistory),
+			"ListExecutions":       handle(e.states.listExecutions),
+			"StopExecution":        handle(e.states.stopExecution),
+			"RedriveExecution":     handle(e.states.redriveExecution),
+			"DescribeStateMachine": handle(e.states.describeStateMachine),
+			"ListStateMachines":    handle(e.states.listStateMachines),
+		}},
+		"AWSEvents": {"application/x-amz-json-1.1", map[string]operation{
+			"PutEvents":         handle(e.putEvents),
+			"PutRule":           handle(e.putRule),
+			"PutTargets":        handle(e.putTargets),
+			"ListRules":         handle(e.listRules),
+			"ListTargetsByRule": handle(e.listTargetsByRule),
+			"DescribeRule":      handle(e.describeRule),
+			"DescribeEventBus":  handle(e.describeEventBus),
+			"ListEventBuses":    handle(e.listEventBuses),
+			"TestEventPattern":  handle(e.testEventPattern),
+		}},
+		"AmazonSSM": {"application/x-amz-json-1.1", map[string]operation{
+			"PutParameter":        handle(e.ssm.putParameter),
+			"GetParameter":        handle(e.ssm.getParameter),
+			"GetParameters":       handle(e.ssm.getParameters),
+			"GetParametersByPath": handle(e.ssm.getParametersByPath),
+		}},
+		"AmazonSQS": {"application/x-amz-json-1.0", map[string]operation{
+			"SendMessage":        handle(e.queues.sendMessage),
+			"ReceiveMessage":     handle(e.queues.receiveMessage),
+			"DeleteMessage":      handle(e.queues.deleteMessage),
+			"GetQueueUrl":        handle(e.queues.getQueueURL),
+			"GetQueueAttributes": handle(e.queues.getQueueAttributes),
+			"ListQueues":         handle(e.queues.listQueues),
+		}},
+		dynamoDB: {"application/x-amz-json-1.0", e.tables.operations()},
+	}
 }
 
 // integration is a resource of Step Functions that is served here.

@@ -18,20 +18,6 @@ import (
 // maxListed is how many rules, targets and buses are in one page.
 const maxListed = 100
 
-func (e *Endpoint) eventOperations() map[string]operation {
-	return map[string]operation{
-		"PutEvents":         handle(e.putEvents),
-		"PutRule":           handle(e.putRule),
-		"PutTargets":        handle(e.putTargets),
-		"ListRules":         handle(e.listRules),
-		"ListTargetsByRule": handle(e.listTargetsByRule),
-		"DescribeRule":      handle(e.describeRule),
-		"DescribeEventBus":  handle(e.describeEventBus),
-		"ListEventBuses":    handle(e.listEventBuses),
-		"TestEventPattern":  handle(e.testEventPattern),
-	}
-}
-
 type putEventsEntry struct {
 	Source       string
 	DetailType   string
@@ -293,21 +279,21 @@ type busInput struct {
 	NextToken    string
 }
 
-// page cuts a page out of a list.
-func page[T any](all []T, in busInput, scope string) (items []T, next string, err error) {
+// page answers with a page of a list. member is what AWS calls the list.
+func page[T any](member string, all []T, in busInput, scope string) (any, error) {
 	size := in.Limit
 	if size == 0 {
 		size = maxListed
 	}
 	from, err := readToken(in.NextToken, scope)
 	if err != nil {
-		return nil, "", &ServiceError{Code: "ValidationException", Message: "The token isn't valid."}
+		return nil, &ServiceError{Code: "ValidationException", Message: "The token isn't valid."}
 	}
-	items = append([]T{}, all[min(from, len(all)):min(from+size, len(all))]...)
+	out := map[string]any{member: append([]T{}, all[min(from, len(all)):min(from+size, len(all))]...)}
 	if from+size < len(all) {
-		next = writeToken(from+size, scope)
+		out["NextToken"] = writeToken(from+size, scope)
 	}
-	return items, next, nil
+	return out, nil
 }
 
 type ruleOutput struct {
@@ -341,14 +327,7 @@ func (e *Endpoint) listRules(_ context.Context, in busInput) (any, error) {
 			all = append(all, ruleOf(b, r))
 		}
 	}
-	rules, next, err := page(all, in, "rules "+b.Name+" "+in.NamePrefix)
-	if err != nil {
-		return nil, err
-	}
-	return struct {
-		Rules     []ruleOutput
-		NextToken string `json:",omitempty"`
-	}{rules, next}, nil
+	return page("Rules", all, in, "rules "+b.Name+" "+in.NamePrefix)
 }
 
 func (e *Endpoint) describeRule(_ context.Context, in busInput) (any, error) {
@@ -394,14 +373,7 @@ func (e *Endpoint) listTargetsByRule(_ context.Context, in busInput) (any, error
 		}
 		all = append(all, out)
 	}
-	items, next, err := page(all, in, "targets "+b.Name+" "+in.Rule)
-	if err != nil {
-		return nil, err
-	}
-	return struct {
-		Targets   []targetInput
-		NextToken string `json:",omitempty"`
-	}{items, next}, nil
+	return page("Targets", all, in, "targets "+b.Name+" "+in.Rule)
 }
 
 type busOutput struct {
@@ -425,14 +397,7 @@ func (e *Endpoint) listEventBuses(_ context.Context, in busInput) (any, error) {
 			all = append(all, busOutput{b.Name, b.ARN, epoch(b.Created)})
 		}
 	}
-	buses, next, err := page(all, in, "buses "+in.NamePrefix)
-	if err != nil {
-		return nil, err
-	}
-	return struct {
-		EventBuses []busOutput
-		NextToken  string `json:",omitempty"`
-	}{buses, next}, nil
+	return page("EventBuses", all, in, "buses "+in.NamePrefix)
 }
 
 type testEventPatternInput struct {

@@ -54,15 +54,6 @@ type parameterVersion struct {
 	modified time.Time
 }
 
-func (p *parameters) operations() map[string]operation {
-	return map[string]operation{
-		"PutParameter":        handle(p.putParameter),
-		"GetParameter":        handle(p.getParameter),
-		"GetParameters":       handle(p.getParameters),
-		"GetParametersByPath": handle(p.getParametersByPath),
-	}
-}
-
 // PutParameter sets a parameter; kind is String, StringList or SecureString. An existing one gets a new version.
 func (e *Endpoint) PutParameter(name, kind, value string) error {
 	_, err := e.ssm.put(putParameterInput{Name: name, Type: kind, Value: value, Overwrite: true})

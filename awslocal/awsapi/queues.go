@@ -373,17 +373,6 @@ func checksum(body string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-func (s *queues) operations() map[string]operation {
-	return map[string]operation{
-		"SendMessage":        handle(s.sendMessage),
-		"ReceiveMessage":     handle(s.receiveMessage),
-		"DeleteMessage":      handle(s.deleteMessage),
-		"GetQueueUrl":        handle(s.getQueueURL),
-		"GetQueueAttributes": handle(s.getQueueAttributes),
-		"ListQueues":         handle(s.listQueues),
-	}
-}
-
 type queueInput struct {
 	QueueURL       string `json:"QueueUrl"`
 	QueueName      string

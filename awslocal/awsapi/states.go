@@ -36,19 +36,6 @@ func newStates(e *Endpoint) *states {
 	return &states{endpoint: e, machines: map[string]*stateMachine{}}
 }
 
-func (s *states) operations() map[string]operation {
-	return map[string]operation{
-		"StartExecution":       handle(s.startExecution),
-		"DescribeExecution":    handle(s.describeExecution),
-		"GetExecutionHistory":  handle(s.getExecutionHistory),
-		"ListExecutions":       handle(s.listExecutions),
-		"StopExecution":        handle(s.stopExecution),
-		"RedriveExecution":     handle(s.redriveExecution),
-		"DescribeStateMachine": handle(s.describeStateMachine),
-		"ListStateMachines":    handle(s.listStateMachines),
-	}
-}
-
 // StateMachineARN is the ARN of a state machine of the endpoint.
 func StateMachineARN(name string) string {
 	return fmt.Sprintf("arn:aws:states:%s:%s:stateMachine:%s", Region, Account, name)

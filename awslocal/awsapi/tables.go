@@ -14,6 +14,7 @@ import (
 
 	"github.com/sivchari/kumo/inprocess"
 
+	"sms-api/awslocal/direct"
 	"sms-api/awslocal/quota"
 	"sms-api/awslocal/rawjson"
 )
@@ -283,18 +284,17 @@ func (t *tables) call(ctx context.Context, operation string, body []byte) ([]byt
 		return nil, err
 	}
 	r.Header.Set("X-Amz-Target", dynamoDB+"."+operation)
-	w := &buffered{header: http.Header{}, status: http.StatusOK}
-	t.kumo.ServeHTTP(w, r)
-	answer := bytes.TrimSpace(w.body.Bytes())
-	if w.status != http.StatusOK {
+	a := direct.Do(t.kumo, r)
+	answer := bytes.TrimSpace(a.Body.Bytes())
+	if a.Status != http.StatusOK {
 		var failed struct {
 			Type    string `json:"__type"`
 			Message string `json:"message"`
 		}
 		if err := json.Unmarshal(answer, &failed); err != nil {
-			return nil, fmt.Errorf("%s: status %d: %w", operation, w.status, err)
+			return nil, fmt.Errorf("%s: status %d: %w", operation, a.Status, err)
 		}
-		return nil, &ServiceError{Code: failed.Type, Message: failed.Message, Status: w.status}
+		return nil, &ServiceError{Code: failed.Type, Message: failed.Message, Status: a.Status}
 	}
 	switch operation {
 	case "CreateTable", "DeleteTable", "DescribeTable":
@@ -302,14 +302,3 @@ func (t *tables) call(ctx context.Context, operation string, body []byte) ([]byt
 	}
 	return answer, nil
 }
-
-// buffered is an http.ResponseWriter that keeps the answer.
-type buffered struct {
-	header http.Header
-	status int
-	body   bytes.Buffer
-}
-
-func (b *buffered) Header() http.Header         { return b.header }
-func (b *buffered) WriteHeader(status int)      { b.status = status }
-func (b *buffered) Write(p []byte) (int, error) { return b.body.Write(p) }

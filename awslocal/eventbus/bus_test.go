@@ -354,13 +354,20 @@ func TestRulesRefused(t *testing.T) {
 	}
 }
 
+// delivering is a service with an event on its way to a target that refuses it so often.
+func delivering(t *testing.T, refusals int) (*eventbus.Service, *inbox) {
+	t.Helper()
+	s, b := newService(t)
+	in := &inbox{fail: refusals}
+	route(t, b, "r", orders, eventbus.Target{ID: "in", Deliver: in.deliver})
+	put(t, s, order(`{}`))
+	return s, in
+}
+
 func TestDeliveryIsTriedAgain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s, b := newService(t)
-		in := inbox{fail: 5}
-		route(t, b, "r", orders, eventbus.Target{ID: "in", Deliver: in.deliver})
-		put(t, s, order(`{}`))
+		s, in := delivering(t, 5)
 		if err := s.Drain(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -430,10 +437,7 @@ func TestDeliveryIsGivenUp(t *testing.T) {
 func TestCloseWaits(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s, b := newService(t)
-		in := inbox{fail: 3}
-		route(t, b, "r", orders, eventbus.Target{ID: "in", Deliver: in.deliver})
-		put(t, s, order(`{}`))
+		s, in := delivering(t, 3)
 		if err := s.Close(t.Context()); err != nil {
 			t.Fatal(err)
 		}

@@ -71,15 +71,15 @@ func TestEndpoints(t *testing.T) {
 		},
 		"send-lms-reserved-test": {
 			call: func(_ *testing.T, w *world, ctx ctx) (any, error) {
-				return w.client.SendSMS(ctx, aligo.SMS{Type: aligo.TypeLMS, To: []string{"01012345678"}, Text: "긴 글", Title: "제목",
-					ReserveAt: reserved.Add(time.Second), TestMode: true})
+				return w.client.SendSMS(ctx, aligo.SMS{Type: aligo.TypeLMS, To: []string{"01012345678"}, Text: "긴 글",
+					SMSOptions: aligo.SMSOptions{Title: "제목", ReserveAt: reserved.Add(time.Second), TestMode: true}})
 			},
 			want: aligo.Accepted{MID: "583009869", Accepted: 1, Type: "LMS", Account: account},
 		},
 		"send-mms": {
 			call: func(_ *testing.T, w *world, ctx ctx) (any, error) {
 				return w.client.SendSMS(ctx, aligo.SMS{Type: aligo.TypeMMS, To: []string{"01012345678"}, Text: "사진",
-					Images: []aligo.Image{{Name: "사진 1.png", Data: png}, {Data: jpeg}, {Data: gif}}})
+					SMSOptions: aligo.SMSOptions{Images: []aligo.Image{{Name: "사진 1.png", Data: png}, {Data: jpeg}, {Data: gif}}}})
 			},
 			want: aligo.Accepted{MID: "583009869", Accepted: 1, Type: "MMS", Account: account},
 		},
@@ -96,7 +96,7 @@ func TestEndpoints(t *testing.T) {
 				must[aligo.Accepted](t)(w.client.SendSMS(t.Context(), sms("첫째", "01012345678", "01012340004")))
 				w.Add(time.Minute)
 				must[aligo.Accepted](t)(w.client.SendSMS(t.Context(), aligo.SMS{Type: aligo.TypeLMS, To: []string{"01012345678"}, Text: "둘째",
-					ReserveAt: reserved}))
+					SMSOptions: aligo.SMSOptions{ReserveAt: reserved}}))
 			},
 			call: func(_ *testing.T, w *world, ctx ctx) (any, error) {
 				batches, more, err := w.client.SMSHistory(ctx, aligo.SMSPage{Day: monday, Days: 2})
@@ -130,7 +130,7 @@ func TestEndpoints(t *testing.T) {
 			before: func(t *testing.T, w *world) {
 				t.Helper()
 				must[aligo.Accepted](t)(w.client.SendSMS(t.Context(), aligo.SMS{Type: aligo.TypeSMS, To: []string{"01012345678"}, Text: "나중",
-					ReserveAt: reserved}))
+					SMSOptions: aligo.SMSOptions{ReserveAt: reserved}}))
 			},
 			call: func(_ *testing.T, w *world, ctx ctx) (any, error) {
 				return nil, w.post(ctx, "/cancel/", "key", aligotest.APIKey, "user_id", aligotest.UserID, "mid", "583009869")

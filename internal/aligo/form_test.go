@@ -50,7 +50,8 @@ func TestForbiddenRequestsAreNotSent(t *testing.T) {
 	picture := aligo.Image{Data: png}
 	good := sms("안녕하세요", "01012345678")
 	lms := aligo.SMS{Type: aligo.TypeLMS, To: []string{"01012345678"}, Text: "안녕하세요"}
-	mms := aligo.SMS{Type: aligo.TypeMMS, To: []string{"01012345678"}, Text: "안녕하세요", Images: []aligo.Image{picture}}
+	mms := aligo.SMS{Type: aligo.TypeMMS, To: []string{"01012345678"}, Text: "안녕하세요",
+		SMSOptions: aligo.SMSOptions{Images: []aligo.Image{picture}}}
 	draft := aligo.TemplateDraft{Name: "이름", Content: "내용"}
 	write := func(f func(*aligo.TemplateDraft)) any { d := draft; f(&d); return d }
 	type command struct{ name, code string }
@@ -98,10 +99,11 @@ func TestForbiddenRequestsAreNotSent(t *testing.T) {
 		"names for all":                    {change(good, func(s *aligo.SMS) { s.Names = []string{"홍길동"} }), nil},
 		"a name too many":                  {change(good, func(s *aligo.SMS) { s.Names = []string{"홍길동", "김영희"} }), []string{"Names"}},
 		"a name that would break the list": {change(good, func(s *aligo.SMS) { s.Names = []string{"홍|길,동"} }), []string{"Names[0]"}},
-		"everything at once":               {aligo.SMS{Type: "X", Title: strings.Repeat("가", 30)}, []string{"To", "Type", "Title", "Text"}},
-		"500 messages":                     {mass(500), nil},
-		"501 messages":                     {mass(501), []string{"Messages"}},
-		"no message":                       {mass(0), []string{"Messages"}},
+		"everything at once": {change(aligo.SMS{Type: "X"}, func(s *aligo.SMS) { s.Title = strings.Repeat("가", 30) }),
+			[]string{"To", "Type", "Title", "Text"}},
+		"500 messages": {mass(500), nil},
+		"501 messages": {mass(501), []string{"Messages"}},
+		"no message":   {mass(0), []string{"Messages"}},
 		"a long one among the short": {aligo.MassSMS{Type: aligo.TypeSMS, Messages: []aligo.MassMessage{{To: "01012345678", Text: "안녕"},
 			{To: "01023456789", Text: strings.Repeat("가", 46)}}}, []string{"Messages[1].Text"}},
 		"one number twice in a mass": {aligo.MassSMS{Type: aligo.TypeSMS,

@@ -88,8 +88,9 @@ func TestGateRefuses(t *testing.T) {
 			return c.SendMassSMS(ctx, mass)
 		},
 		"pictures": func(ctx context.Context, c *aligo.Client, g aligo.Guard) (aligo.Accepted, error) {
+			picture := aligo.Image{Data: append(append([]byte{}, png...), make([]byte, 200_000)...)}
 			mms := aligo.SMS{Type: aligo.TypeMMS, To: []string{"01012345678"}, Text: "사진",
-				Images: []aligo.Image{{Data: append(append([]byte{}, png...), make([]byte, 200_000)...)}}, Guard: g}
+				SMSOptions: aligo.SMSOptions{Images: []aligo.Image{picture}, Guard: g}}
 			return c.SendSMS(ctx, mms)
 		},
 	} {

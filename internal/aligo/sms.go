@@ -50,6 +50,13 @@ type SMS struct {
 	// Names fill the vendor's only placeholder, %고객명%, one for each of To. Empty leaves the text as it is.
 	Names []string
 	Text  string
+	SMSOptions
+}
+
+// SMSOptions are what the sends of one text and of many have in common.
+type SMSOptions struct {
+	unlogged
+
 	// Title is for LMS and MMS; empty means the beginning of the text.
 	Title string
 	// Images are the pictures of an MMS: one to three, JPEG, PNG or GIF, 300 KB each.
@@ -70,14 +77,7 @@ type MassSMS struct {
 
 	Type     SMSType
 	Messages []MassMessage
-	// Title and Images are the same for all; see SMS.
-	Title     string
-	Images    []Image
-	ReserveAt time.Time
-	TestMode  bool
-	// ReplaceUnencodable is as in SMS.
-	ReplaceUnencodable bool
-	Guard              Guard
+	SMSOptions
 }
 
 // MassMessage is one message of a MassSMS.
@@ -110,7 +110,7 @@ func (c *Client) SendSMS(ctx context.Context, s SMS) (Accepted, error) {
 	var p problems
 	checkReceivers(&p, s.To, MaxSMSReceivers, func(i int) string { return indexed("To", i) })
 	s.checkNames(&p)
-	c.checkSMS(&p, s.Type, s.Title, s.Images, s.ReserveAt)
+	c.checkSMS(&p, s.Type, s.SMSOptions)
 	checkText(&p, "Text", s.Type, s.Text, s.ReplaceUnencodable)
 	if err := p.err(ep); err != nil {
 		return Accepted{}, err
@@ -131,7 +131,7 @@ func (c *Client) SendSMS(ctx context.Context, s SMS) (Accepted, error) {
 		}
 		f.hide("msg", s.Text)
 		f.add("msg_type", string(s.Type))
-		f.addSMSOptions(s.Title, s.Images, s.ReserveAt, s.TestMode)
+		f.addSMSOptions(s.SMSOptions)
 		return f
 	})
 }
@@ -147,7 +147,7 @@ func (c *Client) SendMassSMS(ctx context.Context, m MassSMS) (Accepted, error) {
 		numbers[i] = one.To
 	}
 	checkReceivers(&p, numbers, MaxMassMessages, func(i int) string { return indexed("Messages", i) + ".To" })
-	c.checkSMS(&p, m.Type, m.Title, m.Images, m.ReserveAt)
+	c.checkSMS(&p, m.Type, m.SMSOptions)
 	for i, one := range m.Messages {
 		checkText(&p, indexed("Messages", i)+".Text", m.Type, one.Text, m.ReplaceUnencodable)
 	}
@@ -160,7 +160,7 @@ func (c *Client) SendMassSMS(ctx context.Context, m MassSMS) (Accepted, error) {
 		f.hide("sender", creds.Sender)
 		f.addInt("cnt", len(m.Messages))
 		f.add("msg_type", string(m.Type))
-		f.addSMSOptions(m.Title, m.Images, m.ReserveAt, m.TestMode)
+		f.addSMSOptions(m.SMSOptions)
 		for i, one := range m.Messages {
 			n := strconv.Itoa(i + 1)
 			f.hide("rec_"+n, one.To)
@@ -203,17 +203,17 @@ func accepted(ep endpoint, account Account, receivers int, mid, ok, bad, kind sc
 }
 
 // addSMSOptions adds what both sends have in common.
-func (f *form) addSMSOptions(title string, images []Image, at time.Time, test bool) {
-	f.hideSet("title", title)
-	if !at.IsZero() {
-		at = ceil(at, time.Minute).In(kst)
+func (f *form) addSMSOptions(o SMSOptions) {
+	f.hideSet("title", o.Title)
+	if !o.ReserveAt.IsZero() {
+		at := ceil(o.ReserveAt, time.Minute).In(kst)
 		f.add("rdate", at.Format("20060102"))
 		f.add("rtime", at.Format("1504"))
 	}
-	if test {
+	if o.TestMode {
 		f.add("testmode_yn", "Y")
 	}
-	for i, image := range images {
+	for i, image := range o.Images {
 		f.files = append(f.files, formFile{name: fmt.Sprintf("image%d", i+1), image: image})
 	}
 }
@@ -230,28 +230,28 @@ func (s SMS) checkNames(p *problems) {
 }
 
 // checkSMS checks what both sends have in common.
-func (c *Client) checkSMS(p *problems, kind SMSType, title string, images []Image, at time.Time) {
+func (c *Client) checkSMS(p *problems, kind SMSType, o SMSOptions) {
 	switch kind {
 	case TypeSMS, TypeLMS, TypeMMS:
 	default:
 		p.add("Type", "must be SMS, LMS or MMS")
 	}
-	if title != "" && kind == TypeSMS {
+	if o.Title != "" && kind == TypeSMS {
 		p.add("Title", "an SMS has no title")
 	}
-	if n := message.SMSBytes(title); n > MaxTitleBytes {
+	if n := message.SMSBytes(o.Title); n > MaxTitleBytes {
 		p.add("Title", "has %d bytes, the limit is %d", n, MaxTitleBytes)
 	}
 	switch {
-	case kind == TypeMMS && (len(images) == 0 || len(images) > MaxImages):
-		p.add("Images", "has %d pictures, an MMS has 1 to %d", len(images), MaxImages)
-	case kind != TypeMMS && len(images) > 0:
+	case kind == TypeMMS && (len(o.Images) == 0 || len(o.Images) > MaxImages):
+		p.add("Images", "has %d pictures, an MMS has 1 to %d", len(o.Images), MaxImages)
+	case kind != TypeMMS && len(o.Images) > 0:
 		p.add("Images", "only an MMS has pictures")
 	}
-	for i, image := range images {
+	for i, image := range o.Images {
 		image.check(p, fmt.Sprintf("Images[%d]", i), "image/jpeg", "image/png", "image/gif")
 	}
-	checkReservation(p, at, c.now(), time.Minute)
+	checkReservation(p, o.ReserveAt, c.now(), time.Minute)
 }
 
 // checkText finds out whether a text is too long for its type, and which characters would not arrive.

@@ -110,7 +110,8 @@ func everySecretCall(t *testing.T, c *aligo.Client) {
 		_, err := c.SendAlimTalk(ctx, wrong)
 		check("a wrong AlimTalk", err)
 		_, err = c.SendSMS(ctx, aligo.SMS{Type: "홍길동", To: []string{"010-1234-5678", "01012345678", "01012345678"},
-			Text: strings.Repeat("비밀번호", 300), Title: strings.Repeat("홍길동", 30), Names: []string{"홍길동|"}})
+			Text: strings.Repeat("비밀번호", 300), Names: []string{"홍길동|"},
+			SMSOptions: aligo.SMSOptions{Title: strings.Repeat("홍길동", 30)}})
 		check("a wrong SMS", err)
 		_, err = c.AddProfile(ctx, aligo.NewProfile{Channel: "홍길동", Phone: "010-1234-5678", Category: "홍길동"})
 		check("a wrong profile", err)

@@ -18,11 +18,35 @@ func (d *Dispatch) SendAlimTalk(ctx context.Context, in Input) (Output, error) {
 }
 
 func (d *Dispatch) sendAlimTalk(ctx context.Context, in Input) (message.Progress, error) {
+	m := in.Message
+	return d.send(ctx, in, d.alimTalkDrafts, func(good []draft) ([]draft, message.Batch, error) {
+		call := aligo.AlimTalk{Template: m.Template, Recipients: make([]aligo.AlimTalkRecipient, len(good))}
+		for n, one := range good {
+			r := m.Recipients[one.recipient]
+			call.Recipients[n] = aligo.AlimTalkRecipient{
+				To: string(r.To), Name: string(r.Name), Text: one.alimTalk.Text,
+				EmphasisTitle: one.alimTalk.EmphasisTitle, Buttons: one.alimTalk.Buttons,
+			}
+		}
+		a, err := d.guarded(ctx, in, message.AlimTalk, good, func(h aligo.Guard) (aligo.Accepted, error) {
+			call.Guard = h
+			return d.Aligo.SendAlimTalk(ctx, call)
+		})
+		return good, a.batch(message.AlimTalk, false, d.Now()), err
+	})
+}
+
+// send writes the drafts for the queue and sends what can be sent: call makes one call for all or for some of the good ones, and
+// returns who was in it and the batch that Aligo has accepted. Who is in no call stays queued.
+func (d *Dispatch) send(
+	ctx context.Context, in Input, write func(context.Context, message.Message, []int) ([]draft, error),
+	call func(good []draft) ([]draft, message.Batch, error),
+) (message.Progress, error) {
 	if err := d.checkSend(in); err != nil {
 		return message.Progress{}, err
 	}
 	m, p := in.Message, start(in.Message, in.Progress)
-	drafts, err := d.alimTalkDrafts(ctx, m, p.Queue.Recipients)
+	drafts, err := write(ctx, m, p.Queue.Recipients)
 	if err != nil {
 		return message.Progress{}, d.templateFault(err)
 	}
@@ -33,23 +57,11 @@ func (d *Dispatch) sendAlimTalk(ctx context.Context, in Input) (message.Progress
 	if len(good) == 0 {
 		return d.nobody(m, p, bad)
 	}
-	call := aligo.AlimTalk{Template: m.Template, Recipients: make([]aligo.AlimTalkRecipient, len(good))}
-	for n, one := range good {
-		r := m.Recipients[one.recipient]
-		call.Recipients[n] = aligo.AlimTalkRecipient{
-			To: string(r.To), Name: string(r.Name), Text: one.alimTalk.Text,
-			EmphasisTitle: one.alimTalk.EmphasisTitle, Buttons: one.alimTalk.Buttons,
-		}
-	}
-	a, err := d.guarded(ctx, in, message.AlimTalk, good, func(h aligo.Guard) (aligo.Accepted, error) {
-		call.Guard = h
-		return d.Aligo.SendAlimTalk(ctx, call)
-	})
+	called, batch, err := call(good)
 	if err != nil {
 		return message.Progress{}, err
 	}
-	p = accepted(m, p, recipients(good), a.batch(message.AlimTalk, false, d.Now()))
-	return d.fail(p, bad), nil
+	return d.fail(accepted(m, p, recipients(called), batch), bad), nil
 }
 
 // SendSMS sends one call to those in the queue who can share it, SMS before LMS, and leaves the others queued.
@@ -58,48 +70,34 @@ func (d *Dispatch) SendSMS(ctx context.Context, in Input) (Output, error) {
 }
 
 func (d *Dispatch) sendSMS(ctx context.Context, in Input) (message.Progress, error) {
-	if err := d.checkSend(in); err != nil {
-		return message.Progress{}, err
+	write := func(ctx context.Context, m message.Message, who []int) ([]draft, error) {
+		return d.smsDrafts(ctx, m, who, today())
 	}
-	m, p := in.Message, start(in.Message, in.Progress)
-	drafts, err := d.smsDrafts(ctx, m, p.Queue.Recipients, today())
-	if err != nil {
-		return message.Progress{}, d.templateFault(err)
-	}
-	if err := d.heedOptOuts(ctx, m, drafts); err != nil {
-		return message.Progress{}, err
-	}
-	good, bad := split(drafts)
-	if len(good) == 0 {
-		return d.nobody(m, p, bad)
-	}
-	kind, call := today().next(good)
-	a, err := d.guarded(ctx, in, message.SMS, call, func(h aligo.Guard) (aligo.Accepted, error) {
-		return d.callSMS(ctx, m, kind, call, h)
+	return d.send(ctx, in, write, func(good []draft) ([]draft, message.Batch, error) {
+		kind, call := today().next(good)
+		a, err := d.guarded(ctx, in, message.SMS, call, func(h aligo.Guard) (aligo.Accepted, error) {
+			return d.callSMS(ctx, in.Message, kind, call, h)
+		})
+		return call, a.batch(message.SMS, kind == aligo.TypeLMS, d.Now()), err
 	})
-	if err != nil {
-		return message.Progress{}, err
-	}
-	p = accepted(m, p, recipients(call), a.batch(message.SMS, kind == aligo.TypeLMS, d.Now()))
-	return d.fail(p, bad), nil
 }
 
 // callSMS uses the call for one text when there is only one, which Aligo handles as one message with many receivers.
 func (d *Dispatch) callSMS(
 	ctx context.Context, m message.Message, kind aligo.SMSType, call []draft, guard aligo.Guard,
 ) (aligo.Accepted, error) {
-	var subject string
+	options := aligo.SMSOptions{Guard: guard}
 	if kind != aligo.TypeSMS {
-		subject = title(m)
+		options.Title = title(m)
 	}
 	if !slices.ContainsFunc(call, func(one draft) bool { return one.sms != call[0].sms }) {
 		to := make([]string, len(call))
 		for n, one := range call {
 			to[n] = string(m.Recipients[one.recipient].To)
 		}
-		return d.Aligo.SendSMS(ctx, aligo.SMS{Type: kind, To: to, Text: call[0].sms, Title: subject, Guard: guard})
+		return d.Aligo.SendSMS(ctx, aligo.SMS{Type: kind, To: to, Text: call[0].sms, SMSOptions: options})
 	}
-	mass := aligo.MassSMS{Type: kind, Title: subject, Guard: guard, Messages: make([]aligo.MassMessage, len(call))}
+	mass := aligo.MassSMS{Type: kind, SMSOptions: options, Messages: make([]aligo.MassMessage, len(call))}
 	for n, one := range call {
 		mass.Messages[n] = aligo.MassMessage{To: string(m.Recipients[one.recipient].To), Text: one.sms}
 	}

@@ -38,7 +38,7 @@ func (s *slow) SendSMS(ctx context.Context, call aligo.SMS) (aligo.Accepted, err
 }
 
 func (s *slow) SendAlimTalk(ctx context.Context, call aligo.AlimTalk) (aligo.Accepted, error) {
-	return s.SendSMS(ctx, aligo.SMS{Guard: call.Guard})
+	return s.SendSMS(ctx, aligo.SMS{SMSOptions: aligo.SMSOptions{Guard: call.Guard}})
 }
 
 // closing is a table that remembers whether the send was closed.

@@ -1,7 +1,6 @@
 package bench
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -22,6 +21,7 @@ import (
 
 	"sms-api/awslocal/awsapi"
 	"sms-api/awslocal/clock"
+	"sms-api/awslocal/direct"
 	"sms-api/awslocal/eventbus"
 	"sms-api/awslocal/quota"
 	"sms-api/internal/aligo/aligotest"
@@ -207,27 +207,15 @@ func (n *inside) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err := n.b.clock.Sleep(r.Context(), takes); err != nil {
 		return nil, err
 	}
-	w := &answer{header: http.Header{}, status: http.StatusOK}
-	n.handlers[r.URL.Hostname()].ServeHTTP(w, r)
-	if w.status == http.StatusOK && strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".StartExecution") {
+	a := direct.Do(n.handlers[r.URL.Hostname()], r)
+	if a.Status == http.StatusOK && strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".StartExecution") {
 		n.b.started.Add(1)
 	}
 	return &http.Response{
-		Status: http.StatusText(w.status), StatusCode: w.status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: w.header,
-		Body: io.NopCloser(&w.body), ContentLength: int64(w.body.Len()), Request: r,
+		Status: http.StatusText(a.Status), StatusCode: a.Status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: a.Header,
+		Body: io.NopCloser(&a.Body), ContentLength: int64(a.Body.Len()), Request: r,
 	}, nil
 }
-
-// answer is an http.ResponseWriter that keeps what it is given.
-type answer struct {
-	header http.Header
-	status int
-	body   bytes.Buffer
-}
-
-func (a *answer) Header() http.Header         { return a.header }
-func (a *answer) WriteHeader(status int)      { a.status = status }
-func (a *answer) Write(p []byte) (int, error) { return a.body.Write(p) }
 
 // invoke is every invocation of a function that Lambda runs.
 func (b *burst) invoke(ctx context.Context, name string, next func(context.Context) ([]byte, error)) ([]byte, error) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"html"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -48,46 +49,43 @@ const (
 	TextOther TextChange = "other"
 )
 
-func textChanges() []TextChange {
-	return []TextChange{TextEscaped, TextBR, TextCollapsed, TextSuffixed, TextNoEmoji, TextCut, TextOther}
+// textChanges is what each of them makes of a text.
+func textChanges() map[TextChange]func(text string) string {
+	entities := strings.NewReplacer("&#34;", "&quot;", "&#39;", "&#039;")
+	return map[TextChange]func(string) string{
+		TextEscaped:   func(text string) string { return entities.Replace(html.EscapeString(text)) },
+		TextBR:        strings.NewReplacer("\r\n", "<br>", "\n", "<br>").Replace,
+		TextCollapsed: func(text string) string { return strings.Join(strings.Fields(text), " ") },
+		TextSuffixed:  func(text string) string { return text + "\n무료거부 0801234567" },
+		TextNoEmoji:   withoutUnencodable,
+		TextCut: func(text string) string {
+			const shown = 40
+			if utf8.RuneCountInString(text) > shown {
+				return string([]rune(text)[:shown]) + "..."
+			}
+			return text
+		},
+		TextOther: func(string) string { return "보안을 위해 내용을 표시하지 않습니다." },
+	}
 }
 
-func (c TextChange) of(text string) string {
-	switch c {
-	case TextEscaped:
-		return strings.ReplaceAll(strings.ReplaceAll(html.EscapeString(text), "&#34;", "&quot;"), "&#39;", "&#039;")
-	case TextBR:
-		return strings.NewReplacer("\r\n", "<br>", "\n", "<br>").Replace(text)
-	case TextCollapsed:
-		return strings.Join(strings.Fields(text), " ")
-	case TextSuffixed:
-		return text + "\n무료거부 0801234567"
-	case TextNoEmoji:
-		var b strings.Builder
-		bad := message.Unencodable(text)
-		for i, r := range []rune(text) {
-			if len(bad) > 0 && bad[0].Index == i {
-				bad = bad[1:]
-				continue
-			}
-			b.WriteRune(r)
+func withoutUnencodable(text string) string {
+	var b strings.Builder
+	bad := message.Unencodable(text)
+	for i, r := range []rune(text) {
+		if len(bad) > 0 && bad[0].Index == i {
+			bad = bad[1:]
+			continue
 		}
-		return b.String()
-	case TextCut:
-		const shown = 40
-		if utf8.RuneCountInString(text) > shown {
-			return string([]rune(text)[:shown]) + "..."
-		}
-	case TextOther:
-		return "보안을 위해 내용을 표시하지 않습니다."
+		b.WriteRune(r)
 	}
-	return text
+	return b.String()
 }
 
 // shown is a text as the lists have it.
 func (b Behaviour) shown(text string) string {
 	for _, c := range b.Texts {
-		text = c.of(text)
+		text = textChanges()[c](text)
 	}
 	return text
 }
@@ -95,8 +93,8 @@ func (b Behaviour) shown(text string) string {
 // SetBehaviour switches how Aligo behaves from now on. The error names what is wrong with it.
 func (s *Standin) SetBehaviour(b Behaviour) error {
 	for _, c := range b.Texts {
-		if !slices.Contains(textChanges(), c) {
-			return fmt.Errorf("there is no change of texts %q; there are %v", c, textChanges())
+		if textChanges()[c] == nil {
+			return fmt.Errorf("there is no change of texts %q; there are %v", c, slices.Sorted(maps.Keys(textChanges())))
 		}
 	}
 	if b.ListedAfter < 0 {

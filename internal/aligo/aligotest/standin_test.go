@@ -459,7 +459,7 @@ func TestWallet(t *testing.T) {
 	_, err = client.SendSMS(ctx, lms)
 	check("a test", err, 50.8)
 	_, err = client.SendSMS(ctx, aligo.SMS{Type: aligo.TypeMMS, To: []string{"01012345678"}, Text: "가",
-		Images: []aligo.Image{{Data: []byte("GIF89a")}}})
+		SMSOptions: aligo.SMSOptions{Images: []aligo.Image{{Data: []byte("GIF89a")}}}})
 	refused("an MMS for more than there is", err)
 	check("a refusal", nil, 50.8)
 	b, err := client.HeartInfo(ctx)
@@ -882,7 +882,7 @@ func TestControls(t *testing.T) {
 		t.Errorf("no messages are %s", body)
 	}
 	if _, err := w.Client().SendSMS(t.Context(), aligo.SMS{Type: aligo.TypeSMS, To: []string{"01012345678"}, Text: "안녕😀",
-		ReplaceUnencodable: true}); err != nil {
+		SMSOptions: aligo.SMSOptions{ReplaceUnencodable: true}}); err != nil {
 		t.Fatal(err)
 	}
 	_, body := do(http.MethodGet, "/_standin/messages", "")
