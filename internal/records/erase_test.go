@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"sms-api/internal/attr"
 	"sms-api/internal/message"
 	"sms-api/internal/records"
 	"sms-api/internal/testkit"
@@ -87,6 +88,52 @@ func TestErase(t *testing.T) {
 	w.went(three, progress(three, 1), 0)
 	if page, err := w.Search(t.Context(), records.Query{To: erasedNumber, Limit: 10}); err != nil || len(page.Found) != 1 {
 		t.Errorf("%+v, %v", page, err)
+	}
+}
+
+// Of one message two are erased, one after the other.
+func TestEraseAnotherOfTheSameMessage(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	m := sms(id, erasedNumber, keptNumber, "01044444444")
+	w.Accepted(t.Context(), m)
+	w.went(m, progress(m, 1), 0)
+	for _, number := range []message.Phone{erasedNumber, "01044444444"} {
+		if n, err := w.Erase(t.Context(), number); err != nil || n != 1 {
+			t.Fatal(n, err)
+		}
+	}
+	w.nothingOf(t, id)
+	if text := testkit.JSON(t, w.find(t, id).Outcome); strings.Contains(text, "4444") {
+		t.Error(text)
+	}
+}
+
+// What was accepted before the erasure, up to the same millisecond, is erased however late it is sent; so long its stone lasts.
+func TestEraseLasts(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	m := sms(id, erasedNumber, keptNumber)
+	m.CreatedAt = began
+	w.Accepted(t.Context(), m)
+	w.went(m, progress(m, 1), 0)
+	if n, err := w.Erase(t.Context(), erasedNumber); err != nil || n != 1 {
+		t.Fatal(n, err)
+	}
+	w.nothingOf(t, id)
+	const day = 24 * time.Hour
+	// The longest schedule and life, in which it is sent, and a redrive after that.
+	last, stones := began.Add(w.Kept+97*day+14*day), 0
+	for name, item := range w.items(t) {
+		if !strings.HasSuffix(name, " erased") {
+			continue
+		}
+		if stones++; attr.NumberOf(item, "expires") < last.Unix() {
+			t.Errorf("%s ends at %d, before %d", name, attr.NumberOf(item, "expires"), last.Unix())
+		}
+	}
+	if stones != 1 {
+		t.Errorf("%d stones", stones)
 	}
 }
 
