@@ -196,6 +196,28 @@ func TestSweepLeavesWhatIsNew(t *testing.T) {
 	w.complete(young)
 }
 
+// One under way that is looked at when it has just ended is left alone as well, and announced by the sweep after that.
+func TestSweepLeavesWhatHasJustEnded(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	r := w.start(w.message(1), true)
+	w.Add(hour)
+	w.sweeps()
+	w.Add(hour - 5*time.Minute)
+	w.end(r, message.Failed, false, false)
+	w.Add(5 * time.Minute)
+	w.sweeps()
+	if looks, announced := w.did(); len(looks) != 1 || len(announced) != 0 {
+		t.Errorf("looked at %q, announced %q", looks, announced)
+	}
+	w.Add(hour)
+	w.sweeps()
+	if _, announced := w.did(); len(announced) != 1 {
+		t.Errorf("announced %q", announced)
+	}
+	w.complete(r)
+}
+
 // A message that is scheduled for 90 days ahead is looked at after those, and one that is under way for days ever more rarely.
 func TestSweepLooksEverMoreRarely(t *testing.T) {
 	t.Parallel()
