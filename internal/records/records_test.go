@@ -214,6 +214,18 @@ func TestOutcomeWithoutRecord(t *testing.T) {
 	if _, ok, err := w.Find(t.Context(), id); ok || err != nil {
 		t.Errorf("found: %v, %v", ok, err)
 	}
+	// A repair says it, though what it has found is older than the outcome.
+	if err := w.Repair(t.Context(), m, message.Underway(m, progress(m, 1)), records.Version{Seq: 1}, false); err != nil {
+		t.Fatal(err)
+	}
+	if r := w.find(t, id); r.Message.Caller != m.Caller || r.Outcome.Status != o.Status {
+		t.Errorf("%+v", r)
+	}
+	for _, caller := range []string{"", m.Caller} {
+		if got := w.pages(t, records.Query{Caller: caller, Status: o.Status, Limit: 10}); !slices.Equal(got, []string{id}) {
+			t.Errorf("the list of %q has %q", caller, got)
+		}
+	}
 }
 
 func TestScheduled(t *testing.T) {

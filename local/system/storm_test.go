@@ -161,8 +161,7 @@ func (s *storm) judge(recipients int) {
 		s.t.Error(v)
 	}
 	if len(wrong) > 0 {
-		id, _, _ := strings.Cut(wrong[0], " ")
-		s.t.Logf("the way of %s:\n%s", id, s.trace(strings.TrimSuffix(id, ":")))
+		s.explain(wrong[0])
 	}
 	for _, v := range slices.Concat(s.unjustified(), s.misrecorded(all)) {
 		s.t.Error(v)
@@ -185,6 +184,22 @@ func (s *storm) judge(recipients int) {
 	s.laws.report(s.t, recipients)
 	if count[message.Delivered] < recipients/2 {
 		s.t.Errorf("only %d of %d recipients were reached", count[message.Delivered], recipients)
+	}
+}
+
+// explain tells the way of each message that a violation names, and what the phones got that they were sent to.
+func (s *storm) explain(violation string) {
+	s.t.Helper()
+	for _, one := range s.sent {
+		if !strings.Contains(violation, one.id) {
+			continue
+		}
+		s.t.Logf("the way of %s, to %q:\n%s", one.id, one.numbers, s.trace(one.id))
+		for _, m := range s.Aligo.Messages() {
+			if slices.Contains(one.numbers, m.To) && slices.Contains(one.contents, contentOf(m.Text)) {
+				s.t.Logf("…%s got %s %s at %s", m.To[7:], m.Channel, m.MID, m.At.Format(time.DateTime))
+			}
+		}
 	}
 }
 
@@ -350,6 +365,8 @@ func (s *storm) persist(one *sent, body, key string) bool {
 			return false
 		case status == http.StatusUnprocessableEntity && strings.Contains(string(answer), "is not the code of an approved template"):
 			time.Sleep(time.Minute)
+		case status == http.StatusUnprocessableEntity && strings.Contains(string(answer), "the message has expired"):
+			return false // the door was closed for longer than it was good for
 		case status < http.StatusInternalServerError && status != http.StatusTooManyRequests:
 			s.t.Fatalf("POST /v1/messages: %d %s", status, answer)
 		}
