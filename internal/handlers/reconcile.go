@@ -108,9 +108,9 @@ func (d *Dispatch) rejected(ctx context.Context, m message.Message, p message.Pr
 func (d *Dispatch) lookUp(ctx context.Context, m message.Message, p message.Progress) (message.Progress, error) {
 	g, ok, err := d.Guards.Opened(ctx, m.ID)
 	switch {
-	case err != nil && d.hopeless(m, p):
-		return d.giveUp(m, p, p.Queue.Recipients), nil
 	case err != nil:
+		// However late it is: only the table says whether anything was sent, and whether the message was cancelled. Nothing can be
+		// sent without it either.
 		return message.Progress{}, tableFault(err)
 	case g.Cancelled:
 		return d.cancelled(p), nil

@@ -36,12 +36,37 @@ func stalledTable(w *world) {
 }
 
 func redriveCancelled(w *world) {
-	id := w.post(to(`"sendAt":"2000-01-02T00:00:00Z",`, "5678"))
+	id := w.redrivenCancelled()
+	time.Sleep(72 * time.Hour)
+	w.staysCancelled(id)
+}
+
+// redriveCancelledUnseen has a table that does not say so until the message would have expired.
+func redriveCancelledUnseen(w *world) {
+	id := w.redrivenCancelled(func() { w.table.set(tableFailed) })
+	time.Sleep(72 * time.Hour)
+	w.table.set(nil)
+	time.Sleep(time.Hour)
+	w.staysCancelled(id)
+}
+
+// redrivenCancelled is a message that was cancelled before it was sent, and whose execution is redriven after what is to be done
+// before that.
+func (w *world) redrivenCancelled(before ...func()) (id string) {
+	id = w.post(to(`"sendAt":"2000-01-02T00:00:00Z",`, "5678"))
 	time.Sleep(time.Hour)
 	w.cancels(id)
 	w.settle(id)
+	for _, do := range before {
+		do()
+	}
 	w.redrive(id)
-	time.Sleep(72 * time.Hour)
+	return id
+}
+
+// staysCancelled checks that nothing was sent of a message, and that it was never announced as anything but cancelled.
+func (w *world) staysCancelled(id string) {
+	w.t.Helper()
 	if got := w.phones(); len(got) > 0 {
 		w.t.Errorf("phones received %q after the message was cancelled", got)
 	}

@@ -40,6 +40,7 @@ func stories() map[string]func(*world) {
 
 		// A promise was broken once: somebody got two messages, or none, or was told what is not so.
 		"a cancelled message that an operator redrives is announced again, and not sent":          redriveCancelled,
+		"a cancelled message is redriven while the table is away for days, and stays cancelled":   redriveCancelledUnseen,
 		"a message is cancelled in the moment in which its send begins":                           cancelWhileItBegins,
 		"of two equal SMS to one number, one is accepted and the other sent again":                equalMessages,
 		"the same text to two and to one of them: everybody gets what was meant for them":         overlappingMessages,
