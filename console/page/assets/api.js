@@ -1,12 +1,21 @@
 // Calls to this server.
-import { t } from "./i18n.js";
+import { has, t } from "./i18n.js";
+
+const prefix = "urn:sms-api:problem:";
 
 // Problem is an answer that is no success, as a problem document says it.
 export class Problem extends Error {
   constructor(status, body) {
-    super(body.detail || body.title || body.error || t("error.status", { status }));
+    // The type is what does not change, and the page has words for it in both languages; what the answer says besides is English.
+    const type = (body.type ?? "").replace(prefix, "");
+    const words = has(`problem.${type}`);
+    const about = has(`problem.${type}.text`) ? t(`problem.${type}.text`) : "";
+    super(about || body.detail || (words ? t(`problem.${type}`) : body.title) || body.error || t("error.status", { status }));
     this.status = status;
-    this.title = body.title ?? "";
+    this.type = type;
+    this.title = words ? t(`problem.${type}`) : body.title ?? "";
+    // What the page's words leave out, such as the right that is missing.
+    this.more = about && body.detail ? body.detail : "";
     this.errors = body.errors ?? [];
   }
 }

@@ -13,6 +13,7 @@ import { events } from "./events.js";
 import { faults } from "./faults.js";
 import { message } from "./message.js";
 import { messages } from "./messages.js";
+import { operations } from "./operations.js";
 import { overview } from "./overview.js";
 import { phones } from "./phones.js";
 import { part, systemName } from "./system.js";
@@ -24,6 +25,7 @@ const places = [
   ["compose", "/compose", "compose"],
   ["events", "/events", "events"],
   ["faults", "/faults", "faults"],
+  ["operations", "/operations", "operations"],
   ["overview", "/overview"],
   ["docs", "/docs"],
 ].filter(([, , name]) => !name || part(name));
@@ -36,6 +38,7 @@ const routes = [
   [/^\/compose$/, compose, "compose", "compose"],
   [/^\/events$/, events, "events", "events"],
   [/^\/faults$/, faults, "faults", "faults"],
+  [/^\/operations$/, operations, "operations", "operations"],
   [/^\/overview$/, overview, "overview"],
   [/^\/docs$/, docs, "docs"],
 ].filter(([, , , name]) => !name || part(name));

@@ -8,6 +8,7 @@ const paths = {
   events: "M11 2L4 11h5l-1 7 7-9h-5z",
   faults: "M10 3l8 14H2zM10 8v4M10 14.500v.5",
   overview: "M4 16V9M8 16V4M12 16v-6M16 16V7",
+  operations: "M4 6h12M4 10h12M4 14h12M7 4v4M13 8v4M9 12v4",
   docs: "M5 3h7l3 3v11H5zM12 3v3h3M7.500 10h5M7.500 13h5",
   search: "M9 3a6 6 0 1 0 0 12A6 6 0 0 0 9 3zM13.500 13.500L17 17",
   back: "M12 4l-6 6 6 6",

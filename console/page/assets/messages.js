@@ -1,9 +1,10 @@
 // The list of messages.
 import { h, keyed, put, show } from "./dom.js";
+import { icon } from "./icons.js";
 import { t } from "./i18n.js";
 import { between, clock, moment, number } from "./format.js";
 import { get, query } from "./api.js";
-import { channel, cursorPager, empty, failure, searchBox, status } from "./parts.js";
+import { channel, cursorPager, empty, failure, searchBox, status, told } from "./parts.js";
 
 const filters = ["", "scheduled", "sending", "parked", "delivered", "partial", "failed", "expired", "cancelled"];
 
@@ -36,6 +37,7 @@ export function messages({ query: q, go, signal }) {
       h("td", {}, status(m.status), m.parked ? h("span", { class: "sub" }, t(`parked.${m.parked.cause}`)) : null,
         m.status === "scheduled" ? h("span", { class: "sub" }, clock(m.sendAt)) : null),
       h("th", { scope: "row" }, h("a", { href: `/messages/${m.id}` }, m.reference || m.template || t("messages.text")),
+        m.recipients?.length ? h("span", { class: "sub" }, m.recipients.map((r) => `${r.to}: ${told(r)}`).join(" ")) : null,
         h("span", { class: "sub id" }, m.id)),
       h("td", { "data-label": t("messages.channel") }, channel(m.channel), m.channel === "alimtalk" && m.counts.fellBack ? [" → ", channel("sms")] : null,
         m.reference && m.template ? h("span", { class: "sub" }, m.template) : null),
@@ -45,15 +47,35 @@ export function messages({ query: q, go, signal }) {
       h("td", { "data-label": t("messages.took") }, m.settledAt ? between(m.createdAt, m.settledAt) : "–"));
   }
 
+  function askReason() {
+    const reason = h("input", { type: "text", id: "reason", required: true, minlength: "3", maxlength: "200", autocomplete: "off" });
+    const form = h("form", {
+      class: "box", onsubmit: (event) => {
+        event.preventDefault();
+        sessionStorage.setItem("reason", reason.value.trim());
+        refresh();
+      },
+    }, h("h2", {}, t("problem.reason-missing")), h("p", { class: "muted" }, t("problem.reason-missing.text")),
+    h("div", { class: "field" }, h("label", { for: "reason" }, t("messages.reason")), reason), h("div", {}, h("button", { type: "submit", class: "primary" }, icon("search"), t("messages.reason.search"))));
+    queueMicrotask(() => reason.focus());
+    return form;
+  }
+
   async function refresh() {
     try {
-      const found = await get(`/inbox/messages${query(values)}`, signal);
+      // Whoever looks for a number says why, once a session.
+      const digits = values.q.replace(/[^0-9]/g, "").length;
+      const found = await get(`/inbox/messages${query({ ...values, reason: digits > 7 ? sessionStorage.getItem("reason") : "" })}`, signal);
       keyed(body, found.items, (m) => m.id, row);
       table.hidden = !found.items.length;
       show(state, found.items.length ? null : values, () => (values.q || values.status ? empty(t("inbox.none.found"), t("messages.none.filter")) : empty(t("messages.none"), t("inbox.none.text"))));
       show(pages, found.next || values.cursor ? { values, next: found.next } : null, () => cursorPager("/messages", values, found.next));
     } catch (error) {
-      if (error.name !== "AbortError") show(state, { failure: error.message }, () => failure(error));
+      if (error.name === "AbortError") return;
+      table.hidden = true;
+      show(pages, null);
+      if (error.type === "reason-missing") show(state, { reason: true }, askReason);
+      else show(state, { failure: error.message }, () => failure(error));
     }
   }
 

@@ -1,8 +1,8 @@
 // Parts that several views use.
 import { announce, h, put } from "./dom.js";
 import { icon } from "./icons.js";
-import { t } from "./i18n.js";
-import { phone } from "./format.js";
+import { has, t } from "./i18n.js";
+import { clock, phone } from "./format.js";
 import { query } from "./api.js";
 
 const statusIcons = {
@@ -59,6 +59,15 @@ export function cursorPager(path, values, next) {
     next ? h("a", { href: path + query({ ...values, cursor: next }), rel: "next" }, t("pager.older")) : null);
 }
 
+// told is what became of somebody, in words that can be read out on the telephone.
+export function told(r) {
+  const name = (a) => t(`channel.${a.channel}`);
+  const why = (a) => (a.code && has(`code.${a.code}`) ? t(`code.${a.code}`) : a.reason || t(`status.${a.status}`));
+  const attempts = r.attempts?.length ? r.attempts : r.channel ? [r] : [];
+  if (!attempts.length) return r.code ? why(r) : t("told.nothing");
+  return attempts.map((a) => (a.status === "delivered" ? t("told.delivered", { channel: name(a), at: clock(a.at) }) : a.status === "pending" ? t("told.pending", { channel: name(a) }) : t("told.other", { channel: name(a), why: why(a) }))).join(" → ");
+}
+
 // copyButton copies a text that it asks for when it is pressed.
 export function copyButton(text, label = t("copy")) {
   const word = h("span", {}, label);
@@ -91,7 +100,10 @@ export function jsonBlock(label, data) {
 
 // failure says what went wrong.
 export function failure(error) {
-  return h("div", { class: "failure", role: "alert", tabindex: "-1" }, icon("cross"), h("div", {}, error.title ? h("strong", {}, error.title) : null, h("p", {}, error.message)));
+  // What one may not do is no fault.
+  const calm = ["not-allowed", "insufficient-scope"].includes(error.type);
+  return h("div", { class: calm ? "failure calm" : "failure", role: calm ? "status" : "alert", tabindex: "-1" }, icon(calm ? "pause" : "cross"),
+    h("div", {}, error.title ? h("strong", {}, error.title) : null, error.message === error.title ? null : h("p", {}, error.message), error.more ? h("p", { class: "muted", lang: "en" }, error.more) : null));
 }
 
 // numberOf is a number with what it is known for.

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"sms-api/console/browsertest"
+	"sms-api/local/system"
+)
+
+// settled waits until the page shows how a message has ended.
+func settled(b *browsertest.Tab, id, status string) {
+	b.Visit("/messages/" + id)
+	b.See(id+" is "+status, `document.querySelector(".actions .status")?.dataset.status === "`+status+`"`)
+}
+
+func TestBrowserConsole(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	address, link, _ := strings.Cut(w.link, "/?")
+	b := browsertest.Open(t, address, "ko")
+	b.Expected = []string{"status of 403", "status of 422", "status of 404", "status of 503"}
+
+	// The link leads in, and leaves no token in the address bar.
+	b.Visit("/?" + link)
+	b.See("an empty list", `document.querySelector("main").innerText.includes("아직 메시지가 없습니다") && location.search === ""`)
+	if nav := browsertest.JS[string](b, `[...document.querySelectorAll("nav a")].map((x) => x.getAttribute("href")).join(" ")`); nav !=
+		"/messages /operations /overview /docs" {
+		t.Errorf("the menu has %s", nav)
+	}
+
+	// Somebody says that she got nothing: the number, the reason once, and words to read out.
+	id := w.send(t, order("01012340001", `,"reference":"order-18"`))
+	settled(b, id, "delivered")
+	b.See("the way", `[...document.querySelectorAll(".timeline h3")].map((x) => x.textContent).includes("Send SMS")`)
+	b.See("two calls that were accepted", `document.querySelectorAll('[aria-labelledby="calls-title"] tbody tr').length === 2`)
+	b.Visit("/messages?q=010-1234-0001")
+	b.See("the question why", `document.querySelector("main form h2")?.innerText.includes("이유") && document.activeElement.id === "reason"`)
+	b.Write("이유", "본인이 문의함")
+	b.Press("search", browsertest.Button("찾기"))
+	b.See("what became of it in words",
+		`["카카오톡", "→", "도착", "010****0001"].every((x) => document.querySelector("tbody .sub")?.innerText.includes(x))`)
+	b.Shot("found")
+	b.Visit("/messages?q=01012340001")
+	b.See("the reason is asked once", `document.querySelectorAll("tbody tr").length === 1`)
+	b.Visit("/messages?q=order-18")
+	b.See("found by its reference", `document.querySelectorAll("tbody tr").length === 1`)
+	b.Visit("/messages?q=" + id)
+	b.See("found by its id", `document.querySelectorAll("tbody tr").length === 1`)
+
+	// What waits for an operator.
+	w.standin.SetBalance(0)
+	parked := w.send(t, order("01012345678", `,"reference":"order-19"`))
+	settled(b, parked, "parked")
+	if err := w.system.AWS.Send(system.DeadLetters, "no event at all"); err != nil {
+		t.Fatal(err)
+	}
+	b.Visit("/operations")
+	b.See("what is parked, and what to do", `document.querySelector('[aria-labelledby="part-parked"]').innerText.includes("알리고 잔액을 충전하세요")`)
+	b.See("the alarm that rings", `document.querySelector(".alarm")?.dataset.state === "ALARM"`)
+	b.See("what one may not see is said calmly",
+		`document.querySelector('[aria-labelledby="part-parameters"] .failure.calm')?.innerText.includes("ssm:DescribeParameters")`)
+	b.See("the dead letter", `document.querySelector('[aria-labelledby="part-letters"]').innerText.includes("이벤트가 아니어서")`)
+	b.Shot("operations")
+	b.Press("drop it", browsertest.Button("버리기"))
+	b.See("it is gone", `document.querySelector('[aria-labelledby="part-letters"]').innerText.includes("없습니다")`)
+	if log := w.log.String(); !strings.Contains(log, "drop a dead letter") || !strings.Contains(log, "user/kim") {
+		t.Errorf("the log does not say who did what: %s", log)
+	}
+	b.Write("번호", "010-1234-5678")
+	b.Press("look up", browsertest.Button("찾기"))
+	b.See("nothing is known", `document.querySelector('[aria-labelledby="part-optouts"]').innerText.includes("수신거부 기록 없음")`)
+
+	// A parked message of which nothing was sent is cancelled.
+	b.Visit("/messages/" + parked)
+	b.Press("cancel", browsertest.Button("발송 취소"))
+	b.See("cancelled", `document.querySelector(".actions .status").dataset.status === "cancelled"`)
+	b.Visit("/overview")
+	b.See("the counts", `document.querySelector(".bars")?.innerText.includes("취소됨")`)
+	b.Visit("/docs")
+	b.See("the contract", `document.querySelector(".operation")`)
+}

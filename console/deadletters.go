@@ -1,0 +1,87 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"sms-api/console/stack"
+)
+
+// letters is what the command needs of a stack.
+type letters interface {
+	Letters(ctx context.Context) ([]stack.DeadLetter, error)
+	Again(ctx context.Context, l stack.DeadLetter) error
+	Drop(ctx context.Context, l stack.DeadLetter) error
+}
+
+// deadLetters explains what is in the queue, or handles letters again, or drops them. Without ids it explains all; all is the
+// name of all of them.
+func deadLetters(ctx context.Context, s letters, args []string, out io.Writer) error {
+	found, err := s.Letters(ctx)
+	if err != nil {
+		return err
+	}
+	if len(args) == 0 {
+		for _, l := range found {
+			tell(out, l)
+		}
+		fmt.Fprintf(out, "%d dead letters\n", len(found))
+		return nil
+	}
+	do, said := s.Again, "handled"
+	switch args[0] {
+	case "again":
+	case "drop":
+		do, said = s.Drop, "dropped"
+	default:
+		return fmt.Errorf("%q is neither again nor drop", args[0])
+	}
+	if len(args) == 1 {
+		return fmt.Errorf("%s what? The ids, or all", args[0])
+	}
+	var failed []error
+	left := args[1:]
+	for _, l := range found {
+		i := slices.Index(left, l.ID)
+		if i < 0 && !slices.Contains(args[1:], "all") {
+			continue
+		}
+		if i >= 0 {
+			left = slices.Delete(slices.Clone(left), i, i+1)
+		}
+		if err := do(ctx, l); err != nil {
+			failed = append(failed, fmt.Errorf("%s: %w", l.ID, err))
+			continue
+		}
+		fmt.Fprintf(out, "%s %s\n", l.ID, said)
+	}
+	for _, id := range left {
+		if id != "all" {
+			failed = append(failed, fmt.Errorf("%s: %w", id, stack.NoLetter()))
+		}
+	}
+	return errors.Join(failed...)
+}
+
+// tell explains a letter in some lines.
+func tell(out io.Writer, l stack.DeadLetter) {
+	fmt.Fprintf(out, "%s\n  since    %s\n", l.ID, l.Sent.Format(time.RFC3339))
+	from := map[string]string{
+		"eventbridge": "EventBridge could not hand it to " + l.Function, "lambda": "the function " + l.Function + " failed with it",
+		"queue": "the function " + l.Function + " left it in the queue too often",
+	}[l.From]
+	fmt.Fprintf(out, "  because  %s\n", from)
+	for _, line := range [][2]string{{"rule", l.Rule}, {"error", l.Why}, {"event", l.Event}, {"source", l.Source}, {"type", l.DetailType}} {
+		if line[1] != "" {
+			fmt.Fprintf(out, "  %-8s %s\n", line[0], line[1])
+		}
+	}
+	if l.Event == "" {
+		fmt.Fprintln(out, "  it cannot be read as an event: nobody can handle it, only drop it")
+	}
+	fmt.Fprintf(out, "  log      %s\n\n", l.Log)
+}

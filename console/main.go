@@ -1,0 +1,185 @@
+// Command console shows the page on a deployed stack, with AWS credentials of one's own: a profile, a single sign-on session
+// or variables of the environment, as the SDK looks for them. The page is served on the loopback interface to whoever has
+// the link that is printed; nothing is hosted, and IAM decides who sees and does what.
+//
+//	go run ./console -stack prod -region ap-northeast-2
+//	go run ./console dead-letters -stack prod [again ID… | drop ID…]
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+
+	"sms-api/console/page"
+	"sms-api/console/stack"
+	"sms-api/internal/deployment"
+	"sms-api/internal/intake/contract"
+	"sms-api/statemachine"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintln(os.Stderr, "console:", err)
+		os.Exit(2)
+	}
+}
+
+// flags are what both commands have.
+type flags struct {
+	stack, region, profile, api, parameters string
+	listen                                  string
+}
+
+func parse(name string, args []string, out io.Writer) (flags, []string, error) {
+	var f flags
+	set := flag.NewFlagSet(name, flag.ContinueOnError)
+	set.SetOutput(out)
+	set.StringVar(&f.stack, "stack", "", "name of the Pulumi stack, such as prod")
+	set.StringVar(&f.region, "region", "", "AWS region; without it that of the profile or the environment")
+	set.StringVar(&f.profile, "profile", "", "AWS profile; without it that of the environment")
+	set.StringVar(&f.api, "api", "", "address of the API, which pulumi stack output apiUrl tells; without it it is looked for")
+	set.StringVar(&f.parameters, "parameters", "", "path of the credentials, where the stack sets secrets:prefix")
+	set.StringVar(&f.listen, "listen", "127.0.0.1:0", "address of the page, on the loopback interface")
+	if err := set.Parse(args); err != nil {
+		return f, nil, err
+	}
+	if f.stack == "" {
+		return f, nil, errors.New("-stack is missing: the name of the Pulumi stack, such as prod")
+	}
+	return f, set.Args(), nil
+}
+
+// callTimeout is how long a call of AWS's or the API's may take.
+const callTimeout = 30 * time.Second
+
+// found is the stack that is meant.
+func (f flags) found(ctx context.Context) (*stack.Stack, error) {
+	var options []func(*config.LoadOptions) error
+	if f.region != "" {
+		options = append(options, config.WithRegion(f.region))
+	}
+	if f.profile != "" {
+		options = append(options, config.WithSharedConfigProfile(f.profile))
+	}
+	loaded, err := config.LoadDefaultConfig(ctx, options...)
+	if err != nil {
+		return nil, fmt.Errorf("AWS configuration: %w", err)
+	}
+	if loaded.Region == "" {
+		return nil, errors.New("-region is missing, and neither the profile nor AWS_REGION says it")
+	}
+	return find(ctx, loaded, f)
+}
+
+func find(ctx context.Context, loaded aws.Config, f flags) (*stack.Stack, error) {
+	loaded.HTTPClient = &http.Client{Timeout: callTimeout}
+	s, err := stack.Find(ctx, loaded, f.stack, f.api, os.Getenv("SMS_API_TOKEN"))
+	if err == nil && f.parameters != "" {
+		s.Parameters = f.parameters
+	}
+	return s, err
+}
+
+func run(ctx context.Context, args []string, out, log io.Writer) error {
+	if len(args) > 0 && args[0] == "dead-letters" {
+		f, rest, err := parse("console dead-letters", args[1:], log)
+		if err != nil {
+			return err
+		}
+		s, err := f.found(ctx)
+		if err != nil {
+			return err
+		}
+		return deadLetters(ctx, s, rest, out)
+	}
+	f, rest, err := parse("console", args, log)
+	if err != nil {
+		return err
+	}
+	if len(rest) > 0 {
+		return fmt.Errorf("unknown argument %q", rest[0])
+	}
+	s, err := f.found(ctx)
+	if err != nil {
+		return err
+	}
+	return serve(ctx, s, f.listen, out, slog.New(slog.NewTextHandler(log, nil)))
+}
+
+// refresh is how often an open page reads again: nobody tells it of changes.
+const refresh = 15 * time.Second
+
+// newPage is the page on a stack.
+func newPage(s *stack.Stack, log *slog.Logger) (http.Handler, error) {
+	definition, err := statemachine.Definition(deployment.Tasks(), s.Name)
+	if err != nil {
+		return nil, err
+	}
+	shown, err := page.New(page.Options{
+		Source: s.API, Definition: definition, System: s.System, Parts: []page.Part{s.Part(log)}, Refresh: refresh, Log: log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/", shown)
+	mux.HandleFunc("GET /v1/openapi.json", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, contract.OpenAPI())
+	})
+	return mux, nil
+}
+
+func serve(ctx context.Context, s *stack.Stack, address string, out io.Writer, log *slog.Logger) error {
+	l, err := listen(ctx, address)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = l.Close() }()
+	shown, err := newPage(s, log)
+	if err != nil {
+		return err
+	}
+	door := newDoor(l.Addr().String(), shown)
+	const headers, shutdown = 10 * time.Second, 2 * time.Second
+	server := &http.Server{Handler: door, ReadHeaderTimeout: headers}
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(l) }()
+	fmt.Fprintf(out, "stack %s in %s, as %s\n\n  %s\n\nThe link is for you alone. Ctrl-C ends it.\n", s.Name, s.Region, s.Who, door.link())
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdown)
+	defer cancel()
+	if server.Shutdown(ending) != nil {
+		_ = server.Close()
+	}
+	return nil
+}
+
+// listen refuses addresses that other machines could reach.
+func listen(ctx context.Context, address string) (net.Listener, error) {
+	host, _, err := net.SplitHostPort(address)
+	if ip := net.ParseIP(host); err != nil || ip == nil || !ip.IsLoopback() {
+		return nil, fmt.Errorf("-listen: %q is not 127.0.0.1 and a port", address)
+	}
+	return (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+}
