@@ -23,6 +23,7 @@ import (
 	"github.com/oapi-codegen/oapi-codegen/v2/pkg/codegen"
 	_ "github.com/oapi-codegen/runtime" // what the generated client imports
 
+	"sms-api/internal/testkit"
 	"sms-api/internal/version"
 	"sms-api/local/system"
 )
@@ -124,15 +125,7 @@ func do(t *testing.T, curl string) string {
 	if header := regexp.MustCompile(`-H '([^:]*): ([^']*)'`).FindStringSubmatch(curl); header != nil {
 		req.Header.Set(header[1], header[2])
 	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = resp.Body.Close() }()
-	answer, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
+	_, _, answer := testkit.Do(t, http.DefaultClient, req)
 	return string(answer)
 }
 
@@ -270,7 +263,8 @@ func TestHelp(t *testing.T) {
 func TestVersion(t *testing.T) {
 	t.Parallel()
 	var printed bytes.Buffer
-	if err := run(t.Context(), []string{"version"}, &printed); err != nil || !strings.HasPrefix(printed.String(), "sms-api "+version.Number+", go") {
+	err := run(t.Context(), []string{"version"}, &printed)
+	if err != nil || !strings.HasPrefix(printed.String(), "sms-api "+version.Number+", go") {
 		t.Errorf("%v: %s", err, &printed)
 	}
 }

@@ -112,8 +112,8 @@ func terms(t *testing.T, m linked) (licence, copyright, notice string) {
 		}
 		licence = spdx(string(data))
 		// The text of the licence itself speaks of "copyright notice" and the like.
-		said := regexp.MustCompile(`(?mi)^[ \t*]*(copyright (?:\(c\) |© )?(?:19|20)\d\d[^\n]*|copyright \(c\)[^\n]*)$`).FindStringSubmatch(string(data))
-		if said != nil {
+		line := regexp.MustCompile(`(?mi)^[ \t*]*(copyright (?:\(c\) |© )?(?:19|20)\d\d[^\n]*|copyright \(c\)[^\n]*)$`)
+		if said := line.FindStringSubmatch(string(data)); said != nil {
 			copyright = strings.TrimSpace(said[1])
 		}
 	}

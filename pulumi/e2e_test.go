@@ -262,24 +262,10 @@ func isAddress(one step) bool { return strings.HasPrefix(one.resource, "aws:ec2/
 
 func (s *stack) nat() string { return "aws:ec2/natGateway:NatGateway sms-api-" + s.name + "-nat" }
 
-// urn finds a resource in the engine's state.
+// urn finds a resource of the stack in the engine's state.
 func (s *stack) urn(t *testing.T, kind, part string) string {
 	t.Helper()
-	var exported struct {
-		Deployment struct {
-			Resources []struct{ URN string }
-		}
-	}
-	if err := json.Unmarshal([]byte(s.pulumi(t, "stack", "export")), &exported); err != nil {
-		t.Fatal(err)
-	}
-	for _, r := range exported.Deployment.Resources {
-		if strings.HasSuffix(r.URN, kind+"::sms-api-"+s.name+"-"+part) {
-			return r.URN
-		}
-	}
-	t.Fatalf("there is no %s %s", kind, part)
-	return ""
+	return s.urnOf(t, kind+"::sms-api-"+s.name+"-"+part)
 }
 
 // guards is the table that makes sends at-most-once.

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"sms-api/internal/deployment"
-	"sms-api/statemachine"
+	"sms-api/internal/testkit/machinetest"
 )
 
 func TestFunctions(t *testing.T) {
@@ -116,19 +116,12 @@ func TestLogGroups(t *testing.T) {
 // TestTimeoutsFit: a task that gives up before its function does would send again while the first call is still under way.
 func TestTimeoutsFit(t *testing.T) {
 	t.Parallel()
-	text, err := statemachine.Definition(deployment.Tasks(), "bus")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var definition struct {
+	definition := machinetest.As[struct {
 		States map[string]struct {
 			Arguments      json.RawMessage
 			TimeoutSeconds int
 		}
-	}
-	if err := json.Unmarshal([]byte(text), &definition); err != nil {
-		t.Fatal(err)
-	}
+	}](t)
 	checked := 0
 	for _, f := range deployment.Functions() {
 		if f.Caller != deployment.StateMachineTask {

@@ -8,23 +8,8 @@ import (
 	"testing"
 
 	"sms-api/awslocal/asl"
-	"sms-api/internal/deployment"
-	"sms-api/statemachine"
+	"sms-api/internal/testkit/machinetest"
 )
-
-// deployed is the state machine that is deployed.
-func deployed(t *testing.T) *asl.Machine {
-	t.Helper()
-	definition, err := statemachine.Definition(deployment.Tasks(), "sms-api")
-	if err != nil {
-		t.Fatal(err)
-	}
-	machine, err := asl.Parse([]byte(definition))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return machine
-}
 
 // wired makes states of lines such as "A -> B C": the first one is the start, a state with no arrow an end.
 func wired(lines ...string) []asl.StateInfo {
@@ -42,7 +27,7 @@ func wired(lines ...string) []asl.StateInfo {
 
 func TestEveryStateAndEveryWayIsDrawn(t *testing.T) {
 	t.Parallel()
-	states := deployed(t).States()
+	states := machinetest.Parsed(t).States()
 	g := layOut(states)
 	if len(g.Nodes) != len(states) {
 		t.Errorf("%d nodes for %d states", len(g.Nodes), len(states))
@@ -76,7 +61,7 @@ func TestEveryStateAndEveryWayIsDrawn(t *testing.T) {
 func TestDrawingsCanBeRead(t *testing.T) {
 	t.Parallel()
 	for name, states := range map[string][]asl.StateInfo{
-		"the state machine":        deployed(t).States(),
+		"the state machine":        machinetest.Parsed(t).States(),
 		"one state":                wired("A"),
 		"a line":                   wired("A -> B", "B -> C", "C"),
 		"a circle back to itself":  wired("A -> A B", "B"),
@@ -127,12 +112,12 @@ func TestDrawingsCanBeRead(t *testing.T) {
 
 func TestTheSameMachineIsDrawnTheSame(t *testing.T) {
 	t.Parallel()
-	first, err := json.Marshal(layOut(deployed(t).States()))
+	first, err := json.Marshal(layOut(machinetest.Parsed(t).States()))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for range 5 {
-		again, err := json.Marshal(layOut(deployed(t).States()))
+		again, err := json.Marshal(layOut(machinetest.Parsed(t).States()))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -144,7 +129,7 @@ func TestTheSameMachineIsDrawnTheSame(t *testing.T) {
 
 func TestFewWaysCross(t *testing.T) {
 	t.Parallel()
-	d := drawing{states: deployed(t).States()}
+	d := drawing{states: machinetest.Parsed(t).States()}
 	d.connect()
 	d.orient()
 	d.assignRows()

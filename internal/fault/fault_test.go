@@ -2,7 +2,6 @@ package fault_test
 
 import (
 	"context"
-	"encoding/json"
 	"slices"
 	"strings"
 	"testing"
@@ -11,9 +10,8 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambda/messages"
 
-	"sms-api/internal/deployment"
 	"sms-api/internal/fault"
-	"sms-api/statemachine"
+	"sms-api/internal/testkit/machinetest"
 )
 
 var faults = map[string]error{
@@ -45,18 +43,11 @@ func TestLambdaReportsTheNamesThatTheStateMachineMatches(t *testing.T) {
 
 func TestTheStateMachineMatchesOnlyTheseAndAWSsErrors(t *testing.T) {
 	t.Parallel()
-	definition, err := statemachine.Definition(deployment.Tasks(), "bus")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var machine struct {
+	machine := machinetest.As[struct {
 		States map[string]struct {
 			Retry, Catch []struct{ ErrorEquals []string }
 		}
-	}
-	if err := json.Unmarshal([]byte(definition), &machine); err != nil {
-		t.Fatal(err)
-	}
+	}](t)
 	for state, s := range machine.States {
 		for _, rule := range slices.Concat(s.Retry, s.Catch) {
 			for _, name := range rule.ErrorEquals {

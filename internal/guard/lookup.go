@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"sms-api/internal/attr"
+	"sms-api/internal/deadline"
 	"sms-api/internal/message"
 )
 
@@ -277,7 +278,7 @@ func (g *Guards) batch(ctx context.Context, keys []map[string]types.AttributeVal
 				return fmt.Errorf("%d items were left unread %d times", len(asked[g.Table].Keys), try)
 			}
 			if try > 0 {
-				if err := pause(ctx, firstPause<<(try-1)); err != nil {
+				if err := deadline.Sleep(ctx, firstPause<<(try-1)); err != nil {
 					return err
 				}
 			}
@@ -292,13 +293,4 @@ func (g *Guards) batch(ctx context.Context, keys []map[string]types.AttributeVal
 		}
 	}
 	return nil
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	select {
-	case <-time.After(d):
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

@@ -2,7 +2,6 @@ package handlers_test
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"testing"
@@ -15,6 +14,7 @@ import (
 	"sms-api/internal/guard"
 	"sms-api/internal/handlers"
 	"sms-api/internal/message"
+	"sms-api/internal/testkit"
 )
 
 // BenchmarkTasks invokes the functions as Lambda does, from payload to result, with the stand-in on loopback behind them.
@@ -66,11 +66,7 @@ func BenchmarkTasks(b *testing.B) {
 
 func payload(b *testing.B, m message.Message, p message.Progress) []byte {
 	b.Helper()
-	encoded, err := json.Marshal(handlers.Input{Message: m, Progress: p})
-	if err != nil {
-		b.Fatal(err)
-	}
-	return encoded
+	return []byte(testkit.JSON(b, handlers.Input{Message: m, Progress: p}))
 }
 
 func invoke(b *testing.B, task any, payload []byte) message.Progress {
@@ -79,11 +75,7 @@ func invoke(b *testing.B, task any, payload []byte) message.Progress {
 	if err != nil {
 		b.Fatal(err)
 	}
-	var p message.Progress
-	if err := json.Unmarshal(result, &p); err != nil {
-		b.Fatal(err)
-	}
-	return p
+	return testkit.Read[message.Progress](b, string(result))
 }
 
 // open is a table of sends that lets everybody send.

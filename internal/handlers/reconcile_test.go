@@ -2,7 +2,6 @@ package handlers_test
 
 import (
 	"context"
-	"encoding/json"
 	"log/slog"
 	"testing"
 	"time"
@@ -12,6 +11,7 @@ import (
 	"sms-api/internal/guard"
 	"sms-api/internal/handlers"
 	"sms-api/internal/message"
+	"sms-api/internal/testkit"
 )
 
 // asked is an Aligo whose history says the same to everybody, and that remembers what it was asked.
@@ -117,15 +117,7 @@ func (d *doubt) look(t *testing.T, after time.Duration) message.Progress {
 		t.Fatal(err)
 	}
 	// As the state machine hands it on.
-	encoded, err := json.Marshal(out)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var p message.Progress
-	if err := json.Unmarshal(encoded, &p); err != nil {
-		t.Fatal(err)
-	}
-	return p
+	return testkit.Read[message.Progress](t, testkit.JSON(t, out))
 }
 
 func TestNothingIsSentAgainBeforeTheHistoryHasHadItsTime(t *testing.T) {

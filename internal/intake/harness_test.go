@@ -73,26 +73,24 @@ func (s *store) Find(_ context.Context, id string) (message.Message, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.finds++
+	return s.stored(id)
+}
+
+func (s *store) stored(id string) (message.Message, error) {
 	m, ok := s.messages[id]
-	switch {
-	case s.err != nil:
-		return message.Message{}, s.err
-	case !ok:
+	if s.err == nil && !ok {
 		return message.Message{}, execution.ErrNotFound
 	}
-	return m, nil
+	return m, s.err
 }
 
 func (s *store) Outcome(_ context.Context, id string) (message.Message, message.Outcome, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.asked++
-	m, ok := s.messages[id]
-	switch {
-	case s.err != nil:
-		return message.Message{}, message.Outcome{}, s.err
-	case !ok:
-		return message.Message{}, message.Outcome{}, execution.ErrNotFound
+	m, err := s.stored(id)
+	if err != nil {
+		return message.Message{}, message.Outcome{}, err
 	}
 	o, ok := s.outcomes[id]
 	if !ok {

@@ -49,11 +49,6 @@ type client interface {
 	DeleteItem(context.Context, *dynamodb.DeleteItemInput, ...func(*dynamodb.Options)) (*dynamodb.DeleteItemOutput, error)
 }
 
-// numbers has the keys that numbers are hashed with, the newest first. With a new one the counts of numbers begin anew.
-type numbers interface {
-	NumberKeys(ctx context.Context) ([]string, error)
-}
-
 // Rules are the limits of a class of callers. 0 is no limit.
 type Rules struct {
 	// NumberHour and NumberDay are how many messages a number may get from all callers of the class, in any hour and on a day.
@@ -64,9 +59,10 @@ type Rules struct {
 
 // Limits are all of them. All fields but the limits are needed.
 type Limits struct {
-	Client  client
-	Table   string
-	Numbers numbers
+	Client client
+	Table  string
+	// Numbers has what numbers are hashed with. With a new secret the counts of numbers begin anew.
+	Numbers numberkey.Source
 	Now     func() time.Time
 	Log     *slog.Logger
 
@@ -592,14 +588,11 @@ func (l *Limits) ResetNumber(ctx context.Context, to message.Phone) error {
 
 // key is what numbers and contents are hashed with.
 func (l *Limits) key(ctx context.Context) ([]byte, error) {
-	keys, err := l.Numbers.NumberKeys(ctx)
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("the key that numbers are hashed with: %w", err)
-	case len(keys) == 0:
-		return nil, errors.New("there is no key to hash numbers with")
+	secrets, err := numberkey.Secrets(ctx, l.Numbers)
+	if err != nil {
+		return nil, err
 	}
-	return numberkey.Derive("limits", "numbers", []byte(keys[0])), nil
+	return numberkey.Derive("limits", "numbers", []byte(secrets[0])), nil
 }
 
 func hashed(key []byte, parts ...string) string {

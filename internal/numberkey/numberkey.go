@@ -3,10 +3,34 @@
 package numberkey
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
+	"fmt"
 )
+
+// ErrNone says that nobody has made a secret yet.
+var ErrNone = errors.New("there is no key to hash numbers with")
+
+// Source has the secrets: the one that is used for what is written, and after it those that were. There are none while nobody has
+// made one.
+type Source interface {
+	NumberKeys(ctx context.Context) ([]string, error)
+}
+
+// Secrets are those of a source: one at least, or ErrNone.
+func Secrets(ctx context.Context, from Source) ([]string, error) {
+	secrets, err := from.NumberKeys(ctx)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("the key that numbers are hashed with: %w", err)
+	case len(secrets) == 0:
+		return nil, ErrNone
+	}
+	return secrets, nil
+}
 
 // Key hashes numbers for one of the packages.
 type Key struct {

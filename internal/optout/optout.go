@@ -31,16 +31,11 @@ type client interface {
 	BatchGetItem(context.Context, *dynamodb.BatchGetItemInput, ...func(*dynamodb.Options)) (*dynamodb.BatchGetItemOutput, error)
 }
 
-// numbers has the keys that numbers are hashed with, the one that writes first. Those after it have written before.
-type numbers interface {
-	NumberKeys(ctx context.Context) ([]string, error)
-}
-
 // List is the list. It keeps nothing between calls and is safe for concurrent use. All fields are needed.
 type List struct {
 	Client  client
 	Table   string
-	Numbers numbers
+	Numbers numberkey.Source
 }
 
 // Entry is what is known of a number.
@@ -261,12 +256,9 @@ func readCursor(cursor string) (shard int, after string, err error) {
 }
 
 func (l *List) keys(ctx context.Context) ([]numberkey.Key, error) {
-	secrets, err := l.Numbers.NumberKeys(ctx)
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("the key that numbers are hashed with: %w", err)
-	case len(secrets) == 0:
-		return nil, errors.New("there is no key to hash numbers with")
+	secrets, err := numberkey.Secrets(ctx, l.Numbers)
+	if err != nil {
+		return nil, err
 	}
 	return numberkey.Of("opt-outs", secrets), nil
 }

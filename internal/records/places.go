@@ -19,7 +19,7 @@ import (
 )
 
 // ErrNoNumberKey says that nobody has made the key yet that numbers are hashed with.
-var ErrNoNumberKey = errors.New("there is no key to hash numbers with")
+var ErrNoNumberKey = numberkey.ErrNone
 
 // shards is over how many partition keys each list is spread: each takes 1,000 writes a second. A page reads a few items
 // more than it has for each of them.
@@ -127,12 +127,9 @@ func (s *Store) numberKeys(ctx context.Context) ([]numberkey.Key, error) {
 	if s.Numbers == nil {
 		return nil, ErrNoNumberKey
 	}
-	secrets, err := s.Numbers.NumberKeys(ctx)
+	secrets, err := numberkey.Secrets(ctx, s.Numbers)
 	if err != nil {
 		return nil, err
-	}
-	if len(secrets) == 0 {
-		return nil, ErrNoNumberKey
 	}
 	return numberkey.Of("records", secrets), nil
 }

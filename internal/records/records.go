@@ -35,6 +35,7 @@ import (
 
 	"sms-api/internal/attr"
 	"sms-api/internal/message"
+	"sms-api/internal/numberkey"
 )
 
 // client is what is used of *dynamodb.Client. Nothing is ever scanned for.
@@ -47,19 +48,13 @@ type client interface {
 	BatchWriteItem(context.Context, *dynamodb.BatchWriteItemInput, ...func(*dynamodb.Options)) (*dynamodb.BatchWriteItemOutput, error)
 }
 
-// numberKeys is where the keys come from that numbers are hashed with.
-type numberKeys interface {
-	// NumberKeys are the secrets, the one that writes first; none while nobody has made one.
-	NumberKeys(ctx context.Context) ([]string, error)
-}
-
 // Store is the table. It keeps nothing between calls and is safe for concurrent use.
 type Store struct {
 	Client client
 	// Table is the table's name.
 	Table string
 	// Numbers is needed by whoever sends, searches by number or erases.
-	Numbers numberKeys
+	Numbers numberkey.Source
 	// Kept is how long a record is kept after its message has expired.
 	Kept time.Duration
 	// Now is the clock; nil means time.Now.

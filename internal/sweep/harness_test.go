@@ -202,6 +202,14 @@ func (w *world) did() (looks, announced []string) {
 	return looks, announced
 }
 
+// announcedOne is that one message has been announced since.
+func (w *world) announcedOne() {
+	w.tb.Helper()
+	if _, announced := w.did(); len(announced) != 1 {
+		w.tb.Errorf("announced %q", announced)
+	}
+}
+
 // counted is how many messages the metrics have.
 func (w *world) counted() int { return bytes.Count([]byte(w.metrics.String()), []byte("\n")) }
 

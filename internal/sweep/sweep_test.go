@@ -133,9 +133,7 @@ func TestSweepAfterARedrive(t *testing.T) {
 		w.Add(hour)
 		w.sweeps()
 	}
-	if _, announced := w.did(); len(announced) != 1 {
-		t.Errorf("announced %q", announced)
-	}
+	w.announcedOne()
 	w.complete(r)
 	if n := w.counted(); n != 2 {
 		t.Errorf("%d outcomes are counted", n)
@@ -167,9 +165,7 @@ func TestSweepAfterARedriveThatNobodySaw(t *testing.T) {
 	w.end(r, message.Delivered, false, false)
 	w.Add(hour)
 	w.sweeps()
-	if _, announced := w.did(); len(announced) != 1 {
-		t.Errorf("announced %q", announced)
-	}
+	w.announcedOne()
 	w.complete(r)
 }
 
@@ -190,9 +186,7 @@ func TestSweepLeavesWhatIsNew(t *testing.T) {
 	}
 	w.Add(hour)
 	w.sweeps()
-	if _, announced := w.did(); len(announced) != 1 {
-		t.Errorf("announced %q", announced)
-	}
+	w.announcedOne()
 	w.complete(young)
 }
 
@@ -212,9 +206,7 @@ func TestSweepLeavesWhatHasJustEnded(t *testing.T) {
 	}
 	w.Add(hour)
 	w.sweeps()
-	if _, announced := w.did(); len(announced) != 1 {
-		t.Errorf("announced %q", announced)
-	}
+	w.announcedOne()
 	w.complete(r)
 }
 

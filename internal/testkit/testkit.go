@@ -8,6 +8,8 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -71,6 +73,16 @@ func JSON(tb testing.TB, v any) string {
 	return string(text)
 }
 
+// Read is what JSON says of a T.
+func Read[T any](tb testing.TB, text string) T {
+	tb.Helper()
+	var v T
+	if err := json.Unmarshal([]byte(text), &v); err != nil {
+		tb.Fatal(err)
+	}
+	return v
+}
+
 // Indented is v as JSON that a person can read, as files have it.
 func Indented(tb testing.TB, v any) []byte {
 	tb.Helper()
@@ -82,6 +94,21 @@ func Indented(tb testing.TB, v any) []byte {
 		tb.Fatal(err)
 	}
 	return b.Bytes()
+}
+
+// Do makes a request and reads the whole answer.
+func Do(tb testing.TB, client *http.Client, r *http.Request) (status int, header http.Header, body []byte) {
+	tb.Helper()
+	answer, err := client.Do(r)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer func() { _ = answer.Body.Close() }()
+	body, err = io.ReadAll(answer.Body)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return answer.StatusCode, answer.Header, body
 }
 
 // File is what a file has.

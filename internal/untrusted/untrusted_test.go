@@ -104,27 +104,26 @@ func TestComponent(t *testing.T) {
 
 func TestPlaces(t *testing.T) {
 	t.Parallel()
-	for _, c := range []struct {
-		before string
-		link   bool
-		want   untrusted.Place
-	}{
-		{"https://shop.example/", true, untrusted.InURL}, {"https://shop.example/a?b=", true, untrusted.InURL},
-		{"https://shop.example?b=", true, untrusted.InURL}, {"shop://order/", true, untrusted.InURL},
-		{"https://shop.example", true, untrusted.InHost}, {"https://", true, untrusted.InHost}, {"", true, untrusted.InHost},
-		{"tel:", true, untrusted.InHost}, {"https://shop.example:", true, untrusted.InHost}, {"https:///", true, untrusted.InHost},
-		{"javascript:x/", true, untrusted.InHost}, {"http", true, untrusted.InHost}, {"/", true, untrusted.InHost},
-
-		{"", false, untrusted.InText}, {"주문 ", false, untrusted.InText}, {"https://shop.example 번호: ", false, untrusted.InText},
-		{"자세히: https://shop.example/", false, untrusted.InURL}, {"(https://shop.example/?x=", false, untrusted.InURL},
-		{"자세히 https://", false, untrusted.InHost}, {"자세히 https://shop.example", false, untrusted.InHost},
-		{"자세히 https://shop1", false, untrusted.InHost}, {"https://1.2.3.4", false, untrusted.InHost},
-		{`https:\\shop.example\`, false, untrusted.InURL}, {"shop.co.kr#", false, untrusted.InURL}, {"shop.co.kr에서 ", false, untrusted.InText},
-		{"www.", false, untrusted.InHost}, {"www.shop.example/", false, untrusted.InURL}, {"shop.co.kr/p/", false, untrusted.InURL},
-		{"shop.co.kr?p=", false, untrusted.InURL}, {"1/", false, untrusted.InText}, {"A/S ", false, untrusted.InText},
+	for link, places := range map[bool]map[string]untrusted.Place{
+		true: {
+			"https://shop.example/": untrusted.InURL, "https://shop.example/a?b=": untrusted.InURL,
+			"https://shop.example?b=": untrusted.InURL, "shop://order/": untrusted.InURL, "https://shop.example": untrusted.InHost,
+			"https://": untrusted.InHost, "": untrusted.InHost, "tel:": untrusted.InHost, "https://shop.example:": untrusted.InHost,
+			"https:///": untrusted.InHost, "javascript:x/": untrusted.InHost, "http": untrusted.InHost, "/": untrusted.InHost,
+		},
+		false: {
+			"": untrusted.InText, "주문 ": untrusted.InText, "https://shop.example 번호: ": untrusted.InText,
+			"자세히: https://shop.example/": untrusted.InURL, "(https://shop.example/?x=": untrusted.InURL,
+			"자세히 https://": untrusted.InHost, "자세히 https://shop.example": untrusted.InHost, "자세히 https://shop1": untrusted.InHost,
+			"https://1.2.3.4": untrusted.InHost, `https:\\shop.example\`: untrusted.InURL, "shop.co.kr#": untrusted.InURL,
+			"shop.co.kr에서 ": untrusted.InText, "www.": untrusted.InHost, "www.shop.example/": untrusted.InURL,
+			"shop.co.kr/p/": untrusted.InURL, "shop.co.kr?p=": untrusted.InURL, "1/": untrusted.InText, "A/S ": untrusted.InText,
+		},
 	} {
-		if got := untrusted.PlaceAfter(c.before, c.link); got != c.want {
-			t.Errorf("after %q (link %v): %v, want %v", c.before, c.link, got, c.want)
+		for before, want := range places {
+			if got := untrusted.PlaceAfter(before, link); got != want {
+				t.Errorf("after %q (link %v): %v, want %v", before, link, got, want)
+			}
 		}
 	}
 }

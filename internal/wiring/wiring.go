@@ -27,6 +27,7 @@ import (
 	"sms-api/internal/aligo"
 	"sms-api/internal/announce"
 	"sms-api/internal/awsenv"
+	"sms-api/internal/deadline"
 	"sms-api/internal/deployment"
 	"sms-api/internal/execution"
 	"sms-api/internal/guard"
@@ -345,19 +346,9 @@ func (e *Environment) Events() *intake.Events {
 // sleeper waits on the clock.
 func (e *Environment) sleeper() func(ctx context.Context, d time.Duration) error {
 	if e.Sleep == nil {
-		return sleep
+		return deadline.Sleep
 	}
 	return e.Sleep
-}
-
-// sleep waits on the machine's clock.
-func sleep(ctx context.Context, d time.Duration) error {
-	select {
-	case <-time.After(d):
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // Routes reads the templates of the routes.

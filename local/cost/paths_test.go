@@ -8,6 +8,7 @@ import (
 
 	"sms-api/internal/deployment"
 	"sms-api/internal/deployment/price"
+	"sms-api/internal/testkit/machinetest"
 	"sms-api/statemachine"
 )
 
@@ -22,22 +23,9 @@ type machine struct {
 	}
 }
 
-func definition(t *testing.T) machine {
-	t.Helper()
-	text, err := statemachine.Definition(deployment.Tasks(), "bus")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var m machine
-	if err := json.Unmarshal([]byte(text), &m); err != nil {
-		t.Fatal(err)
-	}
-	return m
-}
-
 func TestPathsAreWaysThroughTheMachine(t *testing.T) {
 	t.Parallel()
-	m := definition(t)
+	m := machinetest.As[machine](t)
 	visited, names := map[string]bool{}, map[string]bool{}
 	for _, p := range Paths() {
 		if names[p.Name] {

@@ -3,28 +3,13 @@ package inbox
 import (
 	"testing"
 
-	"sms-api/awslocal/asl"
-	"sms-api/internal/deployment"
+	"sms-api/internal/testkit/machinetest"
 	"sms-api/statemachine"
 )
 
-// deployed is the state machine that is deployed.
-func deployed(t *testing.T) *asl.Machine {
-	t.Helper()
-	definition, err := statemachine.Definition(deployment.Tasks(), "sms-api")
-	if err != nil {
-		t.Fatal(err)
-	}
-	machine, err := asl.Parse([]byte(definition))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return machine
-}
-
 func TestUsageIsCountedFromTheBranchesTaken(t *testing.T) {
 	t.Parallel()
-	machine := deployed(t)
+	machine := machinetest.Parsed(t)
 	// path is that of the branch from one state to another; the one of a retry has no target.
 	path := func(from, to string) string {
 		for _, s := range machine.States() {

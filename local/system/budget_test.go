@@ -20,6 +20,7 @@ import (
 	"sms-api/internal/aligo/aligotest"
 	"sms-api/internal/deployment"
 	"sms-api/internal/message"
+	"sms-api/internal/testkit/machinetest"
 	"sms-api/statemachine"
 )
 
@@ -67,13 +68,8 @@ type retryBlock struct {
 
 func readDefinition(t *testing.T, edits ...string) definition {
 	t.Helper()
-	edit := strings.NewReplacer(edits...)
-	text, err := statemachine.Definition(deployment.Tasks(), "bus")
-	if err != nil {
-		t.Fatal(err)
-	}
 	var d definition
-	if err := json.Unmarshal([]byte(edit.Replace(text)), &d); err != nil {
+	if err := json.Unmarshal([]byte(strings.NewReplacer(edits...).Replace(machinetest.Text(t))), &d); err != nil {
 		t.Fatal(err)
 	}
 	return d

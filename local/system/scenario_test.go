@@ -11,11 +11,10 @@ import (
 	"testing/synctest"
 	"time"
 
-	"sms-api/awslocal/asl"
 	"sms-api/internal/aligo"
 	"sms-api/internal/aligo/aligotest"
-	"sms-api/internal/deployment"
 	"sms-api/internal/message"
+	"sms-api/internal/testkit/machinetest"
 	"sms-api/statemachine"
 )
 
@@ -489,25 +488,11 @@ func TestScenarios(t *testing.T) {
 	everyBranch(t, taken)
 }
 
-// machine is today's definition.
-func machine(t *testing.T) *asl.Machine {
-	t.Helper()
-	definition, err := statemachine.Definition(deployment.Tasks(), "bus")
-	if err != nil {
-		t.Fatal(err)
-	}
-	m, err := asl.Parse([]byte(definition))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return m
-}
-
 // everyBranch fails for each branch of the state machine that no scenario took.
 func everyBranch(t *testing.T, taken map[string]bool) {
 	t.Helper()
 	branches := 0
-	for _, s := range machine(t).States() {
+	for _, s := range machinetest.Parsed(t).States() {
 		var paths []string
 		for _, r := range s.Retriers {
 			if r.MaxAttempts > 0 { // else it is there for Catch

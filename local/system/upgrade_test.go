@@ -22,6 +22,7 @@ import (
 	"sms-api/internal/aligo/aligotest"
 	"sms-api/internal/deployment"
 	"sms-api/internal/message"
+	"sms-api/internal/testkit/machinetest"
 	"sms-api/statemachine"
 )
 
@@ -203,7 +204,7 @@ func TestEveryStateHasAGoldenFile(t *testing.T) {
 func states(t *testing.T) []string {
 	t.Helper()
 	var names []string
-	for _, s := range machine(t).States() {
+	for _, s := range machinetest.Parsed(t).States() {
 		if s.Name != statemachine.StateSaveEvents {
 			names = append(names, s.Name)
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -398,16 +397,8 @@ func (w *world) do(method, path, body string, header ...string) (int, []byte) {
 	for pair := range slices.Chunk(header, 2) {
 		req.Header.Set(pair[0], pair[1])
 	}
-	resp, err := w.client.Do(req)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	defer func() { _ = resp.Body.Close() }()
-	answer, err := io.ReadAll(resp.Body)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return resp.StatusCode, answer
+	status, _, answer := testkit.Do(w.t, w.client, req)
+	return status, answer
 }
 
 // get is the outcome as GET /v1/messages/{id} tells it now.
