@@ -99,7 +99,7 @@ type flags struct {
 	quotas                    string
 	speed                     float64
 	process, verbose          bool
-	anywhere                  bool
+	anywhere, webhooks        bool
 }
 
 func parse(args []string, out io.Writer) (flags, error) {
@@ -113,7 +113,7 @@ func parse(args []string, out io.Writer) (flags, error) {
 	set.StringVar(&f.listen, "listen", "127.0.0.1:8080", "address of the HTTP API and the inbox page")
 	set.StringVar(&f.aws, "aws", "127.0.0.1:4566", "address of the AWS-compatible endpoint")
 	set.StringVar(&f.aligo, "aligo", "127.0.0.1:8081", "address of the Aligo stand-in")
-	set.StringVar(&f.stack, "stack", defaultStack, "file of the Pulumi stack whose routes and api:corsOrigins are honoured")
+	set.StringVar(&f.stack, "stack", defaultStack, "file of the Pulumi stack whose routes, webhooks and api:corsOrigins are honoured")
 	set.StringVar(&f.caller, "caller", "developer", "who calls the HTTP API; empty for nobody, who is answered 401")
 	set.StringVar(&f.scopes, "scopes", allScopes(), "what the caller may do; without messages:text it is a frontend")
 	set.Float64Var(&f.speed, "speed", 1,
@@ -123,6 +123,7 @@ func parse(args []string, out io.Writer) (flags, error) {
 	set.BoolVar(&f.process, "process", false, "compile the functions and run each as a process of its own, as Lambda does")
 	set.BoolVar(&f.anywhere, "anywhere", false,
 		"allow addresses that other machines may reach, such as 0.0.0.0:8080 in a container: nothing here asks who calls")
+	set.BoolVar(&f.webhooks, "webhooks", false, "call the stack file's webhooks that are not on this machine, too")
 	set.BoolVar(&f.verbose, "v", false, "log what every function does")
 	if err := set.Parse(args); err != nil {
 		return f, err
@@ -183,6 +184,10 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	webhooks, elsewhere, err := readWebhooks(f.stack, f.webhooks)
+	if err != nil {
+		return err
+	}
 	identify, err := caller(f.caller, f.scopes)
 	if err != nil {
 		return err
@@ -211,6 +216,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		AWSURL:    awsURL,
 		AligoURL:  aligoURL,
 		Routes:    routes,
+		Webhooks:  webhooks,
 		Policy:    policy,
 		EgressIPs: []string{"127.0.0.1"},
 		Identify:  identify,
@@ -250,6 +256,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	scheduled, stop := context.WithCancel(ctx)
 	defer stop()
 	schedule.Go(func() { s.Schedule(scheduled) })
+	tellWebhooks(out, webhooks, elsewhere)
 	welcome(out, apiURL, awsURL, aligoURL, systemTime(clock.Now(), f.speed))
 	select {
 	case err = <-failed:

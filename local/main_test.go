@@ -10,10 +10,12 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -25,6 +27,7 @@ import (
 
 	"sms-api/internal/testkit"
 	"sms-api/internal/version"
+	"sms-api/internal/webhook"
 	"sms-api/local/system"
 )
 
@@ -237,6 +240,61 @@ func TestAGeneratedClientDrivesTheAPI(t *testing.T) {
 	run := exec.CommandContext(t.Context(), "go", "run", filepath.Join(dir, "client.go"), filepath.Join(dir, "main.go"), url)
 	if out, err := run.CombinedOutput(); err != nil {
 		t.Errorf("%v: %s", err, out)
+	}
+}
+
+// A webhook of the stack's file on this machine is called; one elsewhere is not, unless it is asked for.
+func TestWebhooksOfTheStack(t *testing.T) {
+	t.Parallel()
+	got := make(chan *http.Request, 10)
+	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got <- r }))
+	t.Cleanup(receiver.Close)
+	file := filepath.Join(t.TempDir(), "Pulumi.test.yaml")
+	if err := os.WriteFile(file, []byte("config:\n  events:webhooks:\n    - { name: crm, url: "+receiver.URL+"/hooks, header: X-Shop }\n"+
+		"    - { name: partner, url: https://partner.invalid/hooks }\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	printed, stop := start(t, "-speed", "200", "-stack", file)
+	for _, line := range []string{
+		"Webhook crm: MessageSettled go to " + receiver.URL + "/hooks, with X-Shop: local\n", "Webhook partner is not called: ",
+	} {
+		if !strings.Contains(printed, line) {
+			t.Errorf("it does not print %q:\n%s", line, printed)
+		}
+	}
+	do(t, lines(printed, "curl")[0])
+	if r := <-got; r.URL.Path != "/hooks" || r.Header.Get("X-Shop") != "local" {
+		t.Errorf("%s %s %v", r.Method, r.URL, r.Header)
+	}
+	stop()
+	called, elsewhere, err := readWebhooks(file, true)
+	if err != nil || len(called) != 2 || len(elsewhere) != 0 {
+		t.Errorf("with -webhooks: %v, %v, %v", called, elsewhere, err)
+	}
+}
+
+// What the page on events has as an example is taken, and says what is left open.
+func TestWebhooksOfTheDocs(t *testing.T) {
+	t.Parallel()
+	example := regexp.MustCompile("(?s)```yaml\n(events:webhooks:.*?)```").FindStringSubmatch(testkit.File(t, "../docs/events.md"))
+	if example == nil {
+		t.Fatal("there is no example")
+	}
+	file := filepath.Join(t.TempDir(), "Pulumi.test.yaml")
+	text := "config:\n" + regexp.MustCompile("(?m)^").ReplaceAllString(example[1], "  ")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	webhooks, _, err := readWebhooks(file, true)
+	if err != nil || len(webhooks) != 1 {
+		t.Fatalf("%v, %v", webhooks, err)
+	}
+	if err := webhooks[0].Check(false); err != nil {
+		t.Error(err)
+	}
+	w, left := webhooks[0], webhook.Webhook{Name: webhooks[0].Name}.Complete("/sms-api/STACK")
+	if !slices.Equal(w.DetailTypes, left.DetailTypes) || w.Header != left.Header || w.Rate != left.Rate {
+		t.Errorf("it calls %+v the default, which is %+v", w, left)
 	}
 }
 

@@ -67,7 +67,7 @@ func placeholders() map[string]string {
 
 func deploymentAlarm(t *testing.T, name string) deployment.Alarm {
 	t.Helper()
-	all := deployment.Alarms(deployment.Watched{Stack: "sms-api-prod", Gateways: 1})
+	all := deployment.Alarms(deployment.Watched{Stack: "sms-api-prod", Gateways: 1, Webhooks: true})
 	at := slices.IndexFunc(all, func(a deployment.Alarm) bool { return a.Name == name })
 	if at < 0 {
 		t.Fatalf("there is no alarm %s", name)

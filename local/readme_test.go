@@ -293,6 +293,7 @@ func bill() []passage {
 		row("otherwise: a NAT gateway in each of two zones", "", difference("a NAT gateway in each of two zones")),
 		row("otherwise: advertising, or limits of trusted callers", ", with their alarm", difference("ads:*, or limits of trusted callers")),
 		row("otherwise: `limits:dailyRecipients`", ", with its alarms", difference("limits:dailyRecipients")),
+		row("otherwise: a webhook for every outcome", ", with its alarm", difference("a webhook for every outcome")),
 		row("otherwise: Aligo's own failover", ", which nobody can hold back or explain afterwards", difference("Aligo's own failover=Y")),
 		{
 			"(?m)^What the fixed part costs a month is the output `monthlyFixedCost`: [^|]*? in a network of your own\\.\n",

@@ -20,6 +20,7 @@ import (
 	"sms-api/internal/intake"
 	"sms-api/internal/message"
 	"sms-api/internal/route"
+	"sms-api/internal/webhook"
 	"sms-api/local/system"
 )
 
@@ -45,6 +46,36 @@ func readRoutes(file string) ([]route.Route, error) {
 		return nil, fmt.Errorf("read the routes of %s: %w", file, err)
 	}
 	return routes, nil
+}
+
+// readWebhooks takes the setting events:webhooks out of a stack's file. elsewhere are those that are not on this machine, which
+// are among them only if they are asked for: nothing is sent to anybody unawares, though the file is that of a real stack.
+func readWebhooks(file string, all bool) (called, elsewhere []webhook.Webhook, err error) {
+	const what = "webhooks"
+	var config struct {
+		Webhooks []map[string]any `yaml:"events:webhooks"`
+	}
+	if err := readStack(file, what, &config); err != nil || config.Webhooks == nil {
+		return nil, nil, err
+	}
+	encoded, err := json.Marshal(config.Webhooks)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read the %s of %s: %w", what, file, err)
+	}
+	decoder := json.NewDecoder(bytes.NewReader(encoded))
+	decoder.DisallowUnknownFields()
+	var found []webhook.Webhook
+	if err := decoder.Decode(&found); err != nil {
+		return nil, nil, fmt.Errorf("read the %s of %s: %w", what, file, err)
+	}
+	for _, w := range found {
+		if all || w.Loopback() {
+			called = append(called, w)
+		} else {
+			elsewhere = append(elsewhere, w)
+		}
+	}
+	return called, elsewhere, nil
 }
 
 // tryRoute is the command route: it reads an event, as EventBridge delivers it, and prints the message request that a route

@@ -5,11 +5,13 @@ import (
 	"io"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"sms-api/awslocal/awsapi"
 	"sms-api/internal/aligo/aligotest"
 	"sms-api/internal/parameters"
+	"sms-api/internal/webhook"
 	"sms-api/local/system"
 	"sms-api/statemachine"
 )
@@ -49,6 +51,21 @@ Whether Aligo can be reached, as on a stack that is deployed:
 Numbers that end in %[12]s to %[13]s make one thing happen each; Ctrl-C ends it all.
 `, api, aws, aligo, awsapi.Region, awsapi.Account, parameters.DefaultPrefix, aligotest.UserID, aligotest.Sender, system.BusName,
 		"arn:aws:states:"+awsapi.Region+":"+awsapi.Account+":stateMachine:"+statemachine.Name, time, slices.Min(endings), slices.Max(endings))
+}
+
+// tellWebhooks says who is called, and who would be on a stack.
+func tellWebhooks(out io.Writer, called, elsewhere []webhook.Webhook) {
+	for _, w := range called {
+		w = w.Complete("")
+		fmt.Fprintf(out, "Webhook %s: %s go to %s, with %s: %s\n", w.Name, strings.Join(w.DetailTypes, ", "), w.URL, w.Header,
+			system.WebhookSecret)
+	}
+	for _, w := range elsewhere {
+		fmt.Fprintf(out, "Webhook %s is not called: it is not on this machine, and -webhooks is not set\n", w.Name)
+	}
+	if len(called)+len(elsewhere) > 0 {
+		fmt.Fprintln(out)
+	}
 }
 
 // systemTime is the time that sendAt and expiresAt are measured by.

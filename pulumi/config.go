@@ -20,6 +20,7 @@ import (
 	"sms-api/internal/message"
 	"sms-api/internal/route"
 	"sms-api/internal/untrusted"
+	"sms-api/internal/webhook"
 )
 
 // config is everything that a stack can decide. It is read and checked as a whole before the first resource, so that a
@@ -102,6 +103,8 @@ type eventsConfig struct {
 	producerAccounts []string
 	archiveDays      int
 	routes           []route.Route
+	// webhooks are complete.
+	webhooks []webhook.Webhook
 }
 
 type apiConfig struct {
@@ -206,6 +209,7 @@ func readConfig(project, stack string, values map[string]string, secret []string
 	c.workflowLog = r.oneOf("workflow:logLevel", "ERROR", "OFF", "FATAL", "ERROR", "ALL")
 	c.encryption = r.encryption()
 	c.events = r.events(c.prefix, ads)
+	c.events.webhooks = r.webhooks(project, stack)
 	c.api = r.api()
 	c.untrusted = r.untrusted()
 	c.secrets = r.secrets(project, stack, secret)
@@ -478,6 +482,29 @@ func (r *reader) events(prefix string, ads message.Ads) eventsConfig {
 		}
 	}
 	return e
+}
+
+func (r *reader) webhooks(project, stack string) []webhook.Webhook {
+	const key = "events:webhooks"
+	var all []webhook.Webhook
+	r.object(key, &all)
+	errs, index := webhook.CheckAll(all, false)
+	for i, err := range errs {
+		if index[i] < 0 {
+			r.fail(key, "%v", err)
+			continue
+		}
+		r.fail(fmt.Sprintf("%s[%d]", key, index[i]), "%v", err)
+	}
+	for i, one := range all {
+		// The connection and the destination are called as the rule is, with the same limit.
+		if name := project + "-" + stack + "-" + webhook.RuleName(one.Name); len(name) > deployment.RuleNameLength {
+			r.fail(fmt.Sprintf("%s[%d]", key, i), "the name %q makes a rule of the name %s, which is %d characters too long", one.Name, name,
+				len(name)-deployment.RuleNameLength)
+		}
+		all[i] = one.Complete("/" + path.Join(project, stack))
+	}
+	return all
 }
 
 func (r *reader) api() apiConfig {

@@ -101,8 +101,14 @@ func TestBadSettings(t *testing.T) {
 		`sms-api:tags: YAML has read a text as a number`:            {"sms-api:tags": `{"CostCenter":4711}`},
 		`events:archiveDays: "-1" is not a number from 0`:           {"events:archiveDays": "-1"},
 		`events:archiveDays: "91" is not a number from 0 to 90`:     {"events:archiveDays": "91"},
-		`events:routes[0]: name "Order Paid" is not`:                route(`{"name":"Order Paid"}`),
-		`events:routes[0]: pattern is not an event pattern`:         route(`{"pattern":{}}`),
+		`events:webhooks[1]: url does not begin with https://`: with(map[string]string{"events:webhooks": `[
+			{"name":"crm","url":"https://crm.example.com/"},{"name":"old","url":"http://127.0.0.1/"}]`}),
+		`events:webhooks[1]: the name "crm" is there twice`: with(map[string]string{"events:webhooks": `[
+			{"name":"crm","url":"https://crm.example.com/"},{"name":"crm","url":"https://crm.example.com/2"}]`}),
+		`events:webhooks: json: unknown field "secret"`: with(map[string]string{"events:webhooks": `[
+			{"name":"crm","url":"https://crm.example.com/","secret":"s"}]`}),
+		`events:routes[0]: name "Order Paid" is not`:        route(`{"name":"Order Paid"}`),
+		`events:routes[0]: pattern is not an event pattern`: route(`{"pattern":{}}`),
 		`events:routes[0]: pattern: detail.status: what is compared stands in a ` +
 			`list`: route(`{"pattern":{"detail":{"status":"PAID"}}}`),
 		`events:routes[0]: pattern: source: the list is empty`: route(`{"pattern":{"source":[]}}`),

@@ -67,6 +67,10 @@ func deploy(ctx *pulumi.Context, args deployArgs) error {
 	if err != nil {
 		return err
 	}
+	hooks, err := newWebhooks(ctx, name, webhooksArgs{webhooks: config.events.webhooks, bus: bus, account: in, key: key})
+	if err != nil {
+		return err
+	}
 	guards, err := newTable(ctx, name, tableArgs{table: deployment.GuardsTable(), key: key})
 	if err != nil {
 		return err
@@ -116,6 +120,7 @@ func deploy(ctx *pulumi.Context, args deployArgs) error {
 	}
 	watch, err := newObservability(ctx, name, observabilityArgs{
 		config: config, account: in, network: network, bus: bus, workflow: workflow, api: door, functions: functions.byName,
+		webhooks: hooks,
 	})
 	if err != nil {
 		return err
@@ -125,7 +130,7 @@ func deploy(ctx *pulumi.Context, args deployArgs) error {
 	ctx.Export(outputEventBus, bus.bus.Arn)
 	ctx.Export("stateMachineArn", workflow.machine.Arn)
 	ctx.Export("reachable", network.reachable)
-	ctx.Export("nextSteps", nextSteps(config, in, key, network, secrets, door))
+	ctx.Export("nextSteps", nextSteps(config, in, key, network, secrets, door, hooks))
 	ctx.Export(outputEncryptionKey, pulumi.String(config.encryption.key))
 	ctx.Export(outputPlacement, config.network.placed(network.zones))
 	ctx.Export(outputSecrets, pulumi.String(config.secrets.prefix))

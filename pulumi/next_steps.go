@@ -12,7 +12,9 @@ import (
 )
 
 // nextSteps says what is left for a person to do, in order.
-func nextSteps(config config, in account, key encryptionKey, network *network, secrets *secrets, door *httpAPI) pulumi.StringOutput {
+func nextSteps(
+	config config, in account, key encryptionKey, network *network, secrets *secrets, door *httpAPI, hooks *webhooks,
+) pulumi.StringOutput {
 	var steps pulumi.StringArray
 	step := func(text string, values ...any) { steps = append(steps, pulumi.Sprintf(text, values...)) }
 	if len(network.egressIPs) == 0 {
@@ -39,6 +41,12 @@ func nextSteps(config config, in account, key encryptionKey, network *network, s
 	}
 	step("Check the whole way to Aligo; the answer names the address to register when that is what is missing:\n   aws lambda invoke "+
 		"--region %s --function-name %s-%s /dev/stdout", in.region, config.prefix, deployment.Balance)
+	for _, one := range config.events.webhooks {
+		write, put := hooks.connect(one)
+		step("Give the webhook %s its secret, which its receiver looks for in the header %s, unless you have: make one, or write the "+
+			"receiver's own into the parameter, and put it into the connection. The second line again whenever the secret or events:webhooks "+
+			"changes. An event that is answered with 401 until then is tried again for 24 hours:\n   %s\n   %s", one.Name, one.Header, write, put)
+	}
 	if len(config.alarms.emails) > 0 {
 		step("Confirm the subscription in the mail to %s, or alarms reach nobody.", strings.Join(config.alarms.emails, ", "))
 	} else if config.alarms.topicARN == "" {

@@ -74,6 +74,7 @@ func TestMonthlyFixedCost(t *testing.T) {
 		{"one way out in each zone", map[string]string{"network:egress": egressNATGatewayPerAZ}},
 		{"advertising", map[string]string{
 			"ads:senderName": "가나상점", "ads:contact": "02-000-0000", "ads:refusal": "무료수신거부 080-000-0000"}},
+		{"webhooks", map[string]string{"events:webhooks": twoWebhooks}},
 		{"a limit of a day", map[string]string{"limits:dailyRecipients": "1000"}},
 		{"a network of their own", map[string]string{
 			"network:subnetIds": "subnet-0aaaaaaaaaaaaaaaa", "network:securityGroupIds": "sg-0cccccccccccccccc"}},

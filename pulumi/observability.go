@@ -29,6 +29,7 @@ type observabilityArgs struct {
 	workflow  *workflow
 	api       *httpAPI
 	functions map[string]*function
+	webhooks  *webhooks
 }
 
 // Seconds.
@@ -85,6 +86,7 @@ func (o *observability) watch(ctx *pulumi.Context, args observabilityArgs) error
 		FailurePercent: args.config.alarms.failurePercent, FallbackPercent: args.config.alarms.fallbackPercent,
 		Gateways: len(args.network.natGatewayIDs), Instance: args.network.natInstanceID != nil,
 		Daily: args.config.environment[deployment.DailyRecipients] != "0", Open: args.config.counts(),
+		Webhooks: len(args.config.events.webhooks) > 0,
 	})
 	for _, a := range alarms {
 		if err := o.count(ctx, args, a); err != nil {
@@ -164,6 +166,8 @@ func (o *observability) dimensions(args observabilityArgs, a deployment.Alarm) p
 		return pulumi.StringMap{"StateMachineArn": args.workflow.machine.Arn}
 	case deployment.DeadLetters:
 		return pulumi.StringMap{"QueueName": args.bus.deadLetters.Name}
+	case deployment.WebhookLetters:
+		return pulumi.StringMap{"QueueName": args.webhooks.letters.Name}
 	case deployment.WaitingEvents:
 		return pulumi.StringMap{"QueueName": args.bus.waiting.Name}
 	case deployment.Starts:

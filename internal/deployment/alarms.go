@@ -46,6 +46,8 @@ const (
 	Transitions Resource = "state transitions in the account"
 	NATGateway  Resource = "a NAT gateway"
 	NATInstance Resource = "the NAT instance"
+	// WebhookLetters are what webhooks did not take.
+	WebhookLetters Resource = "what webhooks did not take"
 	// Outcomes are what became of recipients in the stack.
 	Outcomes Resource = "the outcomes"
 )
@@ -80,6 +82,8 @@ type Watched struct {
 	// Daily says that all callers together have a limit of a day, Open that a door may have to let trusted callers in without
 	// looking, because there are limits for them, or advertising.
 	Daily, Open bool
+	// Webhooks says that there are any.
+	Webhooks bool
 }
 
 // Alarms are all alarms of a stack.
@@ -187,6 +191,15 @@ func Alarms(w Watched) []Alarm {
 	}
 	all = append(all, rateAlarms(w)...)
 	all = append(all, limitAlarms(w)...)
+	if w.Webhooks {
+		all = append(all, Alarm{
+			Name: "webhook-dead-letters", Description: "A webhook has refused events, or not taken them for 24 hours. They are in the queue " +
+				w.Stack + "-webhook-dead-letters, each with its rule and what went wrong. Repair the receiver; it reads what it missed with " +
+				"GET /v1/messages.",
+			Namespace: "AWS/SQS", Metric: "ApproximateNumberOfMessagesVisible", Of: WebhookLetters,
+			Statistic: maximum, Period: fiveMinutes, Periods: 1, Threshold: 1, Silence: isFine,
+		})
+	}
 	for _, f := range Functions() {
 		all = append(all, functionAlarms(f)...)
 	}

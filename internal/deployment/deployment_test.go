@@ -202,7 +202,7 @@ func TestAlarmsSayWhatToDo(t *testing.T) {
 	names := map[string]bool{}
 	for _, a := range deployment.Alarms(deployment.Watched{
 		Stack: "s", LowBalance: 1, BalanceEvery: time.Hour, Gateways: 2, Instance: true, FailurePercent: 20, FallbackPercent: 50,
-		Daily: true, Open: true,
+		Daily: true, Open: true, Webhooks: true,
 	}) {
 		if names[a.Name] || !strings.HasSuffix(a.Description, ".") || a.Namespace == "" || (a.Metric == "") != (a.Share != nil) ||
 			a.Statistic == "" || a.Period < time.Minute || a.Periods < 1 || a.Threshold < 1 || a.Silence == "" {

@@ -173,6 +173,10 @@ func (m Month) Alternatives() []Alternative {
 	watch(&counted, deployment.Watched{Gateways: 1, Open: true})
 	watch(&daily, deployment.Watched{Gateways: 1, Open: true, Daily: true})
 
+	hook := base
+	watch(&hook, deployment.Watched{Gateways: 1, Webhooks: true})
+	hook[price.Deliveries] = m.Messages
+
 	key := base
 	key[price.Keys] = 1
 
@@ -191,6 +195,7 @@ func (m Month) Alternatives() []Alternative {
 		{"ads:*, or limits of trusted callers", counted,
 			"the alarm doors-open and its metric; what counting takes of the table is not in the figure"},
 		{"limits:dailyRecipients", daily, "that and the alarms at 70, 90 and 100 % with theirs"},
+		{"a webhook for every outcome", hook, "a call for each message, and the alarm; AWS keeps the secret for nothing"},
 		{"customer managed key", key, "and requests to KMS, below a dollar for a million messages"},
 		{"a second look at every receipt", base.Plus(m.looks()), "what it costs when receipts come later than the first look"},
 		{"Express workflow", express,

@@ -38,6 +38,10 @@ func stories() map[string]func(*world) {
 		"a parked message says what to repair":                                     parkedStatus,
 		"a long outage of Aligo's network ends in delivery":                        unreachable,
 
+		// Who is outside AWS hears of it too.
+		"a webhook that is away for a while gets the outcome when it is back":         webhookHears,
+		"what a webhook refuses is a dead letter, and what it does not take in a day": webhookRefuses,
+
 		// A promise was broken once: somebody got two messages, or none, or was told what is not so.
 		"a cancelled message that an operator redrives is announced again, and not sent":          redriveCancelled,
 		"a cancelled message is redriven while the table is away for days, and stays cancelled":   redriveCancelledUnseen,

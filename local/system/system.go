@@ -37,6 +37,7 @@ import (
 	"sms-api/internal/records"
 	"sms-api/internal/route"
 	"sms-api/internal/untrusted"
+	"sms-api/internal/webhook"
 	"sms-api/internal/wiring"
 	"sms-api/statemachine"
 )
@@ -71,6 +72,9 @@ type Options struct {
 	Retryer func(aws.Retryer) aws.Retryer
 	// Routes map other services' events to messages.
 	Routes []route.Route
+	// Webhooks are called for real; Post makes the calls, and nil is a client of the machine's network.
+	Webhooks []webhook.Webhook
+	Post     *http.Client
 	// Policy is what the stack says of callers that are not trusted.
 	Policy untrusted.Policy
 	// EgressIPs are the addresses that a parked message asks to register.
@@ -195,7 +199,7 @@ func New(o Options) (*System, error) {
 			return nil, fmt.Errorf("rule %s: %w", r.Name, err)
 		}
 	}
-	return s, nil
+	return s, s.webhooks(o)
 }
 
 // function makes a function, and the API of the function that answers it.

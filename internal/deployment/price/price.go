@@ -17,6 +17,8 @@ const (
 	Requests
 	// Events are put on an event bus, counted per 64 KB.
 	Events
+	// Deliveries are calls of API destinations, which webhooks are.
+	Deliveries
 	// QueueRequests are requests to SQS, of up to 64 KB.
 	QueueRequests
 	// TableWrites and TableReads are request units of DynamoDB on demand: a write of 1 KB, a consistent read of 4 KB.
@@ -101,6 +103,8 @@ func Seoul() List {
 			Source: "https://aws.amazon.com/api-gateway/pricing/", UsageType: "APN2-ApiGatewayHttpRequest", Seen: read,
 			Note: "the first 300 million of a month"},
 		Events: {Name: "EventBridge, custom events", USD: 1.00, Per: million, Unit: "events of 64 KB",
+			Source: "https://aws.amazon.com/eventbridge/pricing/", Seen: "2026-06", Note: elsewhere},
+		Deliveries: {Name: "EventBridge, API destinations", USD: 0.20, Per: million, Unit: "calls",
 			Source: "https://aws.amazon.com/eventbridge/pricing/", Seen: "2026-06", Note: elsewhere},
 		QueueRequests: {Name: "SQS, requests", USD: 0.40, Per: million, Unit: "requests of 64 KB",
 			Source: "https://aws.amazon.com/sqs/pricing/", Note: elsewhere},
