@@ -341,7 +341,7 @@ type DeadLetter struct {
 	QueueARN string
 	// Event is the event as it was put, not as the target's input makes it.
 	Event json.RawMessage
-	// Code is NO_MORE_ATTEMPTS, EVENT_TOO_OLD, INPUT_INVALID or SHUTDOWN, or that of a Failure that is final.
+	// Code is NO_MORE_ATTEMPTS, EVENT_TOO_OLD, INPUT_INVALID or SHUTDOWN, or that of a DeliveryError that is final.
 	Code string
 	// Message is the last attempt's error.
 	Message string
@@ -471,7 +471,7 @@ type Target struct {
 	Input    Input
 	// Retry is EventBridge's own policy when it is nil.
 	Retry *Retry
-	// Deliver hands an event over. An error means that it is tried again later; a *Failure says more.
+	// Deliver hands an event over. An error means that it is tried again later; a *DeliveryError says more.
 	Deliver func(ctx context.Context, event json.RawMessage) error
 }
 
@@ -677,7 +677,7 @@ func (s *Service) deliver(t *target, o occasion) {
 		letter.Message = err.Error()
 		// Half of the pause is random, so that events that failed together do not come back together.
 		wait := pause/2 + rand.N(pause/2+1)
-		failure := new(Failure)
+		failure := new(DeliveryError)
 		if errors.As(err, &failure) {
 			wait = max(wait, failure.After)
 		}

@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// Failure is a delivery of which the target has said what to do next.
-type Failure struct {
+// DeliveryError is a delivery of which the target has said what to do next.
+type DeliveryError struct {
 	// Final is the code of the dead letter that it becomes at once; empty, and it is tried again.
 	Final string
 	// After is how long it waits at least.
@@ -23,10 +23,10 @@ type Failure struct {
 	Err   error
 }
 
-func (f *Failure) Error() string { return f.Err.Error() }
+func (f *DeliveryError) Error() string { return f.Err.Error() }
 
 // Unwrap returns what went wrong.
-func (f *Failure) Unwrap() error { return f.Err }
+func (f *DeliveryError) Unwrap() error { return f.Err }
 
 // What an API destination is called with, and what it reads of an answer.
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-api-destinations.html
@@ -58,7 +58,7 @@ type Destination struct {
 	next time.Time
 }
 
-// Deliver posts an event. A *Failure says what EventBridge does about an answer: 401, 407, 409, 429 and those from 500 on are
+// Deliver posts an event. A *DeliveryError says what EventBridge does about an answer: 401, 407, 409, 429 and those from 500 on are
 // tried again, as is what brought no answer, and Retry-After is minded; everything else that is no success is given up.
 func (d *Destination) Deliver(ctx context.Context, event json.RawMessage) error {
 	d.once.Do(d.setUp)
@@ -73,7 +73,7 @@ func (d *Destination) Deliver(ctx context.Context, event json.RawMessage) error 
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, d.URL, bytes.NewReader(event))
 	if err != nil {
-		return &Failure{Final: refused, Err: errors.New("the address is none")}
+		return &DeliveryError{Final: refused, Err: errors.New("the address is none")}
 	}
 	request.Header.Set("Content-Type", "application/json; charset=utf-8")
 	request.Header.Set("User-Agent", destinationAgent)
@@ -124,7 +124,7 @@ func meaning(response *http.Response, now time.Time) error {
 	if code >= 200 && code < 300 {
 		return nil
 	}
-	f := &Failure{Err: fmt.Errorf("the answer is %d", code)}
+	f := &DeliveryError{Err: fmt.Errorf("the answer is %d", code)}
 	switch code {
 	case http.StatusUnauthorized, http.StatusProxyAuthRequired, http.StatusConflict, http.StatusTooManyRequests:
 	default:

@@ -115,7 +115,7 @@ func (w Webhook) Check(local bool) error {
 		fail("url is not an address such as https://crm.example.com/hooks/sms")
 	case u.User != nil || u.Fragment != "":
 		fail("url has a user, a password or a fragment in it; the secret goes into the header")
-	case u.Scheme != "https" && !(local && u.Scheme == "http" && w.Loopback()):
+	case u.Scheme != "https" && (!local || u.Scheme != "http" || !w.Loopback()):
 		fail("url does not begin with https://")
 	case !local && w.Loopback():
 		fail("url is on the machine of whoever calls it")
