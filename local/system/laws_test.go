@@ -12,10 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
-	ebtypes "github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
-
 	"sms-api/internal/aligo/aligotest"
 	"sms-api/internal/deployment"
 	"sms-api/internal/intake"
@@ -25,10 +21,7 @@ import (
 // put puts an event on the bus, as another service does.
 func (w *world) put(detailType, detail string) {
 	w.t.Helper()
-	out, err := w.events.PutEvents(w.t.Context(), &eventbridge.PutEventsInput{Entries: []ebtypes.PutEventsRequestEntry{{
-		EventBusName: aws.String(BusName), Source: aws.String("shop.support"), DetailType: &detailType, Detail: &detail,
-	}}})
-	if err != nil || out.FailedEntryCount > 0 {
+	if err := w.putEvent("shop.support", detailType, detail); err != nil {
 		w.t.Fatalf("put %s: %v", detailType, err)
 	}
 	time.Sleep(time.Minute)

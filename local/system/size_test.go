@@ -2,7 +2,6 @@ package system
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -10,8 +9,6 @@ import (
 	"testing/synctest"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
-	ebtypes "github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 
 	"sms-api/awslocal/awsapi"
@@ -153,14 +150,7 @@ func TestQuotas(t *testing.T) {
 		}
 		put := func(size int) error {
 			source, about := "quotas", "x"
-			out, err := w.events.PutEvents(t.Context(), &eventbridge.PutEventsInput{Entries: []ebtypes.PutEventsRequestEntry{{
-				EventBusName: aws.String(BusName), Source: &source, DetailType: &about,
-				Detail: aws.String(`{"a":"` + strings.Repeat("x", size-len(source)-len(about)-len(`{"a":""}`)) + `"}`),
-			}}})
-			if err == nil && out.FailedEntryCount > 0 {
-				err = errors.New(aws.ToString(out.Entries[0].ErrorMessage))
-			}
-			return err
+			return w.putEvent(source, about, `{"a":"`+strings.Repeat("x", size-len(source)-len(about)-len(`{"a":""}`))+`"}`)
 		}
 		for what, c := range map[string]struct {
 			most int

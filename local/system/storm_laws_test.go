@@ -13,10 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
-	ebtypes "github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
-
 	"sms-api/internal/aligo/aligotest"
 	"sms-api/internal/deployment"
 	"sms-api/internal/intake"
@@ -232,10 +228,7 @@ func (s *storm) wish(number string, out, event bool) {
 
 // tell puts an event on the bus.
 func (s *storm) tell(detailType, detail string) {
-	out, err := s.events.PutEvents(s.t.Context(), &eventbridge.PutEventsInput{Entries: []ebtypes.PutEventsRequestEntry{{
-		EventBusName: aws.String(BusName), Source: aws.String("shop.support"), DetailType: &detailType, Detail: &detail,
-	}}})
-	if err != nil || out.FailedEntryCount > 0 {
+	if err := s.putEvent("shop.support", detailType, detail); err != nil {
 		s.t.Errorf("put %s: %v", detailType, err)
 	}
 }

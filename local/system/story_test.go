@@ -12,14 +12,12 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
-	ebtypes "github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
-	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
 
 	"sms-api/awslocal/eventbus"
 	"sms-api/internal/aligo/aligotest"
 	"sms-api/internal/message"
+	"sms-api/internal/testkit"
 	"sms-api/statemachine"
 )
 
@@ -232,16 +230,10 @@ func redriveAnnounce(w *world) {
 	})
 	id := w.post(to("", "5678"))
 	time.Sleep(24 * time.Hour)
-	d, err := w.sfn.DescribeExecution(w.t.Context(), &sfn.DescribeExecutionInput{ExecutionArn: w.arn(id)})
-	if err != nil {
-		w.t.Fatal(err)
+	if is := w.describe(id).Status; is != types.ExecutionStatusFailed {
+		w.t.Fatalf("the execution is %s, want FAILED", is)
 	}
-	if d.Status != types.ExecutionStatusFailed {
-		w.t.Fatalf("the execution is %s, want FAILED", d.Status)
-	}
-	if got, want := compact(w.get(id)), "delivered: delivered alimtalk 0"; got != want {
-		w.t.Errorf("the API says %q, want %q", got, want)
-	}
+	w.isNow(id, "delivered: delivered alimtalk 0")
 	down.Store(false)
 	w.redrive(id)
 	o := w.settlesAs(id, "delivered: delivered alimtalk 0")
@@ -251,22 +243,14 @@ func redriveAnnounce(w *world) {
 	w.check(id, o)
 }
 
-// timeOut starts an execution past the door with a schedule that no message may have.
+// timeOut is an execution with a schedule that no message may have.
 func timeOut(w *world) {
 	const id = "01a204bd-2a24-7c04-8735-25546e95e719"
-	input, err := json.Marshal(message.Message{
+	w.start(id, testkit.JSON(w.t, message.Message{
 		ID: id, Caller: everything.ID, Channel: message.AlimTalk, Template: "TX_1234", Recipients: []message.Recipient{{To: "01010005678"}},
 		SendAt: time.Now().AddDate(1, 0, 0), ExpiresAt: time.Now().AddDate(1, 0, 1), CreatedAt: time.Now(),
 		Fallback: message.Fallback{Enabled: true, After: message.Duration(5 * time.Minute), OnUnknown: message.LeaveUnknown},
-	})
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	_, err = w.sfn.StartExecution(w.t.Context(), &sfn.StartExecutionInput{StateMachineArn: &w.StateMachineARN, Name: aws.String(id),
-		Input: aws.String(string(input))})
-	if err != nil {
-		w.t.Fatal(err)
-	}
+	}))
 	w.endsAs(id, "failed: failed Stopped")
 }
 
@@ -295,11 +279,8 @@ func sameEvent(w *world) {
 	}
 	detail := strings.Replace(to("", "5678"), `{"template"`, `{"idempotencyKey":"order-17","template"`, 1)
 	for range 3 {
-		out, err := w.events.PutEvents(w.t.Context(), &eventbridge.PutEventsInput{Entries: []ebtypes.PutEventsRequestEntry{{
-			EventBusName: aws.String(BusName), Source: aws.String("shop"), DetailType: aws.String(statemachine.DetailTypeRequested), Detail: &detail,
-		}}})
-		if err != nil || out.FailedEntryCount > 0 {
-			w.t.Fatalf("put: %+v, %v", out, err)
+		if err := w.putEvent("shop", statemachine.DetailTypeRequested, detail); err != nil {
+			w.t.Fatal(err)
 		}
 		time.Sleep(time.Hour)
 	}

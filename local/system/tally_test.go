@@ -8,10 +8,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
-	ebtypes "github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
-
 	"sms-api/internal/aligo/aligotest"
 	"sms-api/internal/tally"
 	"sms-api/internal/testkit"
@@ -42,16 +38,8 @@ func TestOutcomesAreCounted(t *testing.T) {
 			t.Fatalf("cancel: %d %s", status, body)
 		}
 		w.settle(cancelled)
-		detail, err := json.Marshal(o)
-		if err != nil {
+		if err := w.putEvent(statemachine.EventSource, statemachine.DetailTypeSettled, testkit.JSON(t, o)); err != nil {
 			t.Fatal(err)
-		}
-		out, err := w.events.PutEvents(t.Context(), &eventbridge.PutEventsInput{Entries: []ebtypes.PutEventsRequestEntry{{
-			EventBusName: aws.String(BusName), Source: aws.String(statemachine.EventSource), DetailType: aws.String(statemachine.DetailTypeSettled),
-			Detail: aws.String(string(detail)),
-		}}})
-		if err != nil || out.FailedEntryCount > 0 {
-			t.Fatalf("%+v %v", out, err)
 		}
 		time.Sleep(time.Minute)
 		want := []string{

@@ -20,7 +20,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
 
 	"sms-api/internal/aligo/aligotest"
@@ -522,11 +521,7 @@ func (w *world) ended(id string, how types.ExecutionStatus) {
 	w.t.Helper()
 	for range int(longest / time.Hour) {
 		time.Sleep(time.Hour)
-		d, err := w.sfn.DescribeExecution(w.t.Context(), &sfn.DescribeExecutionInput{ExecutionArn: w.arn(id)})
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		if d.Status == how {
+		if w.describe(id).Status == how {
 			return
 		}
 	}
@@ -535,11 +530,7 @@ func (w *world) ended(id string, how types.ExecutionStatus) {
 
 func (w *world) input(id string) string {
 	w.t.Helper()
-	d, err := w.sfn.DescribeExecution(w.t.Context(), &sfn.DescribeExecutionInput{ExecutionArn: w.arn(id)})
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return aws.ToString(d.Input)
+	return aws.ToString(w.describe(id).Input)
 }
 
 // wants is what has come of the message.

@@ -16,9 +16,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/sfn"
-
 	"sms-api/internal/aligo/aligotest"
 	"sms-api/internal/deployment"
 	"sms-api/internal/message"
@@ -306,12 +303,7 @@ func (g golden) carry(t *testing.T, define definer) {
 		t.Fatalf("the message cannot be read: %v", err)
 	}
 	gate.shut.Store(g.Redrives > 0)
-	_, err := w.sfn.StartExecution(t.Context(), &sfn.StartExecutionInput{
-		StateMachineArn: &w.StateMachineARN, Name: &m.ID, Input: aws.String(string(g.Message)),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	w.start(m.ID, string(g.Message))
 	for n := range g.Redrives {
 		w.stopped(m.ID)
 		gate.shut.Store(n+1 < g.Redrives)

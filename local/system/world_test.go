@@ -3,6 +3,7 @@ package system
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	ebtypes "github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
 
@@ -417,6 +419,36 @@ func (w *world) get(id string) message.Outcome {
 
 // longest is more than any message can take: 90 days of schedule, 7 of life, 3 of late receipts, and what is left open.
 const longest = 110 * 24 * time.Hour
+
+// putEvent puts an event on the bus.
+func (w *world) putEvent(source, detailType, detail string) error {
+	out, err := w.events.PutEvents(w.t.Context(), &eventbridge.PutEventsInput{Entries: []ebtypes.PutEventsRequestEntry{{
+		EventBusName: aws.String(BusName), Source: &source, DetailType: &detailType, Detail: &detail,
+	}}})
+	if err == nil && out.FailedEntryCount > 0 {
+		err = errors.New(aws.ToString(out.Entries[0].ErrorMessage))
+	}
+	return err
+}
+
+// start starts an execution past the door.
+func (w *world) start(id, input string) {
+	w.t.Helper()
+	_, err := w.sfn.StartExecution(w.t.Context(), &sfn.StartExecutionInput{StateMachineArn: &w.StateMachineARN, Name: &id, Input: &input})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// describe is what Step Functions says of a message's execution.
+func (w *world) describe(id string) *sfn.DescribeExecutionOutput {
+	w.t.Helper()
+	d, err := w.sfn.DescribeExecution(w.t.Context(), &sfn.DescribeExecutionInput{ExecutionArn: w.arn(id)})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return d
+}
 
 // stop and redrive do to a message's execution what operators may.
 func (w *world) stop(id string) {
