@@ -2,6 +2,7 @@ package system
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -104,9 +105,14 @@ func (w *world) misrecorded(all []sent) (wrong []string) {
 	if got := w.found(records.Query{}); !sameIDs(got, want) {
 		complain("the list has %d messages, and not the %d that there are once each", len(got), len(want))
 	}
-	for number, ids := range byNumber {
-		if got := w.found(records.Query{To: message.Phone(number)}); !sameIDs(got, ids) {
-			complain("…%s is found in %q, and was in %q", number[7:], got, ids)
+	// The emulator goes through its whole table for each number: of a large storm some thousand have to do.
+	const most = 2000
+	for i, number := range slices.Sorted(maps.Keys(byNumber)) {
+		if i%(1+len(byNumber)/most) > 0 {
+			continue
+		}
+		if got := w.found(records.Query{To: message.Phone(number)}); !sameIDs(got, byNumber[number]) {
+			complain("…%s is found in %q, and was in %q", number[7:], got, byNumber[number])
 		}
 	}
 	wrong = append(wrong, w.unerased(byNumber)...)
