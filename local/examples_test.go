@@ -27,17 +27,10 @@ func TestExamples(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, command := range map[string]func(*testing.T) []string{
-		"Python": func(t *testing.T) []string { return []string{tool(t, "python3"), filepath.Join(dir, "send.py")} },
-		"Java": func(t *testing.T) []string {
-			// A text in the command line is UTF-8 only where the shell's language says so.
-			return []string{tool(t, "java"), "-Dsun.jnu.encoding=UTF-8", "-Dfile.encoding=UTF-8", filepath.Join(dir, "Send.java")}
-		},
-		"TypeScript": func(t *testing.T) []string { return typeScript(t, filepath.Join(dir, "send.ts")) },
-	} {
-		t.Run(name, func(t *testing.T) {
+	for _, language := range []string{"Python", "Java", "TypeScript"} {
+		t.Run(language, func(t *testing.T) {
 			t.Parallel()
-			line := command(t)
+			line := example(t, language, dir)
 			printed, _ := start(t, "-speed", "200")
 			api := regexp.MustCompile(`API and inbox page\s+(http://\S+)`).FindStringSubmatch(printed)[1]
 			phones := regexp.MustCompile(`Aligo stand-in\s+(http://\S+)`).FindStringSubmatch(printed)[1] + "/_standin/messages"
@@ -74,6 +67,20 @@ func TestExamples(t *testing.T) {
 				t.Errorf("what was refused was asked %d times", len(network.bodies)-3)
 			}
 		})
+	}
+}
+
+// example is how the one in a language is run.
+func example(t *testing.T, language, dir string) []string {
+	t.Helper()
+	switch language {
+	case "Python":
+		return []string{tool(t, "python3"), filepath.Join(dir, "send.py")}
+	case "Java":
+		// A text in the command line is UTF-8 only where the shell's language says so.
+		return []string{tool(t, "java"), "-Dsun.jnu.encoding=UTF-8", "-Dfile.encoding=UTF-8", filepath.Join(dir, "Send.java")}
+	default:
+		return typeScript(t, filepath.Join(dir, "send.ts"))
 	}
 }
 
@@ -158,6 +165,6 @@ func newUnreliable(t *testing.T, api string) *unreliable {
 			proxy.ServeHTTP(w, r)
 		}
 	}))
-	t.Cleanup(u.Server.Close)
+	t.Cleanup(u.Close)
 	return u
 }
