@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +17,8 @@ import (
 	"sms-api/internal/aligo/aligotest"
 	"sms-api/internal/deployment"
 	"sms-api/internal/deployment/price"
+	"sms-api/internal/intake/contract"
+	"sms-api/internal/message"
 	"sms-api/internal/testkit"
 	"sms-api/local/cost"
 )
@@ -32,7 +35,11 @@ type passage struct {
 // TestREADME holds the tables and figures of the README and of its pages in docs to internal/deployment and to the cost model.
 func TestREADME(t *testing.T) {
 	t.Parallel()
-	passages := []passage{{`(?m)^\| function \| called by .*\n(\|.*\n)+`, functionTable()}}
+	passages := []passage{
+		{`(?m)^\| function \| called by .*\n(\|.*\n)+`, functionTable()},
+		{`(?m)^\| alarm \| .*\n(\|.*\n)+`, alarmTable(t)},
+		{`(?m)^\| code \| channel \| .*\n(\|.*\n)+`, codeTable()},
+	}
 	passages = append(passages, pathRows(t)...)
 	passages = append(passages, bill()...)
 	passages = append(passages, figures()...)
@@ -133,6 +140,69 @@ func functionTable() string {
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s, %s | %s |\n", f.Name, caller, f.Does, seconds(f.Timeout), seconds(f.Longest), concurrency)
 	}
 	return b.String()
+}
+
+// alarmTable has every alarm that a stack can have, in the words that whoever hears it reads.
+func alarmTable(t *testing.T) string {
+	t.Helper()
+	number := func(s *deployment.Setting) int {
+		n, err := strconv.Atoi(s.Default)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	var b strings.Builder
+	b.WriteString("| alarm | what it means, and what to do |\n| --- | --- |\n")
+	told := map[string]bool{}
+	for _, a := range deployment.Alarms(deployment.Watched{
+		Stack: "sms-api-STACK", LowBalance: number(deployment.LowBalance()),
+		BalanceEvery:   time.Duration(number(deployment.BalanceEvery())) * time.Minute,
+		FailurePercent: number(deployment.FailurePercent()), FallbackPercent: number(deployment.FallbackPercent()),
+		Gateways: 1, Instance: true, Daily: true, Open: true, Webhooks: true,
+	}) {
+		// Each function has the same alarms.
+		name, says := a.Name, a.Description
+		if a.Function != "" {
+			name, says = strings.Replace(name, a.Function, "FUNCTION", 1), strings.ReplaceAll(says, ":"+a.Function+" ", ":FUNCTION ")
+		}
+		if !told[name] {
+			fmt.Fprintf(&b, "| `%s` | %s |\n", name, strings.ReplaceAll(says, "|", "\\|"))
+		}
+		told[name] = true
+	}
+	return b.String()
+}
+
+// codeTable has every code that a recipient's result can have.
+func codeTable() string {
+	var b strings.Builder
+	b.WriteString("| code | channel | status | followed by an SMS | what it means |\n| --- | --- | --- | --- | --- |\n")
+	for _, c := range message.Codes() {
+		falls := ""
+		if c.Fallback {
+			falls = "yes"
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", c.Word, cmp.Or(string(c.Channel), "any"),
+			cmp.Or(string(c.Status), "failed, unknown"), falls, c.Meaning)
+	}
+	return b.String()
+}
+
+// TestProblemsOfTheDocs: each type of problem that the API's document has stands in the table of the page on it.
+func TestProblemsOfTheDocs(t *testing.T) {
+	t.Parallel()
+	const prefix = "urn:sms-api:problem:"
+	table, found := testkit.DocsTable(t, "| type | status | |\n"), map[string]bool{}
+	for _, one := range regexp.MustCompile(prefix+"([a-z-]+)").FindAllStringSubmatch(string(contract.OpenAPI()), -1) {
+		if !found[one[1]] && !strings.Contains(table, "`"+one[1]+"`") {
+			t.Errorf("no table says what %s is", one[1])
+		}
+		found[one[1]] = true
+	}
+	if len(found) < 10 {
+		t.Errorf("only %d types are found in the document", len(found))
+	}
 }
 
 // thousands is a whole number from 1,000 to 999,999.
