@@ -210,6 +210,15 @@ func (w *world) announcedOne() {
 	}
 }
 
+// announcedNext is that the sweep an hour later announces one message, and that the records are complete then.
+func (w *world) announcedNext(r *run) {
+	w.tb.Helper()
+	w.Add(hour)
+	w.sweeps()
+	w.announcedOne()
+	w.complete(r)
+}
+
 // counted is how many messages the metrics have.
 func (w *world) counted() int { return bytes.Count([]byte(w.metrics.String()), []byte("\n")) }
 

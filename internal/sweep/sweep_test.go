@@ -163,10 +163,7 @@ func TestSweepAfterARedriveThatNobodySaw(t *testing.T) {
 	w.Add(10 * time.Minute)
 	w.redrive(r)
 	w.end(r, message.Delivered, false, false)
-	w.Add(hour)
-	w.sweeps()
-	w.announcedOne()
-	w.complete(r)
+	w.announcedNext(r)
 }
 
 // What has ended or was started a moment ago is left alone: its record is on its way.
@@ -184,10 +181,7 @@ func TestSweepLeavesWhatIsNew(t *testing.T) {
 	if r := w.sweeps(); r != (sweep.Report{Listed: 1}) {
 		t.Errorf("%+v", r)
 	}
-	w.Add(hour)
-	w.sweeps()
-	w.announcedOne()
-	w.complete(young)
+	w.announcedNext(young)
 }
 
 // One under way that is looked at when it has just ended is left alone as well, and announced by the sweep after that.
@@ -204,10 +198,7 @@ func TestSweepLeavesWhatHasJustEnded(t *testing.T) {
 	if looks, announced := w.did(); len(looks) != 1 || len(announced) != 0 {
 		t.Errorf("looked at %q, announced %q", looks, announced)
 	}
-	w.Add(hour)
-	w.sweeps()
-	w.announcedOne()
-	w.complete(r)
+	w.announcedNext(r)
 }
 
 // A message that is scheduled for 90 days ahead is looked at after those, and one that is under way for days ever more rarely.
