@@ -104,7 +104,7 @@ func newWorld(t *testing.T) *world {
 	// The names that a stack's would be.
 	w.stack.Now = c.Now
 	w.stack.Who, w.stack.StateMachine, w.stack.DeadLetters = "arn:aws:iam::000000000000:user/kim", w.system.StateMachineARN, system.DeadLetters
-	shown, err := newPage(w.stack, slog.New(slog.NewTextHandler(w.log, nil)))
+	shown, err := newPage(w.stack, time.Second, slog.New(slog.NewTextHandler(w.log, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}

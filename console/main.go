@@ -126,7 +126,7 @@ func run(ctx context.Context, args []string, out, log io.Writer) error {
 const refresh = 15 * time.Second
 
 // newPage is the page on a stack.
-func newPage(s *stack.Stack, log *slog.Logger) (http.Handler, error) {
+func newPage(s *stack.Stack, refresh time.Duration, log *slog.Logger) (http.Handler, error) {
 	definition, err := statemachine.Definition(deployment.Tasks(), s.Name)
 	if err != nil {
 		return nil, err
@@ -152,7 +152,7 @@ func serve(ctx context.Context, s *stack.Stack, address string, out io.Writer, l
 		return err
 	}
 	defer func() { _ = l.Close() }()
-	shown, err := newPage(s, log)
+	shown, err := newPage(s, refresh, log)
 	if err != nil {
 		return err
 	}

@@ -43,6 +43,7 @@ func notice(t *testing.T) string {
 	for _, program := range []struct{ title, packages string }{
 		{"The functions, which are deployed", "./lambdas/..."},
 		{"go run ./local", "./local"},
+		{"go run ./console", "./console"},
 		{"The program that deploys", "./pulumi"},
 	} {
 		fmt.Fprintf(&b, "\n%s\n\n", program.title)

@@ -2,8 +2,12 @@
 package browsertest
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
+	_ "embed" // axe-core
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -214,4 +218,22 @@ func (b *Tab) Shot(name string) []byte {
 		b.t.Error(err)
 	}
 	return picture
+}
+
+// axe is axe-core 4.10.3 (axe.min.js of the npm package, Mozilla Public License 2.0), which is used in tests only.
+//
+//go:embed axe.min.js.gz
+var axe []byte
+
+// Axe gives what axe-core finds serious or critical on the page.
+func (b *Tab) Axe() []string {
+	b.t.Helper()
+	r, err := gzip.NewReader(bytes.NewReader(axe))
+	b.Must(nil, err)
+	source, err := io.ReadAll(r)
+	b.Must(nil, err)
+	JS[bool](b, "(() => { "+string(source)+"; return true; })()")
+	return JS[[]string](b, `axe.run(document, { resultTypes: ["violations"] }).then((r) => r.violations
+		.filter((v) => ["serious", "critical"].includes(v.impact))
+		.map((v) => v.id + ": " + v.help + ": " + v.nodes.slice(0, 3).map((n) => n.html.slice(0, 160)).join(" | ")))`)
 }

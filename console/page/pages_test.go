@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -12,6 +14,7 @@ import (
 	"sms-api/internal/aligo"
 	"sms-api/internal/aligo/aligotest"
 	"sms-api/internal/deployment/price"
+	"sms-api/internal/intake/contract"
 	"sms-api/internal/message"
 	"sms-api/internal/testkit"
 )
@@ -110,6 +113,26 @@ func TestCodesAreExplained(t *testing.T) {
 	}
 }
 
+// problems are the names of all problems: the API's, the page's, and those that the console explains.
+func problems(t *testing.T) []string {
+	t.Helper()
+	names := found(`"urn:sms-api:problem:([\w-]+)"`, contract.OpenAPI())
+	for _, folder := range []string{".", "../stack", "../../local/inbox"} {
+		files, err := filepath.Glob(filepath.Join(folder, "*.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			names = append(names, found(`ProblemType ?\+ ?"([\w-]+)"`, string(text))...)
+		}
+	}
+	return names
+}
+
 // Every word that comes to the page with data has a text, and there is no text for a word that there is not.
 func TestWordsHaveTexts(t *testing.T) {
 	t.Parallel()
@@ -140,6 +163,7 @@ func TestWordsHaveTexts(t *testing.T) {
 		{`ended\.(.*)`, values("../../internal/way", testkit.OfType("Ending")), []string{"not"}},
 		{`fault\.([^.]*)`, values("../../internal/aligo/aligotest", testkit.OfType("FaultKind")), nil},
 		{`fault\.(.*)\.text`, values("../../internal/aligo/aligotest", testkit.OfType("FaultKind")), nil},
+		{`problem\.([^.]*)`, problems(t), nil},
 		{`test\.([^.]*)`, ends, []string{"note"}},
 		{`test\.(.*)\.short`, ends, nil},
 	} {

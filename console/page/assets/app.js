@@ -44,6 +44,7 @@ const routes = [
 ].filter(([, , , name]) => !name || part(name));
 
 const main = h("main", { id: "main", tabindex: "-1" });
+const faultNote = h("a", { class: "fault-note", href: "/faults", hidden: true });
 const live = h("span", { class: "live", "data-state": "connecting" });
 const time = h("span", { class: "system-time" });
 const links = new Map();
@@ -92,7 +93,7 @@ function frame() {
         themeButton),
       time,
     ),
-    main,
+    h("div", {}, faultNote, main),
   );
 }
 
@@ -129,6 +130,9 @@ async function open(moved) {
   const view = show({ parameters, query: new URLSearchParams(location.search), go, refresh, signal: controller.signal });
   current = { show, view };
   put(main, view.node);
+  // What takes longer than a blink is said to be under way.
+  const wait = h("p", { class: "loading", role: "status" }, t("loading"));
+  const slow = setTimeout(() => view.node.before(wait), 400);
   document.title = `${view.title()} · sms-api`;
   if (moved) {
     main.focus({ preventScroll: true });
@@ -136,6 +140,8 @@ async function open(moved) {
     announce(view.title());
   }
   await refresh();
+  clearTimeout(slow);
+  wait.remove();
 }
 
 function nothing() {
@@ -163,10 +169,18 @@ function refresh() {
   waiting ??= last = last.then(async () => {
     waiting = null;
     const { view } = current;
-    await guarded(async () => view.refresh?.());
+    await Promise.all([guarded(async () => view.refresh?.()), guarded(showFaults)]);
     if (current.view === view) document.title = `${view.title()} · sms-api`;
   });
   return waiting;
+}
+
+// A fault that somebody has set, here or elsewhere, is the likely reason of what one wonders about.
+async function showFaults() {
+  if (!part("faults")) return;
+  const set = await get("/inbox/standin/faults");
+  faultNote.hidden = !set.length;
+  put(faultNote, icon("faults"), t("faults.running", { n: number(set.length) }));
 }
 
 let source = null;
@@ -178,7 +192,7 @@ function connect() {
   if (document.hidden) return;
   source = new EventSource("/inbox/stream");
   source.addEventListener("open", () => state("live"));
-  source.addEventListener("error", () => state("lost"));
+  source.addEventListener("error", () => state(source?.readyState === EventSource.CLOSED ? "lost" : "again"));
   source.addEventListener("change", refresh);
 }
 

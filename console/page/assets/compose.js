@@ -65,7 +65,7 @@ export function compose({ query: q, refresh, signal }) {
   const smsPart = h("div", { class: "part" });
   const fallbackPart = h("details", { class: "fold" });
   const eventPart = h("div", { class: "part" });
-  const preview = h("div", { class: "preview-box" });
+  const preview = h("div", { class: "preview-box", tabindex: "0", role: "group", "aria-labelledby": "preview-title" });
   const line = h("pre", { class: "line", tabindex: "0" });
   const outcome = h("div", { class: "result" });
   const send = h("button", { type: "submit", class: "primary", disabled: true });

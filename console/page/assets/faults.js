@@ -67,7 +67,7 @@ export function faults({ refresh, signal }) {
       h("section", { class: "box", "aria-labelledby": "ips-title" }, h("h2", { id: "ips-title" }, t("faults.ips")), h("p", { class: "muted" }, t("faults.ips.text")),
         h("form", { class: "inline", onsubmit: setIPs }, h("label", { for: ips.id, class: "unseen" }, t("faults.ips")), ips, h("button", { type: "submit" }, t("faults.set"))))),
     h("section", { class: "box", "aria-labelledby": "numbers-title" }, h("h2", { id: "numbers-title" }, t("faults.numbers")), h("p", { class: "muted" }, t("faults.numbers.text")),
-      h("div", { class: "scroll" }, h("table", {},
+      h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": t("faults.numbers") }, h("table", {},
         h("thead", {}, h("tr", {}, h("th", { scope: "col" }, t("faults.numbers.ending")), h("th", { scope: "col" }, t("faults.numbers.what")), h("th", { scope: "col" }, h("span", { class: "unseen" }, t("inbox.write"))))),
         h("tbody", {}, testNumbers.map((n) => h("tr", {}, h("th", { scope: "row", class: "number" }, `…${n}`), h("td", {}, t(`test.${n}`)), h("td", {}, h("a", { href: `/compose?to=0101234${n}`, class: "button" }, t("inbox.write"))))))))));
 

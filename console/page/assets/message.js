@@ -4,7 +4,7 @@ import { icon } from "./icons.js";
 import { has, t } from "./i18n.js";
 import { between, clock, duration, moment, number, span } from "./format.js";
 import { call, get, Problem, query } from "./api.js";
-import { channel, copyButton, empty, failure, jsonBlock, status } from "./parts.js";
+import { channel, copyButton, empty, failure, jsonBlock, status, statusOf } from "./parts.js";
 import { delivery } from "./bubble.js";
 import { centre, graph, legend } from "./graph.js";
 import { part } from "./system.js";
@@ -35,7 +35,7 @@ export function message({ parameters: [id], signal }) {
       keyed(body, sections(m), (section) => section.name, (section) => section.draw());
       if (first) centre(body);
       show(trouble, null);
-      if (last && last !== m.status) announce(`${title}: ${t(`status.${m.status}`)}`);
+      if (last && last !== m.status) announce(`${title}: ${t(`status.${statusOf(m)}`)}`);
       last = m.status;
     } catch (error) {
       if (error.name === "AbortError") return;
@@ -77,8 +77,8 @@ export function message({ parameters: [id], signal }) {
           h("p", { class: "crumb" }, h("a", { href: "/messages" }, t("nav.messages"))),
           h("h1", {}, title),
           h("p", { class: "idline" }, h("code", {}, m.id), copyButton(() => m.id))),
-        h("div", { class: "actions" }, status(m.status),
-          m.cancellable ? h("button", { type: "button", id: "cancel", class: "danger", onclick: cancel }, t("message.cancel")) : null))),
+        h("div", { class: "actions" }, status(statusOf(m)),
+          m.cancellable ? h("button", { type: "button", id: "cancel", class: "danger", onclick: cancel }, t(m.status === "parked" ? "message.cancel.parked" : "message.cancel")) : null))),
       ...(m.parked ? [section("parked", m.parked, () => parked(m.parked))] : []),
       section("facts", [m.sendAt, m.settledAt], () => facts(m)),
       section("people", [m.recipients, m.deliveries], () => h("div", { class: "columns" },
@@ -126,7 +126,7 @@ function recipients(m) {
   const body = h("tbody", {}, rows(m.recipients.slice(0, shownRecipients)));
   const left = m.recipients.length - shownRecipients;
   const more = left > 0 ? h("button", { type: "button", class: "quiet", onclick: () => { body.append(...rows(m.recipients.slice(shownRecipients))); more.remove(); } }, t("message.recipients.more", { n: left })) : null;
-  return h("div", { class: "scroll" }, h("table", {}, h("thead", {}, h("tr", {}, ["number", "status", "channel", "reason", "at"].map((name) => h("th", { scope: "col" }, t(`message.recipient.${name}`))))), body), more);
+  return h("div", { class: "scroll", tabindex: "0", role: "group", "aria-labelledby": "recipients-title" }, h("table", {}, h("thead", {}, h("tr", {}, ["number", "status", "channel", "reason", "at"].map((name) => h("th", { scope: "col" }, t(`message.recipient.${name}`))))), body), more);
 }
 
 // why is the code of a result in the reader's words, and the words that came with it where the code does not say it all.
@@ -210,7 +210,7 @@ function callLine(c) {
 function calls(m) {
   if (!m.calls.length) return h("p", { class: "muted" }, t("calls.none"));
   const uncertain = m.calls.some((c) => !c.certain);
-  return h("div", { class: "scroll" },
+  return h("div", { class: "scroll", tabindex: "0", role: "group", "aria-labelledby": "calls-title" },
     h("table", {},
       h("thead", {}, h("tr", {}, ["at", "endpoint", "state", "recipients", "answer", "mid"].map((name) => h("th", { scope: "col" }, t(`calls.${name}`))))),
       h("tbody", {}, m.calls.map((c) => h("tr", {},

@@ -4,7 +4,7 @@ import { icon } from "./icons.js";
 import { t } from "./i18n.js";
 import { between, clock, moment, number } from "./format.js";
 import { get, query } from "./api.js";
-import { channel, cursorPager, empty, failure, searchBox, status, told } from "./parts.js";
+import { arrows, channel, cursorPager, empty, failure, searchBox, status, statusOf, told } from "./parts.js";
 
 const filters = ["", "scheduled", "sending", "parked", "delivered", "partial", "failed", "expired", "cancelled"];
 
@@ -21,6 +21,7 @@ export function messages({ query: q, go, signal }) {
     h("header", { class: "page-head" }, h("h1", {}, t("nav.messages"))),
     h("div", { class: "bar" }, searchBox(t("messages.search"), q.get("q") ?? "", (text) => go(`/messages${query({ ...values, q: text, cursor: "" })}`, { replace: true })), tabs),
     state, table, pages);
+  arrows(body);
   take(q);
 
   function take(next) {
@@ -34,7 +35,7 @@ export function messages({ query: q, go, signal }) {
     const results = ["delivered", "pending", "failed", "unknown"].filter((name) => m.counts[name]);
     const people = results.reduce((sum, name) => sum + m.counts[name], 0);
     return h("tr", {},
-      h("td", {}, status(m.status), m.parked ? h("span", { class: "sub" }, t(`parked.${m.parked.cause}`)) : null,
+      h("td", {}, status(statusOf(m)), m.parked ? h("span", { class: "sub" }, t(`parked.${m.parked.cause}`)) : null,
         m.status === "scheduled" ? h("span", { class: "sub" }, clock(m.sendAt)) : null),
       h("th", { scope: "row" }, h("a", { href: `/messages/${m.id}` }, m.reference || m.template || t("messages.text")),
         m.recipients?.length ? h("span", { class: "sub" }, m.recipients.map((r) => `${r.to}: ${told(r)}`).join(" ")) : null,

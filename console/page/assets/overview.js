@@ -25,7 +25,7 @@ export function overview({ signal }) {
     }
   }
 
-  const figure = (name, value, note) => h("div", { class: "figure" }, h("dt", {}, t(`overview.${name}`)), h("dd", {}, value), note ? h("p", { class: "muted" }, note) : null);
+  const figure = (name, value, note) => h("div", { class: "figure" }, h("dt", {}, t(`overview.${name}`)), h("dd", {}, value), note ? h("dd", { class: "about muted" }, note) : null);
 
   function bars(counts, of, label) {
     return h("ul", { class: "bars" }, counts.filter(([, n]) => n > 0).map(([name, n]) =>

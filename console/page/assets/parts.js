@@ -15,6 +15,12 @@ export function status(name) {
   return h("span", { class: "status", "data-status": name }, icon(statusIcons[name] ?? "question"), t(`status.${name}`));
 }
 
+// statusOf is the status of a message for people: one of which nobody knows whether anybody has it is not partly delivered.
+export function statusOf(m) {
+  const c = m.counts;
+  return m.status === "partial" && c && !c.delivered && !c.failed ? "unknown" : m.status;
+}
+
 // channel is a channel or a type of message as a chip.
 export function channel(name) {
   const key = { AT: "alimtalk", alimtalk: "alimtalk", sms: "sms" }[name] ?? name;
@@ -66,6 +72,19 @@ export function told(r) {
   const attempts = r.attempts?.length ? r.attempts : r.channel ? [r] : [];
   if (!attempts.length) return r.code ? why(r) : t("told.nothing");
   return attempts.map((a) => (a.status === "delivered" ? t("told.delivered", { channel: name(a), at: clock(a.at) }) : a.status === "pending" ? t("told.pending", { channel: name(a) }) : t("told.other", { channel: name(a), why: why(a) }))).join(" → ");
+}
+
+// arrows lets the arrow keys move between the links of a list's entries.
+export function arrows(list) {
+  list.addEventListener("keydown", (event) => {
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (!step) return;
+    const links = [...list.children].map((entry) => entry.querySelector("a"));
+    const next = links[links.indexOf(document.activeElement) + step];
+    if (!next) return;
+    event.preventDefault();
+    next.focus();
+  });
 }
 
 // copyButton copies a text that it asks for when it is pressed.

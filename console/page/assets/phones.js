@@ -4,7 +4,7 @@ import { icon } from "./icons.js";
 import { t } from "./i18n.js";
 import { clock, number, phone } from "./format.js";
 import { call, get, query } from "./api.js";
-import { channel, empty, failure, numberOf, pager, searchBox, testNumber } from "./parts.js";
+import { arrows, channel, empty, failure, numberOf, pager, searchBox, testNumber } from "./parts.js";
 import { delivery } from "./bubble.js";
 
 export function phones({ parameters, query: q, go, signal }) {
@@ -29,15 +29,7 @@ export function phones({ parameters, query: q, go, signal }) {
     conversation);
   take(parameters, q);
 
-  list.addEventListener("keydown", (event) => {
-    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (!step) return;
-    const rows = [...list.querySelectorAll("a")];
-    const next = rows[rows.indexOf(document.activeElement) + step];
-    if (!next) return;
-    event.preventDefault();
-    next.focus();
-  });
+  arrows(list);
 
   function take([to], values) {
     chosen = to ?? "";
@@ -47,7 +39,7 @@ export function phones({ parameters, query: q, go, signal }) {
     put(head, chosen
       ? [
           h("a", { class: "quiet back", href: `/${query({ q: search })}`, "aria-label": t("inbox.back") }, icon("back")),
-          h("h2", { class: "grow" }, phone(chosen)),
+          h("h2", { class: "grow", tabindex: "-1" }, phone(chosen)),
           h("a", { class: "button", href: `/compose?to=${chosen}` }, icon("compose"), t("inbox.write")),
         ]
       : null);
@@ -85,7 +77,7 @@ export function phones({ parameters, query: q, go, signal }) {
     const values = { q: search, before: chosen ? "" : before };
     show(listPager, found.total ? { values, total: found.total, next: found.next } : null, () => pager("/", values, found));
     show(listState, found.items.length ? null : { search }, () => (search
-      ? empty(t("inbox.none.found"), t("inbox.none.found.text", { q: search }))
+      ? empty(t("inbox.none.found"), t("inbox.none.found.text", { q: search }), h("p", {}, h("a", { href: `/messages${query({ q: search })}` }, t("inbox.none.messages"))))
       : empty(t("inbox.none"), t("inbox.none.text"), h("p", {}, h("a", { class: "button", href: "/compose" }, icon("compose"), t("nav.compose"))))));
     const latest = found.items[0]?.newest;
     if (latest && newest !== null && latest.number > newest && !before) announce(t("inbox.arrived", { number: phone(latest.to) }));
@@ -126,7 +118,9 @@ export function phones({ parameters, query: q, go, signal }) {
       const last = chosen;
       jump = location.hash;
       take(to, values);
-      if (last !== chosen) conversation.scrollTo(0, 0);
+      if (last === chosen) return;
+      conversation.scrollTo(0, 0);
+      if (chosen) head.querySelector("h2").focus({ preventScroll: true });
     },
   };
 }

@@ -16,6 +16,8 @@ export const en = {
   "theme.auto": "as the system",
   "theme.light": "light",
   "theme.dark": "dark",
+  "loading": "Loading …",
+  "live.again": "Reconnecting",
   "live.connecting": "Connecting",
   "live.live": "Live",
   "live.lost": "Not connected",
@@ -88,6 +90,7 @@ export const en = {
   "inbox.none.here": "Nothing has arrived at this number",
   "inbox.none.found": "Nothing found",
   "inbox.none.found.text": "No message matches “{q}”.",
+  "inbox.none.messages": "Look among the messages",
   "inbox.arrived": "A new message has arrived at {number}",
 
   "bubble.alimtalk": "AlimTalk",
@@ -114,6 +117,7 @@ export const en = {
   "message.none.text": "It was never here, or it is no longer kept.",
   "message.untold": "Nobody knows its way any more, only what became of it.",
   "message.cancel": "Cancel message",
+  "message.cancel.parked": "Cancel message",
   "message.cancelled": "Cancelled",
   "message.recipients": "Recipients ({n})",
   "message.recipients.more": "Show the other {n}",
@@ -291,6 +295,7 @@ export const en = {
   "events.detail": "detail",
 
   "faults.text": "What the stand-in for Aligo does wrong on purpose. Nothing happens at the real one.",
+  "faults.running": "The stand-in has faults set: {n}",
   "faults.switches": "For an operator to repair",
   "faults.switches.text": "While one is on, every call is refused. Switch it off, and the parked messages go out by themselves.",
   "faults.active": "Set",
