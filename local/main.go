@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -208,6 +209,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		defer func() { _ = functions.close() }()
 		run = functions.run
 	}
+	var shown *inbox.Inbox // when something can be announced, it is there
 	s, err := system.New(system.Options{
 		Run:       run,
 		AWS:       awsapi.Options{Clock: clock, Log: log, Trace: traffic.Trace, Limits: limits},
@@ -217,6 +219,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		AligoURL:  aligoURL,
 		Routes:    routes,
 		Webhooks:  webhooks,
+		Posted:    func(name string, event json.RawMessage, err error) { shown.Posted(name, event, err) },
 		Policy:    policy,
 		EgressIPs: []string{"127.0.0.1"},
 		Identify:  identify,
@@ -225,7 +228,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	shown, err := inbox.New(inbox.Options{
+	shown, err = inbox.New(inbox.Options{
 		Standin: standin, AWS: s.AWS, BusName: system.BusName, Executions: s.Executions, Records: s.Records, Definition: s.Definition,
 		AWSURL: awsURL, AligoURL: aligoURL, Speed: f.speed, Traffic: traffic, Log: log,
 	})

@@ -266,6 +266,8 @@ func TestWebhooksOfTheStack(t *testing.T) {
 	if r := <-got; r.URL.Path != "/hooks" || r.Header.Get("X-Shop") != "local" {
 		t.Errorf("%s %s %v", r.Method, r.URL, r.Header)
 	}
+	page := regexp.MustCompile(`API and inbox page\s+(http://\S+)`).FindStringSubmatch(printed)[1]
+	waitFor(t, page+"/inbox/events", `"taken":true`)
 	stop()
 	called, elsewhere, err := readWebhooks(file, true)
 	if err != nil || len(called) != 2 || len(elsewhere) != 0 {

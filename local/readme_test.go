@@ -194,7 +194,7 @@ func TestProblemsOfTheDocs(t *testing.T) {
 	t.Parallel()
 	const prefix = "urn:sms-api:problem:"
 	table, found := testkit.DocsTable(t, "| type | status | |\n"), map[string]bool{}
-	for _, one := range regexp.MustCompile(prefix+"([a-z-]+)").FindAllStringSubmatch(string(contract.OpenAPI()), -1) {
+	for _, one := range regexp.MustCompile(prefix+"([a-z-]+)").FindAllStringSubmatch(contract.OpenAPI(), -1) {
 		if !found[one[1]] && !strings.Contains(table, "`"+one[1]+"`") {
 			t.Errorf("no table says what %s is", one[1])
 		}

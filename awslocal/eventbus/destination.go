@@ -50,6 +50,8 @@ type Destination struct {
 	Clock Clock
 	// Client makes the calls; nil is one of its own.
 	Client *http.Client
+	// Called is told of each call: its error is nil if the event was taken. nil tells nobody.
+	Called func(event json.RawMessage, err error)
 
 	once   sync.Once
 	client *http.Client
@@ -65,6 +67,14 @@ func (d *Destination) Deliver(ctx context.Context, event json.RawMessage) error 
 	if err := d.turn(ctx); err != nil {
 		return err
 	}
+	err := d.post(ctx, event)
+	if d.Called != nil {
+		d.Called(event, err)
+	}
+	return err
+}
+
+func (d *Destination) post(ctx context.Context, event json.RawMessage) error {
 	secret, err := d.Secret()
 	if err != nil {
 		return fmt.Errorf("the connection's secret: %w", err)

@@ -112,6 +112,35 @@ func (b *Inbox) eventPut(_ context.Context, event json.RawMessage) error {
 	return nil
 }
 
+// Posted shows that a webhook was called, among the events. The error is nil if it took the event.
+func (b *Inbox) Posted(webhook string, event json.RawMessage, err error) {
+	var e struct {
+		ID         string              `json:"id"`
+		DetailType string              `json:"detail-type"`
+		Detail     struct{ ID string } `json:"detail"`
+	}
+	if json.Unmarshal(event, &e) != nil {
+		return
+	}
+	said := struct {
+		ID    string `json:"id,omitempty"`
+		Event string `json:"event"`
+		Taken bool   `json:"taken"`
+		Why   string `json:"why,omitempty"`
+	}{ID: e.Detail.ID, Event: e.DetailType, Taken: err == nil}
+	if err != nil {
+		said.Why = err.Error()
+	}
+	detail, err := json.Marshal(said)
+	if err != nil {
+		return
+	}
+	b.store.addEvent(busEvent{
+		ID: e.ID, Source: webhook, DetailType: "Webhook", Time: b.options.Executions.Now(), Message: e.Detail.ID, Detail: detail,
+	}, false)
+	b.Changed()
+}
+
 // linkNewest finds out to which messages the newest deliveries belong. Of messages that have ended this is known; the
 // histories of those that may have led to the others are read.
 func (b *Inbox) linkNewest(ctx context.Context) {

@@ -75,6 +75,8 @@ type Options struct {
 	// Webhooks are called for real; Post makes the calls, and nil is a client of the machine's network.
 	Webhooks []webhook.Webhook
 	Post     *http.Client
+	// Posted is told of each call of a webhook: its error is nil if the event was taken. nil tells nobody.
+	Posted func(webhook string, event json.RawMessage, err error)
 	// Policy is what the stack says of callers that are not trusted.
 	Policy untrusted.Policy
 	// EgressIPs are the addresses that a parked message asks to register.

@@ -1,6 +1,7 @@
 package system
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -52,6 +53,9 @@ func (s *System) webhook(w webhook.Webhook, o Options) error {
 	}
 	to := &eventbus.Destination{
 		URL: w.URL, Header: w.Header, Secret: func() (string, error) { return WebhookSecret, nil }, Rate: w.Rate, Clock: s.clock, Client: o.Post,
+	}
+	if o.Posted != nil {
+		to.Called = func(event json.RawMessage, err error) { o.Posted(w.Name, event, err) }
 	}
 	return bus.PutTargets(name, eventbus.Target{
 		ID: name, ARN: fmt.Sprintf("arn:aws:events:%s:%s:api-destination/%s", awsapi.Region, awsapi.Account, name),
