@@ -272,21 +272,26 @@ func (c *Client) AddProfile(ctx context.Context, n NewProfile) ([]Profile, error
 	if err := p.err(ep); err != nil {
 		return nil, err
 	}
-	var answer struct {
-		Data list[profileRow] `json:"data"`
-	}
-	err := c.post(ctx, ep, func(creds Credentials) *form {
+	return c.profiles(ctx, ep, func(creds Credentials) *form {
 		f := kakaoForm(creds)
 		f.add("plusid", n.Channel)
 		f.hide("authnum", n.AuthNumber)
 		f.hide("phonenumber", n.Phone)
 		f.add("categorycode", n.Category)
 		return f
-	}, &answer)
-	if err != nil {
+	})
+}
+
+// profiles makes one of the two calls that answer with channels, each under a name of its own.
+func (c *Client) profiles(ctx context.Context, ep endpoint, build func(Credentials) *form) ([]Profile, error) {
+	var answer struct {
+		Data list[profileRow] `json:"data"`
+		List list[profileRow] `json:"list"`
+	}
+	if err := c.post(ctx, ep, build, &answer); err != nil {
 		return nil, err
 	}
-	return profiles(answer.Data), nil
+	return profiles(append(answer.Data, answer.List...)), nil
 }
 
 func checkChannel(p *problems, channel, phone string) {
@@ -307,19 +312,12 @@ type ProfileFilter struct {
 //
 // https://smartsms.aligo.in/alimapi.html
 func (c *Client) Profiles(ctx context.Context, filter ProfileFilter) ([]Profile, error) {
-	var answer struct {
-		List list[profileRow] `json:"list"`
-	}
-	err := c.post(ctx, endpoint{path: "/akv10/profile/list/", kakao: true}, func(creds Credentials) *form {
+	return c.profiles(ctx, endpoint{path: "/akv10/profile/list/", kakao: true}, func(creds Credentials) *form {
 		f := kakaoForm(creds)
 		f.addSet("plusid", filter.Channel)
 		f.hideSet("senderkey", filter.SenderKey)
 		return f
-	}, &answer)
-	if err != nil {
-		return nil, err
-	}
-	return profiles(answer.List), nil
+	})
 }
 
 // Category is a kind of business. The code of the third level, 11 digits, is what AddProfile takes.

@@ -115,10 +115,7 @@ func (c *Client) SendSMS(ctx context.Context, s SMS) (Accepted, error) {
 	if err := p.err(ep); err != nil {
 		return Accepted{}, err
 	}
-	return c.sendSMS(ctx, ep, s.Guard, len(s.To), func(creds Credentials) *form {
-		f := smsForm(creds)
-		f.needsSender = true
-		f.hide("sender", creds.Sender)
+	return c.sendSMS(ctx, ep, s.Guard, len(s.To), func(f *form) {
 		f.add("receiver", strings.Join(s.To, ","))
 		f.masked = append(f.masked, s.To...)
 		if len(s.Names) > 0 {
@@ -132,7 +129,6 @@ func (c *Client) SendSMS(ctx context.Context, s SMS) (Accepted, error) {
 		f.hide("msg", s.Text)
 		f.add("msg_type", string(s.Type))
 		f.addSMSOptions(s.SMSOptions)
-		return f
 	})
 }
 
@@ -154,10 +150,7 @@ func (c *Client) SendMassSMS(ctx context.Context, m MassSMS) (Accepted, error) {
 	if err := p.err(ep); err != nil {
 		return Accepted{}, err
 	}
-	return c.sendSMS(ctx, ep, m.Guard, len(m.Messages), func(creds Credentials) *form {
-		f := smsForm(creds)
-		f.needsSender = true
-		f.hide("sender", creds.Sender)
+	return c.sendSMS(ctx, ep, m.Guard, len(m.Messages), func(f *form) {
 		f.addInt("cnt", len(m.Messages))
 		f.add("msg_type", string(m.Type))
 		f.addSMSOptions(m.SMSOptions)
@@ -166,19 +159,25 @@ func (c *Client) SendMassSMS(ctx context.Context, m MassSMS) (Accepted, error) {
 			f.hide("rec_"+n, one.To)
 			f.hide("msg_"+n, one.Text)
 		}
-		return f
 	})
 }
 
 // sendSMS makes the call and reads what both sends answer.
 func (c *Client) sendSMS(
-	ctx context.Context, ep endpoint, guard Guard, receivers int, build func(Credentials) *form,
+	ctx context.Context, ep endpoint, guard Guard, receivers int, fill func(*form),
 ) (Accepted, error) {
 	var answer struct {
 		MsgID        scalar `json:"msg_id"`
 		SuccessCount scalar `json:"success_cnt"`
 		ErrorCount   scalar `json:"error_cnt"`
 		MsgType      scalar `json:"msg_type"`
+	}
+	build := func(creds Credentials) *form {
+		f := smsForm(creds)
+		f.needsSender = true
+		f.hide("sender", creds.Sender)
+		fill(f)
+		return f
 	}
 	how, err := c.make(ctx, call{endpoint: ep, build: build, answer: &answer, guard: guard})
 	if err != nil {

@@ -115,7 +115,7 @@ func searched(u *url.URL, caller Caller) (q records.Query, reason string, err er
 		p.fail("reason", "has a number in it: the log is to have none")
 	}
 	if s := message.MessageStatus(p.values["status"]); p.has("status") {
-		if q.Status = s; !slices.Contains(message.Statuses(), s) {
+		if q.Status = s; !s.Known() {
 			p.fail("status", "is not a status of a message")
 		}
 	}

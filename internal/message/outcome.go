@@ -21,11 +21,13 @@ const (
 	MessageCancelled MessageStatus = "cancelled"
 )
 
-// Statuses are all of them.
-func Statuses() []MessageStatus {
-	return []MessageStatus{
-		Scheduled, Sending, Parked, AllDelivered, PartlyDelivered, NoneDelivered, MessageExpired, MessageCancelled,
+// Known says that s is one of them.
+func (s MessageStatus) Known() bool {
+	switch s {
+	case Scheduled, Sending, Parked, AllDelivered, PartlyDelivered, NoneDelivered, MessageExpired, MessageCancelled:
+		return true
 	}
+	return false
 }
 
 // Outcome is the body of GET /v1/messages/{id} and the detail of a MessageSettled event.

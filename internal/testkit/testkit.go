@@ -3,6 +3,7 @@ package testkit
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"go/ast"
@@ -195,6 +196,19 @@ func Request(fields string, recipients int) string {
 		all[i] = fmt.Sprintf(`{"to":"010-1234-%04d","name":"홍길동","variables":{"주문번호":"A-%d"}}`, i, i)
 	}
 	return `{"template":"TX_1234",` + fields + `"recipients":[` + strings.Join(all, ",") + `]}`
+}
+
+// Refuses has a command refuse arguments, each with the error beside them.
+func Refuses(t *testing.T, command func(ctx context.Context, args []string) error, refused map[string]string) {
+	t.Helper()
+	for args, want := range refused {
+		t.Run(args, func(t *testing.T) {
+			t.Parallel()
+			if err := command(t.Context(), strings.Fields(args)); err == nil || err.Error() != want {
+				t.Errorf("%v, want %s", err, want)
+			}
+		})
+	}
 }
 
 // Constant is a text that a package's source has a name for. Type is empty where it says none.
