@@ -114,11 +114,16 @@ func (d *Dispatch) open(ctx context.Context, o guard.Opening) (guard.Send, error
 	case err == nil:
 		return s, nil
 	case errors.Is(err, guard.ErrOpened):
-		return s, &fault.Ambiguous{Reason: "another invocation has opened this send"}
+		return s, openedElsewhere()
 	case errors.Is(err, guard.ErrCancelled):
 		return s, &fault.Cancelled{Reason: reasonCancelled}
 	}
 	return s, tableFault(err)
+}
+
+// openedElsewhere is why a send is in doubt that this invocation has not made.
+func openedElsewhere() error {
+	return &fault.Ambiguous{Reason: "another invocation has opened this send"}
 }
 
 func (d *Dispatch) close(ctx context.Context, s guard.Send) error {

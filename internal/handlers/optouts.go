@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"sms-api/internal/fault"
+	"sms-api/internal/guard"
 	"sms-api/internal/message"
 )
 
@@ -43,12 +44,22 @@ func (d *Dispatch) heedOptOuts(ctx context.Context, m message.Message, drafts []
 }
 
 // nobody ends a send that is for nobody. If that is because of opt-outs, nothing is wrong with the message: it goes on with what
-// is left, which may be nothing but the look at the receipts that finds out so.
-func (d *Dispatch) nobody(m message.Message, p message.Progress, bad []draft) (message.Progress, error) {
+// is left, which may be nothing but the look at the receipts that finds out so. Another invocation of the same task may have sent
+// before they opted out; the table tells.
+func (d *Dispatch) nobody(ctx context.Context, m message.Message, p message.Progress, bad []draft) (message.Progress, error) {
 	if !slices.ContainsFunc(bad, func(one draft) bool { return errors.Is(one.err, errOptedOut) }) {
 		return message.Progress{}, &fault.Invalid{Reason: bad[0].err.Error()}
 	}
+	err := d.Guards.Raise(ctx, guard.Send{Message: m.ID, Sends: p.Sends, Expiry: m.ExpiresAt}, maySent(p))
+	switch {
+	case errors.Is(err, guard.ErrOpened):
+		return message.Progress{}, openedElsewhere()
+	case errors.Is(err, guard.ErrCancelled):
+		return message.Progress{}, &fault.Cancelled{Reason: reasonCancelled}
+	case err != nil:
+		return message.Progress{}, tableFault(err)
+	}
 	p = d.waitFor(m, d.fail(p, bad))
-	p.Parked, p.Wait = nil, max(p.Wait, 1)
+	p.Sends, p.Parked, p.Wait = p.Sends+1, nil, max(p.Wait, 1)
 	return p, nil
 }

@@ -55,7 +55,7 @@ func (d *Dispatch) send(
 	}
 	good, bad := split(drafts)
 	if len(good) == 0 {
-		return d.nobody(m, p, bad)
+		return d.nobody(ctx, m, p, bad)
 	}
 	called, batch, err := call(good)
 	if err != nil {

@@ -57,6 +57,23 @@ func optOutBeforeTheSend(w *world) {
 	}
 }
 
+// optOutBetweenInvocations has Lambda invoke a task twice. The first invocation, which nobody hears, has sent when the recipient
+// opts out, and the second finds nobody to send to.
+func optOutBetweenInvocations(w *world) {
+	w.faults.add("sms", func(ctx context.Context, next func(context.Context) ([]byte, error)) ([]byte, error) {
+		if _, err := next(ctx); err != nil {
+			w.t.Error(err)
+		}
+		if status, body := w.do(http.MethodPut, "/v1/opt-outs/010-1000-5678", ""); status != http.StatusOK {
+			w.t.Errorf("%d %s", status, body)
+		}
+		return next(ctx)
+	})
+	w.until(0, 23, 0, 0)
+	w.endsAs(w.post(ad("")), "delivered: delivered sms delivered")
+	w.onPhones("01010005678 sms")
+}
+
 func optInAfterTheDoor(w *world) {
 	w.put("RecipientOptedOut", `{"to":"01010005678"}`)
 	w.until(0, 21, 0, 0)

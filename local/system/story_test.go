@@ -86,15 +86,16 @@ func stories() map[string]func(*world) {
 		"advertising is cancelled while it waits for the morning":                adCancelled,
 
 		// Who must not get a message, and who may not send one.
-		"who has opted out gets no advertising, and the others do":                  optedOut,
-		"who opts out between the door and the send gets nothing":                   optOutBeforeTheSend,
-		"who opts in after the door gets nothing of what was accepted before":       optInAfterTheDoor,
-		"who has opted out gets no information either when the stack says so":       optOutsCoverInfo,
-		"who opts out between the AlimTalk and its SMS gets no SMS":                 optOutBeforeTheFallback,
-		"the sixth message to a number in an hour is refused, with its Retry-After": sixthMessage,
-		"the whole stack's limit of a day is refused to everybody":                  stacksDay,
-		"the same content to the same number is refused with the first one's id":    sameContent,
-		"without the table frontends get a 503 and trusted callers a 202":           doorsWithoutTable,
+		"who has opted out gets no advertising, and the others do":                   optedOut,
+		"who opts out between the door and the send gets nothing":                    optOutBeforeTheSend,
+		"who opts out between two invocations of a task has got what the first sent": optOutBetweenInvocations,
+		"who opts in after the door gets nothing of what was accepted before":        optInAfterTheDoor,
+		"who has opted out gets no information either when the stack says so":        optOutsCoverInfo,
+		"who opts out between the AlimTalk and its SMS gets no SMS":                  optOutBeforeTheFallback,
+		"the sixth message to a number in an hour is refused, with its Retry-After":  sixthMessage,
+		"the whole stack's limit of a day is refused to everybody":                   stacksDay,
+		"the same content to the same number is refused with the first one's id":     sameContent,
+		"without the table frontends get a 503 and trusted callers a 202":            doorsWithoutTable,
 	}
 }
 
