@@ -61,7 +61,20 @@ func TestBrowserConsole(t *testing.T) {
 	b.See("what one may not see is said calmly",
 		`document.querySelector('[aria-labelledby="part-parameters"] .failure.calm')?.innerText.includes("ssm:DescribeParameters")`)
 	b.See("the dead letter", `document.querySelector('[aria-labelledby="part-letters"]').innerText.includes("이벤트가 아니어서")`)
-	b.Shot("operations")
+	for _, look := range []struct {
+		theme string
+		width int64
+	}{{"dark", 390}, {"light", 1280}} {
+		b.Theme(look.theme)
+		b.Size(look.width, 800)
+		for _, wrong := range b.Axe() {
+			t.Errorf("operations, %s, %d wide: %s", look.theme, look.width, wrong)
+		}
+		if wide := browsertest.JS[int](b, `document.documentElement.scrollWidth`); int64(wide) > look.width {
+			t.Errorf("operations is %d wide in a window of %d", wide, look.width)
+		}
+		b.Shot("operations-" + look.theme)
+	}
 	b.Press("drop it", browsertest.Button("버리기"))
 	b.See("it is gone", `document.querySelector('[aria-labelledby="part-letters"]').innerText.includes("없습니다")`)
 	if log := w.log.String(); !strings.Contains(log, "drop a dead letter") || !strings.Contains(log, "user/kim") {

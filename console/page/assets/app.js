@@ -93,7 +93,8 @@ function frame() {
         themeButton),
       time,
     ),
-    h("div", {}, faultNote, main),
+    main,
+    faultNote,
   );
 }
 
