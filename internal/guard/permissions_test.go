@@ -45,6 +45,8 @@ func TestPermissions(t *testing.T) {
 		deployment.API:    cancels,
 		deployment.Settle: cancels,
 		deployment.Sweep:  cancels,
+		"campaign":        cancels,
+		"report":          func(w *world) { _, _, _ = w.Opened(ctx, "a") },
 	}
 	tabletest.HoldPermissions(t, deployment.Guards, func(function string) []string {
 		w := newWorld(t)

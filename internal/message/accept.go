@@ -31,7 +31,9 @@ const MaxSize = 128 << 10
 // Acceptance is what a request becomes a message with.
 type Acceptance struct {
 	ID, Caller string
-	Now        time.Time
+	// Campaign is the campaign that the message is a part of; empty without one.
+	Campaign string
+	Now      time.Time
 	// RequestedAt is when the request was made, if that is before Now, as with events that had to wait: lifetimes count from it.
 	RequestedAt time.Time
 	// Untrusted narrows the request down to what an untrusted caller may ask for; nil for a trusted one.
@@ -52,7 +54,7 @@ type Untrusted struct {
 func Accept(r Request, a Acceptance) (Message, []ValidationError) {
 	c := checker{decoder: decoder{problems: slices.Clone(r.problems)}, request: r, acceptance: a, misshapen: Covered(r.problems)}
 	m := Message{
-		ID: a.ID, Caller: a.Caller, Channel: r.Channel, Template: r.Template, Text: r.Text, Title: r.Title,
+		ID: a.ID, Caller: a.Caller, Campaign: a.Campaign, Channel: r.Channel, Template: r.Template, Text: r.Text, Title: r.Title,
 		Recipients: r.Recipients, SendAt: r.SendAt, Echo: r.Echo, CreatedAt: a.Now.UTC().Truncate(time.Millisecond), Guarded: true,
 		Untrusted: a.Untrusted != nil,
 	}

@@ -35,8 +35,10 @@ type Message struct {
 	// Caller is who asked: the JWT's subject, an IAM principal or an event's source. Idempotency keys and reads are per caller.
 	Caller string `json:"caller"`
 	// Fingerprint is the hash of the request as it was decoded; a replay of an idempotency key must have the same one.
-	Fingerprint string  `json:"fingerprint"`
-	Channel     Channel `json:"channel"`
+	Fingerprint string `json:"fingerprint"`
+	// Campaign is the id of the campaign that the message is a part of; empty without one.
+	Campaign string  `json:"campaign,omitempty"`
+	Channel  Channel `json:"channel"`
 	// Template is the Aligo template code, for AlimTalk only.
 	Template string `json:"template,omitempty"`
 	// Text and Title are the message of channel sms; Text may hold placeholders.

@@ -39,6 +39,8 @@ type Outcome struct {
 	Template string  `json:"template,omitempty"`
 	// Purpose is empty for info.
 	Purpose Purpose `json:"purpose,omitempty"`
+	// Campaign is the id of the campaign that the message is a part of.
+	Campaign string `json:"campaign,omitempty"`
 	Echo
 	CreatedAt time.Time `json:"createdAt"`
 	// SendAt is zero for a message that goes out at once.
@@ -92,8 +94,8 @@ func NewOutcome(m Message, results []Result) Outcome {
 		}
 	}
 	return Outcome{
-		ID: m.ID, Channel: m.Channel, Template: m.Template, Purpose: m.Purpose, Echo: m.Echo, CreatedAt: m.CreatedAt, SendAt: m.SendAt,
-		ExpiresAt: m.ExpiresAt, Counts: count(told), Recipients: told,
+		ID: m.ID, Channel: m.Channel, Template: m.Template, Purpose: m.Purpose, Campaign: m.Campaign, Echo: m.Echo, CreatedAt: m.CreatedAt,
+		SendAt: m.SendAt, ExpiresAt: m.ExpiresAt, Counts: count(told), Recipients: told,
 	}
 }
 

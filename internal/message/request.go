@@ -218,39 +218,48 @@ func (d *decoder) request(v any, event bool) Request {
 	var r Request
 	d.members(v, "", func(name string, v any, p string) bool {
 		switch name {
-		case "channel":
-			r.Channel = Channel(d.oneOf(v, p, string(AlimTalk), string(SMS)))
-		case "template":
-			r.Template = d.visible(v, p, maxTemplateCode, "must be a template code: 1 to 64 visible ASCII characters")
-		case "text":
-			r.Text = composed(d.text(v, p, maxText, true))
-		case "title":
-			r.Title = composed(d.text(v, p, maxTitle, false))
 		case "recipients":
 			r.Recipients = d.recipients(v, p)
-		case "fallback":
-			r.Fallback = d.fallback(v, p)
-		case "sendAt":
-			r.SendAt = d.time(v, p)
-		case "expiresAt":
-			r.ExpiresAt = d.time(v, p)
-		case "purpose":
-			r.Purpose = Purpose(d.oneOf(v, p, string(Info), string(Ad)))
-		case "nightConsent":
-			r.NightConsent = d.bool(v, p)
-		case "reference":
-			r.Reference = d.text(v, p, maxReference, false)
 		case "idempotencyKey":
 			if !event {
 				return false
 			}
 			r.IdempotencyKey = d.visible(v, p, MaxIdempotencyKey, "must be 1 to 255 visible ASCII characters")
 		default:
-			return false
+			return d.content(&r, name, v, p)
 		}
 		return true
 	})
 	return r
+}
+
+// content reads a member of a request that says what is sent, and when; it says whether there is one of that name.
+func (d *decoder) content(r *Request, name string, v any, p string) bool {
+	switch name {
+	case "channel":
+		r.Channel = Channel(d.oneOf(v, p, string(AlimTalk), string(SMS)))
+	case "template":
+		r.Template = d.visible(v, p, maxTemplateCode, "must be a template code: 1 to 64 visible ASCII characters")
+	case "text":
+		r.Text = composed(d.text(v, p, maxText, true))
+	case "title":
+		r.Title = composed(d.text(v, p, maxTitle, false))
+	case "fallback":
+		r.Fallback = d.fallback(v, p)
+	case "sendAt":
+		r.SendAt = d.time(v, p)
+	case "expiresAt":
+		r.ExpiresAt = d.time(v, p)
+	case "purpose":
+		r.Purpose = Purpose(d.oneOf(v, p, string(Info), string(Ad)))
+	case "nightConsent":
+		r.NightConsent = d.bool(v, p)
+	case "reference":
+		r.Reference = d.text(v, p, maxReference, false)
+	default:
+		return false
+	}
+	return true
 }
 
 func (d *decoder) recipients(v any, pointer string) []Recipient {

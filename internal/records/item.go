@@ -124,7 +124,7 @@ func (s *Store) read(id string, item map[string]types.AttributeValue) (Record, e
 	r := Record{
 		Message: message.Message{
 			ID: id, Caller: attr.TextOf(item, attrCaller), Fingerprint: printOf(item), Echo: o.Echo,
-			CreatedAt: o.CreatedAt, Recipients: make([]message.Recipient, len(o.Recipients)+len(erased)),
+			CreatedAt: o.CreatedAt, Campaign: o.Campaign, Recipients: make([]message.Recipient, len(o.Recipients)+len(erased)),
 		},
 		Outcome: o, Listed: isTrue(item, attrListed), Indexed: isTrue(item, attrIndexed), Erased: len(erased), erased: erased,
 		Over: attr.NumberOf(item, attrExpires) <= s.now().Unix(),

@@ -29,7 +29,8 @@ func TestPermissions(t *testing.T) {
 		_, _ = w.Erase(ctx, "01012345678")
 	}
 	uses := map[string]func(*world){
-		deployment.API: api, deployment.Events: accepts, deployment.Settle: accepts,
+		deployment.API: api, deployment.Events: accepts, deployment.Settle: accepts, "campaign": accepts,
+		"report": func(w *world) { _, _, _ = w.Find(ctx, id) },
 	}
 	uses[deployment.Record] = func(w *world) {
 		o := settled(m, began)

@@ -83,8 +83,8 @@ func (s *Store) list(ctx context.Context, m message.Message) error {
 	if m.Reference != "" {
 		lists = append(lists, referenceList(m.Reference))
 	}
-	if campaign := campaignOf(m); campaign != "" {
-		lists = append(lists, campaignList(campaign))
+	if m.Campaign != "" {
+		lists = append(lists, campaignList(m.Campaign))
 	}
 	var writes []types.WriteRequest
 	for _, l := range lists {
@@ -92,9 +92,6 @@ func (s *Store) list(ctx context.Context, m message.Message) error {
 	}
 	return s.batch(ctx, writes)
 }
-
-// campaignOf is the campaign that a message belongs to; empty without one.
-func campaignOf(message.Message) string { return "" }
 
 // moved gives a message its places in the lists of its status, and takes those of the status before away. What is lost of
 // it is made good by the next change, and an item too much is left out by whoever reads it.

@@ -136,7 +136,7 @@ func (q Query) filters() bool {
 // matches says that a record is searched for, as far as it can be told from the record.
 func (q Query) matches(r Record) bool {
 	return !r.Over && (q.Caller == "" || r.Message.Caller == q.Caller) && (q.Reference == "" || r.Message.Reference == q.Reference) &&
-		(q.Campaign == "" || campaignOf(r.Message) == q.Campaign) && (q.Status == "" || r.Outcome.Status == q.Status)
+		(q.Campaign == "" || r.Message.Campaign == q.Campaign) && (q.Status == "" || r.Outcome.Status == q.Status)
 }
 
 // place of the list that has the fewest messages which are not searched for.
