@@ -1,10 +1,10 @@
-// Package awsapi is an AWS-compatible HTTP endpoint in one process: Step Functions, EventBridge, SQS, DynamoDB, Systems Manager
-// parameters and Lambda invocations, as far as this system uses them, in AWS's wire protocols and with AWS's error names,
+// Package awsapi is an AWS-compatible HTTP endpoint in one process: Step Functions, EventBridge, SQS, DynamoDB, S3, Systems
+// Manager parameters and Lambda invocations, as far as this system uses them, in AWS's wire protocols and with AWS's error names,
 // so that the aws CLI and every SDK work with it unchanged.
 //
 // It refuses what it does not serve, by name: operations, members of their requests, states' resources and event targets.
-// Signatures and rights are not checked. It is held to AWS by its tests, which call it through AWS's own SDK and state the
-// limits, errors and events that AWS documents.
+// Signatures and rights are not checked, but for the signatures of links to objects. It is held to AWS by its tests, which call
+// it through AWS's own SDK and state the limits, errors and events that AWS documents.
 package awsapi
 
 import (
@@ -88,6 +88,7 @@ type Endpoint struct {
 	states    *states
 	ssm       *parameters
 	tables    *tables
+	buckets   *buckets
 	services  map[string]service
 	models    models
 }
@@ -124,7 +125,7 @@ func New(o Options) *Endpoint {
 		ssm:       &parameters{clock: o.Clock, byName: map[string]*parameter{}},
 		tables:    newTables(o.AroundTable, o.Limits),
 	}
-	e.queues = newQueues(e)
+	e.queues, e.buckets = newQueues(e), newBuckets(e)
 	e.events = eventbus.New(eventbus.Config{
 		Account: Account, Region: Region, Clock: o.Clock, Log: o.Log, Refuse: o.RefuseEvent, Bury: e.queues.bury,
 		Turn: func() time.Duration { return o.Limits.Reserve(quota.Deliveries) },
@@ -238,6 +239,10 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	target := r.Header.Get("X-Amz-Target")
+	if bucket, key, o, ok := e.buckets.of(r); ok && target == "" {
+		e.buckets.serve(w, r, bucket, key, o)
+		return
+	}
 	prefix, name, _ := strings.Cut(target, ".")
 	s, ok := e.services[prefix]
 	if !ok {
