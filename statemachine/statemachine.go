@@ -44,6 +44,7 @@ const (
 	DetailTypeOptedOut      = "RecipientOptedOut"
 	DetailTypeOptedIn       = "RecipientOptedIn"
 	DetailTypeStatusChange  = "Step Functions Execution Status Change"
+	DetailTypeObjectCreated = "Object Created"
 )
 
 // DetailTypes are those of what this system itself announces, all with EventSource. The names of those that it does not
@@ -73,13 +74,19 @@ func Definition(functions map[string]string, bus string) (string, error) {
 
 // Fill puts what is called into the JSON of any version; functions may have those of other versions too.
 func Fill(definition string, functions map[string]string, bus string) (string, error) {
+	return fill(definition, functions, map[string]string{"${EventBus}": bus})
+}
+
+func fill(definition string, functions, values map[string]string) (string, error) {
 	callers, err := placeholders(definition)
 	if err != nil {
 		return "", err
 	}
-	values := map[string]string{"${EventBus}": bus}
 	for state, placeholder := range callers {
-		values[placeholder] = functions[state]
+		// Several states may call the same function, which stands with one of them.
+		if f := functions[state]; f != "" || values[placeholder] == "" {
+			values[placeholder] = f
+		}
 	}
 	var pairs []string
 	for placeholder, value := range values {

@@ -38,7 +38,7 @@ func request(authorizer string) string {
 
 func TestIdentify(t *testing.T) {
 	t.Parallel()
-	all := []string{"messages:send", "messages:read", "messages:text", "messages:admin"}
+	all := []string{"messages:send", "messages:read", "messages:text", "campaigns:send", "messages:admin"}
 	for _, c := range []struct {
 		name, authorizer string
 		want             string

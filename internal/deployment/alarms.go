@@ -189,6 +189,7 @@ func Alarms(w Watched) []Alarm {
 			Statistic: samples, Period: w.BalanceEvery, Periods: 2, Below: true, Threshold: 1, Silence: isAlarming,
 		},
 	}
+	all = append(all, campaignAlarms(w)...)
 	all = append(all, rateAlarms(w)...)
 	all = append(all, limitAlarms(w)...)
 	if w.Webhooks {
@@ -204,6 +205,32 @@ func Alarms(w Watched) []Alarm {
 		all = append(all, functionAlarms(f)...)
 	}
 	return append(all, egressAlarms(w)...)
+}
+
+// campaignAlarms watch campaigns. Of a turn that does not come nothing is heard, and usually there is no campaign that has turns:
+// so it is the sweep that looks for campaigns that do not go on.
+func campaignAlarms(w Watched) []Alarm {
+	lines := MetricNamespace + "/" + w.Stack
+	return []Alarm{
+		{
+			Name: "campaign-stuck", Description: "A campaign was not gone on with for an hour, and the sweep has started it again. If that was " +
+				"in vain, its execution in " + w.Stack + "-campaigns and the logs of " + w.Stack + "-campaign and " + w.Stack + "-plan say why.",
+			Namespace: lines, Metric: "campaign-stuck", Lines: `{ $.stuck = "*" }`, In: []string{Sweep},
+			Statistic: sum, Period: time.Hour, Periods: 1, Threshold: 1, Silence: isFine,
+		},
+		{
+			Name: "campaign-parked", Description: "A campaign hands out no more messages, because one of them is parked or was refused. GET on it " +
+				"says why. It goes on by itself after the repair; whoever wants no more of it cancels it.",
+			Namespace: lines, Metric: "campaign-parked", Lines: `{ $.msg = "campaign parked" }`, In: []string{"campaign"},
+			Statistic: sum, Period: fiveMinutes, Periods: 1, Threshold: 1, Silence: isFine,
+		},
+		{
+			Name: "campaigns-failed", Description: "A campaign's file was not planned or its report not written for a day, or its execution " +
+				"broke. Nothing was sent twice. Redrive it in Step Functions.",
+			Namespace: "AWS/States", Metric: "ExecutionsFailed", Of: CampaignMachine,
+			Statistic: sum, Period: fiveMinutes, Periods: 1, Threshold: 1, Silence: isFine,
+		},
+	}
 }
 
 // limitAlarms are there when there are limits.

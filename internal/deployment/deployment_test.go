@@ -13,6 +13,7 @@ import (
 	"sms-api/internal/deployment"
 	"sms-api/internal/message"
 	"sms-api/internal/route"
+	"sms-api/statemachine"
 )
 
 // longRoute has the longest name that a route may have.
@@ -42,7 +43,7 @@ func TestFunctionsAreWithinTheQuotas(t *testing.T) {
 		if f.Concurrency != deployment.Unreserved && (f.Concurrency < 1 || f.Concurrency > deployment.AccountConcurrency) {
 			t.Errorf("%s has a concurrency of %d", f.Name, f.Concurrency)
 		}
-		if (f.Caller == deployment.StateMachineTask) != (f.State != "") {
+		if (f.Caller == deployment.StateMachineTask || f.Caller == deployment.CampaignTask) != (f.State != "") {
 			t.Errorf("%s is called by %s and by the state %q", f.Name, f.Caller, f.State)
 		}
 		// The role gets a hyphen and seven digits from Pulumi.
@@ -115,6 +116,9 @@ func TestEveryFunctionIsCalled(t *testing.T) {
 	called := map[string]bool{}
 	for _, r := range deployment.Rules([]route.Route{longRoute}) {
 		f, ok := deployment.FunctionNamed(r.Function)
+		if r.Function == "" && r.Name == "campaign-file" {
+			continue
+		}
 		if !ok || f.Caller != deployment.LambdaQueue && f.Caller != deployment.EventQueue {
 			t.Errorf("rule %s calls %q, whose caller is %q", r.Name, r.Function, f.Caller)
 		}
@@ -128,8 +132,8 @@ func TestEveryFunctionIsCalled(t *testing.T) {
 			t.Errorf("no rule calls %s", f.Name)
 		}
 	}
-	if got := len(deployment.Tasks()); got == 0 {
-		t.Error("the state machine calls nothing")
+	if len(deployment.Tasks()) == 0 || len(deployment.CampaignTasks()) == 0 {
+		t.Error("a state machine calls nothing")
 	}
 }
 
@@ -193,6 +197,64 @@ func TestAlarmsOfLimits(t *testing.T) {
 		"doors-open":           `{ $.open = "*" }`,
 	}; !maps.Equal(lines, want) {
 		t.Errorf("got %v", lines)
+	}
+}
+
+// TestPolled: what pages ask again and again, and nothing else.
+func TestPolled(t *testing.T) {
+	t.Parallel()
+	for request, want := range map[string]bool{
+		"GET /v1/messages": true, "GET /v1/messages/m-1": true, "GET /v1/campaigns/c-1": true, "GET /v1/campaigns/{id}": true,
+		"GET /v1/campaigns/c-1/report": false, "GET /v1/campaigns": false, "POST /v1/messages": false, "POST /v1/campaigns": false,
+		"DELETE /v1/messages/m-1": false, "GET /v1/messages/m-1/way": false, "GET /v1/balance": false, "GET /v1/templates": false,
+	} {
+		if method, path, _ := strings.Cut(request, " "); deployment.Polled(method, path) != want {
+			t.Errorf("%s: polled is %t", request, !want)
+		}
+	}
+}
+
+// TestFilesOfCampaigns: what the rule takes for a file is what may be uploaded, whoever plans takes no report for one, and the
+// bucket keeps what an execution may still need.
+func TestFilesOfCampaigns(t *testing.T) {
+	t.Parallel()
+	keys := deployment.CampaignKeys()
+	rules := deployment.Rules(nil)
+	i := slices.IndexFunc(rules, func(r deployment.Rule) bool { return r.Name == "campaign-file" })
+	if i < 0 || !strings.Contains(rules[i].Pattern, `{"wildcard":"`+keys[deployment.CampaignUploads]+`"}`) {
+		t.Errorf("no rule takes %s", keys[deployment.CampaignUploads])
+	}
+	for on, key := range keys {
+		if !strings.HasPrefix(key, "campaigns/*/") {
+			t.Errorf("%s have the key %s", on, key)
+		}
+		granted := false
+		for _, f := range deployment.Functions() {
+			granted = granted || slices.ContainsFunc(f.Permissions, func(p deployment.Permission) bool { return p.On == on })
+		}
+		if !granted {
+			t.Errorf("nobody may do anything with %s", on)
+		}
+	}
+	text, err := statemachine.CampaignDefinition(deployment.CampaignTasks())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var machine struct{ TimeoutSeconds int }
+	if err := json.Unmarshal([]byte(text), &machine); err != nil {
+		t.Fatal(err)
+	}
+	longest := deployment.LongestCampaign + time.Duration(deployment.CampaignFilesKept().Highest)*24*time.Hour
+	if limit := time.Duration(machine.TimeoutSeconds) * time.Second; limit < longest || limit > deployment.LongestExecution {
+		t.Errorf("an execution may run for %v, and a campaign lives with its files for %v", limit, longest)
+	}
+	for _, days := range []int{1, deployment.CampaignFilesKept().Highest} {
+		if gone := deployment.FilesGone(days); time.Duration(gone)*24*time.Hour != deployment.LongestCampaign+time.Duration(days)*24*time.Hour {
+			t.Errorf("files that are kept for %d days are gone after %d", days, gone)
+		}
+	}
+	if deployment.LongestCampaign < message.MaxSchedule+7*24*time.Hour {
+		t.Errorf("a campaign lives for %v", deployment.LongestCampaign)
 	}
 }
 

@@ -61,6 +61,9 @@ const (
 	SameContentWithin      = "LIMITS_SAME_CONTENT_WITHIN"
 	OptOutsCoverInfo       = "LIMITS_OPT_OUTS_COVER_INFO"
 	EventRate              = "EVENT_RATE"
+	CampaignMachineARN     = "CAMPAIGN_MACHINE_ARN"
+	CampaignBucket         = "CAMPAIGN_BUCKET"
+	CampaignFileDays       = "CAMPAIGN_FILE_DAYS"
 )
 
 // What leads the functions to stand-ins for Aligo. Nothing that is deployed sets them.
@@ -82,6 +85,26 @@ func parameterPrefix() Variable {
 
 func stateMachineARN() Variable {
 	return Variable{Name: StateMachineARN, Holds: "the ARN that messages are started with"}
+}
+
+func campaignMachineARN() Variable {
+	return Variable{Name: CampaignMachineARN, Holds: "the ARN that campaigns are started with"}
+}
+
+func campaignBucket() Variable {
+	return Variable{Name: CampaignBucket, Holds: "the name of the bucket with the files of campaigns"}
+}
+
+func campaignFileDays() Variable {
+	return Variable{
+		Name: CampaignFileDays, Holds: "for how many days the files of a campaign are kept that has settled, or that nobody starts",
+		MayBeEmpty: true, Setting: CampaignFilesKept(),
+	}
+}
+
+// CampaignFilesKept is for how many days the files of a campaign are kept.
+func CampaignFilesKept() *Setting {
+	return &Setting{Key: "campaigns:fileDays", Default: "7", Lowest: 1, Highest: 90}
 }
 
 func stackName() Variable {

@@ -28,10 +28,13 @@ type Function struct {
 	// Concurrency is the default of its reserved concurrency, Unreserved for none: what sends is throttled towards Aligo by it.
 	Concurrency int
 	Caller      Caller
-	// State is the state that calls it; empty unless the caller is the state machine.
+	// State is the state that calls it, the first of several; empty unless the caller is a state machine.
 	State string
 	// Retries is how often Lambda repeats a call that failed and that nobody waits for.
 	Retries int
+	// Outside says that it runs outside the network: it calls nothing but AWS, and a network that is out of order does not hold
+	// it up.
+	Outside bool
 	// Environment are the variables that it reads. All of them must be set.
 	Environment []Variable
 	// Files are the names of the files that lie beside its executable in its package.
@@ -46,7 +49,9 @@ type Caller string
 // The callers.
 const (
 	StateMachineTask Caller = "the state machine's task"
-	APIGateway       Caller = "API Gateway"
+	// CampaignTask is a task of the state machine of campaigns.
+	CampaignTask Caller = "the task"
+	APIGateway   Caller = "API Gateway"
 	// LambdaQueue is Lambda's own queue, which keeps what a rule has handed over.
 	LambdaQueue Caller = "Lambda"
 	// EventQueue is the queue into which rules put the events that become messages.
@@ -72,6 +77,8 @@ const DefaultMemory = 256
 const (
 	longestSend = 55 * time.Second
 	longestRead = 115 * time.Second
+	// longestFile is for what reads or writes a whole file of a campaign.
+	longestFile = 895 * time.Second
 )
 
 // The functions that are not tasks of the state machine are wired one by one, hence their names.
@@ -99,6 +106,11 @@ func Functions() []Function {
 	// A door counts what is asked for, and a send looks for those who have opted out.
 	counts := Permission{Limits, []string{"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"}}
 	heeds := Permission{OptOuts, []string{"dynamodb:BatchGetItem"}}
+	campaigns := Permission{Campaigns, []string{"dynamodb:GetItem", "dynamodb:PutItem"}}
+	// Whoever may not list is told of an object that is not there that it is not allowed.
+	// https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
+	missing := Permission{FilesBucket, []string{"s3:ListBucket"}}
+	goesOn := Permission{CampaignMachine, []string{"states:StartExecution"}}
 	writes := Permission{OptOuts, []string{"dynamodb:BatchGetItem", "dynamodb:PutItem"}}
 	lists := Permission{OptOuts, []string{"dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:Query"}}
 	bury := Permission{DeadLetters, []string{"sqs:SendMessage"}}
@@ -133,18 +145,57 @@ func Functions() []Function {
 		{
 			Name: API, Does: "answers the HTTP API", Timeout: 10 * time.Second, Longest: LongestAPICall - time.Second, Memory: DefaultMemory,
 			Concurrency: Unreserved, Caller: APIGateway,
-			Environment: talksToAligo(append(rules(true), stateMachineARN(), eventBusName(), guardTable(), retention(), Variable{
-				Name: UntrustedMaxRecipients, Holds: "how many recipients a message of an untrusted caller may have", MayBeEmpty: true,
-				Setting: &Setting{Key: "api:untrustedMaxRecipients", Default: "1", Lowest: 1, Highest: 500},
-			}, Variable{
-				Name: UntrustedMaxSchedule, Holds: "how many hours ahead a message of an untrusted caller may be scheduled", MayBeEmpty: true,
-				Setting: &Setting{Key: "api:untrustedMaxSchedule", Default: "24", Lowest: 1, Highest: int(message.MaxSchedule / time.Hour)},
-			})...), Files: []string{UntrustedFile},
+			Environment: talksToAligo(append(rules(true), stateMachineARN(), eventBusName(), guardTable(), retention(), campaignMachineARN(),
+				campaignBucket(), Variable{
+					Name: UntrustedMaxRecipients, Holds: "how many recipients a message of an untrusted caller may have", MayBeEmpty: true,
+					Setting: &Setting{Key: "api:untrustedMaxRecipients", Default: "1", Lowest: 1, Highest: 500},
+				}, Variable{
+					Name: UntrustedMaxSchedule, Holds: "how many hours ahead a message of an untrusted caller may be scheduled", MayBeEmpty: true,
+					Setting: &Setting{Key: "api:untrustedMaxSchedule", Default: "24", Lowest: 1, Highest: int(message.MaxSchedule / time.Hour)},
+				})...), Files: []string{UntrustedFile},
 			Permissions: []Permission{
 				start,
 				{Executions, []string{"states:DescribeExecution", "states:GetExecutionHistory", "states:StopExecution"}},
 				cancels, accepts, {Records, []string{"dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:Query"}}, counts, lists,
-				announce, credentials,
+				announce, credentials, campaigns, goesOn,
+				// It signs links with them, which let others do the same.
+				{CampaignUploads, []string{"s3:PutObject"}}, {CampaignErrors, []string{"s3:GetObject"}},
+				{CampaignReports, []string{"s3:GetObject"}},
+			},
+		},
+		{
+			Name: "plan", Does: "checks the file of a campaign and cuts it into messages", Timeout: longestFile, Longest: longestFile,
+			// That of one processor: https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
+			Memory: 1769, Concurrency: Unreserved, Caller: CampaignTask, State: statemachine.CampaignPlan,
+			Environment: talksToAligo(append(rules(false), stateMachineARN(), eventBusName(), guardTable(), retention(), campaignBucket(),
+				campaignFileDays())...),
+			Permissions: []Permission{
+				campaigns, heeds, announce, credentials, {CampaignUploads, []string{"s3:GetObject"}},
+				{CampaignPlans, []string{"s3:PutObject"}}, missing,
+			},
+		},
+		{
+			Name: "campaign", Does: "hands out the messages of a campaign that are due", Timeout: 110 * time.Second, Longest: longestRead,
+			Memory: 512, Concurrency: Unreserved, Caller: CampaignTask, State: statemachine.CampaignTurn,
+			Environment: talksToAligo(append(rules(false), stateMachineARN(), eventBusName(), guardTable(), retention(), campaignMachineARN(),
+				campaignBucket())...),
+			Permissions: []Permission{
+				start, {Executions, []string{"states:DescribeExecution", "states:GetExecutionHistory", "states:StopExecution"}},
+				cancels, accepts, counts, heeds, announce, credentials, campaigns, goesOn, {CampaignPlans, []string{"s3:GetObject"}}, missing,
+			},
+		},
+		{
+			Name: "report", Does: "writes the report of a campaign, and deletes its files when they are no longer kept", Timeout: longestFile,
+			Longest: longestFile, Memory: 512, Concurrency: Unreserved, Caller: CampaignTask, State: statemachine.CampaignReport, Outside: true,
+			Environment: []Variable{
+				logLevel(), stateMachineARN(), eventBusName(), guardTable(), retention(), campaignBucket(),
+				campaignFileDays(),
+			},
+			Permissions: []Permission{
+				{Executions, []string{"states:DescribeExecution", "states:GetExecutionHistory"}}, {Guards, []string{"dynamodb:GetItem"}},
+				{Records, []string{"dynamodb:GetItem"}}, announce, campaigns,
+				{CampaignPlans, []string{"s3:GetObject", "s3:DeleteObject"}}, {CampaignReports, []string{"s3:PutObject", "s3:DeleteObject"}},
+				{CampaignUploads, []string{"s3:DeleteObject"}}, missing,
 			},
 		},
 		{
@@ -177,13 +228,17 @@ func Functions() []Function {
 			Permissions: []Permission{accepts, bury},
 		},
 		{
-			Name: Sweep, Does: "makes good what was lost: announcements, records, numbers", Timeout: LongestFunction, Longest: LongestFunction,
-			Memory: DefaultMemory, Concurrency: Unreserved, Caller: LambdaQueue,
+			Name: Sweep, Does: "makes good what was lost: announcements, records, numbers, campaigns that do not go on",
+			Timeout: LongestFunction, Longest: LongestFunction, Memory: DefaultMemory, Concurrency: Unreserved, Caller: LambdaQueue,
 			// The next one goes on where this one was.
-			Retries:     0,
-			Environment: []Variable{logLevel(), parameterPrefix(), stateMachineARN(), eventBusName(), stackName(), guardTable(), retention()},
+			Retries: 0,
+			Environment: []Variable{
+				logLevel(), parameterPrefix(), stateMachineARN(), campaignMachineARN(), eventBusName(), stackName(), guardTable(), retention(),
+				adsUntil(),
+			},
 			Permissions: []Permission{
-				{StateMachine, []string{"states:ListExecutions"}},
+				{StateMachine, []string{"states:ListExecutions"}}, goesOn, campaigns,
+				{Campaigns, []string{"dynamodb:Query", "dynamodb:DeleteItem"}},
 				{Executions, []string{"states:DescribeExecution", "states:GetExecutionHistory"}}, announce,
 				cancels, records, {Records, []string{"dynamodb:Query"}}, bury, credentials,
 			},
@@ -210,10 +265,15 @@ func FunctionNamed(name string) (f Function, ok bool) {
 }
 
 // Tasks are the names of the functions that the state machine calls, by state.
-func Tasks() map[string]string {
+func Tasks() map[string]string { return tasksOf(StateMachineTask) }
+
+// CampaignTasks are those of the functions that the state machine of campaigns calls, by the first of their states.
+func CampaignTasks() map[string]string { return tasksOf(CampaignTask) }
+
+func tasksOf(caller Caller) map[string]string {
 	tasks := map[string]string{}
 	for _, f := range Functions() {
-		if f.State != "" {
+		if f.Caller == caller {
 			tasks[f.State] = f.Name
 		}
 	}
@@ -239,12 +299,22 @@ const (
 	StateMachine Resource = "the state machine"
 	Executions   Resource = "the executions"
 	EventBus     Resource = "the event bus"
+	// CampaignMachine is the state machine of campaigns.
+	CampaignMachine Resource = "the state machine of campaigns"
+	// FilesBucket is the bucket of campaigns. In it, CampaignUploads are the files that were uploaded, CampaignPlans what was made of
+	// them, CampaignErrors those of the latter that people get, and CampaignReports the reports.
+	FilesBucket     Resource = "the bucket of campaigns"
+	CampaignUploads Resource = "the uploaded files"
+	CampaignPlans   Resource = "the plans of campaigns"
+	CampaignErrors  Resource = "the errors of campaigns"
+	CampaignReports Resource = "the reports of campaigns"
 	// Guards are the items of the table in which sends are opened, Records those that say what became of each message, Limits
-	// those that count, and OptOuts those of who wants no advertising.
-	Guards  Resource = "the guards of sends"
-	Records Resource = "the records"
-	Limits  Resource = "the counts"
-	OptOuts Resource = "the opt-outs"
+	// those that count, OptOuts those of who wants no advertising, and Campaigns the campaigns.
+	Guards    Resource = "the guards of sends"
+	Records   Resource = "the records"
+	Limits    Resource = "the counts"
+	OptOuts   Resource = "the opt-outs"
+	Campaigns Resource = "the campaigns"
 	// WaitingEvents is the queue of events that become messages.
 	WaitingEvents Resource = "the events that wait"
 	// DeadLetters is the queue of events that could not be handled.

@@ -1,6 +1,10 @@
 package deployment
 
-import "time"
+import (
+	"net/http"
+	"strings"
+	"time"
+)
 
 // Between the rules and the function that makes messages of events stands a queue. It keeps what comes faster than Aligo takes
 // it, where that costs nothing, and what Step Functions does not take, for hours.
@@ -33,5 +37,13 @@ func EventHidden(timeout time.Duration) time.Duration { return hiddenLimits * ti
 // APIThrottle is how many requests a second the API takes, and how many at once, where a stack says nothing.
 func APIThrottle() (rate, burst int) { return 20, 40 }
 
-// ReadThrottle is the same for each kind of request that is answered from the records.
+// ReadThrottle is the same for each kind of request that is polled.
 func ReadThrottle() (rate, burst int) { return 500, 1000 }
+
+// Polled says of a request, or of an operation of the API, that it is answered from the table, which a message's way is not, and
+// that pages ask again and again.
+func Polled(method, path string) bool {
+	_, ofCampaign, _ := strings.Cut(path, "/v1/campaigns/")
+	return method == http.MethodGet &&
+		(strings.HasPrefix(path, "/v1/messages") && !strings.HasSuffix(path, "/way") || ofCampaign != "" && !strings.Contains(ofCampaign, "/"))
+}

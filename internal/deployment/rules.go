@@ -7,17 +7,19 @@ import (
 	"sms-api/statemachine"
 )
 
-// Rule calls a function for each event that matches its pattern, or on a schedule.
+// Rule calls a function for each event that matches its pattern, or on a schedule, or starts the state machine of campaigns.
 type Rule struct {
 	// Name comes after the stack's own name.
 	Name, Description string
 	// OnDefaultBus says that the events come from AWS's services, which announce to the account's default bus.
 	OnDefaultBus bool
-	// Pattern is an EventBridge event pattern with ${StateMachine} in place of the state machine's ARN; empty for a schedule.
+	// Pattern is an EventBridge event pattern with ${StateMachine} in place of the state machine's ARN and ${Bucket} in place of the
+	// name of the bucket of campaigns; empty for a schedule.
 	Pattern string
 	// Every is where a stack says how many minutes lie between two calls; nil for a rule with a pattern.
 	Every *Setting
-	// Function is the name of the function that is called.
+	// Function is the name of the function that is called; empty when the state machine of campaigns is started, with the event as
+	// its input.
 	Function string
 	// InputTemplate is what the function is handed in place of the event; empty hands the event over as it is.
 	InputTemplate string
@@ -48,6 +50,11 @@ func Rules(routes []route.Route) []Rule {
 			Function: Settle,
 		},
 		Rule{
+			Name: "campaign-file", Description: "A file that was uploaded for a campaign is planned", OnDefaultBus: true,
+			Pattern: `{"detail":{"bucket":{"name":["${Bucket}"]},"object":{"key":[{"wildcard":"campaigns/*/file"}]}},` +
+				`"detail-type":["` + statemachine.DetailTypeObjectCreated + `"],"source":["aws.s3"]}`,
+		},
+		Rule{
 			Name: "settled", Description: "What became of messages is written down and counted",
 			Pattern:  `{"detail-type":["` + statemachine.DetailTypeSettled + `"],"source":["` + statemachine.EventSource + `"]}`,
 			Function: Record,
@@ -72,7 +79,7 @@ func LowBalance() *Setting {
 	return &Setting{Key: "alarms:lowBalance", Default: "100", Lowest: 0, Highest: 10_000_000}
 }
 
-// PatternFor is the pattern with the state machine's ARN in it.
-func (r Rule) PatternFor(stateMachineARN string) string {
-	return strings.ReplaceAll(r.Pattern, "${StateMachine}", stateMachineARN)
+// PatternFor is the pattern with the state machine's ARN and the bucket's name in it.
+func (r Rule) PatternFor(stateMachineARN, bucket string) string {
+	return strings.NewReplacer("${StateMachine}", stateMachineARN, "${Bucket}", bucket).Replace(r.Pattern)
 }

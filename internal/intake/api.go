@@ -36,12 +36,14 @@ const (
 	// ScopeText marks a trusted caller: it may write the texts itself, send to many and to any Korean number, and see the
 	// wallet. A caller without it is untrusted.
 	ScopeText = "messages:text"
+	// ScopeCampaigns is for campaigns: for sending approved templates to many. A text of one's own needs ScopeText as well.
+	ScopeCampaigns = "campaigns:send"
 	// ScopeAdmin is an operator's: reading and cancelling everybody's messages, those of events included.
 	ScopeAdmin = "messages:admin"
 )
 
 // Scopes are all of them: what a caller has whom the account itself trusts.
-func Scopes() []string { return []string{ScopeSend, ScopeRead, ScopeText, ScopeAdmin} }
+func Scopes() []string { return []string{ScopeSend, ScopeRead, ScopeText, ScopeCampaigns, ScopeAdmin} }
 
 // Caller is who makes a request.
 type Caller struct {
@@ -85,6 +87,7 @@ type API struct {
 	// Templates are checked against when they can be had.
 	Templates templates
 	Wallet    wallet
+	Campaigns Campaigns
 	Now       func() time.Time
 	Log       *slog.Logger
 
@@ -106,23 +109,30 @@ type serve func(http.ResponseWriter, *http.Request, Caller) error
 // handlers has a handler for each operation of the OpenAPI document, by its operationId.
 func (a *API) handlers() map[string]serve {
 	return map[string]serve{
-		"sendMessage":    a.postMessage,
-		"previewMessage": a.postPreview,
-		"getMessage":     a.getMessage,
-		"getWay":         a.getWay,
-		"listMessages":   a.listMessages,
-		"eraseRecipient": a.eraseRecipient,
-		"cancelMessage":  a.deleteMessage,
-		"listTemplates":  a.getTemplates,
-		"getTemplate":    a.getTemplate,
-		"getBalance":     a.getBalance,
-		"getContract":    a.getContract,
-		"listOptOuts":    a.listOptOuts,
-		"getOptOut":      a.getOptOut,
-		"optOut":         a.putOptOut,
-		"optIn":          a.deleteOptOut,
-		"getLimits":      a.getLimits,
-		"resetLimits":    a.deleteLimits,
+		"sendMessage":       a.postMessage,
+		"previewMessage":    a.postPreview,
+		"getMessage":        a.getMessage,
+		"getWay":            a.getWay,
+		"listMessages":      a.listMessages,
+		"eraseRecipient":    a.eraseRecipient,
+		"cancelMessage":     a.deleteMessage,
+		"listTemplates":     a.getTemplates,
+		"getTemplate":       a.getTemplate,
+		"getBalance":        a.getBalance,
+		"getContract":       a.getContract,
+		"listOptOuts":       a.listOptOuts,
+		"getOptOut":         a.getOptOut,
+		"optOut":            a.putOptOut,
+		"optIn":             a.deleteOptOut,
+		"getLimits":         a.getLimits,
+		"resetLimits":       a.deleteLimits,
+		"createCampaign":    a.createCampaign,
+		"getCampaign":       a.getCampaign,
+		"startCampaign":     a.startCampaign,
+		"pauseCampaign":     a.pauseCampaign,
+		"resumeCampaign":    a.resumeCampaign,
+		"cancelCampaign":    a.cancelCampaign,
+		"getCampaignReport": a.getReport,
 	}
 }
 

@@ -107,7 +107,7 @@ func (a *API) postPreview(w http.ResponseWriter, r *http.Request, caller Caller)
 		return err
 	}
 	if caller.trusted() {
-		p.WalletSuffices = a.walletSuffices(r.Context(), cost)
+		p.WalletSuffices = walletSuffices(r.Context(), a.Wallet, a.Log, cost)
 	}
 	w.Header().Set("Cache-Control", "no-store")
 	a.writeJSON(w, r, http.StatusOK, "application/json", p)
@@ -248,12 +248,12 @@ func previewSMS(text, title string) *PreviewSMS {
 
 // walletSuffices asks Aligo whether the wallet pays for all of it; nil when Aligo does not tell. The wallet's counts are the
 // same money, expressed in each type: what is needed of each is a part of it.
-func (a *API) walletSuffices(ctx context.Context, cost bills) *bool {
+func walletSuffices(ctx context.Context, w wallet, log *slog.Logger, cost bills) *bool {
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
-	found, err := a.Wallet.HeartInfo(ctx)
+	found, err := w.HeartInfo(ctx)
 	if err != nil {
-		a.Log.LogAttrs(ctx, slog.LevelWarn, "Aligo not asked", vendorError(err)...)
+		log.LogAttrs(ctx, slog.LevelWarn, "Aligo not asked", vendorError(err)...)
 		return nil
 	}
 	alimTalks := float64(found.AlimTalk)

@@ -43,6 +43,8 @@ type submission struct {
 	caller string
 	// key is the idempotency key; without one each request is a message of its own.
 	key string
+	// id is the message's where it follows from something else, and campaign that of the campaign that it is a part of.
+	id, campaign string
 	// requestedAt is zero for a request that is made right now.
 	requestedAt time.Time
 	// untrusted is nil for a trusted caller.
@@ -51,12 +53,14 @@ type submission struct {
 
 // submit accepts a request and starts its execution. An error that is a *problemError is the caller's; any other is ours.
 func (d *door) submit(ctx context.Context, r message.Request, s submission) (m message.Message, replayed bool, err error) {
-	id, err := messageID(s.caller, s.key)
-	if err != nil {
-		return message.Message{}, false, err
+	id := s.id
+	if id == "" {
+		if id, err = messageID(s.caller, s.key); err != nil {
+			return message.Message{}, false, err
+		}
 	}
 	m, refusal := d.accept(ctx, r, message.Acceptance{
-		ID: id, Caller: s.caller, Now: d.now(), RequestedAt: s.requestedAt, Untrusted: s.untrusted,
+		ID: id, Caller: s.caller, Campaign: s.campaign, Now: d.now(), RequestedAt: s.requestedAt, Untrusted: s.untrusted,
 	})
 	var taken limits.Taken
 	if refusal == nil {

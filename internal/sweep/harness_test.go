@@ -57,6 +57,9 @@ type world struct {
 	calls, killed int
 	kill          context.CancelFunc
 	fail          func(operation string) error
+	// stuck is how many campaigns do not go on, away the error of those that cannot be looked at.
+	stuck int
+	away  error
 }
 
 func newWorld(tb testing.TB) *world {
@@ -173,11 +176,16 @@ func (w *world) Put(ctx context.Context, detailType string, detail any) error {
 	return nil
 }
 
+// watch looks at the campaigns, of which some are stuck.
+type watch struct{ *world }
+
+func (w watch) Look(context.Context) (stuck int, err error) { return w.stuck, w.away }
+
 // sweeper is a Sweeper of this world.
 func (w *world) sweeper() *sweep.Sweeper {
 	log := slog.New(slog.NewJSONHandler(w.logs, nil))
 	return &sweep.Sweeper{
-		Executions: w, Records: w.store, Bus: w, Now: w.Now, Log: log,
+		Executions: w, Records: w.store, Campaigns: watch{w}, Bus: w, Now: w.Now, Log: log,
 		Counter: &tally.Recorder{Records: w.store, Stack: "dev", Metrics: w.metrics, Now: w.Now, Log: log},
 		Sleep:   func(ctx context.Context, _ time.Duration) error { return ctx.Err() },
 	}

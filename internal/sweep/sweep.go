@@ -1,5 +1,6 @@
 // Package sweep makes good what was lost. Executions that have ended and were not announced are announced, records that are not
-// there or say something else than their executions are written, and numbers that could not be hashed are indexed.
+// there or say something else than their executions are written, and numbers that could not be hashed are indexed. Campaigns that do
+// not go on are started again.
 //
 // A sweep goes through the executions that were started since the last one, compares each with its record, and notes in the
 // table which messages are to be looked at, and when: those that are not as they should be at once, those under way later. Then
@@ -55,11 +56,17 @@ type bus interface {
 	Put(ctx context.Context, detailType string, detail any) error
 }
 
+// campaigns is what it calls of *campaign.Watch.
+type campaigns interface {
+	Look(ctx context.Context) (stuck int, err error)
+}
+
 // Sweeper sweeps. All fields are needed.
 type Sweeper struct {
 	Executions executions
 	Records    book
 	Counter    counter
+	Campaigns  campaigns
 	// Bus is where MessageSettled goes.
 	Bus bus
 	// Now is the clock by which the state machine runs, and Sleep waits on it.
@@ -102,6 +109,8 @@ type Report struct {
 	Announced int `json:"announced"`
 	Recorded  int `json:"recorded"`
 	Indexed   int `json:"indexed"`
+	// Stuck is how many campaigns did not go on.
+	Stuck int `json:"stuck"`
 	// Failed is how many looks have failed, and are made again.
 	Failed int `json:"failed"`
 	// Unfinished says that there was more than time.
@@ -121,9 +130,11 @@ func (s *Sweeper) Handle(ctx context.Context) (Report, error) {
 		return Report{}, fmt.Errorf("sweep: %w", err)
 	}
 	r := run{Sweeper: s, at: at, until: until, looked: map[string]bool{}}
-	// Without the key everything else is done.
+	// Whatever of this fails, everything else is done.
+	var away error
+	r.report.Stuck, away = s.Campaigns.Look(ctx)
 	r.hashes, err = s.Records.Hashes(ctx)
-	err = errors.Join(err, r.list(ctx))
+	err = errors.Join(away, err, r.list(ctx))
 	if !errors.Is(err, records.ErrTaken) {
 		err = errors.Join(err, r.look(ctx), s.Records.SaveSweep(ctx, r.at, r.until, true))
 	}

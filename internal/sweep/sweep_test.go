@@ -515,5 +515,19 @@ func TestSweepLooksBack(t *testing.T) {
 
 func ExampleReport() {
 	fmt.Printf("%+v", sweep.Report{Listed: 1})
-	// Output: {Listed:1 Looked:0 Announced:0 Recorded:0 Indexed:0 Failed:0 Unfinished:false}
+	// Output: {Listed:1 Looked:0 Announced:0 Recorded:0 Indexed:0 Stuck:0 Failed:0 Unfinished:false}
+}
+
+// Campaigns that do not go on are counted, and one that cannot be looked at holds nothing else up.
+func TestSweepLooksAtCampaigns(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.stuck, w.away = 2, errors.New("the table is away")
+	r := w.start(w.message(1), false)
+	w.end(r, message.Delivered, true, false)
+	w.Add(hour)
+	report, err := w.sweeper().Handle(t.Context())
+	if !errors.Is(err, w.away) || report.Stuck != 2 || report.Recorded != 1 {
+		t.Errorf("report %+v, error %v", report, err)
+	}
 }

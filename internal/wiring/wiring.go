@@ -27,6 +27,8 @@ import (
 	"sms-api/internal/aligo"
 	"sms-api/internal/announce"
 	"sms-api/internal/awsenv"
+	"sms-api/internal/bucket"
+	"sms-api/internal/campaign"
 	"sms-api/internal/deadline"
 	"sms-api/internal/deployment"
 	"sms-api/internal/execution"
@@ -329,7 +331,81 @@ func (e *Environment) API(identify func(*http.Request) (intake.Caller, error)) *
 		UntrustedMaxSchedule: time.Duration(e.number(deployment.UntrustedMaxSchedule)) * time.Hour, Policy: e.Policy(),
 		Ads: e.Ads(), Limits: e.Limits(true), OptOuts: e.OptOuts(), OptOutsCoverInfo: e.optOutsCoverInfo(),
 		Templates: templates, Wallet: client, Now: e.Now, Log: e.Log,
+		Campaigns: intake.Campaigns{Store: e.campaigns(), Links: e.bucket(), Runs: e.runs(), Bus: e.Bus()},
 	}
+}
+
+// campaigns makes the campaigns of the table.
+func (e *Environment) campaigns() *campaign.Store {
+	return &campaign.Store{
+		Client: dynamodb.NewFromConfig(e.AWS), Table: e.variable(deployment.GuardTable),
+		Kept: time.Duration(e.number(deployment.RetentionDays)) * day,
+	}
+}
+
+// bucket makes the bucket of their files.
+func (e *Environment) bucket() *bucket.Bucket {
+	return &bucket.Bucket{Config: e.AWS, Name: e.variable(deployment.CampaignBucket), Now: e.Now, Sleep: e.sleeper()}
+}
+
+// runs makes what starts executions of their state machine.
+func (e *Environment) runs() func(ctx context.Context, id string, run int) error {
+	return (&campaign.Machine{Client: sfn.NewFromConfig(e.AWS), ARN: e.variable(deployment.CampaignMachineARN)}).Run
+}
+
+// chunks makes messages of the chunks of campaigns.
+func (e *Environment) chunks(messages *execution.Executions) *intake.Chunks {
+	client, templates := e.Aligo()
+	return &intake.Chunks{
+		Executions: messages, Guards: e.Guards(), Templates: templates, Wallet: client, Now: e.Now, Log: e.Log,
+		Rules: intake.Rules{Ads: e.Ads(), Limits: e.Limits(false), OptOuts: e.OptOuts(), CoverInfo: e.optOutsCoverInfo()},
+	}
+}
+
+// watch looks for campaigns that do not go on.
+func (e *Environment) watch() *campaign.Watch {
+	return &campaign.Watch{
+		Store: e.campaigns(), List: dynamodb.NewFromConfig(e.AWS), Runs: e.runs(), NotBefore: e.notBefore(), Now: e.Now, Log: e.Log,
+	}
+}
+
+// notBefore is when advertising may go out.
+func (e *Environment) notBefore() func(at time.Time) time.Time {
+	until := e.adsUntil()
+	return func(at time.Time) time.Time { return message.Message{Purpose: message.Ad}.NotBefore(at, until) }
+}
+
+// Planning makes the handler of the plan function.
+func (e *Environment) Planning() *campaign.Planning {
+	chunks := e.chunks(e.Executions())
+	return &campaign.Planning{
+		Store: e.campaigns(), Files: &campaign.Files{Objects: e.bucket()}, Door: chunks.Door, Suffices: chunks.Suffices, Bus: e.Bus(),
+		Kept: e.filesKept(), Now: e.Now, Log: e.Log,
+	}
+}
+
+// Campaign makes the handler of the campaign function.
+func (e *Environment) Campaign() *campaign.Sender {
+	messages := e.Outcomes()
+	messages.Records = e.Records()
+	return &campaign.Sender{
+		Store: e.campaigns(), Messages: e.chunks(messages), Files: &campaign.Files{Objects: e.bucket()}, Runs: e.runs(), Now: e.Now, Log: e.Log,
+		NotBefore: e.notBefore(),
+	}
+}
+
+// Reporting makes the handler of the report function.
+func (e *Environment) Reporting() *campaign.Reporting {
+	messages := e.Outcomes()
+	messages.Records = e.Records()
+	return &campaign.Reporting{
+		Store: e.campaigns(), Files: &campaign.Files{Objects: e.bucket()}, Messages: &intake.Chunks{Executions: messages}, Bus: e.Bus(),
+		Kept: e.filesKept(), Now: e.Now, Log: e.Log,
+	}
+}
+
+func (e *Environment) filesKept() time.Duration {
+	return time.Duration(e.number(deployment.CampaignFileDays)) * day
 }
 
 // Events makes the handler of the events function.
@@ -394,7 +470,8 @@ func (e *Environment) Recorder() *tally.Recorder {
 // Sweeper makes the handler of the sweep function.
 func (e *Environment) Sweeper() *sweep.Sweeper {
 	return &sweep.Sweeper{
-		Executions: e.Outcomes(), Records: e.Records(), Counter: e.Recorder(), Bus: e.Bus(), Now: e.Now, Sleep: e.sleeper(), Log: e.Log,
+		Executions: e.Outcomes(), Records: e.Records(), Counter: e.Recorder(), Campaigns: e.watch(), Bus: e.Bus(), Now: e.Now,
+		Sleep: e.sleeper(), Log: e.Log,
 	}
 }
 

@@ -19,7 +19,8 @@ func TestSetUp(t *testing.T) {
 	for name, value := range map[string]string{
 		"AWS_REGION": "ap-northeast-2", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
 		"LOG_LEVEL": "info", "PARAMETER_PREFIX": "/sms-api/dev/aligo", "EGRESS_IPS": "", "STATE_MACHINE_ARN": "arn",
-		"GUARD_TABLE": "guards", "EVENT_BUS_NAME": "bus", "UNTRUSTED_MAX_SCHEDULE": "", "RECORDS_RETENTION_DAYS": "90",
+		"GUARD_TABLE": "guards", "EVENT_BUS_NAME": "bus", "CAMPAIGN_BUCKET": "bucket", "CAMPAIGN_MACHINE_ARN": "arn",
+		"UNTRUSTED_MAX_SCHEDULE": "", "RECORDS_RETENTION_DAYS": "90",
 		"ADS_SENDER_NAME": "", "ADS_CONTACT": "", "ADS_REFUSAL": "", "ADS_UNTIL": "20:50",
 	} {
 		t.Setenv(name, value)

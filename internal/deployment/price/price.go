@@ -24,6 +24,12 @@ const (
 	// TableWrites and TableReads are request units of DynamoDB on demand: a write of 1 KB, a consistent read of 4 KB.
 	TableWrites
 	TableReads
+	// ObjectWrites and ObjectReads are requests to S3, each of whatever size: those that write or list, and those that read. To
+	// delete costs nothing.
+	ObjectWrites
+	ObjectReads
+	// Objects are GB kept in S3 for a month.
+	Objects
 	// Logs are GB taken in by CloudWatch Logs, and kept for a month.
 	Logs
 	// NAT is GB that pass a NAT gateway, either way.
@@ -90,6 +96,7 @@ func Seoul() List {
 		vpc        = "https://aws.amazon.com/vpc/pricing/"
 		dynamodb   = "https://aws.amazon.com/dynamodb/pricing/on-demand/"
 		kms        = "https://aws.amazon.com/kms/pricing/"
+		s3         = "https://aws.amazon.com/s3/pricing/"
 		elsewhere  = "Seoul's own price was not found; this is the one of us-east-1"
 	)
 	return List{
@@ -112,6 +119,12 @@ func Seoul() List {
 			UsageType: "APN2-WriteRequestUnits", Seen: "2026-06-12"},
 		TableReads: {Name: "DynamoDB, consistent reads", USD: 0.1355, Per: million, Unit: "units of 4 KB", Source: dynamodb,
 			UsageType: "APN2-ReadRequestUnits", Seen: "2026-06-12"},
+		ObjectWrites: {Name: "S3, writes and lists", USD: 0.0045, Per: 1000, Unit: "requests", Source: s3, UsageType: "APN2-Requests-Tier1",
+			Seen: "2026-09-28"},
+		ObjectReads: {Name: "S3, reads", USD: 0.0035, Per: 10_000, Unit: "requests", Source: s3, UsageType: "APN2-Requests-Tier2",
+			Seen: "2026-09-28"},
+		Objects: {Name: "S3, Standard", USD: 0.025, Per: 1, Unit: "GB-months", Source: s3, UsageType: "APN2-TimedStorage-ByteHrs",
+			Seen: "2026-09-28", Note: "the first 50 TB"},
 		Logs: {Name: "CloudWatch Logs", USD: 0.76 + 0.0314, Per: 1, Unit: "GB", Source: cloudwatch,
 			UsageType: "APN2-DataProcessing-Bytes", Seen: read,
 			Note: "0.76 to take them in and 0.0314 to keep them for a month (APN2-TimedStorage-ByteHrs)"},

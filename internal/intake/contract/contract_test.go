@@ -12,6 +12,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 
 	"sms-api/internal/aligo"
+	"sms-api/internal/campaign"
 	"sms-api/internal/deployment/price"
 	"sms-api/internal/intake"
 	"sms-api/internal/intake/contract"
@@ -102,6 +103,9 @@ func TestTypesHaveTheMembersOfTheDocument(t *testing.T) {
 		"MessageList": intake.MessageList{}, "Erased": intake.Erased{}, "Result": message.Result{}, "Attempt": message.Attempt{},
 		"Counts": message.Counts{}, "Parking": message.Parking{},
 		"Template": intake.Template{}, "Button": intake.TemplateButton{}, "Balance": intake.Balance{},
+		"CreatedCampaign": intake.CreatedCampaign{}, "Upload": intake.Upload{}, "Campaign": campaign.View{}, "CampaignCounts": campaign.Counts{},
+		"CampaignPlan": campaign.Plan{}, "CampaignReport": campaign.Report{}, "RowError": campaign.RowError{},
+		"CampaignExample": campaign.Example{}, "CampaignChannels": campaign.Channels{}, "Columns": message.Columns{},
 		"Preview": intake.Preview{}, "PreviewRecipient": intake.PreviewRecipient{}, "PreviewAlimTalk": intake.PreviewAlimTalk{},
 		"PreviewSMS": intake.PreviewSMS{}, "Replacement": intake.Replacement{}, "ListPrices": intake.ListPrices{},
 		"Way": way.Way{}, "Visit": way.Visit{}, "TaskAttempt": way.Attempt{}, "Call": way.Call{},
@@ -128,6 +132,10 @@ func TestEnumerationsAreThoseOfTheDocument(t *testing.T) {
 	for _, c := range testkit.Constants(t, "../../way", testkit.OfType("Ending")) {
 		endings = append(endings, c.Value)
 	}
+	var statuses []string
+	for _, s := range campaign.Statuses() {
+		statuses = append(statuses, string(s))
+	}
 	var causes []string
 	for _, c := range aligo.Repairable() {
 		causes = append(causes, string(c))
@@ -138,7 +146,8 @@ func TestEnumerationsAreThoseOfTheDocument(t *testing.T) {
 	}{
 		{"AlimTalkRequest", "channel", []string{string(message.AlimTalk), "<nil>"}}, {"SMSRequest", "channel", []string{string(message.SMS)}},
 		{"Fallback", "onUnknown", append(ofType("OnUnknown"), "<nil>")},
-		{"MessageStatus", "", ofType("MessageStatus")}, {"Result", "status", ofType("Status")}, {"Result", "channel", ofType("Channel")},
+		{"MessageStatus", "", ofType("MessageStatus")}, {"CampaignStatus", "", statuses},
+		{"Result", "status", ofType("Status")}, {"Result", "channel", ofType("Channel")},
 		{"Message", "channel", ofType("Channel")}, {"Attempt", "status", ofType("Status")}, {"Attempt", "channel", ofType("Channel")},
 		{"Preview", "channel", ofType("Channel")}, {"Parking", "cause", causes},
 		{"Visit", "ended", endings}, {"TaskAttempt", "ended", endings}, {"Call", "channel", ofType("Channel")},

@@ -194,6 +194,16 @@ func generated(t *testing.T) map[string][]byte {
 			rejected),
 	}
 
+	seen := schema("Campaign")
+	without := maps.Clone(at(t, seen, "properties").(object))
+	delete(without, "report") // links are for those who ask
+	for detailType, about := range map[string]string{
+		"CampaignPlanned": "What would come of a campaign's file. It comes once, or with a repetition of the same.",
+		"CampaignSettled": "What has become of a campaign in the end. It comes once, or with a repetition of the same.",
+	} {
+		files["schemas/"+detailType+".json"] = eventSchema(t, detailType, about, ours, with(seen, object{"properties": without}))
+	}
+
 	said := object{
 		"description": "What a recipient has said. Of opt-outs and opt-ins the one that was said last counts.",
 		"type":        "object", "required": []any{"to"},
@@ -231,6 +241,15 @@ func generated(t *testing.T) map[string][]byte {
 		"id": taken, "idempotencyKey": "order-17-confirmed", "reference": "order-17", "createdAt": "2026-12-01T00:00:00Z", "recipientCount": 1,
 	})
 	outcomes := at(t, d, "paths", "/v1/messages/{id}", "get", "responses", "200", "content", "application/json", "examples").(object)
+	campaigns := at(t, d, "paths", "/v1/campaigns/{id}", "get", "responses", "200", "content", "application/json", "examples").(object)
+	for detailType, example := range map[string]string{"CampaignPlanned": "planned", "CampaignSettled": "settled"} {
+		told := maps.Clone(at(t, campaigns, example, "value").(object))
+		delete(told, "report")
+		plan := maps.Clone(told["plan"].(object))
+		delete(plan, "errorsUrl")
+		told["plan"] = plan
+		files["examples/"+detailType+".json"] = event(detailType, "sms-api", told)
+	}
 	for status := range outcomes {
 		outcome := at(t, outcomes, status, "value").(object)
 		if outcome["settledAt"] != nil {

@@ -6,6 +6,13 @@ package contract
 func Operations() []Operation {
 	return []Operation{
 		{ID: "getBalance", Method: "GET", Path: "/v1/balance", Scopes: []string{"messages:text"}},
+		{ID: "createCampaign", Method: "POST", Path: "/v1/campaigns", Scopes: []string{"campaigns:send"}},
+		{ID: "getCampaign", Method: "GET", Path: "/v1/campaigns/{id}", Scopes: []string{"campaigns:send", "messages:admin"}},
+		{ID: "cancelCampaign", Method: "POST", Path: "/v1/campaigns/{id}/cancel", Scopes: []string{"campaigns:send", "messages:admin"}},
+		{ID: "pauseCampaign", Method: "POST", Path: "/v1/campaigns/{id}/pause", Scopes: []string{"campaigns:send", "messages:admin"}},
+		{ID: "getCampaignReport", Method: "GET", Path: "/v1/campaigns/{id}/report", Scopes: []string{"campaigns:send", "messages:admin"}},
+		{ID: "resumeCampaign", Method: "POST", Path: "/v1/campaigns/{id}/resume", Scopes: []string{"campaigns:send", "messages:admin"}},
+		{ID: "startCampaign", Method: "POST", Path: "/v1/campaigns/{id}/start", Scopes: []string{"campaigns:send", "messages:admin"}},
 		{ID: "getLimits", Method: "GET", Path: "/v1/limits", Scopes: []string{"messages:admin"}},
 		{ID: "resetLimits", Method: "DELETE", Path: "/v1/limits", Scopes: []string{"messages:admin"}},
 		{ID: "listMessages", Method: "GET", Path: "/v1/messages", Scopes: []string{"messages:read", "messages:admin"}},

@@ -119,6 +119,13 @@ func TestOperations(t *testing.T) {
 	}
 	want := []string{
 		"GET /v1/balance: messages:text",
+		"POST /v1/campaigns: campaigns:send",
+		"GET /v1/campaigns/{id}: campaigns:send or messages:admin",
+		"POST /v1/campaigns/{id}/cancel: campaigns:send or messages:admin",
+		"POST /v1/campaigns/{id}/pause: campaigns:send or messages:admin",
+		"GET /v1/campaigns/{id}/report: campaigns:send or messages:admin",
+		"POST /v1/campaigns/{id}/resume: campaigns:send or messages:admin",
+		"POST /v1/campaigns/{id}/start: campaigns:send or messages:admin",
 		"GET /v1/limits: messages:admin",
 		"DELETE /v1/limits: messages:admin",
 		"GET /v1/messages: messages:read or messages:admin",

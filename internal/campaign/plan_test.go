@@ -1,0 +1,217 @@
+package campaign_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"sms-api/internal/campaign"
+	"sms-api/internal/message"
+	"sms-api/internal/sheet"
+)
+
+// door accepts messages as the API does, but for templates. Numbers that end in optedOut have opted out.
+type door struct {
+	err   error
+	calls int
+}
+
+const optedOut = "9999"
+
+func (d *door) Check(_ context.Context, r message.Request) (campaign.Checked, error) {
+	d.calls++
+	if d.err != nil {
+		return campaign.Checked{}, d.err
+	}
+	now := time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)
+	m, wrong := message.Accept(r, message.Acceptance{ID: strings.Repeat("x", 52), Caller: "me", Now: now})
+	if len(wrong) > 0 {
+		return campaign.Checked{Wrong: wrong}, nil
+	}
+	text, err := json.Marshal(m)
+	c := campaign.Checked{Size: len(text)}
+	for i, r := range m.Recipients {
+		if strings.HasSuffix(string(r.To), optedOut) {
+			c.OptedOut = append(c.OptedOut, i)
+		}
+		filled, _ := message.Fill(string(m.Text), r.Values())
+		c.Texts = append(c.Texts, filled)
+		c.PriceKRW += 8.4
+		c.PriceAtMostKRW += 25.9
+	}
+	return c, err
+}
+
+func request(tb testing.TB, body string) message.Request {
+	tb.Helper()
+	r, err := message.Decode([]byte(body))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return r
+}
+
+// planned is what came of a file.
+type planned struct {
+	campaign.Plan
+	chunks []campaign.Chunk
+	errors []string
+}
+
+func plan(t *testing.T, d *door, body, file string) (planned, error) {
+	t.Helper()
+	var all planned
+	p := campaign.Planner{
+		Door: d, Request: request(t, body), Columns: message.Columns{To: "전화번호", Name: "이름", Variables: map[string]string{"주문번호": "주문"}},
+		Rate: 5000,
+		Put: func(_ context.Context, n int, c campaign.Chunk) error {
+			if n != len(all.chunks) {
+				t.Errorf("chunk %d after %d", n, len(all.chunks))
+			}
+			all.chunks = append(all.chunks, c)
+			return nil
+		},
+		Refuse: func(e campaign.RowError) error {
+			all.errors = append(all.errors, strings.TrimSpace(fmt.Sprintf("%d %s %s", e.Row, e.Pointer, e.Detail)))
+			return nil
+		},
+	}
+	var err error
+	all.Plan, err = p.Plan(t.Context(), strings.NewReader(file))
+	return all, err
+}
+
+const text = `{"channel":"sms","text":"#{고객명}님, 주문 #{주문번호}이 도착했습니다."}`
+
+// Each row is sent to, or it is said why not.
+func TestPlan(t *testing.T) {
+	t.Parallel()
+	var file strings.Builder
+	file.WriteString("이름,전화번호,주문\n")
+	for i := range 1200 {
+		fmt.Fprintf(&file, "홍길동,010-2000-%04d,A-%d\n", i, i)
+	}
+	file.WriteString("김철수,010-1234-567,A\n")  // 1202
+	file.WriteString("김철수,01020000000,A\n")   // 1203, as 2
+	file.WriteString("김철수,010-3000-9999,A\n") // 1204, has opted out
+	file.WriteString("김철수,010-3000-0000,\n")  // 1205
+	file.WriteString(",010-3000-0001,A\n")    // 1206
+	file.WriteString("김철수,010-3000-0002,😀\n") // 1207
+	file.WriteString("김철수,010-3000-0003,B\n") // 1208
+	got, err := plan(t, &door{}, text, file.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Rows != 1207 || got.Valid != 1201 || got.Refused != 4 || got.Duplicates != 1 || got.OptedOut != 1 || got.Messages != 3 ||
+		got.Seconds != 14 || got.Kind != sheet.CSV {
+		t.Errorf("%+v", got.Plan)
+	}
+	want := []string{
+		"1202 /to is not a Korean telephone number: it has 10 digits, and a mobile number that begins with 010 has 11",
+		"1203 /to is the same number as in row 2",
+		"1205 /variables have no value for placeholder 2 of /text",
+		"1206 /variables have no value for #{고객명} of /text",
+		"1207 /variables placeholder 2 of /text: SMS cannot carry an emoji",
+		"1204 /to has opted out",
+	}
+	for i, w := range want {
+		if len(got.errors) != len(want) || !strings.HasPrefix(got.errors[i], w) {
+			t.Errorf("errors are\n%s\nwant\n%s", strings.Join(got.errors, "\n"), strings.Join(want, "\n"))
+			break
+		}
+	}
+	if len(got.Examples) != 3 || got.Examples[0] != (campaign.Example{To: "010****0000", Text: "홍길동님, 주문 A-0이 도착했습니다."}) {
+		t.Errorf("examples: %+v", got.Examples)
+	}
+	rows := 0
+	for _, c := range got.chunks {
+		rows += len(c.Rows)
+	}
+	if last := got.chunks[2]; rows != got.Valid || last.Rows[200] != 1208 || last.Recipients[200].To != "01030000003" {
+		t.Errorf("%d rows in chunks, the last are %v", rows, last.Rows)
+	}
+}
+
+// A chunk fits into the input of an execution, however long its values are.
+func TestChunksFit(t *testing.T) {
+	t.Parallel()
+	var file strings.Builder
+	file.WriteString("이름,전화번호,주문\n")
+	for i := range 1000 {
+		fmt.Fprintf(&file, "홍길동,010-2000-%04d,%s\n", i, strings.Repeat("가", 200+i%7))
+	}
+	got, err := plan(t, &door{}, text, file.String())
+	if err != nil || got.Valid != 1000 || got.Messages < 6 {
+		t.Fatalf("%+v, %v", got.Plan, err)
+	}
+	for i, c := range got.chunks {
+		r := request(t, text)
+		r.Recipients = c.Recipients
+		checked, err := (&door{}).Check(t.Context(), r)
+		if err != nil || len(checked.Wrong) > 0 || checked.Size > message.MaxSize ||
+			i+1 < len(got.chunks) && checked.Size < message.MaxSize-1500 {
+			t.Errorf("chunk %d of %d recipients has %d bytes: %v %v", i, len(c.Recipients), checked.Size, checked.Wrong, err)
+		}
+	}
+}
+
+// Of a file that cannot be read, or a message that cannot be sent, nothing is.
+func TestNothingToSend(t *testing.T) {
+	t.Parallel()
+	const row = "홍길동,01020000000,A\n"
+	for name, c := range map[string]struct{ body, file, want string }{
+		"no table":        {text, "PK\x03\x04", "0  the file is an Excel workbook or a ZIP archive; save it as CSV"},
+		"no such column":  {text, "이름,번호,주문\n" + row, "0 /columns/to is no column of the file, whose header has 3"},
+		"an open quote":   {text, "이름,전화번호,주문\n" + row + "\"" + strings.Repeat(row, 5000), "0  row 3 has a quote that is not closed"},
+		"a wrong message": {`{"channel":"sms"}`, "이름,전화번호,주문\n" + row, "0 /text is missing"},
+		"only a header":   {text, "이름,전화번호,주문\n", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, err := plan(t, &door{}, c.body, c.file)
+			if err != nil || got.Valid != 0 || got.Messages != 0 {
+				t.Errorf("%+v, %v", got.Plan, err)
+			}
+			if all := strings.Join(got.errors, "\n"); !strings.HasPrefix(strings.ReplaceAll(all, "  ", " "), strings.ReplaceAll(c.want, "  ", " ")) {
+				t.Errorf("%s, want %s", all, c.want)
+			}
+		})
+	}
+}
+
+// When others do not answer, all of it is worth another try.
+func TestPlanFails(t *testing.T) {
+	t.Parallel()
+	away := errors.New("away")
+	if _, err := plan(t, &door{err: away}, text, "이름,전화번호,주문\n홍길동,01020000000,A\n"); !errors.Is(err, away) {
+		t.Error(err)
+	}
+}
+
+// BenchmarkPlan is a million rows.
+func BenchmarkPlan(b *testing.B) {
+	var file strings.Builder
+	file.WriteString("이름,전화번호,주문\n")
+	const rows = 1_000_000
+	for i := range rows {
+		fmt.Fprintf(&file, "홍길동,010-%04d-%04d,A-%d\n", 2000+i/10_000, i%10_000, i)
+	}
+	p := campaign.Planner{
+		Door: &door{}, Request: request(b, text), Columns: message.Columns{To: "전화번호", Name: "이름", Variables: map[string]string{"주문번호": "주문"}},
+		Rate: 5000, Put: func(context.Context, int, campaign.Chunk) error { return nil }, Refuse: func(campaign.RowError) error { return nil },
+	}
+	for b.Loop() {
+		plan, err := p.Plan(b.Context(), strings.NewReader(file.String()))
+		if err != nil || plan.Valid+plan.OptedOut != rows {
+			b.Fatal(plan, err)
+		}
+	}
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	b.ReportMetric(float64(m.HeapSys-m.HeapReleased)/1e6, "MB")
+}

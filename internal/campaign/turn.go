@@ -1,0 +1,303 @@
+package campaign
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"sms-api/internal/message"
+)
+
+// Messages are the messages that chunks become.
+type Messages interface {
+	// Start starts the message of a chunk. To start it once more does nothing. A *RefusedError says that the door takes it no
+	// more, as when its template was withdrawn.
+	Start(ctx context.Context, c Campaign, number int, chunk Chunk) error
+	// Outcome is what became of a chunk's message so far; ok is false when it was not started.
+	Outcome(ctx context.Context, c Campaign, number int) (o message.Outcome, ok bool, err error)
+	// Cancel cancels a chunk's message if nothing of it was sent, and has it never start if it was not.
+	Cancel(ctx context.Context, c Campaign, number int) error
+}
+
+// RefusedError says why a chunk was not taken that the plan had found right. It holds no value of the request.
+type RefusedError struct{ Reason string }
+
+func (e *RefusedError) Error() string { return e.Reason }
+
+// chunks are where the chunks of campaigns are.
+type chunks interface {
+	// Chunk reads a chunk.
+	Chunk(ctx context.Context, c Campaign, number int) (Chunk, error)
+}
+
+// Sender hands out the chunks of campaigns. All fields are needed.
+type Sender struct {
+	Store    *Store
+	Messages Messages
+	Files    chunks
+	// NotBefore is when advertising may go out that is due at a time, and must not arrive at night.
+	NotBefore func(at time.Time) time.Time
+	// Runs starts another execution of the state machine for a campaign, by a name that its run is a part of.
+	Runs func(ctx context.Context, id string, run int) error
+	Now  func() time.Time
+	Log  *slog.Logger
+}
+
+// Turn is what the state machine asks for again and again.
+type Turn struct {
+	ID  string `json:"id"`
+	Run int    `json:"run"`
+	// Turns is how often it has asked.
+	Turns int `json:"turns"`
+}
+
+// What is next after a turn.
+const (
+	NextWait   = "wait"
+	NextReport = "report"
+	NextKeep   = "keep"
+	NextEnd    = "end"
+)
+
+// Next is the answer to a Turn.
+type Next struct {
+	ID   string `json:"id"`
+	Run  int    `json:"run"`
+	Next string `json:"next"`
+	// Seconds is how long to wait before the next turn.
+	Seconds int `json:"seconds"`
+	Turns   int `json:"turns"`
+}
+
+const (
+	// atOnce is how many chunks may be open: as many messages ask for receipts at the same time.
+	atOnce = 50
+	// step is how often chunks are handed out at least, as far as the rate lets it.
+	step = 30 * time.Second
+	// parkedFor is after what time it is looked whether a parked chunk goes on.
+	parkedFor = 2 * time.Minute
+	// late is after what time what another turn has started shows for sure.
+	late = 3 * time.Minute
+	// longest is how long it is waited at most for the last receipts.
+	longest = time.Hour
+	// mostTurns is how many turns an execution has before the next one goes on. Each is about ten events of the history, which has
+	// at most 25,000.
+	mostTurns = 1500
+)
+
+// margin is how long before its end a function hands nothing more out: that takes a moment.
+const margin = 20 * time.Second
+
+// Turn does what is due of a campaign. Two at the same time do it once. An error is worth another try.
+func (s *Sender) Turn(ctx context.Context, t Turn) (Next, error) {
+	n := Next{ID: t.ID, Run: t.Run, Turns: t.Turns + 1, Next: NextEnd}
+	end, ends := ctx.Deadline()
+	c, err := s.look(ctx, t)
+	if err == nil && c.Plan == nil {
+		return n, nil
+	}
+	for err == nil && c.Run == t.Run && c.Status == Sending && s.due(c) && (!ends || time.Until(end) > margin) {
+		c, err = s.handOut(ctx, c, t.Run)
+	}
+	switch {
+	case errors.Is(err, ErrNotFound):
+	case err != nil:
+		return n, fmt.Errorf("campaign %s: %w", t.ID, err)
+	case c.Run != t.Run || c.Status == Paused:
+		// Another execution goes on with it, or will.
+	case len(c.Open) == 0 && s.spent(c):
+		n.Next = NextReport
+	case n.Turns >= mostTurns:
+		// The next one takes over with its first turn; until then nobody else does.
+		return n, s.Runs(ctx, c.ID, c.Run+1)
+	default:
+		n.Next, n.Seconds = NextWait, int((s.wait(c)+time.Second-1)/time.Second)
+	}
+	return n, nil
+}
+
+// spent says that nothing more is handed out.
+func (s *Sender) spent(c Campaign) bool {
+	return c.Status == Cancelled || c.Next >= c.Plan.Messages || !s.Now().Before(c.ExpiresAt)
+}
+
+// opens is when the next chunk may be handed out.
+func (s *Sender) opens(c Campaign) time.Time {
+	at := s.Now()
+	if c.Due.After(at) {
+		at = c.Due
+	}
+	if c.Daytime {
+		return s.NotBefore(at)
+	}
+	return at
+}
+
+// due says that a chunk may be handed out now.
+func (s *Sender) due(c Campaign) bool {
+	return !s.spent(c) && len(c.Open) < atOnce && !s.opens(c).After(s.Now())
+}
+
+// wait is until when nothing needs to be done.
+func (s *Sender) wait(c Campaign) time.Duration {
+	now := s.Now()
+	switch {
+	case c.Status == Parked:
+		return parkedFor
+	case c.Status == Sending && !s.spent(c):
+		until := max(step, s.opens(c).Sub(now))
+		if len(c.Open) > 0 {
+			until = min(until, longest)
+		}
+		return max(time.Second, min(until, c.ExpiresAt.Sub(now)))
+	}
+	// Only receipts are waited for: the longer it takes, the longer it may take.
+	return min(max(step, now.Sub(c.Due)/10), longest)
+}
+
+// look finds out what became of the chunks that are open, and whether one of them waits for an operator.
+func (s *Sender) look(ctx context.Context, t Turn) (Campaign, error) {
+	c, err := s.Store.Change(ctx, t.ID, func(c *Campaign) (bool, error) {
+		if t.Run <= c.Run {
+			return false, nil
+		}
+		c.Run = t.Run
+		return true, nil
+	})
+	if err != nil || c.Run != t.Run {
+		return c, err
+	}
+	if c.Status == Cancelled {
+		for _, number := range c.Open {
+			if err := s.Messages.Cancel(ctx, c, number); err != nil {
+				return c, err
+			}
+		}
+	}
+	found, refused := map[int]message.Outcome{}, ""
+	for _, number := range c.Open {
+		o, ok, err := s.Messages.Outcome(ctx, c, number)
+		if err != nil {
+			return c, err
+		}
+		switch {
+		case ok:
+			found[number] = o
+		case c.Status == Cancelled, s.Now().After(c.ExpiresAt.Add(late)):
+			// It never starts: its guard says so, or the door.
+			found[number] = message.Outcome{SettledAt: s.Now()}
+		case refused == "" && s.Now().Before(c.ExpiresAt) && (c.Status == Sending || c.Status == Parked):
+			// It was about to be started when something broke off, or was refused then.
+			if _, refused, err = s.start(ctx, c, number); err != nil {
+				return c, err
+			}
+		}
+	}
+	parked := false
+	c, err = s.Store.Change(ctx, c.ID, func(now *Campaign) (bool, error) {
+		if now.Run != t.Run {
+			return false, nil
+		}
+		before := now.Status
+		now.Turned = s.Now()
+		now.see(found, refused)
+		parked = before != Parked && now.Status == Parked
+		return true, nil
+	})
+	if parked && err == nil {
+		s.tellParked(ctx, c)
+	}
+	return c, err
+}
+
+// tellParked writes the line that an alarm counts.
+func (s *Sender) tellParked(ctx context.Context, c Campaign) {
+	s.Log.LogAttrs(ctx, slog.LevelError, "campaign parked", slog.String("campaign", c.ID), slog.String("parked", c.Cause))
+}
+
+// see takes down what became of open chunks; parked is why one of them cannot be started.
+func (c *Campaign) see(found map[int]message.Outcome, parked string) {
+	c.Seen = Tally{}
+	c.Open = slices.DeleteFunc(c.Open, func(number int) bool {
+		o, ok := found[number]
+		if !ok {
+			return false
+		}
+		if !o.SettledAt.IsZero() {
+			c.Ended.add(o)
+			return true
+		}
+		c.Seen.add(o)
+		if o.Status == message.Parked {
+			parked = "a message of it is parked"
+		}
+		return false
+	})
+	switch {
+	case c.Status == Sending && parked != "", c.Status == Parked && parked != "":
+		c.Status, c.Cause = Parked, parked
+	case c.Status == Parked:
+		c.Status, c.Cause = Sending, ""
+	}
+}
+
+// handOut hands the next chunk out: first it is put down that it is open, so that whoever cancels knows of it, then its message
+// is started.
+func (s *Sender) handOut(ctx context.Context, c Campaign, run int) (Campaign, error) {
+	number := -1
+	c, err := s.Store.Change(ctx, c.ID, func(now *Campaign) (bool, error) {
+		number = -1
+		if now.Run != run || now.Status != Sending || !s.due(*now) {
+			return false, nil
+		}
+		number = now.Next
+		now.Open, now.Next = append(now.Open, number), now.Next+1
+		return true, nil
+	})
+	if err != nil || number < 0 {
+		return c, err
+	}
+	c, _, err = s.start(ctx, c, number)
+	return c, err
+}
+
+// start starts the message of a chunk that is open, or says why it is refused, which parks the campaign. The next chunk is due
+// when this one's recipients have had their time.
+func (s *Sender) start(ctx context.Context, c Campaign, number int) (_ Campaign, refused string, _ error) {
+	chunk, err := s.Files.Chunk(ctx, c, number)
+	if err != nil {
+		return c, "", err
+	}
+	err = s.Messages.Start(ctx, c, number, chunk)
+	var wrong *RefusedError
+	switch {
+	case errors.As(err, &wrong):
+		refused = wrong.Reason
+		s.Log.LogAttrs(ctx, slog.LevelWarn, "a chunk of a campaign is refused", slog.String("campaign", c.ID), slog.Int("chunk", number),
+			slog.String("reason", refused))
+	case err != nil:
+		return c, "", err
+	}
+	now, parked := s.Now(), false
+	c, err = s.Store.Change(ctx, c.ID, func(c *Campaign) (bool, error) {
+		if parked = refused != "" && c.Status == Sending; parked {
+			c.Status, c.Cause = Parked, refused
+		}
+		if refused != "" {
+			return parked, nil
+		}
+		begin := c.Due
+		if begin.Before(now.Add(-2 * step)) {
+			begin = now // what was missed in a pause is not made up for
+		}
+		c.Due = begin.Add(pace(chunk.size(), c.Rate))
+		return true, nil
+	})
+	if parked && err == nil {
+		s.tellParked(ctx, c)
+	}
+	return c, refused, err
+}

@@ -1,0 +1,342 @@
+package campaign_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"sms-api/internal/campaign"
+	"sms-api/internal/message"
+	"sms-api/internal/testkit/tabletest"
+)
+
+// world is a campaign that is being sent, and what others see of it.
+type world struct {
+	t     *testing.T
+	store *campaign.Store
+	table *tabletest.Table
+	*campaign.Sender
+
+	mu    sync.Mutex
+	now   time.Time
+	lucky func() bool // whether a call of others is answered; nil means that it is
+	// started are when the messages of chunks were, and cancelled those that were or never will be.
+	started   map[int]time.Time
+	cancelled map[int]bool
+	settled   map[int]bool
+	parked    map[int]bool
+	refused   map[int]bool
+	runs      []int
+}
+
+var errAway = errors.New("away")
+
+const id = "c-1"
+
+func newSending(t *testing.T, chunks, rate int) *world {
+	t.Helper()
+	w := &world{
+		t: t, table: tabletest.New(t), now: time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC), started: map[int]time.Time{},
+		cancelled: map[int]bool{}, settled: map[int]bool{}, parked: map[int]bool{}, refused: map[int]bool{},
+	}
+	w.store = &campaign.Store{Client: w.table.Client, Table: tabletest.Name, Kept: time.Hour}
+	w.Sender = &campaign.Sender{
+		Store: w.store, Messages: w, Files: w, Log: slog.New(slog.DiscardHandler),
+		Now: func() time.Time { w.mu.Lock(); defer w.mu.Unlock(); return w.now },
+		Runs: func(_ context.Context, _ string, run int) error {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.runs = append(w.runs, run)
+			return nil
+		},
+	}
+	c := campaign.Campaign{
+		ID: id, Rate: rate, Status: campaign.Sending, Run: 1, Plan: &campaign.Plan{Messages: chunks, Valid: 100 * chunks}, Due: w.now,
+		ExpiresAt: w.now.Add(24 * time.Hour),
+	}
+	if err := w.store.Create(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+func (w *world) fails() bool { return w.lucky != nil && !w.lucky() }
+
+func (w *world) Chunk(_ context.Context, _ campaign.Campaign, number int) (campaign.Chunk, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.fails() {
+		return campaign.Chunk{}, errAway
+	}
+	return campaign.Chunk{Rows: []int{number}, Recipients: make([]message.Recipient, 100)}, nil
+}
+
+func (w *world) Start(_ context.Context, _ campaign.Campaign, number int, _ campaign.Chunk) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch {
+	case w.fails():
+		return errAway
+	case w.refused[number]:
+		return &campaign.RefusedError{Reason: "the template is gone"}
+	}
+	if _, again := w.started[number]; !again {
+		w.started[number] = w.now
+	}
+	if w.fails() {
+		return errAway
+	}
+	return nil
+}
+
+func (w *world) Outcome(_ context.Context, _ campaign.Campaign, number int) (message.Outcome, bool, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.fails() {
+		return message.Outcome{}, false, errAway
+	}
+	if _, ok := w.started[number]; !ok {
+		return message.Outcome{}, false, nil
+	}
+	o := message.Outcome{Status: message.Sending, Recipients: make([]message.Result, 100), Counts: message.Counts{Pending: 100}}
+	switch {
+	case w.cancelled[number]:
+		o.SettledAt, o.Counts = w.now, message.Counts{Failed: 100}
+	case w.settled[number]:
+		o.SettledAt, o.Counts = w.now, message.Counts{Delivered: 90, Failed: 7, Unknown: 3, FellBack: 5}
+	case w.parked[number]:
+		o.Status = message.Parked
+	}
+	return o, true, nil
+}
+
+func (w *world) Cancel(_ context.Context, _ campaign.Campaign, number int) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.fails() {
+		return errAway
+	}
+	if !w.settled[number] {
+		w.cancelled[number] = true
+	}
+	return nil
+}
+
+// turn is a turn of the state machine, and its wait.
+func (w *world) turn(run int) campaign.Next {
+	w.t.Helper()
+	n, err := w.Turn(w.t.Context(), campaign.Turn{ID: id, Run: run})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.now = w.now.Add(time.Duration(n.Seconds) * time.Second)
+	return n
+}
+
+func (w *world) find() campaign.Campaign {
+	w.t.Helper()
+	c, err := w.store.Find(w.t.Context(), id)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return c
+}
+
+func (w *world) set(status campaign.Status) {
+	w.t.Helper()
+	_, err := w.store.Change(w.t.Context(), id, func(c *campaign.Campaign) (bool, error) {
+		c.Status = status
+		return true, nil
+	})
+	if err != nil {
+		w.t.Error(err)
+	}
+}
+
+// settleAll settles everything that was started.
+func (w *world) settleAll() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for number := range w.started {
+		if !w.cancelled[number] {
+			w.settled[number] = true
+		}
+	}
+}
+
+// Chunks go out at the rate, no more than so many are open, and the counts are those of the messages.
+func TestChunksGoOutAtTheirRate(t *testing.T) {
+	t.Parallel()
+	w := newSending(t, 120, 1000) // ten chunks of 100 a minute
+	begin := w.now
+	for w.now.Sub(begin) < 4*time.Minute {
+		w.turn(1)
+	}
+	if n := len(w.started); n < 36 || n > 41 {
+		t.Errorf("%d chunks in 4 minutes, want 40 less what a step begins", n)
+	}
+	for range 20 {
+		w.turn(1)
+	}
+	if n := len(w.started); n != 50 {
+		t.Errorf("%d chunks are open, want 50", n)
+	}
+	var n campaign.Next
+	for range 200 {
+		w.settleAll()
+		if n = w.turn(1); n.Next != campaign.NextWait {
+			break
+		}
+	}
+	c := w.find()
+	if n.Next != campaign.NextReport || len(w.started) != 120 || c.Ended != (campaign.Tally{
+		Accepted: 12_000, Counts: message.Counts{Delivered: 120 * 90, Failed: 120 * 7, Unknown: 120 * 3, FellBack: 120 * 5},
+	}) || c.Seen != (campaign.Tally{}) {
+		t.Errorf("%+v, %d started, %+v", n, len(w.started), c)
+	}
+}
+
+// A pause ends the execution before the next chunk, and the next one goes on without making up for what was missed.
+func TestPause(t *testing.T) {
+	t.Parallel()
+	w := newSending(t, 100, 600) // a chunk every ten seconds
+	w.turn(1)
+	w.set(campaign.Paused)
+	before := len(w.started)
+	if n := w.turn(1); n.Next != campaign.NextEnd || len(w.started) != before {
+		t.Errorf("%+v, %d chunks after %d", n, len(w.started), before)
+	}
+	w.now = w.now.Add(time.Hour)
+	w.set(campaign.Sending)
+	n := w.turn(2)
+	if n.Next != campaign.NextWait || len(w.started) > before+4 {
+		t.Errorf("%+v, %d chunks after %d", n, len(w.started), before)
+	}
+	if n := w.turn(1); n.Next != campaign.NextEnd {
+		t.Errorf("the first execution goes on: %+v", n)
+	}
+}
+
+// While a message of it is parked, or is refused, no more are started; when it goes on, so does the campaign.
+func TestParked(t *testing.T) {
+	t.Parallel()
+	w := newSending(t, 100, 600)
+	w.turn(1)
+	w.parked[0] = true
+	before := len(w.started)
+	for range 5 {
+		w.turn(1)
+	}
+	if c := w.find(); c.Status != campaign.Parked || c.Cause == "" || len(w.started) > before {
+		t.Errorf("%+v, %d chunks after %d", c, len(w.started), before)
+	}
+	w.parked[0] = false
+	w.refused[before] = true
+	for range 5 {
+		w.turn(1)
+	}
+	if c := w.find(); c.Status != campaign.Parked || c.Cause != "the template is gone" || len(w.started) != before {
+		t.Errorf("%+v, %d chunks after %d", c, len(w.started), before)
+	}
+	w.refused = nil
+	for range 3 {
+		w.turn(1)
+	}
+	if c := w.find(); c.Status != campaign.Sending || c.Cause != "" || len(w.started) <= before {
+		t.Errorf("%+v, %d chunks after %d", c, len(w.started), before)
+	}
+}
+
+// An execution that has had many turns has the next one go on.
+func TestTurns(t *testing.T) {
+	t.Parallel()
+	w := newSending(t, 100, 600)
+	n, err := w.Turn(t.Context(), campaign.Turn{ID: id, Run: 1, Turns: 1499})
+	if err != nil || n.Next != campaign.NextEnd || !slices.Equal(w.runs, []int{2}) {
+		t.Errorf("%+v, %v, %v", n, w.runs, err)
+	}
+	if n := w.turn(2); n.Next != campaign.NextWait || n.Turns != 1 || w.find().Run != 2 {
+		t.Errorf("%+v", n)
+	}
+}
+
+// Whatever fails and however turns, pauses and a cancellation fall together: no chunk is forgotten, none goes out that was
+// cancelled, and the counts are right in the end.
+func TestNoChunkIsLost(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(60) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			t.Parallel()
+			const chunks = 12
+			w := newSending(t, chunks, 100_000)
+			random := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // a test's
+			luck := rand.New(rand.NewPCG(seed, 2))   //nolint:gosec // a test's
+			w.lucky = func() bool { return luck.IntN(5) > 0 }
+			var mu sync.Mutex
+			w.table.Fail(func(string) tabletest.Fault {
+				mu.Lock()
+				defer mu.Unlock()
+				return []tabletest.Fault{tabletest.None, tabletest.None, tabletest.None, tabletest.Before, tabletest.After}[random.IntN(5)]
+			})
+			cancel := seed%3 == 0
+			for round := range 6 {
+				var wait sync.WaitGroup
+				for range 2 {
+					wait.Go(func() { _, _ = w.Turn(t.Context(), campaign.Turn{ID: id, Run: 1}) })
+				}
+				if cancel && round == 2 {
+					wait.Go(func() {
+						for {
+							_, err := w.store.Change(t.Context(), id, func(c *campaign.Campaign) (bool, error) {
+								c.Status = campaign.Cancelled
+								return true, nil
+							})
+							if err == nil {
+								return
+							}
+						}
+					})
+				}
+				wait.Wait()
+				w.mu.Lock()
+				w.now = w.now.Add(time.Second)
+				w.mu.Unlock()
+			}
+			w.table.Fail(nil)
+			w.mu.Lock()
+			w.lucky = nil
+			w.mu.Unlock()
+			for range 50 {
+				if !cancel {
+					w.settleAll()
+				}
+				if w.turn(1).Next == campaign.NextReport {
+					break
+				}
+			}
+			c := w.find()
+			if len(c.Open) > 0 {
+				t.Fatalf("%d chunks are open", len(c.Open))
+			}
+			if !cancel && (len(w.started) != chunks || c.Ended.Accepted != 100*chunks || c.Ended.Delivered != 90*chunks) {
+				t.Errorf("%d chunks were started, %+v", len(w.started), c.Ended)
+			}
+			for number := range w.started {
+				if cancel && !w.cancelled[number] && !w.settled[number] {
+					t.Errorf("chunk %d goes out of a campaign that is cancelled", number)
+				}
+				if number >= c.Next {
+					t.Errorf("chunk %d was started, and only those before %d are known", number, c.Next)
+				}
+			}
+		})
+	}
+}

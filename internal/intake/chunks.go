@@ -1,0 +1,163 @@
+package intake
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base32"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"sms-api/internal/aligo"
+	"sms-api/internal/campaign"
+	"sms-api/internal/execution"
+	"sms-api/internal/guard"
+	"sms-api/internal/message"
+)
+
+// Chunks makes messages of the chunks of campaigns, by the very rules of the API. All fields are needed, but Guards only to cancel
+// and Wallet only for plans.
+type Chunks struct {
+	Executions messages
+	// Guards keep a message from being sent that has not been started.
+	Guards interface {
+		Cancel(ctx context.Context, id string, expiry time.Time) error
+	}
+	Rules     Rules
+	Templates templates
+	Wallet    wallet
+	Now       func() time.Time
+	Log       *slog.Logger
+
+	pause pause
+}
+
+func (x *Chunks) door() *door {
+	return &door{
+		executions: x.Executions, rules: x.Rules, now: x.Now,
+		check: templateCheck{templates: x.Templates, now: x.Now, log: x.Log, pause: &x.pause},
+	}
+}
+
+// chunkID is the message of a chunk: the same one however often it is started. No key of any caller leads to it.
+func chunkID(id string, number int) string {
+	sum := sha256.Sum256([]byte("chunk\x00" + id + "\x00" + strconv.Itoa(number)))
+	return strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:]))
+}
+
+// Door checks the messages of a campaign.
+func (x *Chunks) Door(c campaign.Campaign) campaign.Door { return chunkDoor{x, c} }
+
+type chunkDoor struct {
+	*Chunks
+
+	campaign campaign.Campaign
+}
+
+// Check says what would come of a request. The error is ours, and worth another try: a plan waits for Aligo's templates.
+func (x chunkDoor) Check(ctx context.Context, r message.Request) (campaign.Checked, error) {
+	d := x.door()
+	m, wrong := message.Accept(r, message.Acceptance{
+		ID: chunkID(x.campaign.ID, 0), Caller: x.campaign.Caller, Campaign: x.campaign.ID, Now: x.Now(), Ads: x.Rules.Ads,
+	})
+	if len(wrong) > 0 {
+		return campaign.Checked{Wrong: append(wrong, d.alsoWrong(ctx, r, false, wrong)...)}, nil
+	}
+	var renderer *aligo.Renderer
+	if m.Channel == message.AlimTalk {
+		t, err := d.check.template(ctx, m.Template)
+		if err != nil && !errors.Is(err, aligo.ErrNoTemplate) {
+			return campaign.Checked{}, err
+		}
+		renderer = d.check.renderer(t, m)
+	}
+	if wrong := d.check.message(ctx, m); len(wrong) > 0 {
+		return campaign.Checked{Wrong: wrong}, nil
+	}
+	input, err := json.Marshal(m)
+	if err != nil {
+		return campaign.Checked{}, err
+	}
+	if err := d.markOptedOut(ctx, &m, false); err != nil {
+		return campaign.Checked{}, err
+	}
+	checked := campaign.Checked{Size: len(input), OptedOut: m.OptedOut, Texts: make([]string, len(m.Recipients))}
+	var places []int
+	all := m.Recipients
+	m.Recipients = nil
+	for i, one := range all {
+		if !slices.Contains(checked.OptedOut, i) {
+			m.Recipients, places = append(m.Recipients, one), append(places, i)
+		}
+	}
+	p, cost, err := preview(m, renderer)
+	if err != nil {
+		return campaign.Checked{}, err
+	}
+	checked.PriceKRW, checked.PriceAtMostKRW = p.PriceKRW, p.PriceAtMostKRW
+	checked.Bills = campaign.Bills{AlimTalk: cost.alimTalk, SMS: cost.sms, LMS: cost.lms}
+	for n, i := range places {
+		if one := p.Recipients[n]; one.AlimTalk != nil {
+			checked.Texts[i] = one.AlimTalk.Text
+		} else {
+			checked.Texts[i] = one.SMS.Text
+		}
+	}
+	return checked, nil
+}
+
+// Suffices says whether the wallet pays for so much; nil when Aligo does not tell.
+func (x *Chunks) Suffices(ctx context.Context, b campaign.Bills) *bool {
+	return walletSuffices(ctx, x.Wallet, x.Log, bills{alimTalk: b.AlimTalk, sms: b.SMS, lms: b.LMS})
+}
+
+// Start starts the message of a chunk. To start it once more does nothing. The error is a *campaign.RefusedError when the door takes
+// it no more.
+func (x *Chunks) Start(ctx context.Context, c campaign.Campaign, number int, chunk campaign.Chunk) error {
+	r, err := c.Message(chunk.Recipients)
+	if err != nil {
+		return err
+	}
+	id := chunkID(c.ID, number)
+	_, _, err = x.door().submit(ctx, r, submission{caller: c.Caller, key: id, id: id, campaign: c.ID})
+	var refusal *problemError
+	if errors.As(err, &refusal) {
+		reason := refusal.Detail
+		if len(refusal.Errors) > 0 {
+			reason = strings.TrimSpace(refusal.Errors[0].Pointer + " " + refusal.Errors[0].Detail)
+		}
+		return &campaign.RefusedError{Reason: reason}
+	}
+	return err
+}
+
+// Outcome is what became of a chunk's message so far; ok is false when it was not started.
+func (x *Chunks) Outcome(ctx context.Context, c campaign.Campaign, number int) (o message.Outcome, ok bool, err error) {
+	_, o, err = x.Executions.Outcome(ctx, chunkID(c.ID, number))
+	if errors.Is(err, execution.ErrNotFound) {
+		return message.Outcome{}, false, nil
+	}
+	return o, err == nil, err
+}
+
+// Cancel cancels a chunk's message if nothing of it was sent, and has it never sent if it was not started.
+func (x *Chunks) Cancel(ctx context.Context, c campaign.Campaign, number int) error {
+	id := chunkID(c.ID, number)
+	_, err := x.Executions.Cancel(ctx, id)
+	if errors.Is(err, execution.ErrNotFound) {
+		err = x.Guards.Cancel(ctx, id, c.ExpiresAt)
+	}
+	var late *execution.NotCancellableError
+	if errors.As(err, &late) || errors.Is(err, guard.ErrNotCancellable) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("cancel chunk %d: %w", number, err)
+	}
+	return nil
+}

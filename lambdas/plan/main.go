@@ -1,0 +1,9 @@
+// Command plan is the Lambda function that checks the file of a campaign and cuts it into messages.
+package main
+
+import "sms-api/internal/wiring"
+
+func main() {
+	e := wiring.FromEnvironment("plan")
+	e.Start(e.Planning().Handle)
+}
