@@ -30,7 +30,7 @@ func (s *System) Gateway(limits *quota.Limits, clock interface{ Now() time.Time 
 	}, clock)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		which := stageRequests
-		if r.Method == http.MethodGet && strings.HasPrefix(r.URL.Path, "/v1/messages") {
+		if deployment.Polled(r.Method, r.URL.Path) {
 			which = stageReads
 		}
 		if limits.Take(accountRequests, 1) && stage.Take(which, 1) {

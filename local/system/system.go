@@ -42,9 +42,11 @@ import (
 	"sms-api/statemachine"
 )
 
-// The names of the event bus, of the table of sends and of the queues of events and of what could not be handled.
+// The names of the event bus, of the bucket of campaigns, of the table of sends, and of the queues of events and of what could not be
+// handled.
 const (
 	BusName     = "sms-api"
+	Bucket      = "sms-api-campaigns"
 	GuardTable  = "sms-api-guards"
 	EventQueue  = "sms-api-events"
 	DeadLetters = "sms-api-dead-letters"
@@ -53,6 +55,9 @@ const (
 // StackName is what the names of a stack's resources would begin with: whoever invokes a function by hand finds it under the
 // name that it has on a stack called local.
 const StackName = "sms-api-local"
+
+// accessKey is the ID of the functions' access key, and its secret.
+const accessKey = "local"
 
 // Options is what a system is made with.
 type Options struct {
@@ -104,6 +109,8 @@ type System struct {
 	Aligo *aligotest.Standin
 	// StateMachineARN is the ARN of the state machine, Definition its JSON.
 	StateMachineARN, Definition string
+	// CampaignMachineARN is that of the state machine of campaigns.
+	CampaignMachineARN string
 	// Executions are the messages as they are, and Records what people read of them.
 	Executions *execution.Executions
 	Records    *records.Store
@@ -132,7 +139,8 @@ func Variables(f deployment.Function, egressIPs []string) (map[string]string, er
 	maps.Copy(values, map[string]string{
 		deployment.ParameterPrefix: parameters.DefaultPrefix, deployment.EgressIPs: strings.Join(egressIPs, ","),
 		deployment.StateMachineARN: awsapi.StateMachineARN(statemachine.Name), deployment.EventBusName: BusName, deployment.Stack: "local",
-		deployment.GuardTable: GuardTable,
+		deployment.GuardTable: GuardTable, deployment.CampaignBucket: Bucket,
+		deployment.CampaignMachineARN: awsapi.StateMachineARN(statemachine.CampaignName),
 	})
 	return deployment.Pick(f, values)
 }
@@ -144,6 +152,9 @@ func inProcess() map[string]func(*wiring.Environment) any {
 		"sms":              func(e *wiring.Environment) any { return e.SMS().SendSMS },
 		"receipts":         func(e *wiring.Environment) any { return e.Dispatch().Receipts },
 		"reconcile":        func(e *wiring.Environment) any { return e.Dispatch().Reconcile },
+		"plan":             func(e *wiring.Environment) any { return e.Planning().Handle },
+		"campaign":         func(e *wiring.Environment) any { return e.Campaign().Turn },
+		"report":           func(e *wiring.Environment) any { return e.Reporting().Handle },
 		deployment.Balance: func(e *wiring.Environment) any { return e.Balance().Handle },
 		deployment.Events:  func(e *wiring.Environment) any { return e.Events().Invoke },
 		deployment.Settle:  func(e *wiring.Environment) any { return e.Ended().Handle },
@@ -174,26 +185,38 @@ func New(o Options) (*System, error) {
 	}
 	endpoint.Queue(DeadLetters, awsapi.QueueOptions{Retention: deployment.LongestRetention})
 	s := &System{AWS: endpoint, Aligo: o.Aligo, clock: o.AWS.Clock}
-	resources := map[string]string{}
+	if err := endpoint.Bucket(Bucket, awsapi.BucketOptions{
+		Secrets: map[string]string{accessKey: accessKey}, Events: true, Origins: []string{"*"}, MaxAge: deployment.CrossOrigin().MaxAge,
+	}); err != nil {
+		return nil, err
+	}
+	tasks := map[deployment.Caller]map[string]string{deployment.StateMachineTask: {}, deployment.CampaignTask: {}}
 	for _, f := range deployment.Functions() {
 		arn, err := s.function(f, o, files)
 		if err != nil {
 			return nil, err
 		}
 		if f.State != "" {
-			resources[f.State] = arn
+			tasks[f.Caller][f.State] = arn
 		}
 	}
 	define := statemachine.Definition
 	if o.Definition != nil {
 		define = o.Definition
 	}
-	if s.Definition, err = define(resources, BusName); err != nil {
+	if s.Definition, err = define(tasks[deployment.StateMachineTask], BusName); err != nil {
 		return nil, err
 	}
 	endpoint.Bus(BusName)
 	role := "arn:aws:iam::" + awsapi.Account + ":role/" + statemachine.Name
 	if s.StateMachineARN, err = endpoint.StateMachine(statemachine.Name, role, []byte(s.Definition)); err != nil {
+		return nil, err
+	}
+	campaigns, err := statemachine.CampaignDefinition(tasks[deployment.CampaignTask])
+	if err != nil {
+		return nil, err
+	}
+	if s.CampaignMachineARN, err = endpoint.StateMachine(statemachine.CampaignName, role, []byte(campaigns)); err != nil {
 		return nil, err
 	}
 	for _, r := range deployment.Rules(o.Routes) {
@@ -215,7 +238,7 @@ func (s *System) function(f deployment.Function, o Options, files map[string][]b
 			variables[name] = value
 		}
 	}
-	config := awsenv.New(awsapi.Region, aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local", Source: "local"}, o.AWSURL)
+	config := awsenv.New(awsapi.Region, aws.Credentials{AccessKeyID: accessKey, SecretAccessKey: accessKey, Source: "local"}, o.AWSURL)
 	if o.HTTP != nil {
 		// A call of AWS has its limit here, too.
 		client := *o.HTTP
@@ -317,7 +340,7 @@ func (s *System) rule(r deployment.Rule) error {
 		return nil
 	}
 	f, ok := deployment.FunctionNamed(r.Function)
-	if !ok {
+	if !ok && r.Function != "" {
 		return fmt.Errorf("there is no function %s", r.Function)
 	}
 	var input eventbus.Input
@@ -328,13 +351,19 @@ func (s *System) rule(r deployment.Rule) error {
 	if r.OnDefaultBus {
 		bus = s.AWS.Bus(eventbus.Default)
 	}
-	if _, err := bus.PutRule(eventbus.Rule{Name: r.Name, Pattern: r.PatternFor(s.StateMachineARN)}); err != nil {
+	if _, err := bus.PutRule(eventbus.Rule{Name: r.Name, Pattern: r.PatternFor(s.StateMachineARN, Bucket)}); err != nil {
 		return err
 	}
 	target := eventbus.Target{
 		ID: r.Name, ARN: awsapi.FunctionARN(r.Function), QueueARN: awsapi.QueueARN(DeadLetters), Input: input,
 		Retry:   &eventbus.Retry{Attempts: deployment.MostDeliveries, Age: deployment.LongestDelivery},
 		Deliver: func(_ context.Context, event json.RawMessage) error { return s.AWS.InvokeLater(r.Function, event) },
+	}
+	if r.Function == "" {
+		target.ARN = s.CampaignMachineARN
+		target.Deliver = func(ctx context.Context, event json.RawMessage) error {
+			return s.AWS.StartExecution(ctx, s.CampaignMachineARN, event)
+		}
 	}
 	if f.Caller == deployment.EventQueue {
 		target.ARN = awsapi.QueueARN(EventQueue)

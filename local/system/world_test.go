@@ -98,6 +98,13 @@ func (f *tableFaults) add(faults ...tableFault) {
 	f.queue = append(f.queue, faults...)
 }
 
+// clear takes away what was added and has not happened.
+func (f *tableFaults) clear() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.queue = nil
+}
+
 func (f *tableFaults) set(fault tableFault) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

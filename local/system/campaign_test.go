@@ -1,0 +1,735 @@
+package system
+
+import (
+	"bytes"
+	"context"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"sms-api/awslocal/clock"
+	"sms-api/awslocal/eventbus"
+	"sms-api/internal/aligo/aligotest"
+	"sms-api/internal/bucket"
+	"sms-api/internal/campaign"
+	"sms-api/internal/deployment/price"
+	"sms-api/internal/intake"
+	"sms-api/internal/intake/contract/contracttest"
+	"sms-api/internal/message"
+)
+
+// campaignBody is a request for a campaign of order notices with a file of this size; more are further members.
+func campaignBody(bytes int, more string) string {
+	return fmt.Sprintf(`{"template":"TX_1234","columns":{"to":"전화번호","name":"이름","reference":"회원","variables":{"주문번호":"주문"}},%s"bytes":%d}`,
+		more, bytes)
+}
+
+// members is a CSV with a member for each ending of a number.
+func members(endings ...string) string {
+	var b strings.Builder
+	b.WriteString("이름,전화번호,주문,회원\r\n")
+	for n, e := range endings {
+		fmt.Fprintf(&b, "홍길동,010-%04d-%s,A-%d,m-%d\r\n", 2000+n, e, n, n)
+	}
+	return b.String()
+}
+
+// create asks for a campaign and uploads its file.
+func (w *world) create(body, file string) string {
+	w.t.Helper()
+	status, answer := w.do(http.MethodPost, "/v1/campaigns", body)
+	var created intake.CreatedCampaign
+	if err := json.Unmarshal(answer, &created); err != nil || status != http.StatusCreated || created.Upload == nil {
+		w.t.Fatalf("POST /v1/campaigns: %d %s", status, answer)
+	}
+	if status, answer := w.upload(*created.Upload, file); status != http.StatusOK {
+		w.t.Fatalf("upload: %d %s", status, answer)
+	}
+	return created.ID
+}
+
+// upload does what whoever has a link does.
+func (w *world) upload(u intake.Upload, file string) (int, string) {
+	w.t.Helper()
+	r, err := http.NewRequestWithContext(w.t.Context(), u.Method, u.URL, strings.NewReader(file))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for name, value := range u.Headers {
+		if name != "Content-Length" { // which the client sets by itself
+			r.Header.Set(name, value)
+		}
+	}
+	resp, err := w.client.Do(r)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	answer, err := io.ReadAll(resp.Body)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return resp.StatusCode, string(answer)
+}
+
+// campaign is one as GET tells of it.
+func (w *world) campaign(id string) campaign.View {
+	w.t.Helper()
+	status, answer := w.do(http.MethodGet, "/v1/campaigns/"+id, "")
+	for ; status == http.StatusServiceUnavailable; time.Sleep(time.Second) { // a fault of the table
+		status, answer = w.do(http.MethodGet, "/v1/campaigns/"+id, "")
+	}
+	var v campaign.View
+	if err := json.Unmarshal(answer, &v); err != nil || status != http.StatusOK {
+		w.t.Fatalf("GET /v1/campaigns/%s: %d %s", id, status, answer)
+	}
+	return v
+}
+
+// reaches waits until a campaign has one of these statuses.
+func (w *world) reaches(id string, statuses ...campaign.Status) campaign.View {
+	w.t.Helper()
+	for begin := time.Now(); time.Since(begin) < longest; time.Sleep(7 * time.Second) {
+		v := w.campaign(id)
+		if settled := v.Status != campaign.Cancelled || !v.SettledAt.IsZero(); slices.Contains(statuses, v.Status) && settled {
+			return v
+		}
+	}
+	w.t.Fatalf("campaign %s is %+v", id, w.campaign(id))
+	return campaign.View{}
+}
+
+// order has a campaign started, paused, resumed or cancelled.
+func (w *world) order(id, what string, want int) []byte {
+	w.t.Helper()
+	status, answer := w.do(http.MethodPost, "/v1/campaigns/"+id+"/"+what, "")
+	if status != want {
+		w.t.Errorf("%s: %d %s, want %d", what, status, answer, want)
+	}
+	return answer
+}
+
+// report is what the report has of each row: "result channel code", and its columns in the order of the file.
+func (w *world) report(id string) (rows map[string]string, whole string) {
+	w.t.Helper()
+	status, answer := w.do(http.MethodGet, "/v1/campaigns/"+id+"/report", "")
+	var link campaign.Report
+	if err := json.Unmarshal(answer, &link); err != nil || status != http.StatusOK {
+		w.t.Fatalf("GET …/report: %d %s", status, answer)
+	}
+	status, whole = w.upload(intake.Upload{URL: link.URL, Method: http.MethodGet}, "")
+	if status != http.StatusOK {
+		w.t.Fatalf("report: %d %s", status, whole)
+	}
+	lines, err := csv.NewReader(bytes.NewReader([]byte(strings.TrimPrefix(whole, "\ufeff")))).ReadAll()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	rows = map[string]string{}
+	for _, line := range lines[1:] {
+		rows[line[0]] = strings.TrimSpace(strings.Join([]string{line[3], line[4], line[5]}, " "))
+	}
+	return rows, whole
+}
+
+// A campaign from its request to its report: created, uploaded, planned, started, settled, reported.
+func TestCampaign(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		announced := w.announcements()
+		file := members("5678", "0001", "0004", "0008", "1111") + "김철수,010-1234-567,A-1,m-9\r\n" + "김철수,010-2000-5678,A-2,m-10\r\n"
+		id := w.create(campaignBody(len(file), `"reference":"notice",`), file)
+		v := w.reaches(id, campaign.Planned)
+		if p := v.Plan; p.Rows != 7 || p.Valid != 5 || p.Refused != 1 || p.Duplicates != 1 || p.Messages != 1 || p.Kind != "csv" ||
+			p.WalletSuffices == nil || !*p.WalletSuffices || len(p.Errors) != 2 || p.ErrorsURL == "" || len(p.Examples) != 3 {
+			t.Fatalf("the plan is %+v", p)
+		}
+		if n := len(w.phones()); n > 0 {
+			t.Fatalf("%d messages went out before the start", n)
+		}
+		w.order(id, "start", http.StatusOK)
+		v = w.reaches(id, campaign.Settled)
+		if c := v.Counts; c != (campaign.Counts{
+			Rows: 7, Accepted: 5, Counts: message.Counts{Delivered: 3, Failed: 1, Unknown: 1, FellBack: 2},
+			By: campaign.Channels{AlimTalk: 2, SMS: 1},
+		}) || v.Reference != "notice" || v.Report == nil {
+			t.Errorf("it has settled as %+v", v)
+		}
+		rows, whole := w.report(id)
+		if want := map[string]string{
+			"2": "delivered alimtalk 0", "3": "delivered sms delivered", "4": "failed sms number", "5": "unknown alimtalk 5",
+			"6": "delivered alimtalk 0", "7": "refused", "8": "refused",
+		}; !maps.Equal(rows, want) {
+			t.Errorf("the report has %v, want %v", rows, want)
+		}
+		if !strings.HasPrefix(whole, "\ufeffrow,reference,to,result,channel,code,reason,at\r\n2,m-0,010****5678,delivered") {
+			t.Errorf("the report begins %q", whole[:min(len(whole), 200)])
+		}
+		if want := []string{"01020005678 alimtalk", "01020010001 sms", "01020041111 alimtalk"}; !slices.Equal(
+			slices.DeleteFunc(w.phones(), func(p string) bool { return strings.Contains(p, "0008") }), want) {
+			t.Errorf("phones have %v, want %v", w.phones(), want)
+		}
+		status, answer := w.do(http.MethodGet, "/v1/messages?campaign="+id, "")
+		if status != http.StatusOK || strings.Count(string(answer), `"campaign":"`+id+`"`) != 1 {
+			t.Errorf("its messages: %d %s", status, answer)
+		}
+		if got := announced(); !slices.Equal(got, []string{"CampaignPlanned " + id + " planned", "CampaignSettled " + id + " settled"}) {
+			t.Errorf("announced were %q", got)
+		}
+	})
+}
+
+// announcements subscribes to what is announced of campaigns; the function returned says what was so far.
+func (w *world) announcements() func() []string {
+	w.t.Helper()
+	var all []string
+	bus := w.AWS.Bus(BusName)
+	if _, err := bus.PutRule(eventbus.Rule{
+		Name: "campaigns", Pattern: `{"source":["sms-api"],"detail-type":["CampaignPlanned","CampaignSettled"]}`,
+	}); err != nil {
+		w.t.Fatal(err)
+	}
+	err := bus.PutTargets("campaigns", eventbus.Target{ID: "test", Deliver: func(_ context.Context, event json.RawMessage) error {
+		v, err := jsonschema.UnmarshalJSON(bytes.NewReader(event))
+		if err != nil {
+			return err
+		}
+		var e struct {
+			DetailType string `json:"detail-type"`
+			Detail     campaign.View
+		}
+		if err := json.Unmarshal(event, &e); err != nil {
+			return err
+		}
+		if err := contracttest.Schema(w.t, e.DetailType).Validate(v); err != nil {
+			w.t.Errorf("%s: %v", e.DetailType, err)
+		}
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		all = append(all, fmt.Sprintf("%s %s %s", e.DetailType, e.Detail.ID, e.Detail.Status))
+		return nil
+	}})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return func() []string {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return slices.Clone(all)
+	}
+}
+
+// many is a CSV with so many members, all of whom are reached.
+func many(n int) string { return members(slices.Repeat([]string{"5678"}, n)...) }
+
+// created is a campaign whose file has not been uploaded yet.
+func (w *world) created(body string, header ...string) (intake.CreatedCampaign, int) {
+	w.t.Helper()
+	status, answer := w.do(http.MethodPost, "/v1/campaigns", body, header...)
+	var c intake.CreatedCampaign
+	if err := json.Unmarshal(answer, &c); err != nil && status < http.StatusBadRequest {
+		w.t.Fatalf("%s: %v", answer, err)
+	}
+	return c, status
+}
+
+// audit holds a campaign that has settled to its file: each row is in the report once, who is said to have been reached was reached
+// once, who was not handed out, or failed, was not, and the counts are those of the report.
+func (w *world) audit(id, file string) *world {
+	w.t.Helper()
+	rang := map[string]int{}
+	for _, m := range w.Aligo.Messages() {
+		rang[m.To]++
+	}
+	v := w.campaign(id)
+	_, whole := w.report(id)
+	lines, err := csv.NewReader(strings.NewReader(strings.TrimPrefix(whole, "\ufeff"))).ReadAll()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	seen, results := map[string]bool{}, map[string]int{}
+	numbers := strings.Split(strings.TrimSuffix(file, "\r\n"), "\r\n")
+	for _, line := range lines[1:] {
+		row, result := line[0], line[3]
+		var n int
+		if _, err := fmt.Sscan(row, &n); err != nil || n < 2 || n > len(numbers) || seen[row] {
+			w.t.Fatalf("the report has a row %s", row)
+		}
+		seen[row] = true
+		results[result]++
+		number := strings.ReplaceAll(strings.Split(numbers[n-1], ",")[1], "-", "")
+		want := map[string][]int{"delivered": {1}, "failed": {0}, "unknown": {0, 1}, "cancelled": {0}, "expired": {0}}[result]
+		if result != "refused" && !slices.Contains(want, rang[number]) {
+			w.t.Errorf("row %s is %s, and the phone rang %d times", row, result, rang[number])
+		}
+	}
+	if len(seen) != len(numbers)-1 {
+		w.t.Errorf("the report has %d rows, the file %d", len(seen), len(numbers)-1)
+	}
+	if c := v.Counts; v.Status == campaign.Settled && (c.Delivered != results["delivered"] || c.Failed != results["failed"] ||
+		c.Unknown != results["unknown"] || c.Pending != 0 || c.Rows != len(seen)) {
+		w.t.Errorf("the counts are %+v, the report has %v", c, results)
+	}
+	return w
+}
+
+// refusedFile has a file planned that has nothing to send, and says why.
+func refusedFile(file, want string) func(*testing.T) *world {
+	return func(t *testing.T) *world {
+		t.Helper()
+		w := newWorld(t)
+		v := w.reaches(w.create(campaignBody(len(file), ""), file), campaign.Invalid, campaign.Planned)
+		got := ""
+		if len(v.Plan.Errors) > 0 {
+			got = strings.TrimSpace(v.Plan.Errors[0].Pointer + " " + v.Plan.Errors[0].Detail)
+		}
+		if v.Status != campaign.Invalid || v.Plan.Valid != 0 || !strings.HasPrefix(got, want) {
+			t.Errorf("it is %s because %q, want %q", v.Status, got, want)
+		}
+		w.order(v.ID, "start", http.StatusConflict)
+		return w
+	}
+}
+
+func campaignStories() map[string]func(*testing.T) *world {
+	row := "홍길동,010-2000-5678,A-1,m-1\r\n"
+	return map[string]func(*testing.T) *world{
+		"a workbook is no CSV":                    refusedFile("PK\x03\x04\x14\x00\x06\x00", "the file is an Excel workbook or a ZIP archive"),
+		"an image is no CSV":                      refusedFile("\x89PNG\r\n\x1a\n\x00\x00", "the file"),
+		"a blank file":                            refusedFile("  \r\n", "the file is empty"),
+		"a file that is a header alone":           refusedFile("이름,전화번호,주문,회원\r\n", ""),
+		"a file without the column of numbers":    refusedFile("이름,번호,주문,회원\r\n"+row, "/columns/to is no column of the file"),
+		"a file with the column of numbers twice": refusedFile("전화번호,전화번호,주문,회원,이름\r\n"+row, "/columns/to is the name of 2 columns"),
+		"a file that is too large, or of another size than was said": func(t *testing.T) *world {
+			t.Helper()
+			w := newWorld(t)
+			if status, answer := w.do(http.MethodPost, "/v1/campaigns", campaignBody(300<<20, "")); status != http.StatusUnprocessableEntity ||
+				!strings.Contains(string(answer), `"pointer":"/bytes"`) {
+				t.Errorf("300 MB: %d %s", status, answer)
+			}
+			c, _ := w.created(campaignBody(10, ""))
+			if status, answer := w.upload(*c.Upload, many(1)); status != http.StatusForbidden || !strings.Contains(answer, "SignatureDoesNotMatch") {
+				t.Errorf("another size: %d %s", status, answer)
+			}
+			return w
+		},
+		"a file is uploaded once, and while its link is valid": func(t *testing.T) *world {
+			t.Helper()
+			w := newWorld(t)
+			file := many(3)
+			c, _ := w.created(campaignBody(len(file), ""))
+			without := *c.Upload
+			without.Headers = nil
+			if status, answer := w.upload(without, file); status != http.StatusForbidden {
+				t.Errorf("without If-None-Match: %d %s", status, answer)
+			}
+			if status, answer := w.upload(*c.Upload, file); status != http.StatusOK {
+				t.Errorf("%d %s", status, answer)
+			}
+			if status, answer := w.upload(*c.Upload, file); status != http.StatusPreconditionFailed {
+				t.Errorf("once more: %d %s", status, answer)
+			}
+			other, _ := w.created(campaignBody(len(file), ""))
+			time.Sleep(15*time.Minute + time.Second)
+			if status, answer := w.upload(*other.Upload, file); status != http.StatusForbidden || !strings.Contains(answer, "expired") {
+				t.Errorf("too late: %d %s", status, answer)
+			}
+			w.reaches(c.ID, campaign.Planned)
+			return w
+		},
+		"a file that is replaced while it is planned is not planned": func(t *testing.T) *world {
+			t.Helper()
+			w := newWorld(t)
+			w.faults.add("plan", func(ctx context.Context, next func(context.Context) ([]byte, error)) ([]byte, error) {
+				file := many(2)
+				b := bucket.Bucket{Config: w.config, Name: Bucket, Now: time.Now, Sleep: clock.Real(1).Sleep}
+				if err := b.Put(ctx, campaign.Key(w.only()), "text/csv", strings.NewReader(file)); err != nil {
+					t.Error(err)
+				}
+				return next(ctx)
+			})
+			file := many(3)
+			v := w.reaches(w.create(campaignBody(len(file), ""), file), campaign.Invalid)
+			if len(v.Plan.Errors) != 1 || v.Plan.Rows != 0 {
+				t.Errorf("the plan is %+v", v.Plan)
+			}
+			return w
+		},
+		"the same request with the same key is the same campaign": func(t *testing.T) *world {
+			t.Helper()
+			w := newWorld(t)
+			file := many(1)
+			first, status := w.created(campaignBody(len(file), ""), "Idempotency-Key", "a")
+			again, replay := w.created(campaignBody(len(file), ""), "Idempotency-Key", "a")
+			if status != http.StatusCreated || replay != http.StatusOK || first.ID != again.ID || again.Upload == nil {
+				t.Errorf("%d %+v, then %d %+v", status, first, replay, again)
+			}
+			if _, status := w.created(campaignBody(len(file), `"rate":6000,`), "Idempotency-Key", "a"); status != http.StatusUnprocessableEntity {
+				t.Errorf("another body: %d", status)
+			}
+			if status, answer := w.upload(*again.Upload, file); status != http.StatusOK {
+				t.Errorf("%d %s", status, answer)
+			}
+			w.reaches(first.ID, campaign.Planned)
+			if again, _ := w.created(campaignBody(len(file), ""), "Idempotency-Key", "a"); again.Upload != nil || again.Status != campaign.Planned {
+				t.Errorf("a replay after the upload: %+v", again)
+			}
+			return w
+		},
+		"a template that is withdrawn before the start is not started": func(t *testing.T) *world {
+			t.Helper()
+			w := newWorld(t)
+			file := many(3)
+			id := w.create(campaignBody(len(file), ""), file)
+			w.reaches(id, campaign.Planned)
+			w.template("REJ", "R")
+			time.Sleep(11 * time.Minute)
+			if answer := w.order(id, "start", http.StatusUnprocessableEntity); !strings.Contains(string(answer), `"/template"`) {
+				t.Errorf("%s", answer)
+			}
+			w.template("APR", "A")
+			time.Sleep(11 * time.Minute)
+			w.order(id, "start", http.StatusOK)
+			w.reaches(id, campaign.Settled)
+			return w.audit(id, file)
+		},
+		"a template that is withdrawn in the middle parks the campaign": func(t *testing.T) *world {
+			t.Helper()
+			w := newWorld(t)
+			file := many(1200)
+			id := w.create(campaignBody(len(file), `"rate":100,`), file)
+			w.reaches(id, campaign.Planned)
+			w.order(id, "start", http.StatusOK)
+			time.Sleep(6 * time.Minute)
+			w.template("REJ", "R")
+			if v := w.reaches(id, campaign.Parked); !strings.Contains(v.Parked, "/template") || v.Counts.Delivered != 1000 {
+				t.Errorf("it is parked as %+v", v)
+			}
+			w.template("APR", "A")
+			w.reaches(id, campaign.Settled)
+			return w.audit(id, file)
+		},
+		"a wallet that is empty in the middle parks the campaign": func(t *testing.T) *world {
+			t.Helper()
+			w := newWorld(t)
+			file := many(1200)
+			id := w.create(campaignBody(len(file), `"rate":1000,`), file)
+			w.reaches(id, campaign.Planned)
+			balance := w.Aligo.Balance()
+			w.Aligo.SetBalance(5000) // of which 500 AlimTalk are paid
+			w.order(id, "start", http.StatusOK)
+			if v := w.reaches(id, campaign.Parked); v.Parked == "" || v.Counts.Accepted != 1000 {
+				t.Errorf("it is parked as %+v", v)
+			}
+			time.Sleep(30 * time.Minute)
+			if n := len(w.phones()); n != 500 {
+				t.Errorf("%d messages went out", n)
+			}
+			w.Aligo.SetBalance(balance)
+			w.reaches(id, campaign.Settled)
+			return w.audit(id, file)
+		},
+		"a campaign that is started twice is sent once": func(t *testing.T) *world {
+			t.Helper()
+			w := newWorld(t)
+			file := many(600)
+			id := w.create(campaignBody(len(file), ""), file)
+			w.reaches(id, campaign.Planned)
+			for range 3 {
+				w.crew.Go(func() { w.order(id, "start", http.StatusOK) })
+			}
+			w.reaches(id, campaign.Settled)
+			w.order(id, "start", http.StatusConflict)
+			return w.audit(id, file)
+		},
+		"a campaign starts by itself when nothing is refused": func(t *testing.T) *world {
+			t.Helper()
+			w := newWorld(t)
+			file := many(2)
+			id := w.create(campaignBody(len(file), `"start":"auto",`), file)
+			w.reaches(id, campaign.Settled)
+			w.audit(id, file)
+			wrong := file + "김철수,010-1234-567,A,m\r\n"
+			w.reaches(w.create(campaignBody(len(wrong), `"start":"auto",`), wrong), campaign.Planned)
+			return w
+		},
+		"a campaign that is paused sends no more, and goes on where it was": func(t *testing.T) *world {
+			t.Helper()
+			w := newWorld(t)
+			file := many(1600)
+			id := w.create(campaignBody(len(file), `"rate":500,`), file)
+			w.reaches(id, campaign.Planned)
+			w.order(id, "pause", http.StatusConflict)
+			w.order(id, "start", http.StatusOK)
+			time.Sleep(90 * time.Second)
+			w.order(id, "pause", http.StatusOK)
+			before := len(w.phones())
+			time.Sleep(2 * time.Hour)
+			if after := len(w.phones()); after != before || before != 1000 {
+				t.Errorf("%d messages, after the pause %d", before, after)
+			}
+			w.order(id, "start", http.StatusConflict)
+			w.order(id, "resume", http.StatusOK)
+			w.order(id, "resume", http.StatusOK)
+			w.reaches(id, campaign.Settled)
+			w.order(id, "pause", http.StatusConflict)
+			return w.audit(id, file)
+		},
+		"a campaign that is cancelled sends no more": func(t *testing.T) *world {
+			t.Helper()
+			w := newWorld(t)
+			file := many(1600)
+			id := w.create(campaignBody(len(file), `"rate":500,`), file)
+			w.reaches(id, campaign.Planned)
+			w.order(id, "start", http.StatusOK)
+			time.Sleep(90 * time.Second)
+			w.order(id, "cancel", http.StatusOK)
+			w.order(id, "cancel", http.StatusOK)
+			w.reaches(id, campaign.Cancelled)
+			time.Sleep(2 * time.Hour)
+			if n := len(w.phones()); n != 1000 {
+				t.Errorf("%d messages went out", n)
+			}
+			w.order(id, "resume", http.StatusConflict)
+			return w.audit(id, file)
+		},
+		"a campaign can be cancelled before there is a file, and before it is started": func(t *testing.T) *world {
+			t.Helper()
+			w := newWorld(t)
+			file := many(2)
+			c, _ := w.created(campaignBody(len(file), ""))
+			w.order(c.ID, "cancel", http.StatusOK)
+			if status, answer := w.upload(*c.Upload, file); status != http.StatusOK {
+				t.Errorf("%d %s", status, answer)
+			}
+			id := w.create(campaignBody(len(file), ""), file)
+			w.reaches(id, campaign.Planned)
+			w.order(id, "cancel", http.StatusOK)
+			w.reaches(id, campaign.Cancelled)
+			if v := w.campaign(c.ID); v.Status != campaign.Cancelled || v.SettledAt.IsZero() || len(w.phones()) > 0 {
+				t.Errorf("%+v, phones have %v", v, w.phones())
+			}
+			return w.audit(id, file)
+		},
+		"a campaign that is cancelled while a chunk is about to be sent": func(t *testing.T) *world {
+			t.Helper()
+			w := newWorld(t)
+			file := many(1600)
+			id := w.create(campaignBody(len(file), `"rate":60000,`), file)
+			w.reaches(id, campaign.Planned)
+			cancels := func(ctx context.Context, next func(context.Context) ([]byte, error)) ([]byte, error) {
+				w.order(id, "cancel", http.StatusOK)
+				time.Sleep(5 * time.Second) // the campaign's next turn comes before the send
+				return next(ctx)
+			}
+			w.faults.add("alimtalk", nil, cancels)
+			w.order(id, "start", http.StatusOK)
+			w.reaches(id, campaign.Cancelled)
+			return w.audit(id, file)
+		},
+		"a campaign waits for its time, and is over when it has expired": func(t *testing.T) *world {
+			t.Helper()
+			w := newWorld(t)
+			file := many(1600)
+			id := w.create(campaignBody(len(file), `"rate":100,"sendAt":"2000-01-02T00:00:00Z","expiresAt":"2000-01-02T00:07:00Z",`), file)
+			w.reaches(id, campaign.Planned)
+			w.order(id, "start", http.StatusOK)
+			time.Sleep(time.Until(time.Date(2000, 1, 1, 23, 59, 59, 0, time.UTC)))
+			if n := len(w.phones()); n > 0 {
+				t.Errorf("%d messages went out early", n)
+			}
+			v := w.reaches(id, campaign.Settled)
+			if n := len(w.phones()); n != 1000 || v.Counts.Delivered != 1000 {
+				t.Errorf("%d messages went out before it expired: %+v", n, v.Counts)
+			}
+			return w.audit(id, file)
+		},
+		"advertising is handed out by day": func(t *testing.T) *world {
+			t.Helper()
+			w := newWorld(t)
+			file := "번호\r\n"
+			for n := range 1200 {
+				file += fmt.Sprintf("010-%04d-5678\r\n", 2000+n)
+			}
+			w.until(0, 20, 49, 0)
+			id := w.create(fmt.Sprintf(`{"channel":"sms","purpose":"ad","text":"오늘만 반값","columns":{"to":"번호"},"rate":250,"start":"auto","bytes":%d}`,
+				len(file)), file)
+			w.reaches(id, campaign.Settled)
+			got := slices.Compact(w.received())
+			if len(got) != 3 || !slices.IsSorted(got) || got[0] < "08:00:00" || got[2] > "20:50:30" {
+				t.Errorf("phones had received something at %q", got)
+			}
+			return w
+		},
+		"those who have opted out get no advertising": func(t *testing.T) *world {
+			t.Helper()
+			w := newWorld(t)
+			if status, answer := w.do(http.MethodPut, "/v1/opt-outs/01020015678", ""); status != http.StatusOK {
+				t.Fatalf("%d %s", status, answer)
+			}
+			w.until(1, 9, 0, 0)
+			file := "번호\r\n010-2000-5678\r\n010-2001-5678\r\n"
+			id := w.create(fmt.Sprintf(`{"channel":"sms","purpose":"ad","text":"오늘만 반값","columns":{"to":"번호"},"bytes":%d}`, len(file)), file)
+			v := w.reaches(id, campaign.Planned)
+			if v.Plan.OptedOut != 1 || v.Plan.Valid != 1 || v.Plan.PriceKRW != price.SMSKRW {
+				t.Errorf("the plan is %+v", v.Plan)
+			}
+			w.order(id, "start", http.StatusOK)
+			w.reaches(id, campaign.Settled)
+			if got := w.phones(); !slices.Equal(got, []string{"01020005678 sms"}) {
+				t.Errorf("phones have %v", got)
+			}
+			return w
+		},
+		"the files are gone some days after it has settled, and of a plan that nobody starts": func(t *testing.T) *world {
+			t.Helper()
+			w := newWorld(t)
+			file := many(2)
+			sent := w.create(campaignBody(len(file), `"start":"auto",`), file)
+			idle := w.create(campaignBody(len(file), ""), file)
+			w.reaches(sent, campaign.Settled)
+			w.audit(sent, file)
+			time.Sleep(7*24*time.Hour + time.Hour)
+			if v := w.campaign(idle); v.Status != campaign.Cancelled || v.SettledAt.IsZero() {
+				t.Errorf("%+v", v)
+			}
+			w.order(idle, "start", http.StatusConflict)
+			for _, id := range []string{sent, idle} {
+				if status, _ := w.do(http.MethodGet, "/v1/campaigns/"+id+"/report", ""); status != http.StatusConflict {
+					t.Errorf("the report is there: %d", status)
+				}
+				b := bucket.Bucket{Config: w.config, Name: Bucket, Now: time.Now, Sleep: clock.Real(1).Sleep}
+				for _, key := range []string{campaign.Key(id), campaign.ReportKey(id)} {
+					if _, err := b.Get(t.Context(), key, ""); !errors.Is(err, bucket.ErrNotFound) {
+						t.Errorf("%s: %v", key, err)
+					}
+				}
+			}
+			return w
+		},
+	}
+}
+
+// only is the id of the one campaign that is planned.
+func (w *world) only() string {
+	w.t.Helper()
+	list, err := w.sfn.ListExecutions(w.t.Context(), &sfn.ListExecutionsInput{StateMachineArn: &w.CampaignMachineARN})
+	if err != nil || len(list.Executions) != 1 {
+		w.t.Fatalf("%+v, %v", list, err)
+	}
+	d, err := w.sfn.DescribeExecution(w.t.Context(), &sfn.DescribeExecutionInput{ExecutionArn: list.Executions[0].ExecutionArn})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(aws.ToString(d.Input), `"campaigns/`)
+	id, _, _ := strings.Cut(rest, "/file")
+	return id
+}
+
+// template has the vendor's reviewers change the template of the campaigns.
+func (w *world) template(review, status string) {
+	w.t.Helper()
+	if err := w.Aligo.SetTemplateState(aligotest.TemplateState{Code: "TX_1234", InspStatus: review, Status: status}); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func TestCampaigns(t *testing.T) {
+	t.Parallel()
+	for name, story := range campaignStories() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				story(t).crew.Wait()
+			})
+		})
+	}
+}
+
+// long is a CSV with members whose order numbers are so long that forty of them fill a chunk.
+func long(n int) string {
+	var b strings.Builder
+	b.WriteString("이름,전화번호,주문,회원\r\n")
+	for i := range n {
+		fmt.Fprintf(&b, "홍길동,010-%04d-%s,%s,m-%d\r\n", 2000+i, []string{"5678", "0001", "0005", "1111"}[i%4], strings.Repeat("가", 900+i%9), i)
+	}
+	return b.String()
+}
+
+// Whatever breaks, and whoever starts, pauses, resumes and cancels meanwhile: nobody gets it twice, nobody is lost, and the report adds
+// up to the file.
+func TestCampaignWhateverBreaks(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(20) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) { brokenCampaign(t, seed) })
+		})
+	}
+}
+
+func brokenCampaign(t *testing.T, seed uint64) {
+	t.Helper()
+	w := newWorld(t)
+	defer w.crew.Wait()
+	random := rand.New(rand.NewPCG(seed, 7)) //nolint:gosec // a test's
+	kinds := []string{
+		"works", "works", "throttled", "crashedBefore", "crashedAfter", "timedOutAfter", "hungAfter", "lostAfter", "twice", "twice, the late",
+		"once more soon", "once more later", "ghost at once", "ghost in doubt", "ghost later",
+	}
+	for _, function := range []string{"plan", "campaign", "campaign", "campaign", "report", "alimtalk"} {
+		for range 1 + random.IntN(4) {
+			w.faults.add(function, w.functionFaults()[kinds[random.IntN(len(kinds))]])
+		}
+	}
+	operations := []string{"throttled", "failed", "failed after", "stalled after", "late"}
+	file := long(150)
+	id := w.create(campaignBody(len(file), `"fallback":{"enabled":false},"rate":100,`), file)
+	// What goes wrong with the table begins once there is a campaign.
+	for range random.IntN(400) {
+		kind := "works"
+		if random.IntN(5) == 0 {
+			kind = operations[random.IntN(len(operations))]
+		}
+		w.table.add(w.operationFaults()[kind])
+	}
+	w.reaches(id, campaign.Planned)
+	start := func() {
+		for status := 0; status != http.StatusOK && status != http.StatusConflict; time.Sleep(time.Second) {
+			status, _ = w.do(http.MethodPost, "/v1/campaigns/"+id+"/start", "")
+		}
+	}
+	w.crew.Go(start)
+	start()
+	for _, order := range [][]string{{}, {"pause", "resume"}, {"cancel"}, {"pause", "cancel"}, {"pause", "resume", "cancel"}}[seed%5] {
+		time.Sleep(time.Duration(random.IntN(60_000)) * time.Millisecond)
+		for status := http.StatusServiceUnavailable; status == http.StatusServiceUnavailable; time.Sleep(time.Second) {
+			status, _ = w.do(http.MethodPost, "/v1/campaigns/"+id+"/"+order, "")
+		}
+	}
+	v := w.reaches(id, campaign.Settled, campaign.Cancelled)
+	w.table.clear()
+	w.crew.Wait()
+	if v.Status == campaign.Settled && v.Counts.Accepted != 150 {
+		t.Errorf("it has settled with %+v", v.Counts)
+	}
+	w.audit(id, file)
+	if t.Failed() {
+		t.Logf("%+v", w.campaign(id))
+	}
+}
