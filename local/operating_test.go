@@ -110,7 +110,7 @@ func TestCommandsOfOperating(t *testing.T) {
 		"kms schedule-key-deletion": {"--key-id"}, "ec2 release-address": {"--allocation-id"},
 		"events start-replay":     {"--replay-name", "--event-source-arn", "--event-start-time", "--event-end-time", "--destination"},
 		"events describe-archive": {"--archive-name"}, "sqs purge-queue": {"--queue-url"},
-		"dynamodb update-table": {"--no-deletion-protection-enabled", "--table-name"},
+		"dynamodb update-table": {"--no-deletion-protection-enabled", "--table-name"}, "s3 rm": {"--recursive"},
 	}
 	global := []string{"--query", "--output"}
 	// One ends where the next begins.

@@ -40,9 +40,11 @@ func TestREADME(t *testing.T) {
 		{`(?m)^\| alarm \| .*\n(\|.*\n)+`, alarmTable(t)},
 		{`(?m)^\| code \| channel \| .*\n(\|.*\n)+`, codeTable()},
 	}
+	passages = append(passages, passage{`(?m)^The functions with their defaults.*\n(.+\n)?`, "The functions with their defaults; " + memories() + ":\n"})
 	passages = append(passages, pathRows(t)...)
 	passages = append(passages, bill()...)
 	passages = append(passages, figures()...)
+	passages = append(passages, campaigns()...)
 	for _, v := range deployment.Settings() {
 		passages = append(passages, passage{"(?m)^\\| `" + regexp.QuoteMeta(v.Setting.Key) + "` \\|.*\n", settingRow(v)})
 	}
@@ -121,6 +123,9 @@ func functionTable() string {
 		caller, concurrency := string(f.Caller), "none"
 		if f.State != "" {
 			caller = "the state " + f.State
+		}
+		if f.Caller == deployment.CampaignTask {
+			caller = "the campaigns' state " + f.State
 		}
 		if f.Caller == deployment.LambdaQueue {
 			var rules []string
@@ -202,6 +207,48 @@ func TestProblemsOfTheDocs(t *testing.T) {
 	}
 	if len(found) < 10 {
 		t.Errorf("only %d types are found in the document", len(found))
+	}
+}
+
+// memories are the defaults of the functions' memory, as a sentence.
+func memories() string {
+	var others []string
+	for _, f := range deployment.Functions() {
+		if f.Memory != deployment.DefaultMemory {
+			others = append(others, fmt.Sprintf("`%s` (%d)", f.Name, f.Memory))
+		}
+	}
+	return fmt.Sprintf("all have %d MB of memory but for %s", deployment.DefaultMemory, strings.Join(others, ", "))
+}
+
+// campaigns is what the README says of the cost of a campaign.
+func campaigns() []passage {
+	prices := price.Seoul()
+	c := cost.Campaign{Recipients: 100_000, Rate: 5000, Looks: 1, Heeded: true}
+	some := c
+	some.Fallback, some.LMS = 0.08, 1
+	all, hands := c.Usage(), c.Hands()
+	count := func(u cost.Usage) string {
+		n := u[price.Transitions]
+		if n < 1000 {
+			return fmt.Sprintf("%.0f", n)
+		}
+		return thousands(n)
+	}
+	usd := func(u cost.Usage) string { return fmt.Sprintf("%.3f USD", prices.Cost(u)) }
+	return []passage{
+		{
+			"(?m)^A campaign of 100,000 recipients [^|]*? are its own\\.\n",
+			fmt.Sprintf("A campaign of 100,000 recipients at 5,000 a minute, all reached by AlimTalk and opt-outs looked for, takes %s state\n"+
+				"transitions and %s of AWS (`go run ./local cost -campaign 100000 -fallback 0%%`); with LMS for 8%% of them %s and\n"+
+				"%s. Of the former %s, for the plan, the turns and the report, are its own.\n",
+				count(all), usd(all), count(some.Usage()), usd(some.Usage()), usd(c.Own())),
+		},
+		{
+			"takes [0-9]+ transitions and [0-9.]+ USD of it; a Distributed Map would take [0-9]+ and [0-9.]+ USD",
+			fmt.Sprintf("takes %s transitions and %s of it; a Distributed Map would take %s and %s", count(hands[0].Usage), usd(hands[0].Usage),
+				count(hands[1].Usage), usd(hands[1].Usage)),
+		},
 	}
 }
 

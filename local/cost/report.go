@@ -18,7 +18,7 @@ const DefaultKRW = 1450
 
 // Command is `local cost`: it prints what a month costs. The error is flag.ErrHelp, or says which argument is wrong.
 func Command(args []string, out io.Writer) error {
-	m := Month{}
+	m, c := Month{}, Campaign{}
 	var krw float64
 	var prices bool
 	door := "api"
@@ -33,6 +33,9 @@ func Command(args []string, out io.Writer) error {
 	set.Float64Var(&m.Reads, "reads", 0, "requests for each message's status, on average")
 	set.StringVar(&door, "door", door, "how messages come in: api or events")
 	set.Float64Var(&krw, "krw", DefaultKRW, "KRW for a USD")
+	set.IntVar(&c.Recipients, "campaign", 0, "recipients of a campaign, of which it prints the bill instead of that of a month")
+	set.IntVar(&c.Rate, "rate", 5000, "how many recipients of the campaign a minute are handed out")
+	set.BoolVar(&c.Heeded, "opt-outs", true, "opt-outs are looked for, as for advertising, in the campaign")
 	set.BoolVar(&prices, "prices", false, "print the price list and where it is from instead")
 	if err := set.Parse(args); err != nil {
 		return err
@@ -53,9 +56,17 @@ func Command(args []string, out io.Writer) error {
 		return fmt.Errorf("-krw is %v, want more than 0", krw)
 	case door != "api" && door != "events":
 		return fmt.Errorf("-door is %q, want api or events", door)
+	case c.Recipients < 0 || c.Recipients > 100_000_000:
+		return fmt.Errorf("-campaign is %d, want a number from 0", c.Recipients)
+	case c.Rate < 100 || c.Rate > 60_000:
+		return fmt.Errorf("-rate is %d, want 100 to 60000", c.Rate)
 	}
 	if prices {
 		return ReportPrices(out, price.Seoul())
+	}
+	if c.Recipients > 0 {
+		c.Fallback, c.LMS, c.Looks, c.Reads = m.Fallback, m.LMS, m.Looks, m.Reads
+		return ReportCampaign(out, price.Seoul(), c, krw)
 	}
 	return Report(out, price.Seoul(), m, krw)
 }
@@ -107,8 +118,8 @@ func Report(out io.Writer, prices price.List, m Month, krw float64) error {
 		count(m.Messages), how, plural(m.Recipients, "recipient"), share(m.Fallback), share(m.LMS))
 	p.line("")
 	fixed, variable := Fixed(), m.Usage()
-	reportUsage(p, prices, "fixed", fixed)
-	reportUsage(p, prices, "by use", variable)
+	reportUsage(p, prices, "fixed", fixed, money)
+	reportUsage(p, prices, "by use", variable, money)
 	total := prices.Cost(fixed) + prices.Cost(variable)
 	p.line("%-58s %12s", "AWS in all", money(total))
 	if all, _, _ := m.recipients(); all > 0 {
@@ -139,6 +150,35 @@ func Report(out io.Writer, prices price.List, m Month, krw float64) error {
 	return p.err
 }
 
+// ReportCampaign prints what a campaign costs, krw being the price of a USD.
+func ReportCampaign(out io.Writer, prices price.List, c Campaign, krw float64) error {
+	p := &printer{out: out}
+	p.line("AWS at list prices of Seoul (ap-northeast-2) in USD, without tax, free tiers and discounts.")
+	p.line("")
+	opt := "opt-outs looked for"
+	if !c.Heeded {
+		opt = "no opt-outs looked for"
+	}
+	p.line("A campaign of %s at %s a minute: %s in %s, %s not reached by AlimTalk (%s of those with LMS), %s",
+		plural(c.Recipients, "recipient"), count(float64(c.Rate)), plural(c.Messages(), "message"),
+		plural(int(math.Ceil(c.Sending().Minutes())), "minute"), share(c.Fallback), share(c.LMS), opt)
+	p.line("")
+	all, own := c.Usage(), c.Own()
+	reportUsage(p, prices, "for all of it", all, fractions)
+	p.line("  of that its messages %.4f, a recipient %.7f; besides them, with the plan, the turns and the report, %.4f",
+		prices.Cost(all)-prices.Cost(own), prices.Cost(all)/float64(c.Recipients), prices.Cost(own))
+	p.line("")
+	reportFees(p, c.Fee(), krw)
+	p.line("")
+	p.line("%-38s %12s %12s", "To hand the messages out", "transitions", "USD")
+	for _, h := range c.Hands() {
+		p.line("  %-36s %12s %12.4f  %s", h.Name, count(h.Usage[price.Transitions]), prices.Cost(h.Usage), h.Note)
+	}
+	p.line("")
+	p.line("Not in it: what is fixed, and the storage of records.")
+	return p.err
+}
+
 func reportPaths(p *printer, prices price.List) {
 	const format = "%-52s %11v %9v %12v %14v %9s"
 	p.line(format, "", "", "", "Aligo calls,", "Aligo calls,", "USD for")
@@ -150,7 +190,7 @@ func reportPaths(p *printer, prices price.List) {
 	}
 }
 
-func reportUsage(p *printer, prices price.List, title string, u Usage) {
+func reportUsage(p *printer, prices price.List, title string, u Usage, money func(float64) string) {
 	p.line("%-36s %21s %12s", "AWS, "+title, "quantity", "USD")
 	for i, quantity := range u {
 		if quantity > 0 {
@@ -160,8 +200,9 @@ func reportUsage(p *printer, prices price.List, title string, u Usage) {
 	p.line("  %-56s %12s", "together", money(prices.Cost(u)))
 }
 
-func reportFee(p *printer, m Month, krw float64) {
-	fee := m.Fee()
+func reportFee(p *printer, m Month, krw float64) { reportFees(p, m.Fee(), krw) }
+
+func reportFees(p *printer, fee Fee, krw float64) {
 	p.line("%-36s %21s %12s", "Aligo's fee, at "+count(krw)+" KRW for a USD", "KRW", "USD")
 	for _, row := range []struct {
 		name      string
@@ -201,6 +242,9 @@ func plural(n int, noun string) string {
 }
 
 func money(usd float64) string { return grouped(strconv.FormatFloat(usd, 'f', 2, 64)) }
+
+// fractions are hundredths of a cent, too.
+func fractions(usd float64) string { return grouped(strconv.FormatFloat(usd, 'f', 4, 64)) }
 
 func signed(usd float64) string {
 	if usd > 0 {

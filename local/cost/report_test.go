@@ -20,8 +20,10 @@ func TestReports(t *testing.T) {
 		"testdata/month.txt": {"-messages", "100000", "-fallback", "8%"},
 		"testdata/campaigns.txt": {"-messages", "200", "-recipients", "500", "-fallback", "0.08", "-lms", "50%", "-looks", "1.5", "-reads", "2",
 			"-door", "events", "-krw", "1400"},
-		"testdata/nothing.txt": {"-messages", "0"},
-		"testdata/prices.txt":  {"-prices"},
+		"testdata/nothing.txt":  {"-messages", "0"},
+		"testdata/campaign.txt": {"-campaign", "100000", "-fallback", "0%"},
+		"testdata/fallback.txt": {"-campaign", "100000", "-fallback", "8%", "-opt-outs=false", "-rate", "1000", "-reads", "60"},
+		"testdata/prices.txt":   {"-prices"},
 	} {
 		t.Run(golden, func(t *testing.T) {
 			t.Parallel()
@@ -50,6 +52,8 @@ func TestWrongArguments(t *testing.T) {
 		"-reads -2":           "-reads is -2, want a number from 0",
 		"-krw 0":              "-krw is 0, want more than 0",
 		"-door window":        `-door is "window", want api or events`,
+		"-campaign -1":        "-campaign is -1",
+		"-rate 99":            "-rate is 99, want 100 to 60000",
 		"more":                `unknown argument "more"`,
 		"-messages 1 -colour": "flag provided but not defined: -colour",
 	})
@@ -81,7 +85,7 @@ func (b *brokenPipe) Write(p []byte) (int, error) {
 
 func TestAReportThatCannotBeWrittenIsAnError(t *testing.T) {
 	t.Parallel()
-	for _, args := range [][]string{nil, {"-prices"}} {
+	for _, args := range [][]string{nil, {"-prices"}, {"-campaign", "1000"}} {
 		room := brokenPipe(1000)
 		if err := Command(args, &room); !errors.Is(err, os.ErrClosed) {
 			t.Errorf("%v: error %v", args, err)
