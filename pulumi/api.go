@@ -2,8 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"net/http"
-	"strings"
 
 	"github.com/pulumi/pulumi-aws/sdk/v7/go/aws/apigatewayv2"
 	"github.com/pulumi/pulumi-aws/sdk/v7/go/aws/cloudwatch"
@@ -96,12 +94,11 @@ func newHTTPAPI(ctx *pulumi.Context, name string, args httpAPIArgs, opts ...pulu
 	return h, ctx.RegisterResourceOutputs(h, pulumi.Map{"url": h.url})
 }
 
-// readThrottles are the throttles of the routes that are answered from the records: a message's way is not.
+// readThrottles are the throttles of the routes that are polled.
 func readThrottles(config apiConfig) apigatewayv2.StageRouteSettingArray {
 	var all apigatewayv2.StageRouteSettingArray
 	for _, operation := range contract.Operations() {
-		if operation.Method == http.MethodGet && strings.HasPrefix(operation.Path, "/v1/messages") &&
-			!strings.HasSuffix(operation.Path, "/way") {
+		if deployment.Polled(operation.Method, operation.Path) {
 			all = append(all, apigatewayv2.StageRouteSettingArgs{
 				RouteKey: pulumi.String(operation.Route()), ThrottlingRateLimit: pulumi.Float64(config.readThrottleRate),
 				ThrottlingBurstLimit: pulumi.Int(min(2*config.readThrottleRate, maxBurst)),

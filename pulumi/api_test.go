@@ -11,7 +11,7 @@ import (
 func contractRoutes() map[string][]string {
 	send, read, text := []string{"messages:send", "sms-api/messages:send"}, []string{"messages:read", "sms-api/messages:read"},
 		[]string{"messages:text", "sms-api/messages:text"}
-	admin := []string{"messages:admin", "sms-api/messages:admin"}
+	admin, campaigns := []string{"messages:admin", "sms-api/messages:admin"}, []string{"campaigns:send", "sms-api/campaigns:send"}
 	return map[string][]string{
 		"POST /v1/messages":              send,
 		"GET /v1/messages/{id}":          slices.Concat(read, admin),
@@ -29,6 +29,14 @@ func contractRoutes() map[string][]string {
 		"GET /v1/opt-outs/{number}":      admin,
 		"PUT /v1/opt-outs/{number}":      admin,
 		"DELETE /v1/opt-outs/{number}":   admin,
+
+		"POST /v1/campaigns":             campaigns,
+		"GET /v1/campaigns/{id}":         slices.Concat(campaigns, admin),
+		"GET /v1/campaigns/{id}/report":  slices.Concat(campaigns, admin),
+		"POST /v1/campaigns/{id}/start":  slices.Concat(campaigns, admin),
+		"POST /v1/campaigns/{id}/pause":  slices.Concat(campaigns, admin),
+		"POST /v1/campaigns/{id}/resume": slices.Concat(campaigns, admin),
+		"POST /v1/campaigns/{id}/cancel": slices.Concat(campaigns, admin),
 	}
 }
 
@@ -90,9 +98,11 @@ func TestAPI(t *testing.T) {
 	read := func(route string, rate int) map[string]any {
 		return map[string]any{"routeKey": route, "throttlingRateLimit": rate, "throttlingBurstLimit": 2 * rate}
 	}
-	same(t, "throttling of reads", stage.at("routeSettings"), []any{read("GET /v1/messages", 500), read("GET /v1/messages/{id}", 500)})
+	same(t, "throttling of reads", stage.at("routeSettings"), []any{
+		read("GET /v1/campaigns/{id}", 500), read("GET /v1/messages", 500), read("GET /v1/messages/{id}", 500),
+	})
 	// AWS refuses a throttle of a route that is not there yet.
-	for _, name := range []string{"listMessages", "getMessage"} {
+	for _, name := range []string{"listMessages", "getMessage", "getCampaign"} {
 		waits(t, stage, "apigatewayv2/route:Route::sms-api-dev-"+name)
 	}
 	same(t, "access log", stage.at("accessLogSettings.destinationArn"), arnOf("cloudwatch:LogGroup", "/aws/vendedlogs/apigateway/sms-api-dev"))
@@ -159,5 +169,6 @@ func TestEventSchemas(t *testing.T) {
 	}
 	same(t, "schemas", names, []string{
 		"MessageRequested", "MessageAccepted", "MessageSettled", "MessageRejected", "RecipientOptedOut", "RecipientOptedIn",
+		"CampaignPlanned", "CampaignSettled",
 	})
 }

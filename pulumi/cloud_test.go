@@ -51,6 +51,8 @@ const (
 func arnOf(kind, name string) string {
 	service, format := "x", "%s"
 	switch kind {
+	case "s3:Bucket":
+		return "arn:aws:s3:::" + name
 	case "lambda:Function":
 		service, format = "lambda", "function:%s"
 	case "sfn:StateMachine":
@@ -105,6 +107,11 @@ func (c *cloud) NewResource(args pulumi.MockResourceArgs) (string, resource.Prop
 		out["pathFound"] = resource.NewProperty(true)
 	case "lambda:Function":
 		set("invokeArn", "arn:aws:apigateway:"+testRegion+":lambda:path/functions/"+arnOf(kind, name)+"/invocations")
+	case "s3:Bucket":
+		// Its name is completed by Pulumi.
+		bucket := args.Name + "-1a2b3c4"
+		set("bucket", bucket)
+		out["arn"] = resource.NewProperty(arnOf(kind, bucket))
 	case "sfn:StateMachine":
 		set("stateMachineVersionArn", arnOf(kind, name)+":7")
 	case "sfn:Alias":
@@ -208,6 +215,9 @@ func policyJSON(in map[string]any) (string, error) {
 	for _, s := range in["statements"].([]any) {
 		given := s.(map[string]any)
 		statement := map[string]any{"Effect": "Allow", "Action": given["actions"]}
+		if given["effect"] != nil {
+			statement["Effect"] = given["effect"]
+		}
 		if given["resources"] != nil {
 			statement["Resource"] = given["resources"]
 		}

@@ -34,7 +34,9 @@ type config struct {
 	// environment are the variables of functions that a setting decides, by name.
 	environment map[string]string
 	// schedules are how many minutes lie between two calls of the rules that have no pattern, by the rule's name.
-	schedules    map[string]int
+	schedules map[string]int
+	// fileDays is for how many days the files of a campaign are kept after it has settled.
+	fileDays     int
 	logRetention int
 	workflowLog  string
 	encryption   encryptionConfig
@@ -201,6 +203,7 @@ func readConfig(project, stack string, values map[string]string, secret []string
 	for _, v := range deployment.Settings() {
 		c.environment[v.Name] = r.setting(*v.Setting)
 	}
+	c.fileDays = r.whole(deployment.CampaignFilesKept())
 	ads := r.ads()
 	c.logRetention = r.number("functions:logRetentionDays", 30, 1, 3653)
 	if !slices.Contains(retentions(), c.logRetention) {

@@ -75,9 +75,16 @@ func deploy(ctx *pulumi.Context, args deployArgs) error {
 	if err != nil {
 		return err
 	}
+	files, err := newBucket(ctx, name, bucketArgs{key: key, fileDays: config.fileDays, origins: config.api.corsOrigins})
+	if err != nil {
+		return err
+	}
+	// The machine of campaigns calls functions that start it, so its name is said before it is there.
+	campaignsARN := in.arn("states", "stateMachine:"+name+campaignMachine)
 	values := map[string]pulumi.StringInput{
 		deployment.ParameterPrefix: pulumi.String(config.secrets.prefix), deployment.EgressIPs: joined(network.egressIPs),
 		deployment.EventBusName: bus.bus.Name, deployment.Stack: pulumi.String(name), deployment.GuardTable: guards.table.Name,
+		deployment.CampaignBucket: files.bucket.Bucket, deployment.CampaignMachineARN: pulumi.String(campaignsARN + ":" + liveAlias),
 	}
 	for variable, value := range config.environment {
 		values[variable] = pulumi.String(value)
@@ -85,8 +92,13 @@ func deploy(ctx *pulumi.Context, args deployArgs) error {
 	resources := map[deployment.Resource]pulumi.StringArray{
 		deployment.Credentials: secrets.arns, deployment.EventBus: {bus.bus.Arn}, deployment.DeadLetters: {bus.deadLetters.Arn},
 		deployment.Guards: {guards.table.Arn}, deployment.Records: {guards.table.Arn},
-		deployment.Limits: {guards.table.Arn}, deployment.OptOuts: {guards.table.Arn},
-		deployment.WaitingEvents: {bus.waiting.Arn},
+		deployment.Limits: {guards.table.Arn}, deployment.OptOuts: {guards.table.Arn}, deployment.Campaigns: {guards.table.Arn},
+		deployment.WaitingEvents:   {bus.waiting.Arn},
+		deployment.FilesBucket:     {files.bucket.Arn},
+		deployment.CampaignMachine: pulumi.ToStringArray([]string{campaignsARN, campaignsARN + ":" + liveAlias}),
+	}
+	for kind, keys := range deployment.CampaignKeys() {
+		resources[kind] = files.objects(keys)
 	}
 	functions, err := newFunctions(ctx, name, functionsArgs{
 		config: config, account: in, code: args.code, network: network, key: key, values: values, resources: resources,
@@ -97,7 +109,7 @@ func deploy(ctx *pulumi.Context, args deployArgs) error {
 	if err := functions.make(ctx, true); err != nil {
 		return err
 	}
-	workflow, err := newWorkflow(ctx, name, workflowArgs{config: config, account: in, key: key, bus: bus.bus, functions: functions.byName})
+	workflow, err := newDispatch(ctx, name, workflowArgs{config: config, account: in, key: key, bus: bus.bus, functions: functions.byName})
 	if err != nil {
 		return err
 	}
@@ -111,7 +123,13 @@ func deploy(ctx *pulumi.Context, args deployArgs) error {
 	if err := ctx.RegisterResourceOutputs(functions, pulumi.Map{}); err != nil {
 		return err
 	}
-	if _, err := newTriggers(ctx, name, triggersArgs{config: config, bus: bus, workflow: workflow, functions: functions.byName}); err != nil {
+	campaigns, err := newCampaigns(ctx, name, workflowArgs{config: config, account: in, key: key, functions: functions.byName})
+	if err != nil {
+		return err
+	}
+	if _, err := newTriggers(ctx, name, triggersArgs{
+		config: config, bus: bus, workflow: workflow, campaigns: campaigns, files: files, key: key, functions: functions.byName,
+	}); err != nil {
 		return err
 	}
 	door, err := newHTTPAPI(ctx, name, httpAPIArgs{config: config, key: key, function: functions.byName[deployment.API]})
@@ -119,8 +137,8 @@ func deploy(ctx *pulumi.Context, args deployArgs) error {
 		return err
 	}
 	watch, err := newObservability(ctx, name, observabilityArgs{
-		config: config, account: in, network: network, bus: bus, workflow: workflow, api: door, functions: functions.byName,
-		webhooks: hooks,
+		config: config, account: in, network: network, bus: bus, workflow: workflow, campaigns: campaigns, api: door,
+		functions: functions.byName, webhooks: hooks,
 	})
 	if err != nil {
 		return err
@@ -129,6 +147,8 @@ func deploy(ctx *pulumi.Context, args deployArgs) error {
 	ctx.Export(outputAPIURL, door.url)
 	ctx.Export(outputEventBus, bus.bus.Arn)
 	ctx.Export("stateMachineArn", workflow.machine.Arn)
+	ctx.Export("campaignMachineArn", campaigns.machine.Arn)
+	ctx.Export("campaignBucket", files.bucket.Bucket)
 	ctx.Export("reachable", network.reachable)
 	ctx.Export("nextSteps", nextSteps(config, in, key, network, secrets, door, hooks))
 	ctx.Export(outputEncryptionKey, pulumi.String(config.encryption.key))

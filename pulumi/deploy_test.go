@@ -20,7 +20,7 @@ func TestComponents(t *testing.T) {
 			t.Errorf("%s %s: custom is %t", r.kind, r.name, r.rpc.GetCustom())
 		}
 	}
-	same(t, "components", components, 9)
+	same(t, "components", components, 11)
 }
 
 // TestDescriptions: AWS refuses some characters, and what is too long, only when a resource is made.

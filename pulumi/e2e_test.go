@@ -7,15 +7,19 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/aws-sdk-go-v2/service/apigatewayv2"
 	apitypes "github.com/aws/aws-sdk-go-v2/service/apigatewayv2/types"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
@@ -65,6 +69,7 @@ func TestDeployment(t *testing.T) {
 	t.Run("state machine", s.checkStateMachine)
 	t.Run("events", s.checkEvents)
 	t.Run("table", s.checkTable)
+	t.Run("files of campaigns", s.checkFiles)
 	t.Run("API", s.checkAPI)
 	t.Run("logs", s.checkLogs)
 
@@ -335,6 +340,12 @@ func (s *stack) checkWayOut(t *testing.T, address ec2types.Address) {
 	subnets := map[string]bool{}
 	for _, kind := range deployment.Functions() {
 		vpc := s.function(t, kind.Name).Configuration.VpcConfig
+		if kind.Outside {
+			if vpc != nil && len(vpc.SubnetIds) > 0 {
+				t.Errorf("%s runs in %v", kind.Name, vpc.SubnetIds)
+			}
+			continue
+		}
 		same(t, kind.Name+": subnets, security groups", []int{len(vpc.SubnetIds), len(vpc.SecurityGroupIds)}, []int{2, 1})
 		for _, subnet := range vpc.SubnetIds {
 			subnets[subnet] = true
@@ -475,7 +486,13 @@ func (s *stack) checkPermissions(t *testing.T) {
 	}
 }
 
+// stateMachine is the one that delivers messages.
 func (s *stack) stateMachine(t *testing.T) *sfn.DescribeStateMachineOutput {
+	t.Helper()
+	return s.machine(t, dispatchMachine)
+}
+
+func (s *stack) machine(t *testing.T, name string) *sfn.DescribeStateMachineOutput {
 	t.Helper()
 	client := sfn.NewFromConfig(s.aws)
 	all, err := client.ListStateMachines(t.Context(), &sfn.ListStateMachinesInput{})
@@ -483,7 +500,7 @@ func (s *stack) stateMachine(t *testing.T) *sfn.DescribeStateMachineOutput {
 		t.Fatal(err)
 	}
 	for _, m := range all.StateMachines {
-		if aws.ToString(m.Name) == "sms-api-"+s.name+"-dispatch" {
+		if aws.ToString(m.Name) == "sms-api-"+s.name+name {
 			machine, err := client.DescribeStateMachine(t.Context(), &sfn.DescribeStateMachineInput{StateMachineArn: m.StateMachineArn})
 			if err != nil {
 				t.Fatal(err)
@@ -491,7 +508,7 @@ func (s *stack) stateMachine(t *testing.T) *sfn.DescribeStateMachineOutput {
 			return machine
 		}
 	}
-	t.Fatal("there is no state machine")
+	t.Fatalf("there is no state machine %s", name)
 	return nil
 }
 
@@ -509,6 +526,17 @@ func (s *stack) checkStateMachine(t *testing.T) {
 	same(t, "definition", parsed(t, aws.ToString(machine.Definition)), parsed(t, want))
 	same(t, "logging", []any{machine.LoggingConfiguration.Level, machine.LoggingConfiguration.IncludeExecutionData}, []any{"ERROR", false})
 	same(t, "alias points to version", s.version(t), "1")
+	functions = map[string]string{}
+	for state, name := range deployment.CampaignTasks() {
+		functions[state] = aws.ToString(s.function(t, name).Configuration.FunctionArn)
+	}
+	if want, err = statemachine.CampaignDefinition(functions); err != nil {
+		t.Fatal(err)
+	}
+	campaigns := s.machine(t, campaignMachine)
+	same(t, "definition of campaigns", parsed(t, aws.ToString(campaigns.Definition)), parsed(t, want))
+	same(t, "what starts campaigns", s.function(t, "campaign").Configuration.Environment.Variables[deployment.CampaignMachineARN],
+		aws.ToString(campaigns.StateMachineArn)+":live")
 }
 
 // version is the version that the alias points to.
@@ -553,6 +581,10 @@ func (s *stack) checkEvents(t *testing.T) {
 			`{"detail":{"stateMachineArn":["` + aws.ToString(s.stateMachine(t).StateMachineArn) + `"],"status":["FAILED","TIMED_OUT","ABORTED"]},` +
 				`"detail-type":["Step Functions Execution Status Change"],"source":["aws.states"]}`, "",
 		},
+		"campaign-file": {
+			`{"detail":{"bucket":{"name":["` + s.bucket(t) + `"]},"object":{"key":[{"wildcard":"campaigns/*/file"}]}},` +
+				`"detail-type":["Object Created"],"source":["aws.s3"]}`, "",
+		},
 		"balance": {"", "rate(1 hour)"}, "sweep": {"", "rate(1 hour)"},
 	}
 	seen := map[string]string{}
@@ -583,7 +615,7 @@ func (s *stack) checkEvents(t *testing.T) {
 	}
 	same(t, "rules", seen, map[string]string{
 		"balance": "balance", "opt-outs": "events", "requested": "events", "route-order-paid": "events", "settled": "record",
-		"stopped": "settle", "sweep": "sweep",
+		"stopped": "settle", "sweep": "sweep", "campaign-file": "campaigns",
 	})
 }
 
@@ -646,7 +678,7 @@ func (s *stack) checkLogs(t *testing.T) {
 			same(t, aws.ToString(group.LogGroupName), group.RetentionInDays, 30)
 		}
 	}
-	same(t, "log groups", found, len(deployment.Functions())+2)
+	same(t, "log groups", found, len(deployment.Functions())+3)
 }
 
 // checkTable: what was sent cannot be forgotten, but what may go does.
@@ -667,6 +699,67 @@ func (s *stack) checkTable(t *testing.T) {
 		[]any{"ENABLED", deployment.GuardsTable().TTL})
 }
 
+// bucket is the name of the bucket of campaigns, which the engine has completed.
+func (s *stack) bucket(t *testing.T) string {
+	t.Helper()
+	name := s.function(t, deployment.API).Configuration.Environment.Variables[deployment.CampaignBucket]
+	if !strings.HasPrefix(name, "sms-api-"+s.name+"-campaigns-") {
+		t.Fatalf("the bucket is called %q", name)
+	}
+	return name
+}
+
+// checkFiles reads what S3 says of the bucket of campaigns, by its own requests: there is no client for it in this module.
+func (s *stack) checkFiles(t *testing.T) {
+	bucket := s.bucket(t)
+	for query, want := range map[string][]string{
+		"publicAccessBlock": {
+			"<BlockPublicAcls>true<", "<IgnorePublicAcls>true<", "<BlockPublicPolicy>true<", "<RestrictPublicBuckets>true<",
+		},
+		"encryption": {"<SSEAlgorithm>AES256<"}, "policy": {"aws:SecureTransport", "s3:if-none-match", "Deny"},
+		"lifecycle": {"<Days>117<", "<DaysAfterInitiation>1<"}, "notification": {"EventBridgeConfiguration"},
+		"cors": {"https://shop.example.com", "PUT", "if-none-match"},
+	} {
+		text := s.ask(t, bucket, query)
+		for _, part := range want {
+			if !strings.Contains(text, part) {
+				t.Errorf("%s lacks %s: %s", query, part, text)
+			}
+		}
+	}
+	if text := s.ask(t, bucket, "versioning"); strings.Contains(text, "Enabled") {
+		t.Errorf("there are versions: %s", text)
+	}
+}
+
+// ask asks S3 for something of a bucket.
+func (s *stack) ask(t *testing.T, bucket, what string) string {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, os.Getenv("AWS_ENDPOINT_URL")+"/"+bucket+"?"+what, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	credentials, err := s.aws.Credentials.Retrieve(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	const nothing = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" // SHA-256 of an empty body
+	r.Header.Set("X-Amz-Content-Sha256", nothing)
+	if err := v4.NewSigner().SignHTTP(t.Context(), credentials, r, nothing, "s3", s.aws.Region, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(body)
+}
+
 // inPlace are settings that change while messages are under way, each to a value that is not its default.
 var inPlace = map[string]string{
 	"functions:sms": `{"memory":512,"timeout":40,"reservedConcurrency":-1}`, "functions:events": `{"timeout":60}`,
@@ -680,7 +773,7 @@ var inPlace = map[string]string{
 	"limits:numberDay": "4", "limits:callerDay": "100",
 	"ads:senderName": "가나상점", "ads:contact": "02-123-4567", "ads:refusal": "무료수신거부 080-000-0000", "ads:until": "20:00",
 	"alarms:lowBalance": "500", "alarms:balanceMinutes": "30", "alarms:failurePercent": "10", "alarms:fallbackPercent": "101",
-	"secrets:prefix": "/team/aligo",
+	"secrets:prefix": "/team/aligo", "campaigns:fileDays": "30",
 }
 
 // planned are such settings that moto 5.2 fails to carry out: it tags no path of Reachability Analyzer, has a domain before it is
@@ -695,7 +788,7 @@ func (s *stack) checkSettings(t *testing.T) {
 	holds := []string{
 		"dynamodb/table:", "sqs/queue:", "ec2/eip:", "cloudwatch/logGroup:", "cloudwatch/eventBus:", "cloudwatch/eventArchive:", "kms/key:",
 		"sfn/stateMachine:", "sfn/alias:", "lambda/function:", "lambda/eventSourceMapping:", "apigatewayv2/api:", "apigatewayv2/stage:",
-		"sns/topic:", "ec2/natGateway:", "ec2/subnet:", "ec2/securityGroup:", "ec2/vpc:",
+		"sns/topic:", "s3/bucket:", "ec2/natGateway:", "ec2/subnet:", "ec2/securityGroup:", "ec2/vpc:",
 	}
 	keeps := func(t *testing.T) {
 		t.Helper()

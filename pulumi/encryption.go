@@ -6,7 +6,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
-// encryptionKey is the customer's key for definition, history, logs, queue, table and parameters. Without one (arn is nil) AWS
+// encryptionKey is the customer's key for definitions, histories, logs, queues, files, table and parameters. Without one (arn is nil) AWS
 // encrypts all of these with its own. Each of them says so: what is merely left out stays as it was when a stack changes.
 type encryptionKey struct {
 	arn pulumi.StringInput
@@ -71,7 +71,7 @@ func makeKey(ctx *pulumi.Context, name string, in account, opts ...pulumi.Resour
 	}}
 	logs := pulumi.ToStringArray([]string{in.arn("logs", "*")})
 	key, err := kms.NewKey(ctx, name, &kms.KeyArgs{
-		Description:       pulumi.String("sms-api: definition, history, logs, queue, table and parameters of " + name),
+		Description:       pulumi.String("sms-api: definitions, histories, logs, queues, files, table and parameters of " + name),
 		EnableKeyRotation: pulumi.Bool(true),
 		Policy: document(ctx, administration,
 			// https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html

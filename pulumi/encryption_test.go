@@ -14,8 +14,14 @@ func TestKeyOfTheirOwn(t *testing.T) {
 		t.Run(setting, func(t *testing.T) {
 			t.Parallel()
 			c := deployed(t, map[string]string{"encryption:key": setting})
-			same(t, "definition and history", c.one(t, "sfn:StateMachine", "dispatch").at("encryptionConfiguration"),
-				map[string]any{"kmsDataKeyReusePeriodSeconds": 900, "kmsKeyId": key, "type": "CUSTOMER_MANAGED_KMS_KEY"})
+			same(t, "machines", names(c.all("sfn:StateMachine")), []string{"campaigns", "dispatch"})
+			for _, machine := range c.all("sfn:StateMachine") {
+				same(t, machine.name+": definition and history", machine.at("encryptionConfiguration"),
+					map[string]any{"kmsDataKeyReusePeriodSeconds": 900, "kmsKeyId": key, "type": "CUSTOMER_MANAGED_KMS_KEY"})
+			}
+			same(t, "bucket", c.one(t, "s3:BucketServerSideEncryptionConfiguration", "campaigns").at("rules"), []any{map[string]any{
+				"applyServerSideEncryptionByDefault": map[string]any{"kmsMasterKeyId": key, "sseAlgorithm": "aws:kms"}, "bucketKeyEnabled": true,
+			}})
 			for _, logs := range c.all("cloudwatch:LogGroup") {
 				same(t, logs.name, logs.at("kmsKeyId"), key)
 			}
@@ -63,6 +69,9 @@ func TestKeyOfAWS(t *testing.T) {
 	for _, parameter := range c.all("ssm:Parameter") {
 		same(t, parameter.name, parameter.at("keyId"), "alias/aws/ssm")
 	}
+	same(t, "bucket", c.one(t, "s3:BucketServerSideEncryptionConfiguration", "campaigns").at("rules"), []any{map[string]any{
+		"applyServerSideEncryptionByDefault": map[string]any{"sseAlgorithm": "AES256"}, "bucketKeyEnabled": false,
+	}})
 	// Here, to say nothing is to say AWS's own.
 	for _, logs := range c.all("cloudwatch:LogGroup") {
 		same(t, logs.name, logs.at("kmsKeyId"), nil)

@@ -45,10 +45,10 @@ func newFunctions(ctx *pulumi.Context, name string, args functionsArgs, opts ...
 	return f, err
 }
 
-// make makes those functions that the state machine calls, or the others.
+// make makes those functions that the state machine of messages calls, or the others.
 func (f *functions) make(ctx *pulumi.Context, tasks bool) error {
 	for _, one := range deployment.Functions() {
-		if (one.State != "") != tasks {
+		if (one.Caller == deployment.StateMachineTask) != tasks {
 			continue
 		}
 		made, err := f.add(ctx, one)
@@ -72,7 +72,12 @@ func (f *functions) add(ctx *pulumi.Context, kind deployment.Function) (*functio
 		// Not to create the group: lines that come late would bring back the one that a destroy has deleted, without its retention
 		// and in the way of the next deployment. AWS's own policies for functions allow that.
 		allow(pulumi.StringArray{pulumi.Sprintf("%s:*", logGroup.Arn)}, "logs:CreateLogStream", "logs:PutLogEvents"),
-		interfaces(), tracing(),
+		tracing(),
+	}
+	var vpc lambda.FunctionVpcConfigPtrInput
+	if !kind.Outside {
+		statements = append(statements, interfaces())
+		vpc = lambda.FunctionVpcConfigArgs{SubnetIds: f.args.network.subnetIDs, SecurityGroupIds: f.args.network.securityGroupIDs}
 	}
 	for _, p := range kind.Permissions {
 		on, ok := f.args.resources[p.On]
@@ -109,9 +114,7 @@ func (f *functions) add(ctx *pulumi.Context, kind deployment.Function) (*functio
 		Timeout:                      pulumi.Int(settings.Timeout),
 		ReservedConcurrentExecutions: pulumi.Int(settings.ReservedConcurrency),
 		Environment:                  lambda.FunctionEnvironmentArgs{Variables: pulumi.StringMap(environment)},
-		VpcConfig: lambda.FunctionVpcConfigArgs{
-			SubnetIds: f.args.network.subnetIDs, SecurityGroupIds: f.args.network.securityGroupIDs,
-		},
+		VpcConfig:                    vpc,
 		LoggingConfig: lambda.FunctionLoggingConfigArgs{
 			LogFormat: pulumi.String("JSON"), LogGroup: logGroup.Name,
 			// LOG_LEVEL decides; Lambda must not drop what the function has written, least of all metrics, which have no level.

@@ -50,7 +50,7 @@ func functionNames() []string {
 }
 
 // TestWhatFunctionsAreGiven lists for each function its limits, the variables that it finds, and all that its role may do,
-// and at last what the state machine's role may do.
+// and at last what the roles of the state machines may do, and that of the rule which starts campaigns.
 func TestWhatFunctionsAreGiven(t *testing.T) {
 	t.Parallel()
 	c := deployed(t, map[string]string{"api:untrustedMaxRecipients": "3"})
@@ -72,10 +72,13 @@ func TestWhatFunctionsAreGiven(t *testing.T) {
 		}
 		may(name)
 	}
-	lines = append(lines, "dispatch")
-	may("dispatch")
+	others := []string{"dispatch", "campaigns", "campaign-file"}
+	for _, name := range others {
+		lines = append(lines, name)
+		may(name)
+	}
 	golden(t, "functions.txt", lines)
-	same(t, "roles with a policy", len(c.all("iam:RolePolicy")), len(functionNames())+1)
+	same(t, "roles with a policy", len(c.all("iam:RolePolicy")), len(functionNames())+len(others))
 }
 
 func TestFunctionSettings(t *testing.T) {
@@ -110,24 +113,37 @@ func TestLogGroups(t *testing.T) {
 			t.Errorf("%s has no log group", kind.Name)
 		}
 	}
-	same(t, "log groups", len(paths), len(deployment.Functions())+2)
+	same(t, "log groups", len(paths), len(deployment.Functions())+3)
 }
 
 // TestTimeoutsFit: a task that gives up before its function does would send again while the first call is still under way.
 func TestTimeoutsFit(t *testing.T) {
 	t.Parallel()
-	definition := machinetest.As[struct {
+	messages, err := statemachine.Definition(deployment.Tasks(), "bus")
+	if err != nil {
+		t.Fatal(err)
+	}
+	campaigns, err := statemachine.CampaignDefinition(deployment.CampaignTasks())
+	if err != nil {
+		t.Fatal(err)
+	}
+	type machine struct {
 		States map[string]struct {
 			Arguments      json.RawMessage
 			TimeoutSeconds int
 		}
-	}](t)
+	}
+	definitions := map[deployment.Caller]machine{}
+	for caller, text := range map[deployment.Caller]string{deployment.StateMachineTask: messages, deployment.CampaignTask: campaigns} {
+		var m machine
+		if err := json.Unmarshal([]byte(text), &m); err != nil {
+			t.Fatal(err)
+		}
+		definitions[caller] = m
+	}
 	checked := 0
 	for _, f := range deployment.Functions() {
-		if f.Caller != deployment.StateMachineTask {
-			continue
-		}
-		for name, state := range definition.States {
+		for name, state := range definitions[f.Caller].States {
 			if !strings.Contains(string(state.Arguments), `"`+f.Name+`"`) {
 				continue
 			}
@@ -138,7 +154,7 @@ func TestTimeoutsFit(t *testing.T) {
 			}
 		}
 	}
-	same(t, "tasks", checked, len(deployment.Tasks()))
+	same(t, "tasks", checked, len(deployment.Tasks())+len(deployment.CampaignTasks())+1) // that of the report has two states
 }
 
 func TestTags(t *testing.T) {
@@ -150,7 +166,7 @@ func TestTags(t *testing.T) {
 		"cloudwatch:MetricAlarm",
 		"ec2:DefaultSecurityGroup", "ec2:Eip", "ec2:InternetGateway", "ec2:NatGateway", "ec2:NetworkInsightsPath", "ec2:NetworkInterface",
 		"ec2:RouteTable",
-		"ec2:SecurityGroup", "ec2:Subnet", "ec2:Vpc", "iam:Role", "kms:Key", "lambda:Function", "schemas:Registry", "schemas:Schema",
+		"ec2:SecurityGroup", "ec2:Subnet", "ec2:Vpc", "iam:Role", "kms:Key", "lambda:Function", "s3:Bucket", "schemas:Registry", "schemas:Schema",
 		"sfn:StateMachine", "sns:Topic", "sqs:Queue",
 	}
 	seen := map[string]bool{}

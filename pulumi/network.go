@@ -52,7 +52,7 @@ func newNetwork(ctx *pulumi.Context, name string, args networkArgs, opts ...pulu
 	}
 	b := &networkBuilder{ctx: ctx, prefix: name, config: config, account: args.account, network: n, lastZones: args.zones}
 	for _, step := range []func() error{
-		b.findZones, b.vpc, b.subnets, b.addresses, b.wayOut, b.associations, b.tables, b.securityGroup, b.reachability,
+		b.findZones, b.vpc, b.subnets, b.addresses, b.wayOut, b.associations, b.endpoints, b.securityGroup, b.reachability,
 	} {
 		if err := step(); err != nil {
 			return nil, fmt.Errorf("network: %w", err)
@@ -291,18 +291,23 @@ func (b *networkBuilder) wayOut() error {
 	return nil
 }
 
-// tables leads what goes to DynamoDB past the NAT, where every gigabyte costs money. This way is free:
-// https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-endpoints-ddb.html
-func (b *networkBuilder) tables() error {
+// endpoints lead what goes to DynamoDB and S3 past the NAT, where every gigabyte costs money. This way is free:
+// https://docs.aws.amazon.com/vpc/latest/privatelink/gateway-endpoints.html
+func (b *networkBuilder) endpoints() error {
 	var routeTables pulumi.StringArray
 	for _, table := range b.privateTables {
 		routeTables = append(routeTables, table.ID())
 	}
-	_, err := ec2.NewVpcEndpoint(b.ctx, b.name("dynamodb"), &ec2.VpcEndpointArgs{
-		VpcId: b.vpcID, VpcEndpointType: pulumi.String("Gateway"), ServiceName: pulumi.String("com.amazonaws." + b.account.region + ".dynamodb"),
-		RouteTableIds: routeTables,
-	}, childOf(b.network))
-	return err
+	for _, service := range []string{"dynamodb", "s3"} {
+		_, err := ec2.NewVpcEndpoint(b.ctx, b.name(service), &ec2.VpcEndpointArgs{
+			VpcId: b.vpcID, VpcEndpointType: pulumi.String("Gateway"), RouteTableIds: routeTables,
+			ServiceName: pulumi.String("com.amazonaws." + b.account.region + "." + service),
+		}, childOf(b.network))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // securityGroup lets the functions call HTTPS servers and look up names, and lets nobody in.

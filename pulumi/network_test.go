@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"sms-api/internal/deployment"
 )
 
 // way is how a packet from a subnet gets to the internet: the subnet's route table, found by its explicit association,
@@ -230,11 +232,7 @@ func TestNetworkOfTheirOwn(t *testing.T) {
 			t.Errorf("%s %s is made in a network that is not ours", r.kind, r.name)
 		}
 	}
-	for _, f := range c.all("lambda:Function") {
-		same(t, f.name, f.at("vpcConfig"), map[string]any{
-			"securityGroupIds": []string{"sg-0cccccccccccccccc"}, "subnetIds": []string{"subnet-0aaaaaaaaaaaaaaaa", "subnet-0bbbbbbbbbbbbbbbb"},
-		})
-	}
+	checkPlaces(t, c, []string{"sg-0cccccccccccccccc"}, []string{"subnet-0aaaaaaaaaaaaaaaa", "subnet-0bbbbbbbbbbbbbbbb"})
 	same(t, "EGRESS_IPS", c.one(t, "lambda:Function", "alimtalk").at("environment.variables.EGRESS_IPS"), "")
 	same(t, "egressIps", c.outputs["egressIps"], []string{})
 }
@@ -279,11 +277,22 @@ func TestFunctionsRunInThePrivateSubnets(t *testing.T) {
 	t.Parallel()
 	for _, egress := range []string{egressNATGateway, egressNATGatewayPerAZ, egressNATInstance} {
 		c := deployed(t, map[string]string{"network:egress": egress})
-		for _, f := range c.all("lambda:Function") {
-			same(t, egress+" "+f.name, f.at("vpcConfig"), map[string]any{
-				"securityGroupIds": []string{c.one(t, "ec2:SecurityGroup", "functions").id},
-				"subnetIds":        []string{c.one(t, "ec2:Subnet", "private-a").id, c.one(t, "ec2:Subnet", "private-b").id},
-			})
+		checkPlaces(t, c, []string{c.one(t, "ec2:SecurityGroup", "functions").id},
+			[]string{c.one(t, "ec2:Subnet", "private-a").id, c.one(t, "ec2:Subnet", "private-b").id})
+	}
+}
+
+// checkPlaces: all functions run in these subnets, but for those that call nothing but AWS and say so.
+func checkPlaces(t *testing.T, c *cloud, groups, subnets []string) {
+	t.Helper()
+	for _, kind := range deployment.Functions() {
+		want := any(map[string]any{"securityGroupIds": groups, "subnetIds": subnets})
+		if kind.Outside {
+			want = nil
+			if slices.ContainsFunc(kind.Permissions, func(p deployment.Permission) bool { return p.On == deployment.Credentials }) {
+				t.Errorf("%s may call Aligo, and would from an address that nobody has registered", kind.Name)
+			}
 		}
+		same(t, kind.Name, c.one(t, "lambda:Function", kind.Name).at("vpcConfig"), want)
 	}
 }

@@ -27,6 +27,7 @@ type observabilityArgs struct {
 	network   *network
 	bus       *eventBus
 	workflow  *workflow
+	campaigns *workflow
 	api       *httpAPI
 	functions map[string]*function
 	webhooks  *webhooks
@@ -164,6 +165,8 @@ func (o *observability) dimensions(args observabilityArgs, a deployment.Alarm) p
 	switch a.Of {
 	case deployment.StateMachine:
 		return pulumi.StringMap{"StateMachineArn": args.workflow.machine.Arn}
+	case deployment.CampaignMachine:
+		return pulumi.StringMap{"StateMachineArn": args.campaigns.machine.Arn}
 	case deployment.DeadLetters:
 		return pulumi.StringMap{"QueueName": args.bus.deadLetters.Name}
 	case deployment.WebhookLetters:
@@ -185,7 +188,8 @@ func (o *observability) dimensions(args observabilityArgs, a deployment.Alarm) p
 	case deployment.NATInstance:
 		return pulumi.StringMap{"InstanceId": args.network.natInstanceID}
 	case deployment.Credentials, deployment.Executions, deployment.EventBus, deployment.Guards, deployment.Records, deployment.Outcomes,
-		deployment.Limits, deployment.OptOuts:
+		deployment.Limits, deployment.OptOuts, deployment.Campaigns, deployment.FilesBucket, deployment.CampaignUploads, deployment.CampaignPlans,
+		deployment.CampaignErrors, deployment.CampaignReports:
 		// No alarm watches a metric of one of these by itself.
 	}
 	return nil
@@ -283,6 +287,8 @@ func (o *observability) queries(ctx *pulumi.Context, args observabilityArgs) err
 		{"faults", "filter ispresent(fault)\n| stats count(*) as times by fault, cause, bin(1h)", all},
 		{"one-message", "filter message = \"PUT-THE-ID-HERE\"\n| sort @timestamp asc\n| display @timestamp, @log, level, msg, fault, cause, " +
 			"error", all},
+		{"one-campaign", "filter campaign = \"PUT-THE-ID-HERE\" or stuck = \"PUT-THE-ID-HERE\"\n| sort @timestamp asc\n| display @timestamp, " +
+			"@log, level, msg, chunk, reason, error", all},
 		{"slow-calls", "filter type = \"platform.report\"\n| stats max(record.metrics.durationMs) as slowest, pct(record.metrics.durationMs, " +
 			"99) as p99, max(record.metrics.maxMemoryUsedMB) as memory by @log", all},
 	} {

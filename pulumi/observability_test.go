@@ -146,7 +146,7 @@ func TestDashboardAndQueries(t *testing.T) {
 		groups[logs.text("name")] = true
 	}
 	same(t, "queries", names(c.all("cloudwatch:QueryDefinition")), []string{
-		"by-cause", "faults", "one-message", "parked", "receipts", "slow-calls", "yesterday-by-cause",
+		"by-cause", "faults", "one-campaign", "one-message", "parked", "receipts", "slow-calls", "yesterday-by-cause",
 	})
 	for _, query := range c.all("cloudwatch:QueryDefinition") {
 		if len(query.texts("logGroupNames")) == 0 {

@@ -12,7 +12,8 @@ func eventSchemas() ([]schema, error) {
 	var found []schema
 	for _, name := range []string{
 		statemachine.DetailTypeRequested, statemachine.DetailTypeAccepted, statemachine.DetailTypeSettled, statemachine.DetailTypeRejected,
-		statemachine.DetailTypeOptedOut, statemachine.DetailTypeOptedIn,
+		statemachine.DetailTypeOptedOut, statemachine.DetailTypeOptedIn, statemachine.DetailTypeCampaignPlan,
+		statemachine.DetailTypeCampaignEnded,
 	} {
 		content, err := contract.EventSchema(name)
 		if err != nil {

@@ -28,8 +28,8 @@ func TestGuardTable(t *testing.T) {
 	}
 }
 
-// What goes to the table leaves by the gateway endpoint from every private subnet of a network that is made here.
-func TestWayToTheTable(t *testing.T) {
+// What goes to the table and to the bucket leaves by gateway endpoints from every private subnet of a network that is made here.
+func TestWayToTableAndBucket(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		about    string
@@ -46,15 +46,18 @@ func TestWayToTheTable(t *testing.T) {
 		t.Run(c.about, func(t *testing.T) {
 			t.Parallel()
 			cloud := deployed(t, c.settings)
-			endpoint := cloud.one(t, "ec2:VpcEndpoint", "dynamodb")
-			same(t, "type", endpoint.at("vpcEndpointType"), "Gateway")
-			same(t, "service", endpoint.at("serviceName"), "com.amazonaws.ap-northeast-2.dynamodb")
-			same(t, "VPC", endpoint.at("vpcId"), c.vpc)
-			var want []any
-			for _, name := range c.tables {
-				want = append(want, cloud.one(t, "ec2:RouteTable", name).id)
+			same(t, "endpoints", names(cloud.all("ec2:VpcEndpoint")), []string{"dynamodb", "s3"})
+			for _, service := range []string{"dynamodb", "s3"} {
+				endpoint := cloud.one(t, "ec2:VpcEndpoint", service)
+				same(t, service+": type", endpoint.at("vpcEndpointType"), "Gateway")
+				same(t, service+": service", endpoint.at("serviceName"), "com.amazonaws.ap-northeast-2."+service)
+				same(t, service+": VPC", endpoint.at("vpcId"), c.vpc)
+				var want []any
+				for _, name := range c.tables {
+					want = append(want, cloud.one(t, "ec2:RouteTable", name).id)
+				}
+				same(t, service+": route tables", endpoint.at("routeTableIds"), want)
 			}
-			same(t, "route tables", endpoint.at("routeTableIds"), want)
 		})
 	}
 	own := deployed(t, map[string]string{"network:subnetIds": `["subnet-0aaaaaaaaaaaaaaaa","subnet-0bbbbbbbbbbbbbbbb"]`,

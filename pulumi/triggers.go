@@ -42,8 +42,9 @@ func newEventBus(ctx *pulumi.Context, name string, args eventBusArgs, opts ...pu
 	}
 	var err error
 	e.bus, err = cloudwatch.NewEventBus(ctx, name, &cloudwatch.EventBusArgs{
-		Name:        pulumi.String(name),
-		Description: pulumi.String("sms-api: MessageRequested in; MessageAccepted, MessageSettled and MessageRejected out"),
+		Name: pulumi.String(name),
+		Description: pulumi.String("sms-api: MessageRequested in; MessageAccepted, MessageSettled, MessageRejected, CampaignPlanned and " +
+			"CampaignSettled out"),
 	}, childOf(e))
 	if err != nil {
 		return nil, err
@@ -139,7 +140,7 @@ func (e *eventBus) publish(ctx *pulumi.Context, prefix string, contracts []schem
 	return nil
 }
 
-// triggers are the rules that call functions.
+// triggers are the rules that call functions, and the one that starts campaigns.
 type triggers struct {
 	pulumi.ResourceState
 	name string
@@ -152,10 +153,12 @@ type triggers struct {
 }
 
 type triggersArgs struct {
-	config    config
-	bus       *eventBus
-	workflow  *workflow
-	functions map[string]*function
+	config              config
+	bus                 *eventBus
+	workflow, campaigns *workflow
+	files               *bucket
+	key                 encryptionKey
+	functions           map[string]*function
 }
 
 func newTriggers(ctx *pulumi.Context, name string, args triggersArgs, opts ...pulumi.ResourceOption) (*triggers, error) {
@@ -239,7 +242,9 @@ func (t *triggers) add(ctx *pulumi.Context, r deployment.Rule) error {
 	case r.Every != nil:
 		rule.ScheduleExpression = pulumi.String(every(t.args.config.schedules[r.Name]))
 	case r.OnDefaultBus:
-		rule.EventPattern = t.args.workflow.machine.Arn.ApplyT(r.PatternFor).(pulumi.StringOutput)
+		rule.EventPattern = pulumi.All(t.args.workflow.machine.Arn, t.args.files.bucket.Bucket).ApplyT(func(all []any) string {
+			return r.PatternFor(all[0].(string), all[1].(string))
+		}).(pulumi.StringOutput)
 	default:
 		rule.EventBusName, rule.EventPattern = t.args.bus.bus.Name, pulumi.String(r.Pattern)
 	}
@@ -269,21 +274,13 @@ func queued(r deployment.Rule) bool {
 // same (see intake.Call), but not newer: a function that were to run its former code once more refuses what it does not
 // know, and is given it again minutes later.
 func (t *triggers) aim(ctx *pulumi.Context, r deployment.Rule) error {
-	name, to, made := t.name+"-"+r.Name, t.args.functions[r.Function], t.made[r.Name]
-	into, permission := t.args.bus.waiting.Arn, pulumi.Resource(t.policy)
-	if !queued(r) {
-		var err error
-		into = to.Arn
-		permission, err = lambda.NewPermission(ctx, name, &lambda.PermissionArgs{
-			Action: pulumi.String("lambda:InvokeFunction"), Function: to.Name,
-			Principal: pulumi.String("events.amazonaws.com"), SourceArn: made.Arn.ToStringPtrOutput(),
-		}, childOf(made))
-		if err != nil {
-			return err
-		}
+	name, made := t.name+"-"+r.Name, t.made[r.Name]
+	to, err := t.way(ctx, r)
+	if err != nil {
+		return err
 	}
 	target := &cloudwatch.EventTargetArgs{
-		Rule: made.Name, TargetId: pulumi.String(r.Name), Arn: into,
+		Rule: made.Name, TargetId: pulumi.String(r.Name), Arn: to.arn, RoleArn: to.role,
 		DeadLetterConfig: cloudwatch.EventTargetDeadLetterConfigArgs{Arn: t.args.bus.deadLetters.Arn.ToStringPtrOutput()},
 		RetryPolicy: cloudwatch.EventTargetRetryPolicyArgs{
 			MaximumEventAgeInSeconds: pulumi.Int(seconds(deployment.LongestDelivery)), MaximumRetryAttempts: pulumi.Int(deployment.MostDeliveries),
@@ -295,8 +292,43 @@ func (t *triggers) aim(ctx *pulumi.Context, r deployment.Rule) error {
 	if r.InputTemplate != "" {
 		target.InputTransformer = cloudwatch.EventTargetInputTransformerArgs{InputTemplate: pulumi.String(r.InputTemplate)}
 	}
-	_, err := cloudwatch.NewEventTarget(ctx, name, target, childOf(made), pulumi.DependsOn([]pulumi.Resource{permission, to.Function}))
+	_, err = cloudwatch.NewEventTarget(ctx, name, target, childOf(made), pulumi.DependsOn(to.after))
 	return err
+}
+
+// destination is where a rule hands its events, with the role that it takes for that, if any, and what has to be there before.
+type destination struct {
+	arn   pulumi.StringInput
+	role  pulumi.StringPtrInput
+	after []pulumi.Resource
+}
+
+// way makes what a rule needs to hand its events over.
+func (t *triggers) way(ctx *pulumi.Context, r deployment.Rule) (destination, error) {
+	name, made := t.name+"-"+r.Name, t.made[r.Name]
+	if r.Function == "" {
+		machine := t.args.campaigns.machine
+		role, policy, err := newRole(ctx, name, roleArgs{
+			description: "The rule " + name + " of sms-api",
+			trust: withCondition(trustedBy(iam.GetPolicyDocumentStatementArgs{Actions: pulumi.ToStringArray([]string{"sts:AssumeRole"})},
+				"events.amazonaws.com"), "ArnEquals", "aws:SourceArn", pulumi.StringArray{made.Arn}),
+			statements: append([]iam.GetPolicyDocumentStatementInput{allow(pulumi.StringArray{machine.Arn}, "states:StartExecution")},
+				t.args.key.use()...),
+		}, childOf(made))
+		if err != nil {
+			return destination{}, err
+		}
+		return destination{machine.Arn, role.Arn.ToStringPtrOutput(), []pulumi.Resource{policy}}, nil
+	}
+	to := t.args.functions[r.Function]
+	if queued(r) {
+		return destination{t.args.bus.waiting.Arn, nil, []pulumi.Resource{t.policy, to.Function}}, nil
+	}
+	permission, err := lambda.NewPermission(ctx, name, &lambda.PermissionArgs{
+		Action: pulumi.String("lambda:InvokeFunction"), Function: to.Name,
+		Principal: pulumi.String("events.amazonaws.com"), SourceArn: made.Arn.ToStringPtrOutput(),
+	}, childOf(made))
+	return destination{to.Arn, nil, []pulumi.Resource{permission, to.Function}}, err
 }
 
 // seconds is a duration as AWS takes it.

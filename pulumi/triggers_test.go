@@ -27,6 +27,11 @@ func TestRules(t *testing.T) {
 				`"detail-type":["Step Functions Execution Status Change"],"source":["aws.states"]}`,
 			to: "settle",
 		},
+		"campaign-file": {
+			pattern: `{"detail":{"bucket":{"name":["sms-api-dev-campaigns-1a2b3c4"]},"object":{"key":[{"wildcard":"campaigns/*/file"}]}},` +
+				`"detail-type":["Object Created"],"source":["aws.s3"]}`,
+			to: "campaigns",
+		},
 		"settled": {bus: "sms-api-dev", pattern: `{"detail-type":["MessageSettled"],"source":["sms-api"]}`, to: "record"},
 		"sweep":   {schedule: "rate(1 hour)", to: "sweep"},
 		"balance": {schedule: "rate(1 hour)", to: "balance"},
@@ -35,12 +40,16 @@ func TestRules(t *testing.T) {
 		same(t, name, []any{rule.at("eventBusName"), rule.at("eventPattern"), rule.at("scheduleExpression")},
 			[]any{want.bus, want.pattern, want.schedule})
 		to := arnOf("lambda:Function", "sms-api-dev-"+want.to)
-		if want.to == "events" {
+		role := any(nil)
+		switch want.to {
+		case "events":
 			to = arnOf("sqs:Queue", "sms-api-dev-events")
+		case "campaigns":
+			to, role = arnOf("sfn:StateMachine", "sms-api-dev-campaigns"), arnOf("iam:Role", "sms-api-dev-campaign-file")
 		}
-		same(t, name+" target", []any{target.at("rule"), target.at("eventBusName"), target.at("arn")},
-			[]any{"sms-api-dev-" + name, want.bus, to})
-		if want.to == "events" {
+		same(t, name+" target", []any{target.at("rule"), target.at("eventBusName"), target.at("arn"), target.at("roleArn")},
+			[]any{"sms-api-dev-" + name, want.bus, to, role})
+		if want.to == "events" || want.to == "campaigns" {
 			continue
 		}
 		permission := c.one(t, "lambda:Permission", name)
@@ -48,7 +57,7 @@ func TestRules(t *testing.T) {
 			permission.at("action")},
 			[]any{"sms-api-dev-" + want.to, "events.amazonaws.com", arnOf("cloudwatch:EventRule", "sms-api-dev-"+name), "lambda:InvokeFunction"})
 	}
-	same(t, "rules", len(c.all("cloudwatch:EventRule")), 7)
+	same(t, "rules", len(c.all("cloudwatch:EventRule")), 8)
 	same(t, "permissions of rules and of the API", len(c.all("lambda:Permission")), 5)
 }
 
@@ -99,11 +108,12 @@ func TestNoEventIsLost(t *testing.T) {
 		"Resource": []string{queue}, "Condition": map[string]any{"ArnEquals": map[string]any{"aws:SourceArn": []string{
 			arnOf("cloudwatch:EventRule", "sms-api-dev-requested"), arnOf("cloudwatch:EventRule", "sms-api-dev-opt-outs"),
 			arnOf("cloudwatch:EventRule", "sms-api-dev-route-order-paid"),
-			arnOf("cloudwatch:EventRule", "sms-api-dev-stopped"), arnOf("cloudwatch:EventRule", "sms-api-dev-settled"),
+			arnOf("cloudwatch:EventRule", "sms-api-dev-stopped"), arnOf("cloudwatch:EventRule", "sms-api-dev-campaign-file"),
+			arnOf("cloudwatch:EventRule", "sms-api-dev-settled"),
 			arnOf("cloudwatch:EventRule", "sms-api-dev-sweep"), arnOf("cloudwatch:EventRule", "sms-api-dev-balance"),
 		}}},
 	}})
-	same(t, "rules in it", len(rules), 7)
+	same(t, "rules in it", len(rules), 8)
 }
 
 // TestRoute: what the rule of a route hands over, and that the function which reads it comes before.
@@ -123,6 +133,9 @@ func TestRoute(t *testing.T) {
 		permission := "lambda/permission:Permission::" + target.name
 		if strings.HasSuffix(target.text("arn"), ":sms-api-dev-events") && strings.Contains(target.text("arn"), ":sqs:") {
 			permission = "sqs/queuePolicy:QueuePolicy::sms-api-dev-events"
+		}
+		if strings.Contains(target.text("arn"), ":stateMachine:") {
+			permission = "iam/rolePolicy:RolePolicy::" + target.name
 		}
 		waits(t, target, permission)
 	}

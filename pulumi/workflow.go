@@ -12,7 +12,7 @@ import (
 	"sms-api/statemachine"
 )
 
-// workflow is the state machine that delivers messages.
+// workflow is a state machine with what belongs to it: the one that delivers messages, or that of campaigns.
 type workflow struct {
 	pulumi.ResourceState
 	machine *sfn.StateMachine
@@ -25,21 +25,42 @@ type workflowArgs struct {
 	config  config
 	account account
 	key     encryptionKey
-	bus     *cloudwatch.EventBus
+	// caller is who calls the machine's functions, and bus the bus that it announces to, nil for none.
+	caller deployment.Caller
+	bus    *cloudwatch.EventBus
 	// functions are the tasks at least.
 	functions map[string]*function
 }
 
-func newWorkflow(ctx *pulumi.Context, name string, args workflowArgs, opts ...pulumi.ResourceOption) (*workflow, error) {
+// The names of the state machines after the stack's own, and that of the aliases.
+const (
+	dispatchMachine = "-dispatch"
+	// campaignMachine is not -campaign, which a function is called.
+	campaignMachine = "-campaigns"
+	liveAlias       = "live"
+)
+
+// newDispatch makes the state machine that delivers messages.
+func newDispatch(ctx *pulumi.Context, name string, args workflowArgs, opts ...pulumi.ResourceOption) (*workflow, error) {
+	args.caller = deployment.StateMachineTask
+	return newWorkflow(ctx, name+"-workflow", name+dispatchMachine, args, opts...)
+}
+
+// newCampaigns makes the state machine of campaigns.
+func newCampaigns(ctx *pulumi.Context, name string, args workflowArgs, opts ...pulumi.ResourceOption) (*workflow, error) {
+	args.caller = deployment.CampaignTask
+	return newWorkflow(ctx, name+"-campaign-workflow", name+campaignMachine, args, opts...)
+}
+
+func newWorkflow(ctx *pulumi.Context, component, name string, args workflowArgs, opts ...pulumi.ResourceOption) (*workflow, error) {
 	w := &workflow{}
-	if err := ctx.RegisterComponentResource("sms-api:index:Workflow", name+"-workflow", w, opts...); err != nil {
+	if err := ctx.RegisterComponentResource("sms-api:index:Workflow", component, w, opts...); err != nil {
 		return nil, err
 	}
-	name += "-dispatch"
 	var states []string
 	var arns pulumi.StringArray
 	for _, f := range deployment.Functions() {
-		if f.State != "" {
+		if f.Caller == args.caller {
 			states, arns = append(states, f.State), append(arns, args.functions[f.Name].Arn)
 		}
 	}
@@ -54,12 +75,16 @@ func newWorkflow(ctx *pulumi.Context, name string, args workflowArgs, opts ...pu
 	}
 	statements := []iam.GetPolicyDocumentStatementInput{
 		allow(arns, "lambda:InvokeFunction"),
-		allow(pulumi.StringArray{args.bus.Arn}, "events:PutEvents"),
 		// https://docs.aws.amazon.com/step-functions/latest/dg/xray-iam.html
 		allow(anything(), "xray:PutTraceSegments", "xray:PutTelemetryRecords", "xray:GetSamplingRules", "xray:GetSamplingTargets"),
 		// Log deliveries have no ARNs: https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html
 		allow(anything(), "logs:CreateLogDelivery", "logs:GetLogDelivery", "logs:UpdateLogDelivery", "logs:DeleteLogDelivery",
 			"logs:ListLogDeliveries", "logs:PutResourcePolicy", "logs:DescribeResourcePolicies", "logs:DescribeLogGroups"),
+	}
+	busName := pulumi.String("").ToStringOutput()
+	if args.bus != nil {
+		busName = args.bus.Name
+		statements = append(statements, allow(pulumi.StringArray{args.bus.Arn}, "events:PutEvents"))
 	}
 	here := pulumi.ToStringArray([]string{args.account.id})
 	assume := iam.GetPolicyDocumentStatementArgs{Actions: pulumi.ToStringArray([]string{"sts:AssumeRole"})}
@@ -71,10 +96,13 @@ func newWorkflow(ctx *pulumi.Context, name string, args workflowArgs, opts ...pu
 	if err != nil {
 		return nil, err
 	}
-	definition := pulumi.All(arns, args.bus.Name).ApplyT(func(all []any) (string, error) {
+	definition := pulumi.All(arns, busName).ApplyT(func(all []any) (string, error) {
 		resources := map[string]string{}
 		for i, arn := range all[0].([]string) {
 			resources[states[i]] = arn
+		}
+		if args.caller == deployment.CampaignTask {
+			return statemachine.CampaignDefinition(resources)
 		}
 		return statemachine.Definition(resources, all[1].(string))
 	}).(pulumi.StringOutput)
@@ -86,7 +114,7 @@ func newWorkflow(ctx *pulumi.Context, name string, args workflowArgs, opts ...pu
 		Publish:    pulumi.Bool(true),
 		LoggingConfiguration: sfn.StateMachineLoggingConfigurationArgs{
 			Level: pulumi.String(args.config.workflowLog),
-			// The input of an execution is a message, with numbers and texts.
+			// The input of an execution may be a message, with numbers and texts.
 			IncludeExecutionData: pulumi.Bool(false),
 			LogDestination:       pulumi.Sprintf("%s:*", w.logGroup.Arn),
 		},
@@ -100,14 +128,15 @@ func newWorkflow(ctx *pulumi.Context, name string, args workflowArgs, opts ...pu
 		}
 	}
 	w.machine, err = sfn.NewStateMachine(ctx, name, machine, childOf(w), pulumi.DependsOn([]pulumi.Resource{policy}),
-		// Deletion waits for the executions that are still running; a scheduled message is one for up to 90 days.
+		// Deletion waits for the executions that are still running; a scheduled message is one for up to 90 days, and a campaign until its
+		// files are deleted.
 		pulumi.Timeouts(&pulumi.CustomTimeouts{Delete: "20m"}))
 	if err != nil {
 		return nil, err
 	}
 	w.alias, err = sfn.NewAlias(ctx, name, &sfn.AliasArgs{
-		Name:        pulumi.String("live"),
-		Description: pulumi.String("What new messages are started with"),
+		Name:        pulumi.String(liveAlias),
+		Description: pulumi.String(args.starts()),
 		RoutingConfigurations: sfn.AliasRoutingConfigurationArray{sfn.AliasRoutingConfigurationArgs{
 			StateMachineVersionArn: w.machine.StateMachineVersionArn, Weight: pulumi.Int(100),
 		}},
@@ -116,6 +145,14 @@ func newWorkflow(ctx *pulumi.Context, name string, args workflowArgs, opts ...pu
 		return nil, err
 	}
 	return w, ctx.RegisterResourceOutputs(w, pulumi.Map{"stateMachineArn": w.machine.Arn})
+}
+
+// starts says what the alias is for.
+func (a workflowArgs) starts() string {
+	if a.caller == deployment.CampaignTask {
+		return "What campaigns are started with"
+	}
+	return "What new messages are started with"
 }
 
 // executions are the ARNs of all executions of the machine. Executions get their names from messages, so no policy can

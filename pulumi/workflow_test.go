@@ -48,6 +48,25 @@ func TestStateMachine(t *testing.T) {
 	same(t, "alias", []any{alias.at("name"), alias.at("routingConfigurations")},
 		[]any{"live", []any{map[string]any{"stateMachineVersionArn": arnOf("sfn:StateMachine", "sms-api-dev-dispatch") + ":7", "weight": 100}}})
 	same(t, "stateMachineArn", c.outputs["stateMachineArn"], arnOf("sfn:StateMachine", "sms-api-dev-dispatch"))
+	campaigns := c.one(t, "sfn:StateMachine", "campaigns")
+	functions = map[string]string{}
+	for state, name := range deployment.CampaignTasks() {
+		functions[state] = arnOf("lambda:Function", "sms-api-dev-"+name)
+	}
+	if want, err = statemachine.CampaignDefinition(functions); err != nil {
+		t.Fatal(err)
+	}
+	same(t, "definition of campaigns", campaigns.text("definition"), want)
+	for _, property := range []string{"type", "publish", "loggingConfiguration.includeExecutionData", "loggingConfiguration.level",
+		"tracingConfiguration", "encryptionConfiguration"} {
+		same(t, "campaigns: "+property, campaigns.at(property), machine.at(property))
+	}
+	// It is called what its functions, and the API, start.
+	started := arnOf("sfn:StateMachine", campaigns.text("name")) + ":" + c.one(t, "sfn:Alias", "campaigns").text("name")
+	for _, name := range []string{"api", "campaign"} {
+		same(t, "what "+name+" starts", c.one(t, "lambda:Function", name).at("environment.variables.CAMPAIGN_MACHINE_ARN"), started)
+	}
+
 	same(t, "log level from the settings", deployed(t, map[string]string{"workflow:logLevel": "ALL"}).one(t, "sfn:StateMachine",
 		"dispatch").at("loggingConfiguration.level"), "ALL")
 }
