@@ -11,6 +11,7 @@ import (
 
 	"sms-api/internal/deployment"
 	"sms-api/internal/testkit/machinetest"
+	"sms-api/statemachine"
 )
 
 func TestFunctions(t *testing.T) {
@@ -119,27 +120,22 @@ func TestLogGroups(t *testing.T) {
 // TestTimeoutsFit: a task that gives up before its function does would send again while the first call is still under way.
 func TestTimeoutsFit(t *testing.T) {
 	t.Parallel()
-	messages, err := statemachine.Definition(deployment.Tasks(), "bus")
-	if err != nil {
-		t.Fatal(err)
-	}
-	campaigns, err := statemachine.CampaignDefinition(deployment.CampaignTasks())
-	if err != nil {
-		t.Fatal(err)
-	}
 	type machine struct {
 		States map[string]struct {
 			Arguments      json.RawMessage
 			TimeoutSeconds int
 		}
 	}
-	definitions := map[deployment.Caller]machine{}
-	for caller, text := range map[deployment.Caller]string{deployment.StateMachineTask: messages, deployment.CampaignTask: campaigns} {
-		var m machine
-		if err := json.Unmarshal([]byte(text), &m); err != nil {
-			t.Fatal(err)
-		}
-		definitions[caller] = m
+	text, err := statemachine.CampaignDefinition(deployment.CampaignTasks())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var campaigns machine
+	if err := json.Unmarshal([]byte(text), &campaigns); err != nil {
+		t.Fatal(err)
+	}
+	definitions := map[deployment.Caller]machine{
+		deployment.StateMachineTask: machinetest.As[machine](t), deployment.CampaignTask: campaigns,
 	}
 	checked := 0
 	for _, f := range deployment.Functions() {
