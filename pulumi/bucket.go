@@ -25,7 +25,8 @@ type bucketArgs struct {
 
 // newBucket makes a bucket that only those see who have a role of the stack or a link that one of these has signed, over TLS. It
 // keeps no versions: a file is uploaded once, and what is deleted is gone. AWS deletes a bucket only when it is empty, and
-// nothing here empties it, so that a destroy takes no campaign's numbers and reports by accident.
+// nothing here empties it, so that a destroy takes no campaign's numbers and reports by accident. A bucket that stays behind then
+// stays closed and encrypted, and forgets.
 func newBucket(ctx *pulumi.Context, name string, args bucketArgs, opts ...pulumi.ResourceOption) (*bucket, error) {
 	b := &bucket{}
 	name += "-campaigns"
@@ -45,6 +46,11 @@ func newBucket(ctx *pulumi.Context, name string, args bucketArgs, opts ...pulumi
 	return b, ctx.RegisterResourceOutputs(b, pulumi.Map{"bucket": b.bucket.Bucket})
 }
 
+// likeTheBucket keeps what a bucket has for as long as the bucket is there: it goes with it, and not before.
+func (b *bucket) likeTheBucket() []pulumi.ResourceOption {
+	return []pulumi.ResourceOption{childOf(b.bucket), pulumi.RetainOnDelete(true)}
+}
+
 // objects is the ARN of all objects with such a key.
 func (b *bucket) objects(key string) pulumi.StringArray {
 	return pulumi.StringArray{pulumi.Sprintf("%s/%s", b.bucket.Arn, key)}
@@ -57,7 +63,7 @@ func (b *bucket) close(ctx *pulumi.Context, name string, _ bucketArgs) error {
 	block, err := s3.NewBucketPublicAccessBlock(ctx, name, &s3.BucketPublicAccessBlockArgs{
 		Bucket: b.bucket.Bucket, BlockPublicAcls: pulumi.Bool(true), IgnorePublicAcls: pulumi.Bool(true),
 		BlockPublicPolicy: pulumi.Bool(true), RestrictPublicBuckets: pulumi.Bool(true),
-	}, childOf(b.bucket))
+	}, b.likeTheBucket()...)
 	if err != nil {
 		return err
 	}
@@ -69,7 +75,7 @@ func (b *bucket) close(ctx *pulumi.Context, name string, _ bucketArgs) error {
 			withCondition(denied(b.objects(deployment.CampaignKeys()[deployment.CampaignUploads]), "s3:PutObject"),
 				"Null", "s3:if-none-match", pulumi.ToStringArray([]string{"true"})),
 		),
-	}, childOf(b.bucket), pulumi.DependsOn([]pulumi.Resource{block})) // S3 refuses two changes of who may what at once
+	}, append(b.likeTheBucket(), pulumi.DependsOn([]pulumi.Resource{block}))...) // S3 refuses two changes of who may what at once
 	return err
 }
 
@@ -96,7 +102,7 @@ func (b *bucket) encrypt(ctx *pulumi.Context, name string, args bucketArgs) erro
 			// A key of the bucket's own, so that not each chunk is a request to KMS.
 			BucketKeyEnabled: pulumi.Bool(args.key.arn != nil),
 		}},
-	}, childOf(b.bucket))
+	}, b.likeTheBucket()...)
 	return err
 }
 
@@ -112,7 +118,7 @@ func (b *bucket) forget(ctx *pulumi.Context, name string, args bucketArgs) error
 				DaysAfterInitiation: pulumi.Int(1),
 			},
 		}},
-	}, childOf(b.bucket))
+	}, b.likeTheBucket()...)
 	return err
 }
 

@@ -31,6 +31,12 @@ func TestBucket(t *testing.T) {
 	}})
 	same(t, "EventBridge hears of it", c.one(t, "s3:BucketNotification", "campaigns").in,
 		map[string]any{"bucket": "sms-api-dev-campaigns-1a2b3c4", "eventbridge": true})
+	// A destroy takes a bucket only if it is empty, and what protects one that is not stays with it.
+	for _, kind := range []string{
+		"s3:BucketPublicAccessBlock", "s3:BucketPolicy", "s3:BucketServerSideEncryptionConfiguration", "s3:BucketLifecycleConfiguration",
+	} {
+		same(t, kind+" stays with the bucket", c.one(t, kind, "campaigns").rpc.GetRetainOnDelete(), true)
+	}
 	for _, r := range c.resources {
 		if strings.HasPrefix(r.kind, "s3:") && r.kind != "s3:Bucket" {
 			same(t, r.kind+" is this bucket's", r.at("bucket"), "sms-api-dev-campaigns-1a2b3c4")
