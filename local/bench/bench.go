@@ -25,6 +25,8 @@ type options struct {
 	faults bool
 	// json asks for a JSON object instead of a table.
 	json bool
+	// campaign is the recipients of a campaign that is sent in place of messages; 0 is none.
+	campaign int
 	// burst is a run on the virtual clock, if it has messages.
 	burst burstOptions
 }
@@ -36,7 +38,10 @@ func Command(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if o.burst.messages > 0 {
+	switch {
+	case o.campaign > 0:
+		return campaignCommand(ctx, o, out)
+	case o.burst.messages > 0:
 		return burstCommand(ctx, o, out)
 	}
 	report, err := run(ctx, o)
@@ -82,10 +87,11 @@ func parse(args []string, out io.Writer) (options, error) {
 		"messages that are under way at the same time; 0 is as many as have 5,000 recipients, 10 to 64")
 	set.BoolVar(&o.faults, "faults", false, "let Aligo, Lambda and some phones fail")
 	set.BoolVar(&o.json, "json", false, "print one JSON object")
+	set.IntVar(&o.campaign, "campaign", 0, "send a campaign with so many recipients, from its request to its report")
 	b := &o.burst
 	set.IntVar(&b.messages, "burst", 0, "send so many messages under AWS's quotas, on a virtual clock, and tell what became of them")
 	set.DurationVar(&b.over, "over", time.Minute, "with -burst: the time in which they come")
-	set.StringVar(&b.through, "through", "events", "with -burst: events, api or campaign")
+	set.StringVar(&b.through, "through", "events", "with -burst: events or api")
 	set.StringVar(&b.quotas, "quotas", "seoul", "with -burst: "+strings.Join(quota.Names(), ", ")+", or a file")
 	set.IntVar(&b.rate, "rate", 0, "with -burst: how many events a second become messages; 0 is the stack's default")
 	set.IntVar(&b.reads, "reads", 0, "with -burst and -through api: requests for a message's status a second")
@@ -94,7 +100,11 @@ func parse(args []string, out io.Writer) (options, error) {
 	if err := set.Parse(args); err != nil {
 		return o, err
 	}
-	if b.messages != 0 {
+	switch {
+	case o.campaign != 0:
+		o.recipients, o.concurrency = 500, 64
+		return o, checkCampaign(o.campaign)
+	case b.messages != 0:
 		return o, b.check()
 	}
 	var wrong []error

@@ -131,6 +131,26 @@ func TestTable(t *testing.T) {
 	}
 }
 
+// TestCampaign sends one, from its request to its report, and looks at each phone.
+func TestCampaign(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	if err := Command(t.Context(), []string{"-json", "-campaign", "1200"}, &out); err != nil {
+		t.Fatal(err)
+	}
+	var r CampaignReport
+	if err := json.Unmarshal(out.Bytes(), &r); err != nil {
+		t.Fatal(err)
+	}
+	if r.Recipients != 1200 || r.Messages != 3 || r.PlanSeconds <= 0 || r.Seconds < r.PlanSeconds || r.Transitions < 3*6 {
+		t.Errorf("%+v", r)
+	}
+	out.Reset()
+	if err := (CampaignReport{Recipients: 7}).print(&out); err != nil || !strings.Contains(out.String(), "a campaign of 7 recipients") {
+		t.Errorf("%s, %v", &out, err)
+	}
+}
+
 // TestFaults has everything go wrong, and still every claim must be true.
 func TestFaults(t *testing.T) {
 	t.Parallel()
@@ -151,17 +171,17 @@ func TestFlags(t *testing.T) {
 	t.Parallel()
 	command := func(ctx context.Context, args []string) error { return Command(ctx, args, &bytes.Buffer{}) }
 	testkit.Refuses(t, command, map[string]string{
-		"-messages 0":                "-messages is 0, want 1 to 10000000",
-		"-recipients 501":            "-recipients is 501, want 1 to 500",
-		"-concurrency -1":            "-concurrency is -1, want 1 to 1000",
-		"-messages 0 -recipients 0":  "-messages is 0, want 1 to 10000000\n-recipients is 0, want 1 to 500",
-		"-burst 5 -through campaign": "-through campaign: there are no campaigns yet",
-		"-burst 5 -through post":     `-through is "post", want events, api or campaign`,
-		"-burst -5 -over 0s":         "-burst is -5, want 1 to 10000000\n-over is 0s, want more than nothing and at most 168h",
-		"-burst 5 -quotas mars":      `quotas "mars": neither seoul, us-east-1, new-account nor a file`,
-		"100":                        `unknown argument "100"`,
-		"-messages many":             `invalid value "many" for flag -messages: parse error`,
-		"-nonsense":                  "flag provided but not defined: -nonsense",
+		"-messages 0":               "-messages is 0, want 1 to 10000000",
+		"-recipients 501":           "-recipients is 501, want 1 to 500",
+		"-concurrency -1":           "-concurrency is -1, want 1 to 1000",
+		"-messages 0 -recipients 0": "-messages is 0, want 1 to 10000000\n-recipients is 0, want 1 to 500",
+		"-burst 5 -through post":    `-through is "post", want events or api`,
+		"-campaign -1":              "-campaign is -1, want 1 to 1000000",
+		"-burst -5 -over 0s":        "-burst is -5, want 1 to 10000000\n-over is 0s, want more than nothing and at most 168h",
+		"-burst 5 -quotas mars":     `quotas "mars": neither seoul, us-east-1, new-account nor a file`,
+		"100":                       `unknown argument "100"`,
+		"-messages many":            `invalid value "many" for flag -messages: parse error`,
+		"-nonsense":                 "flag provided but not defined: -nonsense",
 	})
 	if err := Command(t.Context(), []string{"-h"}, &bytes.Buffer{}); !errors.Is(err, flag.ErrHelp) {
 		t.Errorf("-h: %v, want flag.ErrHelp", err)

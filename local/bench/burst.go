@@ -86,9 +86,6 @@ type burst struct {
 
 // runBurst makes a system, sends the messages through it, and reports.
 func runBurst(ctx context.Context, o burstOptions) (BurstReport, error) {
-	if o.through == "campaign" {
-		return BurstReport{}, errors.New("-through campaign: there are no campaigns yet")
-	}
 	b, err := newBurst(o)
 	if err != nil {
 		return BurstReport{}, err
@@ -481,8 +478,8 @@ func (o burstOptions) check() error {
 	if o.messages < 1 || o.messages > 10_000_000 {
 		wrong = append(wrong, fmt.Errorf("-burst is %d, want 1 to 10000000", o.messages))
 	}
-	if o.through != "events" && o.through != "api" && o.through != "campaign" {
-		wrong = append(wrong, fmt.Errorf("-through is %q, want events, api or campaign", o.through))
+	if o.through != "events" && o.through != "api" {
+		wrong = append(wrong, fmt.Errorf("-through is %q, want events or api", o.through))
 	}
 	if o.over <= 0 || o.over > 7*24*time.Hour {
 		wrong = append(wrong, fmt.Errorf("-over is %v, want more than nothing and at most 168h", o.over))

@@ -68,7 +68,7 @@ type bench struct {
 
 // run makes a system, sends the messages through it, and reports. The error tells what was not delivered as claimed.
 func run(ctx context.Context, o options) (Report, error) {
-	b, err := start(ctx, o)
+	b, err := start(ctx, o, nil)
 	if err != nil {
 		return Report{}, err
 	}
@@ -89,8 +89,8 @@ func run(ctx context.Context, o options) (Report, error) {
 	return b.report(elapsed, after-before, peakRSS, tableCalls, perCall), nil
 }
 
-// start makes a system that listens on loopback addresses of its own.
-func start(ctx context.Context, o options) (*bench, error) {
+// start makes a system that listens on loopback addresses of its own. ring is told what phones receive; without it the ledger is.
+func start(ctx context.Context, o options, ring func(aligotest.PhoneMessage)) (*bench, error) {
 	b := &bench{options: o, counts: &counts{}, ledger: newLedger(!o.faults), clock: clock.Real(speed), client: pooled()}
 	var listeners []net.Listener
 	giveUp := func(err error) (*bench, error) {
@@ -115,7 +115,11 @@ func start(ctx context.Context, o options) (*bench, error) {
 			}
 		}
 	}
-	standin.Subscribe(b.ledger.ring)
+	if ring != nil {
+		standin.Subscribe(ring)
+	} else {
+		standin.Subscribe(b.ledger.ring)
+	}
 	s, err := system.New(system.Options{
 		AWS: awsapi.Options{
 			Clock: b.clock, Kept: kept, KeptBytes: keptBytes, Around: b.invoke, AroundTable: b.table,
@@ -133,7 +137,10 @@ func start(ctx context.Context, o options) (*bench, error) {
 		return giveUp(err)
 	}
 	b.system, b.api, b.aws = s, url(0), url(1)
-	if err := b.listen(); err != nil {
+	if ring == nil {
+		err = b.listen()
+	}
+	if err != nil {
 		return giveUp(err)
 	}
 	for i, handler := range []http.Handler{counted(&b.requests, s.API), s.AWS, counted(&b.calls, standin)} {

@@ -596,6 +596,49 @@ func campaignStories() map[string]func(*testing.T) *world {
 			}
 			return w
 		},
+		"a campaign is its caller's, and an operator's": func(t *testing.T) *world {
+			t.Helper()
+			scopes := map[string][]string{
+				"marketing": {intake.ScopeCampaigns}, "shop": {intake.ScopeCampaigns, intake.ScopeText}, "operator": {intake.ScopeAdmin},
+				"frontend": {intake.ScopeSend, intake.ScopeRead, intake.ScopeText},
+			}
+			w := newWorld(t, func(o *Options, _ *aligotest.Options) {
+				o.Identify = func(r *http.Request) (intake.Caller, error) {
+					return intake.Caller{ID: r.Header.Get("Caller"), Scopes: scopes[r.Header.Get("Caller")]}, nil
+				}
+			})
+			own := `{"channel":"sms","text":"안녕하세요","columns":{"to":"번호"},"bytes":20}`
+			for caller, want := range map[string]int{
+				"marketing": http.StatusForbidden, "shop": http.StatusCreated, "frontend": http.StatusForbidden, "operator": http.StatusForbidden,
+			} {
+				if status, answer := w.do(http.MethodPost, "/v1/campaigns", own, "Caller", caller); status != want {
+					t.Errorf("%s creates one with a text of its own: %d %s", caller, status, answer)
+				}
+			}
+			c, status := w.created(campaignBody(20, ""), "Caller", "marketing")
+			if status != http.StatusCreated {
+				t.Fatalf("%d", status)
+			}
+			for caller, want := range map[string]int{
+				"marketing": http.StatusOK, "operator": http.StatusOK, "shop": http.StatusNotFound, "frontend": http.StatusForbidden,
+			} {
+				if status, answer := w.do(http.MethodGet, "/v1/campaigns/"+c.ID, "", "Caller", caller); status != want {
+					t.Errorf("%s reads it: %d %s", caller, status, answer)
+				}
+			}
+			if status, _ := w.do(http.MethodPost, "/v1/campaigns/"+c.ID+"/cancel", "", "Caller", "shop"); status != http.StatusNotFound {
+				t.Errorf("another caller cancels it: %d", status)
+			}
+			if status, _ := w.do(http.MethodPost, "/v1/campaigns/"+c.ID+"/cancel", "", "Caller", "operator"); status != http.StatusOK {
+				t.Errorf("an operator cancels it: %d", status)
+			}
+			for _, id := range []string{"x", strings.Repeat("a", 52)} {
+				if status, _ := w.do(http.MethodGet, "/v1/campaigns/"+id, "", "Caller", "shop"); status != http.StatusNotFound {
+					t.Errorf("%s: %d", id, status)
+				}
+			}
+			return w
+		},
 		"the files are gone some days after it has settled, and of a plan that nobody starts": func(t *testing.T) *world {
 			t.Helper()
 			w := newWorld(t)
