@@ -95,7 +95,7 @@ func (s *Store) eraseRecipient(ctx context.Context, id string, index int) error 
 		if err != nil {
 			return err
 		}
-		stored, err := pack(erasures{index}.of(o))
+		stored, err := pack(erasures{index - known.before(index)}.of(o))
 		if err != nil {
 			return err
 		}
