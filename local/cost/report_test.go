@@ -52,7 +52,7 @@ func TestWrongArguments(t *testing.T) {
 		"-reads -2":           "-reads is -2, want a number from 0",
 		"-krw 0":              "-krw is 0, want more than 0",
 		"-door window":        `-door is "window", want api or events`,
-		"-campaign -1":        "-campaign is -1",
+		"-campaign -1":        "-campaign is -1, want a number from 0",
 		"-rate 99":            "-rate is 99, want 100 to 60000",
 		"more":                `unknown argument "more"`,
 		"-messages 1 -colour": "flag provided but not defined: -colour",
