@@ -233,7 +233,9 @@ func (b *Tab) Axe() []string {
 	source, err := io.ReadAll(r)
 	b.Must(nil, err)
 	JS[bool](b, "(() => { "+string(source)+"; return true; })()")
-	return JS[[]string](b, `axe.run(document, { resultTypes: ["violations"], rules: { "color-contrast": { enabled: false } } }).then((r) => r.violations
+	return JS[[]string](b, `axe.run(document, {
+		resultTypes: ["violations"], rules: { "color-contrast": { enabled: false } },
+	}).then((r) => r.violations
 		.filter((v) => ["serious", "critical"].includes(v.impact))
 		.map((v) => v.id + ": " + v.help + ": " + v.nodes.slice(0, 3).map((n) => n.html.slice(0, 160)).join(" | ")))`)
 }
