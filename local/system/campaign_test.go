@@ -352,7 +352,7 @@ func campaignStories() map[string]func(*testing.T) *world {
 			w.reaches(c.ID, campaign.Planned)
 			return w
 		},
-		"a file that is replaced while it is planned is not planned": func(t *testing.T) *world {
+		"of a file that is replaced before it is planned one version is planned, or none": func(t *testing.T) *world {
 			t.Helper()
 			w := newWorld(t)
 			w.faults.add("plan", func(ctx context.Context, next func(context.Context) ([]byte, error)) ([]byte, error) {
@@ -364,9 +364,11 @@ func campaignStories() map[string]func(*testing.T) *world {
 				return next(ctx)
 			})
 			file := many(3)
-			v := w.reaches(w.create(campaignBody(len(file), ""), file), campaign.Invalid)
-			if len(v.Plan.Errors) != 1 || v.Plan.Rows != 0 {
-				t.Errorf("the plan is %+v", v.Plan)
+			// The first event finds another file than it tells of; the second one may be quicker.
+			v := w.reaches(w.create(campaignBody(len(file), ""), file), campaign.Invalid, campaign.Planned)
+			none := v.Status == campaign.Invalid && v.Plan.Rows == 0 && len(v.Plan.Errors) == 1
+			if second := v.Status == campaign.Planned && v.Plan.Rows == 2 && len(v.Plan.Errors) == 0; !none && !second {
+				t.Errorf("it is %s, the plan is %+v", v.Status, v.Plan)
 			}
 			return w
 		},
