@@ -78,7 +78,13 @@ func (o *objects) link(method, path, secret string, length int64, header ...stri
 	return signed
 }
 
-func (o *objects) do(method, url, body string, header ...string) (*http.Response, string) {
+// replied is an answer without its body.
+type replied struct {
+	StatusCode int
+	Header     http.Header
+}
+
+func (o *objects) do(method, url, body string, header ...string) (replied, string) {
 	o.t.Helper()
 	r, err := http.NewRequestWithContext(o.t.Context(), method, url, strings.NewReader(body))
 	if err != nil {
@@ -96,7 +102,7 @@ func (o *objects) do(method, url, body string, header ...string) (*http.Response
 	if err != nil {
 		o.t.Fatal(err)
 	}
-	return resp, string(answer)
+	return replied{resp.StatusCode, resp.Header}, string(answer)
 }
 
 // A link is for one request: this method and key, this length, these headers, with this key, for so long.

@@ -101,7 +101,8 @@ func (b *bench) campaignThrough(ctx context.Context) (plan campaign.Plan, planne
 	body := fmt.Sprintf(`{"template":"TX_1234","columns":{"to":"전화번호","name":"고객명","variables":{"주문번호":"주문"}},"rate":%d,`+
 		`"start":"auto","bytes":%d}`, campaignRate, file.Len())
 	var created intake.CreatedCampaign
-	if err := b.ask(ctx, http.MethodPost, b.api+"/v1/campaigns", strings.NewReader(body), "Content-Type", "application/json", &created); err != nil {
+	err := b.ask(ctx, http.MethodPost, b.api+"/v1/campaigns", strings.NewReader(body), "Content-Type", "application/json", &created)
+	if err != nil {
 		return plan, planned, err
 	}
 	if err := b.ask(ctx, http.MethodPut, created.Upload.URL, &file, "If-None-Match", "*", nil); err != nil {
