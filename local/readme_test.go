@@ -40,7 +40,8 @@ func TestREADME(t *testing.T) {
 		{`(?m)^\| alarm \| .*\n(\|.*\n)+`, alarmTable(t)},
 		{`(?m)^\| code \| channel \| .*\n(\|.*\n)+`, codeTable()},
 	}
-	passages = append(passages, passage{`(?m)^The functions with their defaults.*\n(.+\n)?`, "The functions with their defaults; " + memories() + ":\n"})
+	passages = append(passages, passage{`(?m)^The functions with their defaults.*\n(.+\n)?`,
+		"The functions with their defaults; " + memories() + ":\n"})
 	passages = append(passages, pathRows(t)...)
 	passages = append(passages, bill()...)
 	passages = append(passages, figures()...)
