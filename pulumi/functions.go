@@ -72,12 +72,7 @@ func (f *functions) add(ctx *pulumi.Context, kind deployment.Function) (*functio
 		// Not to create the group: lines that come late would bring back the one that a destroy has deleted, without its retention
 		// and in the way of the next deployment. AWS's own policies for functions allow that.
 		allow(pulumi.StringArray{pulumi.Sprintf("%s:*", logGroup.Arn)}, "logs:CreateLogStream", "logs:PutLogEvents"),
-		tracing(),
-	}
-	var vpc lambda.FunctionVpcConfigPtrInput
-	if !kind.Outside {
-		statements = append(statements, interfaces())
-		vpc = lambda.FunctionVpcConfigArgs{SubnetIds: f.args.network.subnetIDs, SecurityGroupIds: f.args.network.securityGroupIDs}
+		interfaces(), tracing(),
 	}
 	for _, p := range kind.Permissions {
 		on, ok := f.args.resources[p.On]
@@ -114,7 +109,9 @@ func (f *functions) add(ctx *pulumi.Context, kind deployment.Function) (*functio
 		Timeout:                      pulumi.Int(settings.Timeout),
 		ReservedConcurrentExecutions: pulumi.Int(settings.ReservedConcurrency),
 		Environment:                  lambda.FunctionEnvironmentArgs{Variables: pulumi.StringMap(environment)},
-		VpcConfig:                    vpc,
+		VpcConfig: lambda.FunctionVpcConfigArgs{
+			SubnetIds: f.args.network.subnetIDs, SecurityGroupIds: f.args.network.securityGroupIDs,
+		},
 		LoggingConfig: lambda.FunctionLoggingConfigArgs{
 			LogFormat: pulumi.String("JSON"), LogGroup: logGroup.Name,
 			// LOG_LEVEL decides; Lambda must not drop what the function has written, least of all metrics, which have no level.

@@ -284,17 +284,11 @@ func TestFunctionsRunInThePrivateSubnets(t *testing.T) {
 	}
 }
 
-// checkPlaces: all functions run in these subnets, but for those that call nothing but AWS and say so.
+// checkPlaces: all functions run in these subnets.
 func checkPlaces(t *testing.T, c *cloud, groups, subnets []string) {
 	t.Helper()
 	for _, kind := range deployment.Functions() {
-		want := any(map[string]any{"securityGroupIds": groups, "subnetIds": subnets})
-		if kind.Outside {
-			want = nil
-			if slices.ContainsFunc(kind.Permissions, func(p deployment.Permission) bool { return p.On == deployment.Credentials }) {
-				t.Errorf("%s may call Aligo, and would from an address that nobody has registered", kind.Name)
-			}
-		}
-		same(t, kind.Name, c.one(t, "lambda:Function", kind.Name).at("vpcConfig"), want)
+		same(t, kind.Name, c.one(t, "lambda:Function", kind.Name).at("vpcConfig"),
+			map[string]any{"securityGroupIds": groups, "subnetIds": subnets})
 	}
 }

@@ -32,9 +32,6 @@ type Function struct {
 	State string
 	// Retries is how often Lambda repeats a call that failed and that nobody waits for.
 	Retries int
-	// Outside says that it runs outside the network: it calls nothing but AWS, and a network that is out of order does not hold
-	// it up.
-	Outside bool
 	// Environment are the variables that it reads. All of them must be set.
 	Environment []Variable
 	// Files are the names of the files that lie beside its executable in its package.
@@ -186,7 +183,7 @@ func Functions() []Function {
 		},
 		{
 			Name: "report", Does: "writes the report of a campaign, and deletes its files when they are no longer kept", Timeout: longestFile,
-			Longest: longestFile, Memory: 512, Concurrency: Unreserved, Caller: CampaignTask, State: statemachine.CampaignReport, Outside: true,
+			Longest: longestFile, Memory: 512, Concurrency: Unreserved, Caller: CampaignTask, State: statemachine.CampaignReport,
 			Environment: []Variable{
 				logLevel(), stateMachineARN(), eventBusName(), guardTable(), retention(), campaignBucket(),
 				campaignFileDays(),
