@@ -407,6 +407,8 @@ export const en = {
   "problem.template-not-found": "There is no such template",
   "problem.method-not-allowed": "This cannot be done here",
   "problem.not-cancellable": "The message cannot be cancelled any more",
+  "problem.campaign-not-found": "There is no such campaign",
+  "problem.campaign-status": "The campaign is not where this can be done",
   "problem.message-too-large": "The message is too large",
   "problem.unsupported-media-type": "The body is of a type that is not supported",
   "problem.invalid-message": "The message cannot be accepted",

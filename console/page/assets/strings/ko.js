@@ -407,6 +407,8 @@ export const ko = {
   "problem.template-not-found": "승인된 템플릿 중에 없는 코드입니다",
   "problem.method-not-allowed": "여기서는 할 수 없는 요청입니다",
   "problem.not-cancellable": "더는 취소할 수 없는 메시지입니다",
+  "problem.campaign-not-found": "없는 캠페인입니다",
+  "problem.campaign-status": "지금 상태의 캠페인에서는 할 수 없는 일입니다",
   "problem.message-too-large": "메시지가 너무 큽니다",
   "problem.unsupported-media-type": "지원하지 않는 형식의 본문입니다",
   "problem.invalid-message": "접수할 수 없는 메시지입니다",
