@@ -314,7 +314,8 @@ func (s *storm) forgotten() []string {
 			case r.Code == message.CodeOptedOut:
 				s.laws.held++
 			case r.Status == message.Delivered && s.laws.isOut(one.numbers[i], one.asked, r.At):
-				wrong = append(wrong, fmt.Sprintf("%s recipient %d had opted out, and is %s %s %s", one.id, i, r.Status, r.Channel, r.Code))
+				wrong = append(wrong, fmt.Sprintf("%s recipient %d had opted out, and is %s %s %s; asked at %v, wishes %v", one.id, i, r.Status,
+					r.Channel, r.Code, one.asked, s.laws.wishes[one.numbers[i]]))
 			}
 		}
 	}

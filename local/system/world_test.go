@@ -305,6 +305,7 @@ func newWorld(t *testing.T, configure ...func(*Options, *aligotest.Options)) *wo
 	o := Options{
 		AWS: awsapi.Options{
 			Clock: clock.Real(1), Around: w.faults.around, AroundTable: w.table.around, Random: func() float64 { return 0.999 }, Trace: w.take,
+			KeptBytes: 8 << 30, // the end of a storm looks at each execution once more
 		},
 		AWSURL:    "http://aws",
 		AligoURL:  "http://aligo",
