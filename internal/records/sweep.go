@@ -80,7 +80,8 @@ type Check struct {
 	ID string
 	// At is from when on. Of one message there is one in an hour.
 	At time.Time
-	// Ended says that its execution has ended, and is looked at because it may have been redriven since.
+	// Ended says that its execution has ended, whatever its record says of what is to come: nobody has heard of it, or it may be
+	// redriven.
 	Ended bool
 }
 

@@ -263,16 +263,16 @@ func (r *run) compare(ctx context.Context, page []execution.Listed) error {
 	return nil
 }
 
-// when says when an execution is to be looked at that has this record; ok is false when never, and ended that it is because
-// it may be redriven.
+// when says when an execution is to be looked at that has this record; ok is false when never, and ended that it is one that has
+// ended, whatever its record says of what is to come.
 func (r *run) when(x execution.Listed, g records.Glance, known bool) (at time.Time, ended, ok bool) {
 	now := r.Now()
 	whole := known && g.Known && g.Listed
 	switch fine := whole && g.Announced && g.Redrives >= x.Redrives; {
 	case x.Ended && !fine && now.Sub(x.Stopped) < settling:
-		return now.Add(often), false, true
+		return now.Add(often), true, true
 	case x.Ended && !fine:
-		return now, false, true
+		return now, true, true
 	case x.Ended && !g.Indexed:
 		return r.whenHashed(now), false, true
 	case x.Ended && !x.Succeeded && g.Status != message.MessageCancelled:

@@ -99,7 +99,10 @@ func TestSweepAnnounces(t *testing.T) {
 		w.stop(id)
 		time.Sleep(20 * time.Minute)
 		w.onSchedule()
-		time.Sleep(2 * time.Hour)
+		time.Sleep(2*time.Hour + 10*time.Minute) // until the second sweep is over
+		if n := len(w.settled[id]); n != 1 {
+			t.Errorf("announced %d times in two hours, though it was to be sent tomorrow", n)
+		}
 		w.settlesAs(id, "cancelled: failed Cancelled")
 		if o := w.get(id); o.Status != message.MessageCancelled {
 			t.Errorf("%+v", o)
