@@ -82,8 +82,8 @@ func burstOf(t *testing.T, args string) BurstReport {
 func TestBursts(t *testing.T) {
 	t.Parallel()
 	for args, most := range map[string]struct{ transitions, seconds float64 }{
-		"-burst 300 -over 1s":                     {6, 1.1*30 + 10},
-		"-burst 300 -over 1s -quotas us-east-1":   {6, 1.1*30 + 10},
+		"-burst 300 -over 1s":                   {6, 1.1*30 + 10},
+		"-burst 300 -over 1s -quotas us-east-1": {6, 1.1*30 + 10},
 		// What a busy sender has turned away three times comes again within 20 minutes, at a random moment.
 		"-burst 100 -over 3s -quotas new-account": {9, 1500},
 		"-burst 300 -over 1s -rate 1000":          {12, 3600},
