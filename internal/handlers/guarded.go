@@ -110,20 +110,26 @@ func (d *Dispatch) guarded(
 
 func (d *Dispatch) open(ctx context.Context, o guard.Opening) (guard.Send, error) {
 	s, err := d.Guards.Open(ctx, o)
-	switch {
-	case err == nil:
-		return s, nil
-	case errors.Is(err, guard.ErrOpened):
-		return s, openedElsewhere()
-	case errors.Is(err, guard.ErrCancelled):
-		return s, &fault.Cancelled{Reason: reasonCancelled}
+	if err != nil {
+		return s, guardFault(err)
 	}
-	return s, tableFault(err)
+	return s, nil
 }
 
-// openedElsewhere is why a send is in doubt that this invocation has not made.
-func openedElsewhere() error {
-	return &fault.Ambiguous{Reason: "another invocation has opened this send"}
+// raise ends the attempt that the progress counts, of which this invocation has made no call.
+func (d *Dispatch) raise(ctx context.Context, m message.Message, p message.Progress) error {
+	return d.Guards.Raise(ctx, guard.Send{Message: m.ID, Sends: p.Sends, Expiry: m.ExpiresAt}, maySent(p))
+}
+
+// guardFault is what the state machine is told when the table does not let an invocation send.
+func guardFault(err error) error {
+	switch {
+	case errors.Is(err, guard.ErrOpened):
+		return &fault.Ambiguous{Reason: "another invocation has opened this send"}
+	case errors.Is(err, guard.ErrCancelled):
+		return &fault.Cancelled{Reason: reasonCancelled}
+	}
+	return tableFault(err)
 }
 
 func (d *Dispatch) close(ctx context.Context, s guard.Send) error {

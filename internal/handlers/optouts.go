@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"sms-api/internal/fault"
-	"sms-api/internal/guard"
 	"sms-api/internal/message"
 )
 
@@ -50,14 +49,8 @@ func (d *Dispatch) nobody(ctx context.Context, m message.Message, p message.Prog
 	if !slices.ContainsFunc(bad, func(one draft) bool { return errors.Is(one.err, errOptedOut) }) {
 		return message.Progress{}, &fault.Invalid{Reason: bad[0].err.Error()}
 	}
-	err := d.Guards.Raise(ctx, guard.Send{Message: m.ID, Sends: p.Sends, Expiry: m.ExpiresAt}, maySent(p))
-	switch {
-	case errors.Is(err, guard.ErrOpened):
-		return message.Progress{}, openedElsewhere()
-	case errors.Is(err, guard.ErrCancelled):
-		return message.Progress{}, &fault.Cancelled{Reason: reasonCancelled}
-	case err != nil:
-		return message.Progress{}, tableFault(err)
+	if err := d.raise(ctx, m, p); err != nil {
+		return message.Progress{}, guardFault(err)
 	}
 	p = d.waitFor(m, d.fail(p, bad))
 	p.Sends, p.Parked, p.Wait = p.Sends+1, nil, max(p.Wait, 1)

@@ -36,7 +36,7 @@ func (d *Dispatch) reconcile(ctx context.Context, in Input) (message.Progress, e
 		return message.Progress{}, &fault.Invalid{Reason: "there is no failed send to reconcile"}
 	}
 	if fault.NotSent(f.Error) {
-		err := d.Guards.Raise(ctx, guard.Send{Message: m.ID, Sends: p.Sends, Expiry: m.ExpiresAt}, maySent(p))
+		err := d.raise(ctx, m, p)
 		switch {
 		case err == nil:
 			p.Sends++
@@ -132,7 +132,7 @@ func (d *Dispatch) neverOpened(ctx context.Context, m message.Message, p message
 	if left := p.Doubt.At.Add(backoff(p.Doubts)).Sub(d.Now()); left > 0 {
 		return lookAgain(p, left), nil
 	}
-	err := d.Guards.Raise(ctx, guard.Send{Message: m.ID, Sends: p.Sends, Expiry: m.ExpiresAt}, maySent(p))
+	err := d.raise(ctx, m, p)
 	if errors.Is(err, guard.ErrCancelled) {
 		return d.cancelled(p), nil
 	}
