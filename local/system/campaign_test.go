@@ -2,6 +2,7 @@ package system
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/csv"
 	"encoding/json"
@@ -190,6 +191,45 @@ func TestCampaign(t *testing.T) {
 		}
 		if got := announced(); !slices.Equal(got, []string{"CampaignPlanned " + id + " planned", "CampaignSettled " + id + " settled"}) {
 			t.Errorf("announced were %q", got)
+		}
+	})
+}
+
+// Who polls a campaign costs one read of the table, whatever it is about, and nothing else of AWS.
+func TestReadingACampaignIsOneRead(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		calls := w.counts(func(r *http.Request) string {
+			return cmp.Or(r.Header.Get("X-Amz-Target"), r.Method+" "+r.URL.Path) // those of S3 have none
+		})
+		file := many(1600) + "김철수,010-1234-567,A-1,m-9\r\n"
+		c, _ := w.created(campaignBody(len(file), `"rate":500,`))
+		seen := map[campaign.Status]int{}
+		look := func() {
+			synctest.Wait() // nobody else is at work
+			calls()
+			status := w.campaign(c.ID).Status
+			seen[status]++
+			if n := calls(); !maps.Equal(n, map[string]int{"DynamoDB_20120810.GetItem": 1}) {
+				t.Errorf("to read one that is %s makes %v", status, n)
+			}
+		}
+		look()
+		if status, answer := w.upload(*c.Upload, file); status != http.StatusOK {
+			t.Fatalf("upload: %d %s", status, answer)
+		}
+		w.reaches(c.ID, campaign.Planned)
+		look()
+		w.order(c.ID, "start", http.StatusOK)
+		for range 60 {
+			time.Sleep(3 * time.Second)
+			look()
+		}
+		w.reaches(c.ID, campaign.Settled)
+		look()
+		if len(seen) != 4 || seen[campaign.Sending] < 50 {
+			t.Errorf("it was seen as %v", seen)
 		}
 	})
 }

@@ -24,11 +24,22 @@ import (
 // count counts the operations of Step Functions from now on.
 func (w *world) count() (calls func() map[string]int) {
 	w.t.Helper()
+	return w.counts(func(r *http.Request) string {
+		if operation, ok := strings.CutPrefix(r.Header.Get("X-Amz-Target"), "AWSStepFunctions."); ok {
+			return operation
+		}
+		return ""
+	})
+}
+
+// counts counts the requests of AWS from now on by what of makes of them; empty is not counted.
+func (w *world) counts(of func(*http.Request) string) (calls func() map[string]int) {
+	w.t.Helper()
 	var mu sync.Mutex
 	n := map[string]int{}
 	w.client.CloseIdleConnections()
 	w.network.serve(w.t, "aws", http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		if operation, ok := strings.CutPrefix(r.Header.Get("X-Amz-Target"), "AWSStepFunctions."); ok {
+		if operation := of(r); operation != "" {
 			mu.Lock()
 			n[operation]++
 			mu.Unlock()
