@@ -3,6 +3,9 @@ package aligo
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -68,7 +71,29 @@ type Template struct {
 	Comments  []string
 	SenderKey string
 	CreatedAt time.Time
+	// Unsendable are the parts that the template has and no call of the vendor's can send, in its words, such as 대표링크.
+	// Kakao would find that the message is not like the template.
+	Unsendable []string
 }
+
+// UnsendableError says that a template has parts which no call of the vendor's can send. It is an ErrNoTemplate.
+type UnsendableError struct {
+	Code  string
+	Parts []string
+}
+
+// Error says which parts these are and what to do.
+func (e *UnsendableError) Error() string {
+	return fmt.Sprintf("template %q %s", e.Code, e.Reason())
+}
+
+// Reason goes on after "the template".
+func (e *UnsendableError) Reason() string {
+	return "has what Aligo's API cannot send (" + strings.Join(e.Parts, ", ") + "): make one without it and have that approved"
+}
+
+// Unwrap returns ErrNoTemplate.
+func (e *UnsendableError) Unwrap() error { return ErrNoTemplate }
 
 // Approved tells whether the template can be sent: approved and not stopped. One that was never used yet is in status R.
 func (t Template) Approved() bool { return t.InspStatus == InspApproved && t.Status != StatusStopped }
@@ -89,6 +114,71 @@ type templateRow struct {
 	CDate      scalar           `json:"cdate"`
 	Comments   list[comment]    `json:"comments"`
 	Buttons    list[readButton] `json:"buttons"`
+
+	unsendable
+}
+
+// unsendable are parts of templates that Kakao has and Aligo's calls have no parameter for. The vendor's page names none of them
+// in its list of templates; Kakao calls them template…, and Aligo writes templt… for other parts.
+type unsendable struct {
+	RepresentLink    filled `json:"representLink"`
+	RepresentLinkT   filled `json:"templtRepresentLink"`
+	RepresentLinkK   filled `json:"templateRepresentLink"`
+	HeaderT          filled `json:"templtHeader"`
+	HeaderK          filled `json:"templateHeader"`
+	ItemHighlightT   filled `json:"templtItemHighlight"`
+	ItemHighlightK   filled `json:"templateItemHighlight"`
+	ItemT            filled `json:"templtItem"`
+	ItemK            filled `json:"templateItem"`
+	QuickRepliesList filled `json:"quickReplies"`
+}
+
+func (u unsendable) parts(emphasis EmphasisType) []string {
+	var parts []string
+	for _, p := range []struct {
+		name string
+		has  filled
+	}{
+		{"대표링크", u.RepresentLink || u.RepresentLinkT || u.RepresentLinkK},
+		{"헤더", u.HeaderT || u.HeaderK},
+		{"아이템 하이라이트", u.ItemHighlightT || u.ItemHighlightK},
+		{"아이템 리스트", u.ItemT || u.ItemK || emphasis == "ITEM_LIST"},
+		{"바로연결", u.QuickRepliesList},
+	} {
+		if p.has {
+			parts = append(parts, p.name)
+		}
+	}
+	return parts
+}
+
+// filled says that there is something in a part, however deep.
+type filled bool
+
+// UnmarshalJSON takes everything.
+func (f *filled) UnmarshalJSON(b []byte) error {
+	var v any
+	if err := json.Unmarshal(b, &v); err != nil {
+		return err
+	}
+	*f = filled(hasText(v))
+	return nil
+}
+
+func hasText(v any) bool {
+	switch v := v.(type) {
+	case string:
+		return v != ""
+	case []any:
+		return slices.ContainsFunc(v, hasText)
+	case map[string]any:
+		for _, one := range v {
+			if hasText(one) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // comment is a reviewer's note. Its shape is not documented: a text or an object with one is read.
@@ -119,6 +209,7 @@ func (r templateRow) template() Template {
 	}
 	// "ordering" counts "1" to "5"; the vendor's examples list the buttons in that order, but nobody promises it.
 	t.Buttons = ordered(r.Buttons)
+	t.Unsendable = r.parts(t.EmphasisType)
 	for _, c := range r.Comments {
 		if c != "" {
 			t.Comments = append(t.Comments, string(c))

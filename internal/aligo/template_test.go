@@ -1,6 +1,8 @@
 package aligo_test
 
 import (
+	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -28,5 +30,30 @@ func TestTemplatesAsTheyCome(t *testing.T) {
 	got := must[[]aligo.Template](t)(answering(body).Templates(t.Context()))
 	if !same(got, want) {
 		t.Errorf("got  %s\nwant %s", spell(got), spell(want))
+	}
+}
+
+// What no call can send is told, whatever the list calls it; a part that is there and empty is none.
+func TestTemplatesThatCannotBeSent(t *testing.T) {
+	t.Parallel()
+	for row, want := range map[string]string{
+		`"templtRepresentLink":{"linkMo":"https://m.example/","linkPc":null}`:                   "대표링크",
+		`"templateRepresentLink":{"linkMo":"https://m.example/"}`:                               "대표링크",
+		`"representLink":"https://m.example/"`:                                                  "대표링크",
+		`"templtRepresentLink":{"linkMo":"","linkPc":null},"templtHeader":"","quickReplies":[]`: "",
+		`"templtHeader":"머리","templtItem":{"list":[{"title":"가","description":"나"}]}`:           "헤더, 아이템 리스트",
+		`"templateEmType":"ITEM_LIST"`:                                                          "아이템 리스트",
+		`"quickReplies":[{"name":"가"}],"templateItemHighlight":{"title":"가"}`:                   "아이템 하이라이트, 바로연결",
+	} {
+		list := `{"code":0,"list":[{"templtCode":"TX_1","templtContent":"가","inspStatus":"APR","status":"A",` + row + `}]}`
+		cache := &aligo.TemplateCache{Client: answering(list)}
+		_, err := cache.Template(t.Context(), "TX_1")
+		var unsendable *aligo.UnsendableError
+		switch {
+		case want == "" && err != nil, want != "" && !errors.Is(err, aligo.ErrNoTemplate):
+			t.Errorf("%s: %v", row, err)
+		case want != "" && (!errors.As(err, &unsendable) || !strings.Contains(err.Error(), "("+want+")")):
+			t.Errorf("%s: %v, want %s", row, err, want)
+		}
 	}
 }

@@ -40,9 +40,9 @@ type TemplateCache struct {
 	reading chan struct{}
 }
 
-// Template returns an approved template by its code. The error is ErrNoTemplate when there is none, or an *Error when
-// the list cannot be read or has no template at all: then nothing is known about this one. While the vendor cannot be
-// reached, an old list serves on.
+// Template returns an approved template by its code. The error is ErrNoTemplate when there is none, an *UnsendableError,
+// which is one too, when it cannot be sent, or an *Error when the list cannot be read or has no template at all: then nothing is
+// known about this one. While the vendor cannot be reached, an old list serves on.
 func (t *TemplateCache) Template(ctx context.Context, code string) (Template, error) {
 	found, ok, err := t.lookUp(ctx, code, orDefault(t.TTL, DefaultTemplateTTL), true)
 	if err != nil {
@@ -67,6 +67,8 @@ func (t *TemplateCache) Template(ctx context.Context, code string) (Template, er
 		return Template{}, fmt.Errorf("%w: %q is in review state %s", ErrNoTemplate, code, found.InspStatus)
 	case !found.Approved():
 		return Template{}, fmt.Errorf("%w: %q is stopped", ErrNoTemplate, code)
+	case len(found.Unsendable) > 0:
+		return Template{}, &UnsendableError{Code: code, Parts: found.Unsendable}
 	}
 	return found, nil
 }

@@ -119,6 +119,10 @@ func (d *Dispatch) fail(p message.Progress, bad []draft) message.Progress {
 // templateFault is for errors of the template list. Nothing has been sent then. That a template is not in the list is final;
 // that the list cannot be had says nothing about the template.
 func (d *Dispatch) templateFault(err error) error {
+	var unsendable *aligo.UnsendableError
+	if errors.As(err, &unsendable) {
+		return &fault.Rejected{Reason: "the template " + unsendable.Reason()}
+	}
 	if errors.Is(err, aligo.ErrNoTemplate) {
 		// Without the code: it was not looked at when the message was accepted.
 		return &fault.Rejected{Reason: aligo.ErrNoTemplate.Error()}

@@ -692,6 +692,26 @@ func TestTemplates(t *testing.T) {
 	}
 }
 
+// A template that Aligo cannot send is not offered, and whoever asks for it is told why.
+func TestTemplatesThatCannotBeSent(t *testing.T) {
+	t.Parallel()
+	s := newSystem(t)
+	linked := approved("TX_7777", "공지입니다.")
+	linked.Unsendable = []string{"대표링크"}
+	s.vendor.templates = []aligo.Template{linked}
+	if got := s.do(t, http.MethodGet, "/v1/templates", service, ""); string(got.body) != `{"templates":[]}`+"\n" {
+		t.Errorf("it is offered: %s", got.body)
+	}
+	got := s.do(t, http.MethodGet, "/v1/templates/TX_7777", service, "")
+	if got.problem(t) != "template-not-found" || !strings.Contains(string(got.body), "대표링크") {
+		t.Errorf("got %s", got.body)
+	}
+	got = s.do(t, http.MethodPost, "/v1/messages", service, `{"template":"TX_7777","recipients":[{"to":"010-1234-5678"}]}`)
+	if got.problem(t) != "invalid-message" || !strings.Contains(string(got.body), "대표링크") {
+		t.Errorf("got %s", got.body)
+	}
+}
+
 func TestExamplesOfTemplatesCanBeSent(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)

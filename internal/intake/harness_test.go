@@ -178,6 +178,9 @@ func (v *vendor) Template(ctx context.Context, code string) (aligo.Template, err
 	}
 	for _, t := range v.templates {
 		if t.Code == code && t.Approved() {
+			if len(t.Unsendable) > 0 {
+				return aligo.Template{}, &aligo.UnsendableError{Code: code, Parts: t.Unsendable}
+			}
 			return t, nil
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"sms-api/internal/aligo"
+	"sms-api/internal/example"
 	"sms-api/internal/message"
 	"sms-api/internal/untrusted"
 )
@@ -97,7 +98,10 @@ func (c templateCheck) message(ctx context.Context, m message.Message) []message
 		return nil
 	}
 	t, err := c.template(ctx, m.Template)
+	var unsendable *aligo.UnsendableError
 	switch {
+	case errors.As(err, &unsendable):
+		return []message.ValidationError{{Pointer: "/template", Detail: unsendable.Reason()}}
 	case errors.Is(err, aligo.ErrNoTemplate):
 		return []message.ValidationError{{Pointer: "/template", Detail: "is not the code of an approved template"}}
 	case err != nil:
@@ -227,21 +231,27 @@ func describeTemplate(t aligo.Template) Template {
 	recipient := ExampleRecipient{To: "010-1234-5678"}
 	for _, name := range d.Variables {
 		if name == message.NamePlaceholder {
-			recipient.Name = "홍길동"
+			recipient.Name = example.Value(name)
 			continue
 		}
 		if recipient.Variables == nil {
 			recipient.Variables = map[string]string{}
 		}
-		recipient.Variables[name] = name
+		recipient.Variables[name] = example.Value(name)
 	}
 	for _, b := range t.Buttons {
 		button := describeButton(b)
 		for _, link := range button.URLs {
-			// What stands for the beginning of an address has to look like one.
-			if names := message.Placeholders(link); len(names) > 0 && strings.HasPrefix(link, "#{"+names[0]+"}") &&
-				recipient.Variables[names[0]] != "" {
-				recipient.Variables[names[0]] = "https://example.com"
+			for _, name := range message.Placeholders(link) {
+				const address = "https://example.com"
+				switch {
+				case recipient.Variables[name] == "" || recipient.Variables[name] == address: // it is the name, or begins another
+				case strings.HasPrefix(link, "#{"+name+"}"):
+					// What stands for the beginning of an address has to look like one.
+					recipient.Variables[name] = address
+				default:
+					recipient.Variables[name] = example.Segment(name)
+				}
 			}
 		}
 		d.Buttons = append(d.Buttons, button)
@@ -265,7 +275,7 @@ func (a *API) getTemplates(w http.ResponseWriter, r *http.Request, _ Caller) err
 		Templates []Template `json:"templates"`
 	}{Templates: []Template{}}
 	for _, t := range all {
-		if t.Approved() {
+		if t.Approved() && len(t.Unsendable) == 0 {
 			list.Templates = append(list.Templates, describeTemplate(t))
 		}
 	}
@@ -276,7 +286,12 @@ func (a *API) getTemplate(w http.ResponseWriter, r *http.Request, _ Caller) erro
 	ctx, cancel := context.WithTimeout(r.Context(), vendorTimeout)
 	defer cancel()
 	t, err := a.Templates.Template(ctx, r.PathValue("code"))
+	var unsendable *aligo.UnsendableError
 	switch {
+	case errors.As(err, &unsendable):
+		p := problemNoTemplate()
+		p.Detail = "the template " + unsendable.Reason()
+		return p
 	case errors.Is(err, aligo.ErrNoTemplate):
 		return problemNoTemplate()
 	case err != nil:
