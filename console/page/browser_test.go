@@ -3,6 +3,7 @@ package page_test
 import (
 	"flag"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -97,10 +98,10 @@ func TestBrowserWalk(t *testing.T) {
 		`[...document.querySelectorAll(".timeline h3")].map((x) => x.textContent).join(" > ") === "Route > Send AlimTalk > Wait for receipts > `+
 			`Read receipts > Settled? > Wait for receipts > Read receipts > Settled? > Send SMS > Wait for receipts > Read receipts > `+
 			`Settled? > Announce"`)
-	b.See("both attempts in words, and the counts", `(() => {
+	b.See("both attempts in words, and in one sentence", `(() => {
 		const box = document.querySelector('[aria-labelledby="recipients-title"]');
 		return box.querySelectorAll(".tried").length === 2 && box.innerText.includes("The recipient does not use KakaoTalk.") &&
-			box.innerText.includes("1 delivered, 0 failed, 0 unknown, 0 pending · 1 fell back to SMS");
+			box.querySelector(".told").textContent.startsWith("AlimTalk: The recipient does not use KakaoTalk → SMS arrived at ");
 	})()`)
 	b.See("the calls", `["/akv10/alimtalk/send/", "/send/", "/sms_list/"].every((x) => `+
 		`document.querySelector('[aria-labelledby="calls-title"]').innerText.includes(x))`)
@@ -300,6 +301,125 @@ func TestBrowserSwitches(t *testing.T) {
 	b.See("two are listed", `document.querySelectorAll(".faults li").length === 2`)
 	b.Press("remove", `document.querySelector(".faults li button")`)
 	b.See("both are gone: they are the same", `document.querySelectorAll(".faults li").length === 0`)
+}
+
+// mixed is a message to 500 people of whom each of these endings has so many; all others get it.
+func mixed(endings map[string]int) string {
+	var to []string
+	for _, ending := range slices.Sorted(maps.Keys(endings)) {
+		for range endings[ending] {
+			to = append(to, fmt.Sprintf("010%04d%s", 2000+len(to), ending))
+		}
+	}
+	for len(to) < 500 {
+		to = append(to, fmt.Sprintf("010%04d%04d", 2000+len(to), 4000+len(to)))
+	}
+	recipients := make([]string, len(to))
+	for i, number := range to {
+		recipients[i] = fmt.Sprintf(`{"to":%q,"name":"고객","reference":"member-%d","variables":{"주문번호":"A-%[2]d"}}`, number, i)
+	}
+	return `{"template":"TX_1234","reference":"notice","recipients":[` + strings.Join(recipients, ",") + `]}`
+}
+
+// A message to 500 people can be read: how many got it first, and then who did not, and why.
+func TestBrowserFiveHundred(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id := w.send(t, mixed(map[string]int{"0001": 60, "0002": 30, "0004": 20, "0008": 10}))
+	w.settled(t, id)
+	b := browsertest.Open(t, w.url, "en")
+	b.Visit("/messages/" + id)
+	b.See("how many have which result", `["All 500", "Delivered 470", "Failed 20", "Unknown 10"].every((x) => `+
+		`[...document.querySelectorAll(".counts .pick")].some((p) => p.textContent === x)) && `+
+		`document.querySelector(".counts").innerText.includes("110 fell back to SMS")`)
+	b.See("how many took which way, the most frequent first", `[...document.querySelectorAll(".kinds li")].map((x) => x.textContent).join("\n") === `+
+		`["380AlimTalk arrived", "60AlimTalk: The recipient does not use KakaoTalk → SMS arrived",
+			"30AlimTalk: The recipient has blocked AlimTalk → SMS arrived",
+			"20AlimTalk: The recipient does not use KakaoTalk → SMS: The SMS could not be delivered: the recipient's number or the sender number is wrong",
+			"10AlimTalk: The AlimTalk was sent, and Kakao does not know whether it was received"].join("\n")`)
+	b.See("the calls in one line",
+		`document.querySelector('[aria-labelledby="calls-title"] .told').textContent.startsWith("AlimTalk to 500 (calls: 1) · SMS to 110 (calls: 1) · ")`)
+	if n := browsertest.JS[int](b, `document.querySelectorAll('[aria-labelledby="calls-title"] tbody tr').length`); n > 30 {
+		t.Errorf("the calls are %d lines", n)
+	}
+	rows := func(what string, n int, more string) {
+		t.Helper()
+		b.See(what, fmt.Sprintf(`document.querySelectorAll(".people tbody tr").length === %d && (%s)`, n, more))
+	}
+	rows("fifty of them are drawn", 50, "true")
+	if n := browsertest.JS[int](b, `document.querySelectorAll(".timeline li").length`); n != 0 {
+		t.Errorf("the way is folded, and %d entries of it are drawn", n)
+	}
+	b.Shot("five-hundred")
+
+	// Who did not get it, and one of those.
+	b.Press("failed", `[...document.querySelectorAll(".counts .pick")].find((x) => x.textContent === "Failed 20")`)
+	rows("those who did not get it", 20, `[...document.querySelectorAll(".people tbody .number")].every((x) => x.textContent.startsWith("010****0004"))`)
+	b.See("the button is pressed and has the focus", `document.activeElement.getAttribute("aria-pressed") === "true"`)
+	search := func(text string) {
+		t.Helper()
+		browsertest.JS[bool](b, fmt.Sprintf(`(() => { const x = document.querySelector('.box input[type="search"]'); x.value = %q; `+
+			`x.dispatchEvent(new Event("input")); return true; })()`, text))
+	}
+	search("member-119")
+	b.See("nobody of them", `document.querySelector('.box [role="status"]').textContent === "No recipient matches."`)
+	b.Press("all", `document.querySelector(".counts .pick")`)
+	rows("found by the reference", 1, `document.querySelector(".people tbody").innerText.includes("member-119")`)
+	search("0008")
+	rows("found by the last digits", 10, "true")
+	search("010****0002")
+	rows("found by the masked number", 30, "true")
+	search("+82 10-2113-4113")
+	b.See("a number that is nobody's", `document.querySelector('.box [role="status"]').textContent === "No recipient matches."`)
+	search("010-2499-4499")
+	rows("found by the whole number", 1, `document.querySelector(".people tbody").innerText.includes("member-499")`)
+	search("")
+	b.Press("those who have blocked it", `[...document.querySelectorAll(".kinds .pick")][2]`)
+	rows("the thirty", 30, "true")
+	b.Press("once more", `[...document.querySelectorAll(".kinds .pick")][2]`)
+	b.Press("all of them", browsertest.Button("Show the other 450"))
+	rows("all of them", 500, "true")
+
+	// What happens elsewhere costs this page nothing: the server says that there is nothing new, and nothing is drawn.
+	browsertest.JS[bool](b, `(() => {
+		const real = window.fetch;
+		window.answers = [];
+		window.fetch = async (url, ...rest) => {
+			const answer = await real(url, ...rest);
+			if (url.startsWith("/inbox/messages/")) setTimeout(() => { window.answers.push(answer.status); document.body.dataset.read = window.answers.length; });
+			return answer;
+		};
+		window.drawn = 0;
+		new MutationObserver((all) => { window.drawn += all.length; }).observe(document.querySelector(".detail"), { subtree: true, childList: true, characterData: true });
+		return true;
+	})()`)
+	w.settled(t, w.send(t, order("01012345678", "")))
+	b.See("the page has read again", `window.answers.length > 1`)
+	if got := browsertest.JS[string](b, `window.answers.filter((x) => x !== 304).join() + "/" + window.drawn`); got != "/0" {
+		t.Errorf("answers but 304, and changes of the document: %s", got)
+	}
+
+	// Of recipients of whom something is news, only their rows are drawn again.
+	got := browsertest.JS[string](b, `import("/inbox/assets/recipients.js").then(({ recipients }) => {
+		const people = Array.from({ length: 500 }, (_, i) => ({ to: "010****0000", reference: "member-" + i, status: "pending", channel: "alimtalk" }));
+		const view = recipients();
+		view.draw({ counts: { pending: 500 }, recipients: people });
+		const before = [...view.node.querySelectorAll("tbody tr")];
+		people[7] = { ...people[7], status: "delivered", code: "0", at: "2026-12-01T00:00:00Z" };
+		view.draw({ counts: { pending: 499, delivered: 1 }, recipients: people });
+		const after = [...view.node.querySelectorAll("tbody tr")];
+		return after.map((x, i) => x === before[i] ? "" : i).join("");
+	})`)
+	if got != "7" {
+		t.Errorf("rows drawn again: %q, want 7", got)
+	}
+	b.Press("the way", `document.querySelector("#way > summary")`)
+	b.See("the way", `document.querySelectorAll(".timeline h3").length > 10`)
+	b.Size(390, 844)
+	if wide := browsertest.JS[int](b, `document.documentElement.scrollWidth`); wide > 390 {
+		t.Errorf("it is %d wide in a window of 390", wide)
+	}
+	b.Shot("five-hundred-narrow")
 }
 
 // A word that the page has no text for is shown as it is, and the list is whole.

@@ -69,6 +69,15 @@ func (b *Page) write(w http.ResponseWriter, r *http.Request, status int, content
 	}
 	w.Header().Set("Content-Type", contentType)
 	w.Header().Set("Cache-Control", "no-store")
+	if r.Method == http.MethodGet && status == http.StatusOK {
+		// A page that reads again whenever something has changed somewhere is mostly told what it knows.
+		tag := tagOf(body)
+		w.Header().Set("ETag", tag)
+		if r.Header.Get("If-None-Match") == tag {
+			w.WriteHeader(http.StatusNotModified)
+			return
+		}
+	}
 	w.WriteHeader(status)
 	// The page is gone when this fails; there is nobody to tell.
 	_, _ = w.Write(body)

@@ -60,11 +60,16 @@ func newPages(system, parts string) (*pages, error) {
 		if err != nil {
 			return err
 		}
-		sum := sha256.Sum256(content)
-		p.files[strings.TrimPrefix(name, "assets/")] = file{content, contentType, `"` + hex.EncodeToString(sum[:8]) + `"`}
+		p.files[strings.TrimPrefix(name, "assets/")] = file{content, contentType, tagOf(content)}
 		return nil
 	})
 	return p, err
+}
+
+// tagOf is the entity tag of a content.
+func tagOf(content []byte) string {
+	sum := sha256.Sum256(content)
+	return `"` + hex.EncodeToString(sum[:8]) + `"`
 }
 
 func (p *pages) routes(mux *http.ServeMux) {

@@ -144,7 +144,7 @@ func (b *Inbox) Posted(webhook string, event json.RawMessage, err error) {
 // linkNewest finds out to which messages the newest deliveries belong. Of messages that have ended this is known; the
 // histories of those that may have led to the others are read.
 func (b *Inbox) linkNewest(ctx context.Context) {
-	looked, learned := map[string]bool{}, false
+	looked, learned := map[string]bool{}, map[string]bool{}
 	for _, d := range b.store.linkNewest() {
 		if looked[d.To] || len(looked) == maxLooked {
 			continue
@@ -154,16 +154,17 @@ func (b *Inbox) linkNewest(ctx context.Context) {
 			To: message.Phone(d.To), Until: d.At.Add(clockSlack), Limit: maxSuspects,
 		})
 		for _, f := range found.Found {
-			if err == nil && !b.store.complete(f.Outcome.ID) {
-				err = b.learn(ctx, f.Outcome.ID)
-				learned = true
+			// Many phones may have the same message.
+			if id := f.Outcome.ID; err == nil && !learned[id] && !b.store.complete(id) {
+				err = b.learn(ctx, id)
+				learned[id] = true
 			}
 		}
 		if err != nil && ctx.Err() == nil {
 			b.options.Log.WarnContext(ctx, "deliveries not linked to their message", "error", err)
 		}
 	}
-	if learned {
+	if len(learned) > 0 {
 		b.store.linkNewest()
 	}
 }

@@ -34,6 +34,7 @@ export async function call(method, path, { body, headers, signal } = {}) {
     if (error.name === "AbortError") throw error;
     throw new Error(t("error.offline"), { cause: error });
   }
+  if (response.status === 304) return { status: 304 };
   const text = await response.text();
   let json;
   try {
@@ -47,6 +48,19 @@ export async function call(method, path, { body, headers, signal } = {}) {
 
 export async function get(path, signal) {
   return (await call("GET", path, { signal })).json;
+}
+
+// reader gives a function that reads a path as get does, for what is read again and again: what has not changed since is not sent
+// again, and is the same object.
+export function reader(signal) {
+  const known = new Map();
+  return async (path) => {
+    const last = known.get(path);
+    const answer = await call("GET", path, { signal, headers: last ? { "If-None-Match": last.tag } : {} });
+    if (answer.status === 304) return last.json;
+    if (answer.headers.has("ETag")) known.set(path, { tag: answer.headers.get("ETag"), json: answer.json });
+    return answer.json;
+  };
 }
 
 // query makes a query string of what is not empty.

@@ -1,11 +1,13 @@
 // One message: what became of it, and the way it took.
 import { announce, h, keyed, put, show } from "./dom.js";
 import { icon } from "./icons.js";
-import { has, t } from "./i18n.js";
+import { t } from "./i18n.js";
 import { between, clock, duration, moment, number, span } from "./format.js";
-import { call, get, Problem, query } from "./api.js";
+import { call, get, Problem, query, reader } from "./api.js";
 import { channel, copyButton, empty, failure, jsonBlock, status, statusOf } from "./parts.js";
 import { delivery } from "./bubble.js";
+import { callLine, calls, groups } from "./calls.js";
+import { recipients } from "./recipients.js";
 import { centre, graph, legend } from "./graph.js";
 import { part } from "./system.js";
 
@@ -16,25 +18,48 @@ export function message({ parameters: [id], signal }) {
   const trouble = h("div", {});
   const body = h("div", { class: "detail" });
   const node = h("div", { class: "page wide" }, note, trouble, body);
+  const people = recipients();
+  const way = folded();
+  const phones = part("phones") ? received() : null;
+  const read = reader(signal);
+  let drawn = [];
   let title = t("message.title");
   let last = "";
+
+  // A link into the way opens it first.
+  node.addEventListener("click", (event) => {
+    if (event.target.closest?.("a")?.getAttribute("href")?.startsWith("#visit-")) way.open();
+  });
 
   async function refresh() {
     try {
       machine ??= await get("/inbox/machine", signal);
-      const [m, calls, arrived] = await Promise.all([
-        get(`/inbox/messages/${encodeURIComponent(id)}`, signal),
+      const parts = await Promise.all([
+        read(`/inbox/messages/${encodeURIComponent(id)}`),
         part("phones") ? known(`/inbox/calls${query({ message: id })}`) : null,
         part("phones") ? known(`/inbox/deliveries${query({ message: id, limit: 20 })}`) : null,
       ]);
+      show(trouble, null);
+      // Of what happens elsewhere nothing is to be drawn here.
+      if (parts.every((x, i) => x === drawn[i]) && drawn.length) return;
+      drawn = parts;
+      const [plain, made, arrived] = parts;
       // A system with phones knows all calls, others those that were accepted.
-      m.calls = calls ?? m.way?.calls.map((c) => ({ ...c, endpoint: t(`channel.${c.channel}`), certain: true, accepted: true })) ?? [];
-      m.deliveries = arrived?.items ?? [];
+      const m = { ...plain, deliveries: arrived?.items ?? [] };
+      m.calls = made ?? m.way?.calls.map((c) => ({ ...c, endpoint: t(`channel.${c.channel}`), certain: true, accepted: true })) ?? [];
       title = m.reference || m.template || t("message.title");
       const first = !body.firstChild;
+      people.draw(m);
+      way.draw(m);
+      phones?.draw(m);
       keyed(body, sections(m), (section) => section.name, (section) => section.draw());
-      if (first) centre(body);
-      show(trouble, null);
+      if (first) {
+        centre(body);
+        if (location.hash.startsWith("#visit-")) {
+          way.open();
+          document.getElementById(location.hash.slice(1))?.scrollIntoView();
+        }
+      }
       if (last && last !== m.status) announce(`${title}: ${t(`status.${statusOf(m)}`)}`);
       last = m.status;
     } catch (error) {
@@ -47,7 +72,7 @@ export function message({ parameters: [id], signal }) {
   // known is what is known of the message beside itself; a message that is not there has none of it.
   async function known(path) {
     try {
-      return await get(path, signal);
+      return await read(path);
     } catch (error) {
       if (error instanceof Problem && error.status === 404) return null;
       throw error;
@@ -81,15 +106,12 @@ export function message({ parameters: [id], signal }) {
           m.cancellable ? h("button", { type: "button", id: "cancel", class: "danger", onclick: cancel }, t(m.status === "parked" ? "message.cancel.parked" : "message.cancel")) : null))),
       ...(m.parked ? [section("parked", m.parked, () => parked(m.parked))] : []),
       section("facts", [m.sendAt, m.settledAt], () => facts(m)),
-      section("people", [m.recipients, m.deliveries], () => h("div", { class: "columns" },
-        h("section", { class: "box", "aria-labelledby": "recipients-title" }, h("h2", { id: "recipients-title" }, t("message.recipients", { n: m.recipients.length })), counts(m), recipients(m)),
-        part("phones") ? h("section", { class: "box", "aria-labelledby": "received-title" }, h("h2", { id: "received-title" }, t("message.received")), received(m)) : null)),
+      // The list of recipients and the way draw themselves, only what has changed of them.
+      section("people", few(m), () => h("div", { class: few(m) ? "columns" : "stack" }, people.node, phones?.node)),
       ...(m.way ? [
       section("graph", path, () => h("section", { class: "box", "aria-labelledby": "graph-title" },
         h("div", { class: "box-head" }, h("h2", { id: "graph-title" }, t("message.graph")), legend()), graph(machine, m.way))),
-      section("way", [m.way, m.calls], () => h("section", { class: "box", "aria-labelledby": "way-title" },
-        h("div", { class: "box-head" }, h("h2", { id: "way-title" }, t("message.way")), h("p", { class: "muted" }, t("message.transitions", { n: m.way.transitions }), m.way.stopped ? ` · ${between(m.way.started, m.way.stopped)}` : "")),
-        timeline(m))),
+      section("way", true, () => way.node),
       section("calls", [m.calls, path], () => h("section", { class: "box", "aria-labelledby": "calls-title" }, h("h2", { id: "calls-title" }, t("message.calls", { n: m.calls.length })), calls(m))),
       ] : [section("untold", m.untold, () => h("section", { class: "box" }, h("p", { class: "muted" }, m.untold ? m.untold.detail || m.untold.title : t("message.untold"))))]),
     ];
@@ -114,49 +136,66 @@ function facts(m) {
     m.channel === "alimtalk" ? fact("fallback", fallback) : null);
 }
 
-const shownRecipients = 50;
-
-function recipients(m) {
-  const rows = (list) => list.map((r) => h("tr", {},
-    h("th", { scope: "row", class: "number" }, r.to, r.reference ? h("span", { class: "sub" }, r.reference) : null),
-    h("td", {}, status(r.status)),
-    h("td", {}, r.channel ? channel(r.channel) : "–"),
-    h("td", {}, (r.attempts ?? []).length > 1 ? r.attempts.map((a) => h("div", { class: "tried" }, channel(a.channel), " ", why(a))) : why(r)),
-    h("td", {}, r.at ? h("time", { datetime: r.at, title: moment(r.at) }, clock(r.at)) : "–")));
-  const body = h("tbody", {}, rows(m.recipients.slice(0, shownRecipients)));
-  const left = m.recipients.length - shownRecipients;
-  const more = left > 0 ? h("button", { type: "button", class: "quiet", onclick: () => { body.append(...rows(m.recipients.slice(shownRecipients))); more.remove(); } }, t("message.recipients.more", { n: left })) : null;
-  return h("div", { class: "scroll", tabindex: "0", role: "group", "aria-labelledby": "recipients-title" }, h("table", {}, h("thead", {}, h("tr", {}, ["number", "status", "channel", "reason", "at"].map((name) => h("th", { scope: "col" }, t(`message.recipient.${name}`))))), body), more);
+// received are the phones on which a message has arrived, the newest first. Of many recipients they open on demand.
+function received() {
+  let drawn = false;
+  const list = h("div", { class: "received", hidden: true });
+  const none = h("p", { class: "muted" }, t("message.received.none"));
+  const node = h("details", { class: "box folded" }, h("summary", {}, h("h2", { id: "received-title" }, t("message.received"))), none, list);
+  return {
+    node,
+    draw(m) {
+      if (!drawn) node.open = few(m);
+      drawn = true;
+      none.hidden = m.deliveries.length > 0;
+      list.hidden = !none.hidden;
+      keyed(list, m.deliveries, (d) => d.number, (d) => delivery(d, { toPhone: true }));
+    },
+  };
 }
 
-// why is the code of a result in the reader's words, and the words that came with it where the code does not say it all.
-function why(r) {
-  if (!r.code) return r.reason || "–";
-  const known = has(`code.${r.code}`);
-  const words = r.reason && (!known || ["Invalid", "Rejected", "other"].includes(r.code)) ? r.reason : "";
-  return [known ? t(`code.${r.code}`) : words, " ", h("code", { class: "sub" }, r.code), known && words ? h("span", { class: "sub" }, words) : null];
+// few says that a message has so few recipients that all that is known of it can be seen at once.
+const few = (m) => m.recipients.length <= 10;
+
+// folded is the way as a box that opens on demand, and by itself for few recipients. What is not open is not drawn.
+function folded() {
+  let m = null;
+  const about = h("span", { class: "muted" });
+  const list = h("ol", { class: "timeline" });
+  const node = h("details", { class: "box folded", id: "way" }, h("summary", {}, h("h2", { id: "way-title" }, t("message.way")), about), list);
+  const fill = () => keyed(list, node.open && m ? timeline(m) : [], (entry) => entry.name, (entry) => entry.draw());
+  node.addEventListener("toggle", fill);
+  return {
+    node,
+    draw(next) {
+      if (!next.way) return;
+      if (!m) node.open = few(next);
+      m = next;
+      about.textContent = [t("message.transitions", { n: number(m.way.transitions) }), m.way.stopped ? between(m.way.started, m.way.stopped) : ""].filter(Boolean).join(" · ");
+      fill();
+    },
+    open() {
+      node.open = true;
+      fill();
+    },
+  };
 }
 
-function counts(m) {
-  const c = m.counts;
-  return h("p", { class: "muted counts" }, t("message.recipients.counts", { delivered: number(c.delivered), failed: number(c.failed), unknown: number(c.unknown), pending: number(c.pending) }),
-    c.fellBack ? ` · ${t("message.recipients.fellBack", { n: number(c.fellBack) })}` : "");
-}
-
-function received(m) {
-  if (!m.deliveries.length) return h("p", { class: "muted" }, t("message.received.none"));
-  return h("div", { class: "received" }, m.deliveries.map((d) => delivery(d, { toPhone: true })));
-}
-
+// timeline are the entries of the way with the data that each shows.
 function timeline(m) {
   const { way } = m;
-  return h("ol", { class: "timeline" },
-    h("li", { class: "edge-of-time" }, h("span", { class: "point" }), h("div", {}, h("span", { class: "muted" }, t("way.started")), " ", h("time", { datetime: way.started }, moment(way.started)), data(`input`, t("way.message"), way.input))),
-    way.visits.map((v, i) => visit(v, i, way, m.calls.filter((c) => c.visit === i))),
-    way.stopped
-      ? h("li", { class: "edge-of-time", "data-ended": way.error ? "failed" : "succeeded" }, h("span", { class: "point" }), h("div", {}, h("strong", {}, way.status), " ", h("time", { datetime: way.stopped }, clock(way.stopped)), way.error || way.cause ? h("p", { class: "error" }, [way.error, way.cause].filter(Boolean).join(": ")) : null))
-      : h("li", { class: "edge-of-time", "data-ended": "running" }, h("span", { class: "point" }), h("div", { class: "muted" }, t("way.running"))),
-    way.truncated ? h("li", { class: "muted" }, t("way.truncated")) : null);
+  const { started, stopped } = way;
+  return [
+    { name: "started", data: started, draw: () => h("li", { class: "edge-of-time" }, h("span", { class: "point" }), h("div", {}, h("span", { class: "muted" }, t("way.started")), " ", h("time", { datetime: started }, moment(started)), data("input", t("way.message"), way.input))) },
+    ...way.visits.map((v, i) => {
+      const made = m.calls.filter((c) => c.visit === i);
+      return { name: `visit ${i}`, data: [v, made], draw: () => visit(v, i, way, made) };
+    }),
+    stopped
+      ? { name: "stopped", data: [stopped, way.error, way.cause], draw: () => h("li", { class: "edge-of-time", "data-ended": way.error ? "failed" : "succeeded" }, h("span", { class: "point" }), h("div", {}, h("strong", {}, way.status), " ", h("time", { datetime: stopped }, clock(stopped)), way.error || way.cause ? h("p", { class: "error" }, [way.error, way.cause].filter(Boolean).join(": ")) : null)) }
+      : { name: "running", draw: () => h("li", { class: "edge-of-time", "data-ended": "running" }, h("span", { class: "point" }), h("div", { class: "muted" }, t("way.running"))) },
+    ...(way.truncated ? [{ name: "truncated", draw: () => h("li", { class: "muted" }, t("way.truncated")) }] : []),
+  ];
 }
 
 function data(name, label, value) {
@@ -178,7 +217,7 @@ function visit(v, i, way, made) {
         took ? h("span", { class: "took" }, v.type === "Wait" ? t("way.waited", { span: took }) : took) : null),
       v.error && tries.length === 0 ? h("p", { class: "error" }, [v.error, v.cause].filter(Boolean).join(": ")) : null,
       tries.length ? h("ul", { class: "attempts" }, tries.map((a, n) => attempt(a, n, tries))) : null,
-      made.length ? h("ul", { class: "made" }, made.map((c) => h("li", {}, callLine(c)))) : null,
+      made.length ? h("ul", { class: "made" }, groups(made).map((g) => h("li", {}, callLine(g)))) : null,
       h("div", { class: "datas" }, data(`in-${i}`, t("way.input"), v.input),
         tries.map((a, n) => data(`call-${i}-${n}`, tries.length > 1 ? `${t("way.parameters")} ${n + 1}` : t("way.parameters"), a.parameters)),
         data(`out-${i}`, t("way.output"), v.output))));
@@ -199,26 +238,4 @@ function causeOf(cause) {
   } catch {
     return cause;
   }
-}
-
-function callLine(c) {
-  return [icon("next"), h("code", {}, c.endpoint), c.fault ? h("span", { class: "test" }, t(`fault.${c.fault}`)) : null,
-    h("span", { class: "muted" }, c.code !== undefined ? t("calls.code", { code: c.code }) : t(c.accepted ? "calls.accepted" : "calls.nocode")),
-    c.mid ? h("span", { class: "muted" }, `mid ${c.mid}`) : null];
-}
-
-function calls(m) {
-  if (!m.calls.length) return h("p", { class: "muted" }, t("calls.none"));
-  const uncertain = m.calls.some((c) => !c.certain);
-  return h("div", { class: "scroll", tabindex: "0", role: "group", "aria-labelledby": "calls-title" },
-    h("table", {},
-      h("thead", {}, h("tr", {}, ["at", "endpoint", "state", "recipients", "answer", "mid"].map((name) => h("th", { scope: "col" }, t(`calls.${name}`))))),
-      h("tbody", {}, m.calls.map((c) => h("tr", {},
-        h("td", {}, h("time", { datetime: c.at, title: moment(c.at) }, clock(c.at))),
-        h("th", { scope: "row" }, h("code", {}, c.endpoint), c.certain ? null : h("span", { title: t("calls.uncertain") }, " *")),
-        h("td", {}, c.visit < 0 ? "–" : h("a", { href: `#visit-${c.visit}` }, m.way.visits[c.visit].state)),
-        h("td", {}, c.recipients ? number(c.recipients) : "–"),
-        h("td", {}, c.code ?? (c.accepted ? null : t("calls.nocode")), c.fault ? h("span", { class: "sub" }, t(`fault.${c.fault}`)) : null, c.accepted ? h("span", { class: "sub" }, t("calls.accepted")) : null),
-        h("td", {}, c.mid ?? "–"))))),
-    uncertain ? h("p", { class: "muted" }, `* ${t("calls.uncertain")}`) : null);
 }

@@ -67,11 +67,25 @@ export function cursorPager(path, values, next) {
 
 // told is what became of somebody, in words that can be read out on the telephone.
 export function told(r) {
-  const name = (a) => t(`channel.${a.channel}`);
-  const why = (a) => (a.code && has(`code.${a.code}`) ? t(`code.${a.code}`) : a.reason || t(`status.${a.status}`));
+  return story(r, (a) => (a.at ? t("told.delivered", { channel: t(`channel.${a.channel}`), at: clock(a.at) }) : arrived(a)));
+}
+
+// kindOf is the same without the time: what is alike for many.
+export function kindOf(r) {
+  return story(r, arrived);
+}
+
+const arrived = (a) => t("told.arrived", { channel: t(`channel.${a.channel}`) });
+
+function story(r, delivered) {
+  const why = (a) => (a.code && has(`code.${a.code}`) ? t(`code.${a.code}`) : a.reason || t(`status.${a.status}`)).replace(/\.$/, "");
   const attempts = r.attempts?.length ? r.attempts : r.channel ? [r] : [];
   if (!attempts.length) return r.code ? why(r) : t("told.nothing");
-  return attempts.map((a) => (a.status === "delivered" ? t("told.delivered", { channel: name(a), at: clock(a.at) }) : a.status === "pending" ? t("told.pending", { channel: name(a) }) : t("told.other", { channel: name(a), why: why(a) }))).join(" → ");
+  return attempts.map((a) => {
+    if (a.status === "delivered") return delivered(a);
+    const channel = t(`channel.${a.channel}`);
+    return a.status === "pending" ? t("told.pending", { channel }) : t("told.other", { channel, why: why(a) });
+  }).join(" → ");
 }
 
 // arrows lets the arrow keys move between the links of a list's entries.
