@@ -82,36 +82,21 @@ func start(t *testing.T, flags ...string) (printed string, stop func()) {
 	return out.String(), stop
 }
 
-// lines are the commands that the welcome prints.
-func lines(printed, beginning string) []string {
-	var all []string
-	for _, m := range regexp.MustCompile(`(?m)^  (`+beginning+` .*)$`).FindAllStringSubmatch(printed, -1) {
-		all = append(all, m[1])
-	}
-	return all
-}
-
 func TestThePrintedLinesWork(t *testing.T) {
 	t.Parallel()
-	printed, stop := start(t, "-speed", "200")
-	curl := lines(printed, "curl")
-	if len(curl) != 3 {
-		t.Fatalf("%d curl lines are printed, want 3:\n%s", len(curl), printed)
+	s := newShell(t, true)
+	lines := regexp.MustCompile(`(?m)^  ((?:curl|export|aws) .*)$`).FindAllStringSubmatch(s.printed, -1)
+	answers := []string{
+		`"status":"accepted"`, later + `"to": "01012345678"`, `"status":"accepted"`,
+		"", `"FailedEntryCount": 0`, later + `"executionArn"`, later + "(?s)Send AlimTalk.*ExecutionSucceeded", `"reachable":true,"registered":true`,
 	}
-	for _, line := range []string{curl[0], curl[2]} {
-		answer := do(t, line)
-		var accepted struct{ ID, Status string }
-		if err := json.Unmarshal([]byte(answer), &accepted); err != nil || accepted.Status != "accepted" {
-			t.Fatalf("%s\n%s %v", line, answer, err)
-		}
-		waitFor(t, regexp.MustCompile(`http://\S+`).FindString(line)+"/"+accepted.ID, `"status":"delivered","channel"`)
+	if len(lines) != len(answers) {
+		t.Fatalf("%d lines are printed, want %d:\n%s", len(lines), len(answers), s.printed)
 	}
-	phones := do(t, curl[1])
-	if !strings.Contains(phones, "01012345678") || strings.Count(phones, `"channel": "alimtalk"`) != 1 ||
-		strings.Count(phones, `"channel": "sms"`) != 1 {
-		t.Errorf("%s\n%s", curl[1], phones)
+	for i, line := range lines {
+		s.do(s.parse(line[1])[0], answers[i])
 	}
-	stop()
+	s.do(s.parse("curl -sS 127.0.0.1:8081/_standin/messages")[0], later+`"channel": "sms"`)
 }
 
 // do makes the request of a curl line: everybody who has Go can run the tests, whether or not they have curl.
@@ -262,7 +247,7 @@ func TestWebhooksOfTheStack(t *testing.T) {
 			t.Errorf("it does not print %q:\n%s", line, printed)
 		}
 	}
-	do(t, lines(printed, "curl")[0])
+	do(t, regexp.MustCompile(`(?m)^  (curl .*)$`).FindStringSubmatch(printed)[1])
 	if r := <-got; r.URL.Path != "/hooks" || r.Header.Get("X-Shop") != "local" {
 		t.Errorf("%s %s %v", r.Method, r.URL, r.Header)
 	}

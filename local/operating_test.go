@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -92,71 +91,4 @@ func TestNamesInOperating(t *testing.T) {
 			t.Errorf("the rule %s does not call %s", one[1], one[2])
 		}
 	}
-}
-
-// command is a command of AWS's CLI: aws SERVICE OPERATION and its flags.
-var command = regexp.MustCompile("aws ([a-z0-9]+) ([a-z]+(?:-[a-z]+)*)((?: (?:--[a-z-]+|[^-`|][^ `|]*|-[a-z]+))*)")
-
-// TestCommandsOfOperating: each aws command is one of an operation whose model has the members that the flags stand for. Of
-// what the local endpoint serves the models are at hand.
-func TestCommandsOfOperating(t *testing.T) {
-	t.Parallel()
-	services := map[string]string{
-		"stepfunctions": "AWSStepFunctions", "ssm": "AmazonSSM", "dynamodb": "DynamoDB_20120810", "lambda": "AWSLambda",
-		"sqs": "AmazonSQS",
-	}
-	// From AWS's reference of its CLI.
-	others := map[string][]string{
-		"kms schedule-key-deletion": {"--key-id"}, "ec2 release-address": {"--allocation-id"},
-		"events start-replay":     {"--replay-name", "--event-source-arn", "--event-start-time", "--event-end-time", "--destination"},
-		"events describe-archive": {"--archive-name"}, "sqs purge-queue": {"--queue-url"},
-		"dynamodb update-table": {"--no-deletion-protection-enabled", "--table-name"}, "s3 rm": {"--recursive"},
-	}
-	global := []string{"--query", "--output"}
-	// One ends where the next begins.
-	found := command.FindAllStringSubmatch(strings.NewReplacer(" aws ", " `aws ", "(aws ", "(`aws ").Replace(operating(t)), -1)
-	if len(found) < 10 {
-		t.Errorf("only %d commands are found in the text", len(found))
-	}
-	for _, one := range found {
-		service, operation := one[1], one[2]
-		members, known := others[service+" "+operation]
-		if !known {
-			members = cliFlags(t, services[service], operation)
-		}
-		for _, flag := range regexp.MustCompile(`--[a-z-]+`).FindAllString(one[3], -1) {
-			if !slices.Contains(members, flag) && !slices.Contains(global, flag) {
-				t.Errorf("aws %s %s has no %s", service, operation, flag)
-			}
-		}
-	}
-}
-
-// cliFlags are those of an operation that the local endpoint serves.
-func cliFlags(t *testing.T, service, operation string) []string {
-	t.Helper()
-	data, err := os.ReadFile(filepath.Join("..", "awslocal", "awsapi", "models", service+".json"))
-	if err != nil {
-		t.Fatalf("aws … %s: %v", operation, err)
-	}
-	var model struct {
-		Operations map[string]struct{ Members map[string]any }
-	}
-	if err := json.Unmarshal(data, &model); err != nil {
-		t.Fatal(err)
-	}
-	var name strings.Builder
-	for word := range strings.SplitSeq(operation, "-") {
-		name.WriteString(strings.ToUpper(word[:1]) + word[1:])
-	}
-	of, ok := model.Operations[name.String()]
-	if !ok {
-		t.Errorf("%s has no operation %s", service, name.String())
-	}
-	var all []string
-	for member := range of.Members {
-		kebab := regexp.MustCompile(`([a-z])([A-Z])`).ReplaceAllString(member, "$1-$2")
-		all = append(all, "--"+strings.ToLower(kebab))
-	}
-	return all
 }
