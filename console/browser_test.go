@@ -48,6 +48,9 @@ func TestBrowserConsole(t *testing.T) {
 	b.Visit("/messages?q=" + id)
 	b.See("found by its id", `document.querySelectorAll("tbody tr").length === 1`)
 
+	b.Visit("/messages")
+	b.See("what it is and for whom", `["주문 접수", "order-18", "010****0001"].every((x) => document.querySelector("tbody tr").innerText.includes(x))`)
+
 	// What waits for an operator.
 	w.standin.SetBalance(0)
 	parked := w.send(t, order("01012345678", `,"reference":"order-19"`))

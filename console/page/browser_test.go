@@ -328,7 +328,11 @@ func TestBrowserFiveHundred(t *testing.T) {
 	id := w.send(t, mixed(map[string]int{"0001": 60, "0002": 30, "0004": 20, "0008": 10}))
 	w.settled(t, id)
 	b := browsertest.Open(t, w.url, "en")
-	b.Visit("/messages/" + id)
+	b.Visit("/messages")
+	b.See("what it is, for whom, and how many have which result", `["주문 접수", "notice", "010****0001 and 499 more", "Delivered 470", `+
+		`"Unknown 10", "Failed 20"].every((x) => document.querySelector("tbody tr").innerText.includes(x)) && `+
+		`!document.querySelector("tbody").innerText.includes("TX_1234")`)
+	b.Press("the message", `document.querySelector("tbody a")`)
 	b.See("how many have which result", `["All 500", "Delivered 470", "Failed 20", "Unknown 10"].every((x) => `+
 		`[...document.querySelectorAll(".counts .pick")].some((p) => p.textContent === x)) && `+
 		`document.querySelector(".counts").innerText.includes("110 fell back to SMS")`)

@@ -112,9 +112,19 @@ func searchOf(r *http.Request) (s Search, id string, err error) {
 	return s, id, nil
 }
 
+// List is a message as lists have it, without its recipients.
+func List(o message.Outcome) Listed {
+	l := Listed{Outcome: o}
+	if len(o.Recipients) > 0 {
+		l.First = o.Recipients[0].To
+	}
+	l.Recipients = nil
+	return l
+}
+
 // messageList is a page of messages.
 type messageList struct {
-	Items []message.Outcome `json:"items"`
+	Items []Listed `json:"items"`
 	// Next is the cursor of the next page.
 	Next string `json:"next,omitempty"`
 }
@@ -129,10 +139,9 @@ func (b *Page) getMessages(r *http.Request) (any, error) {
 		var p *ProblemError
 		switch {
 		case err == nil && (s.Status == "" || s.Status == o.Status):
-			o.Recipients = nil
-			return messageList{Items: []message.Outcome{o}}, nil
+			return messageList{Items: []Listed{List(o)}}, nil
 		case err == nil:
-			return messageList{Items: []message.Outcome{}}, nil
+			return messageList{Items: []Listed{}}, nil
 		case !errors.As(err, &p) || p.Status != http.StatusNotFound:
 			return nil, err
 		}
@@ -142,13 +151,8 @@ func (b *Page) getMessages(r *http.Request) (any, error) {
 		return nil, err
 	}
 	list := messageList{Items: found.Messages, Next: found.Cursor}
-	if s.To == "" {
-		for i := range list.Items {
-			list.Items[i].Recipients = nil
-		}
-	}
 	if list.Items == nil {
-		list.Items = []message.Outcome{}
+		list.Items = []Listed{}
 	}
 	return list, nil
 }
@@ -246,7 +250,7 @@ func (b *Page) getOverview(r *http.Request) (any, error) {
 		Counted: len(found.Messages), More: found.Cursor != "",
 	}
 	for _, m := range found.Messages {
-		o.count(m)
+		o.count(m.Outcome)
 	}
 	return o, nil
 }

@@ -37,9 +37,17 @@ type Search struct {
 // MaxPage is how many messages a page of a list has at most.
 const MaxPage = 100
 
-// Found is a page of messages. They may lack their recipients, but for the one that was looked for.
+// Listed is a message in a list. It may lack its recipients, but for the one that was looked for.
+type Listed struct {
+	message.Outcome
+
+	// First is the first recipient's masked number; empty when it is not known.
+	First string `json:"first,omitempty"`
+}
+
+// Found is a page of messages.
 type Found struct {
-	Messages []message.Outcome
+	Messages []Listed
 	// Cursor leads to the next page; empty on the last one. A page that is not full, even an empty one, need not be the last.
 	Cursor string
 }

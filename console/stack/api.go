@@ -133,8 +133,8 @@ func (a *API) Messages(ctx context.Context, s page.Search) (page.Found, error) {
 		query.Set("limit", strconv.Itoa(s.Limit))
 	}
 	var list struct {
-		Messages []message.Outcome `json:"messages"`
-		Cursor   string            `json:"cursor"`
+		Messages []page.Listed `json:"messages"`
+		Cursor   string        `json:"cursor"`
 	}
 	err := a.do(ctx, http.MethodGet, "/v1/messages", query, &list)
 	return page.Found{Messages: list.Messages, Cursor: list.Cursor}, err

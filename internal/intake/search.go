@@ -37,6 +37,8 @@ type MessageSummary struct {
 	message.Outcome
 
 	Recipients []message.Result `json:"recipients,omitempty"`
+	// First is the first recipient's masked number: whom the message was for, in a list of many. Empty when all were erased.
+	First string `json:"first,omitempty"`
 }
 
 // Erased is the body of a response to DELETE /v1/recipients/{number}.
@@ -76,12 +78,15 @@ func (a *API) listMessages(w http.ResponseWriter, r *http.Request, caller Caller
 	}
 	list := MessageList{Messages: make([]MessageSummary, len(page.Found)), Cursor: page.Cursor}
 	for i, f := range page.Found {
-		one := f.Outcome
+		one, first := f.Outcome, ""
+		if len(one.Recipients) > 0 {
+			first = one.Recipients[0].To
+		}
 		if one.Recipients = nil; f.Recipient != nil {
 			one.Recipients = []message.Result{*f.Recipient}
 		}
 		one = shown(one, caller)
-		list.Messages[i] = MessageSummary{Outcome: one, Recipients: one.Recipients}
+		list.Messages[i] = MessageSummary{Outcome: one, Recipients: one.Recipients, First: first}
 	}
 	w.Header().Set("Cache-Control", "no-store")
 	a.writeJSON(w, r, http.StatusOK, "application/json", list)

@@ -104,7 +104,8 @@ func TestSearchAnswers(t *testing.T) {
 		}
 		return list
 	}
-	if l := read(operator, ""); l.Cursor != "more" || len(l.Messages[0].Recipients) != 0 || l.Messages[0].Parked == nil {
+	if l := read(operator, ""); l.Cursor != "more" || len(l.Messages[0].Recipients) != 0 || l.Messages[0].Parked == nil ||
+		l.Messages[0].First != b.page.Found[0].Outcome.Recipients[0].To {
 		t.Errorf("a list: %+v", l)
 	}
 	if l := read(untrusted, ""); l.Messages[0].Parked != nil {

@@ -126,11 +126,11 @@ func (b *Inbox) Messages(ctx context.Context, s page.Search) (page.Found, error)
 			if !since.IsZero() && f.Outcome.CreatedAt.Before(since) && !f.Outcome.SettledAt.IsZero() {
 				continue
 			}
-			o := f.Outcome
+			one := page.List(f.Outcome)
 			if f.Recipient != nil {
-				o.Recipients = []message.Result{*f.Recipient}
+				one.Recipients = []message.Result{*f.Recipient}
 			}
-			found.Messages = append(found.Messages, o)
+			found.Messages = append(found.Messages, one)
 		}
 		if found.Cursor = p.Cursor; p.Cursor == "" || len(found.Messages) > 0 {
 			break

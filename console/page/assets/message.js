@@ -8,6 +8,7 @@ import { channel, copyButton, empty, failure, jsonBlock, status, statusOf } from
 import { delivery } from "./bubble.js";
 import { callLine, calls, groups } from "./calls.js";
 import { recipients } from "./recipients.js";
+import { nameOf, templateNames } from "./templates.js";
 import { centre, graph, legend } from "./graph.js";
 import { part } from "./system.js";
 
@@ -47,7 +48,8 @@ export function message({ parameters: [id], signal }) {
       // A system with phones knows all calls, others those that were accepted.
       const m = { ...plain, deliveries: arrived?.items ?? [] };
       m.calls = made ?? m.way?.calls.map((c) => ({ ...c, endpoint: t(`channel.${c.channel}`), certain: true, accepted: true })) ?? [];
-      title = m.reference || m.template || t("message.title");
+      if (m.template) await templateNames();
+      title = m.reference || nameOf(m.template) || t("messages.text");
       const first = !body.firstChild;
       people.draw(m);
       way.draw(m);
@@ -131,7 +133,7 @@ function facts(m) {
   const fallback = !m.fallback ? null : !m.fallback.enabled ? t("message.fallback.off")
     : [t("message.fallback.on"), m.fallback.ownText ? t("message.fallback.text") : "", t("message.fallback.after", { after: duration(m.fallback.after) }), m.fallback.onUnknown === "sms" ? t("message.fallback.unknown") : ""].filter(Boolean).join(" · ");
   return h("dl", { class: "facts" },
-    fact("channel", channel(m.channel)), fact("template", m.template), fact("reference", m.reference), fact("caller", m.caller),
+    fact("channel", channel(m.channel)), fact("template", m.template && nameOf(m.template) !== m.template ? [nameOf(m.template), " ", h("code", { class: "muted" }, m.template)] : m.template), fact("reference", m.reference), fact("caller", m.caller),
     fact("created", at(m.createdAt)), fact("sendAt", at(m.sendAt)), fact("settled", at(m.settledAt)), fact("expires", at(m.expiresAt)),
     m.channel === "alimtalk" ? fact("fallback", fallback) : null);
 }

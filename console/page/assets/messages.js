@@ -4,6 +4,7 @@ import { icon } from "./icons.js";
 import { t } from "./i18n.js";
 import { between, clock, moment, number } from "./format.js";
 import { get, query } from "./api.js";
+import { nameOf, templateNames } from "./templates.js";
 import { arrows, channel, cursorPager, empty, failure, searchBox, status, statusOf, told } from "./parts.js";
 
 const filters = ["", "scheduled", "sending", "parked", "delivered", "partial", "failed", "expired", "cancelled"];
@@ -14,7 +15,7 @@ export function messages({ query: q, go, signal }) {
   const state = h("div", {});
   const pages = h("div", {});
   const table = h("table", { class: "list-table" },
-    h("thead", {}, h("tr", {}, ["status", "message", "channel", "recipients", "created", "took"].map((name) => h("th", { scope: "col" }, t(`messages.${name}`))))),
+    h("thead", {}, h("tr", {}, ["status", "message", "channel", "results", "created", "took"].map((name) => h("th", { scope: "col" }, t(`messages.${name}`))))),
     body);
   const tabs = h("div", { class: "filters", role: "group", "aria-label": t("messages.filter") });
   const node = h("div", { class: "page" },
@@ -37,15 +38,20 @@ export function messages({ query: q, go, signal }) {
     return h("tr", {},
       h("td", {}, status(statusOf(m)), m.parked ? h("span", { class: "sub" }, t(`parked.${m.parked.cause}`)) : null,
         m.status === "scheduled" ? h("span", { class: "sub" }, clock(m.sendAt)) : null),
-      h("th", { scope: "row" }, h("a", { href: `/messages/${m.id}` }, m.reference || m.template || t("messages.text")),
-        m.recipients?.length ? h("span", { class: "sub" }, m.recipients.map((r) => `${r.to}: ${told(r)}`).join(" ")) : null,
-        h("span", { class: "sub id" }, m.id)),
-      h("td", { "data-label": t("messages.channel") }, channel(m.channel), m.channel === "alimtalk" && m.counts.fellBack ? [" → ", channel("sms")] : null,
-        m.reference && m.template ? h("span", { class: "sub" }, m.template) : null),
-      h("td", { "data-label": t("messages.recipients") },
-        people === 1 ? number(1) : results.map((name) => h("span", { class: "tally", "data-status": name }, `${t(`status.${name}`)} ${number(m.counts[name])}`))),
+      h("th", { scope: "row" }, h("a", { href: `/messages/${m.id}` }, m.template ? nameOf(m.template) : t("messages.text")),
+        m.reference ? h("span", { class: "reference" }, m.reference) : null,
+        h("span", { class: "sub" }, m.recipients?.length ? m.recipients.map((r) => `${r.to}: ${told(r)}`).join(" ") : whom(m, people))),
+      h("td", { "data-label": t("messages.channel") }, channel(m.channel), m.channel === "alimtalk" && m.counts.fellBack ? [" → ", channel("sms")] : null),
+      h("td", { class: "tallies", "data-label": t("messages.results") },
+        people === 1 ? null : results.map((name) => h("span", { class: "tally", "data-status": name }, `${t(`status.${name}`)} ${number(m.counts[name])}`))),
       h("td", { "data-label": t("messages.created") }, h("time", { datetime: m.createdAt, title: moment(m.createdAt) }, clock(m.createdAt))),
       h("td", { "data-label": t("messages.took") }, m.settledAt ? between(m.createdAt, m.settledAt) : "–"));
+  }
+
+  // whom is for whom a message was: the first recipient, and how many others.
+  function whom(m, people) {
+    if (!m.first) return t("messages.people", { n: number(people) });
+    return people > 1 ? t("messages.others", { first: m.first, n: number(people - 1) }) : m.first;
   }
 
   function askReason() {
@@ -67,6 +73,7 @@ export function messages({ query: q, go, signal }) {
       // Whoever looks for a number says why, once a session.
       const digits = values.q.replace(/[^0-9]/g, "").length;
       const found = await get(`/inbox/messages${query({ ...values, reason: digits > 7 ? sessionStorage.getItem("reason") : "" })}`, signal);
+      await templateNames();
       keyed(body, found.items, (m) => m.id, row);
       table.hidden = !found.items.length;
       show(state, found.items.length ? null : values, () => (values.q || values.status ? empty(t("inbox.none.found"), t("messages.none.filter")) : empty(t("messages.none"), t("inbox.none.text"))));

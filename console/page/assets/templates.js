@@ -1,0 +1,22 @@
+// The names of the account's templates, which say more than their codes.
+import { get } from "./api.js";
+import { part } from "./system.js";
+
+let asked = null;
+let names = new Map();
+
+// templateNames asks for the names once. Whoever may not see them, or cannot, sees codes.
+export async function templateNames() {
+  asked ??= (async () => {
+    try {
+      const { templates } = await get(part("operations") ? "/inbox/templates" : "/v1/templates");
+      names = new Map((templates ?? []).map((x) => [x.code, x.name]));
+    } catch {
+      names = new Map();
+    }
+  })();
+  await asked;
+}
+
+// nameOf is what a template is called, as far as it is known.
+export const nameOf = (code) => names.get(code) || code;
