@@ -1,16 +1,19 @@
 package awsapi
 
 import (
-	"bytes"
 	"embed"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	jsonv2 "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // modelFiles are AWS's models of what the served operations take, one file a service. Each names its source.
@@ -98,10 +101,8 @@ func (m models) check(service, operation string, body []byte) error {
 	if len(body) == 0 {
 		body = []byte("{}")
 	}
-	dec := json.NewDecoder(bytes.NewReader(body))
-	dec.UseNumber()
 	var value any
-	if err := dec.Decode(&value); err != nil {
+	if err := jsonv2.Unmarshal(body, &value, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)); err != nil {
 		return nil //nolint:nilerr // the operation says it better
 	}
 	return s.checkValue(value)
@@ -226,12 +227,11 @@ func (s *shape) broken(value any) (constraints []string) {
 		size = float64(len(value))
 	case map[string]any:
 		size = float64(len(value))
-	case json.Number:
-		number, err := value.Float64()
-		if err != nil || s.Type != "integer" && s.Type != "long" {
+	case float64:
+		if s.Type != "integer" && s.Type != "long" {
 			return nil
 		}
-		size, what = number, "value"
+		size, what = value, "value"
 	default:
 		return nil
 	}
@@ -250,6 +250,9 @@ const maxShown = 256
 // shown is a value in an error, with a blank after it, or nothing when it is not for everybody.
 func (s *shape) shown(value any) string {
 	text := fmt.Sprint(value)
+	if number, ok := value.(float64); ok {
+		text = strconv.FormatFloat(number, 'f', -1, 64)
+	}
 	if s.Sensitive || utf8.RuneCountInString(text) > maxShown {
 		return ""
 	}

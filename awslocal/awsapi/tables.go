@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"regexp"
@@ -12,6 +14,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/sivchari/kumo/inprocess"
 
 	"sms-api/awslocal/direct"
@@ -86,7 +89,7 @@ func (t *tables) operations() map[string]operation {
 			if err := takes(name, body); err != nil {
 				return nil, err
 			}
-			if err := in.check(); err != nil {
+			if err := in.check(name); err != nil {
 				return nil, err
 			}
 			return t.run(ctx, name, body, in)
@@ -104,66 +107,54 @@ type tableRequest struct {
 
 	ExpressionAttributeNames  map[string]string
 	ExpressionAttributeValues map[string]json.RawMessage
+	ReturnValues              string
 }
 
-// takes refuses a request of an operation that would not be done as it says.
+// takes refuses members of a request that would have no effect here, wherever in it they are. null, NONE and false have none at AWS
+// either.
 func takes(operation string, body []byte) error {
-	var value any
-	if err := json.Unmarshal(body, &value); err != nil {
-		return &ServiceError{Code: "SerializationException", Message: err.Error()}
-	}
-	if in, ok := value.(map[string]any); ok && (operation == "PutItem" || operation == "DeleteItem") {
-		if returned, ok := in["ReturnValues"].(string); ok && returned != "NONE" && returned != "ALL_OLD" {
-			return &ServiceError{Code: "ValidationException", Message: "Return values set to invalid value"}
+	dec := jsontext.NewDecoder(bytes.NewReader(body), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	for {
+		token, err := dec.ReadToken()
+		if errors.Is(err, io.EOF) {
+			return nil
 		}
-	}
-	return checkTaken(operation, value)
-}
-
-// passedOver are members that kumo does not look at, by operation; * is all operations.
-func passedOver() map[string][]string {
-	return map[string][]string{
-		"*": {
-			"ReturnValuesOnConditionCheckFailure", "ReturnConsumedCapacity", "ReturnItemCollectionMetrics", "Select", "Expected", "QueryFilter",
-			"ScanFilter", "AttributesToGet", "ConditionalOperator",
-		},
-		"Scan": {"IndexName"},
-		"CreateTable": {
-			"SSESpecification", "OnDemandThroughput", "WarmThroughput", "ResourcePolicy", "GlobalTableSourceArn",
-			"GlobalTableSettingsReplicationMode", "DeletionProtectionEnabled", "StreamSpecification", "Tags",
-		},
-	}
-}
-
-// checkTaken refuses the members of a request that would have no effect here, wherever in it they are. NONE and false have
-// none at AWS either.
-func checkTaken(operation string, value any) error {
-	switch value := value.(type) {
-	case map[string]any:
-		over := passedOver()
-		for _, name := range slices.Sorted(maps.Keys(value)) {
-			member := value[name]
-			if member == nil || member == "NONE" || member == false {
-				continue
+		if err != nil {
+			return &ServiceError{Code: "SerializationException", Message: err.Error()}
+		}
+		if kind, values := dec.StackIndex(dec.StackDepth()); kind != '{' || values%2 == 0 || token.Kind() != '"' {
+			continue
+		}
+		switch name := token.String(); {
+		case isPassedOver(operation, name):
+			value, err := dec.ReadValue()
+			if err != nil {
+				return &ServiceError{Code: "SerializationException", Message: err.Error()}
 			}
-			if slices.Contains(over["*"], name) || slices.Contains(over[operation], name) {
+			if text := string(value); text != "null" && text != `"NONE"` && text != "false" {
 				return notTaken(name)
 			}
-			if hasAttributes(name) {
-				continue
-			}
-			if err := checkTaken(operation, member); err != nil {
-				return err
-			}
-		}
-	case []any:
-		for _, element := range value {
-			if err := checkTaken(operation, element); err != nil {
-				return err
+		case hasAttributes(name):
+			if err := dec.SkipValue(); err != nil {
+				return &ServiceError{Code: "SerializationException", Message: err.Error()}
 			}
 		}
 	}
-	return nil
+}
+
+// isPassedOver tells of a member that kumo does not look at.
+func isPassedOver(operation, member string) bool {
+	switch member {
+	case "ReturnValuesOnConditionCheckFailure", "ReturnConsumedCapacity", "ReturnItemCollectionMetrics", "Select", "Expected", "QueryFilter",
+		"ScanFilter", "AttributesToGet", "ConditionalOperator":
+		return true
+	case "IndexName":
+		return operation == "Scan"
+	case "SSESpecification", "OnDemandThroughput", "WarmThroughput", "ResourcePolicy", "GlobalTableSourceArn",
+		"GlobalTableSettingsReplicationMode", "DeletionProtectionEnabled", "StreamSpecification", "Tags":
+		return operation == "CreateTable"
+	}
+	return false
 }
 
 // hasAttributes tells of a member whose own members are named by whoever makes the items.
@@ -179,8 +170,15 @@ func hasAttributes(member string) bool {
 // placeholder is a name or a value of an expression.
 var placeholder = regexp.MustCompile(`[#:][A-Za-z0-9_]+`)
 
-// check refuses placeholders that stand for nothing or are not used, as DynamoDB does.
-func (r *tableRequest) check() error {
+// check refuses what cannot be given back, and placeholders that stand for nothing or are not used, as DynamoDB does.
+func (r *tableRequest) check(operation string) error {
+	switch r.ReturnValues {
+	case "", "NONE", "ALL_OLD":
+	default:
+		if operation == "PutItem" || operation == "DeleteItem" {
+			return &ServiceError{Code: "ValidationException", Message: "Return values set to invalid value"}
+		}
+	}
 	unused := map[string]string{}
 	for name := range r.ExpressionAttributeNames {
 		unused[name] = "ExpressionAttributeNames"

@@ -6,6 +6,7 @@ import (
 	"html"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -402,6 +403,6 @@ func Canonical(text string) string {
 	return b.String()
 }
 
-func lineBreaks() *strings.Replacer {
+var lineBreaks = sync.OnceValue(func() *strings.Replacer {
 	return strings.NewReplacer("<br>", "\n", "<br/>", "\n", "<br />", "\n", "<BR>", "\n", "<BR/>", "\n", "<BR />", "\n")
-}
+})

@@ -122,7 +122,10 @@ func secondRefusal(text string) bool {
 // legible is a text without what cannot be seen, with letters and brackets in one width.
 func legible(text string) string {
 	return strings.Map(func(r rune) rune {
-		if unicode.In(r, unicode.Cf, unicode.Mn, unicode.Variation_Selector) {
+		switch {
+		case r <= unicode.MaxASCII, '가' <= r && r <= '힣': // nearly all of a Korean text, and each look at the tables takes its time
+			return r
+		case unicode.In(r, unicode.Cf, unicode.Mn, unicode.Variation_Selector):
 			return -1
 		}
 		return r

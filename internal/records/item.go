@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -80,12 +81,11 @@ func pack(o message.Outcome) (types.AttributeValue, error) {
 	if len(plain) < deflateFrom {
 		return attr.Text(string(plain)), nil
 	}
+	w := deflaters.Get().(*flate.Writer)
+	defer deflaters.Put(w)
 	var deflated bytes.Buffer
-	w, err := flate.NewWriter(&deflated, flate.BestCompression)
-	if err == nil {
-		_, err = w.Write(plain)
-	}
-	if err == nil {
+	w.Reset(&deflated)
+	if _, err = w.Write(plain); err == nil {
 		err = w.Close()
 	}
 	if err != nil {
@@ -93,6 +93,15 @@ func pack(o message.Outcome) (types.AttributeValue, error) {
 	}
 	return attr.Binary(deflated.Bytes()), nil
 }
+
+// deflaters are *flate.Writers: each is more than a megabyte, and an outcome is written several times.
+var deflaters = sync.Pool{New: func() any {
+	w, err := flate.NewWriter(nil, flate.BestCompression)
+	if err != nil {
+		panic(err) // only a level that is none is refused
+	}
+	return w
+}}
 
 // unpack is the reverse of pack.
 func unpack(v types.AttributeValue) (o message.Outcome, err error) {

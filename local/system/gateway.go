@@ -58,7 +58,4 @@ func Paced(vendor http.Handler, limits *quota.Limits, clock interface {
 }
 
 // Timeout is how long a function may run.
-func (s *System) Timeout(function string) time.Duration {
-	f, _ := deployment.FunctionNamed(function)
-	return f.Timeout
-}
+func (s *System) Timeout(function string) time.Duration { return s.timeouts[function] }

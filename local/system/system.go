@@ -116,6 +116,8 @@ type System struct {
 	Records    *records.Store
 
 	clock asl.Clock
+	// timeouts are how long the functions may run, by name.
+	timeouts map[string]time.Duration
 }
 
 // Shop are the settings of the stand-in's made-up shop, by the names of the variables.
@@ -184,7 +186,7 @@ func New(o Options) (*System, error) {
 		return nil, fmt.Errorf("the stack: %w", err)
 	}
 	endpoint.Queue(DeadLetters, awsapi.QueueOptions{Retention: deployment.LongestRetention})
-	s := &System{AWS: endpoint, Aligo: o.Aligo, clock: o.AWS.Clock}
+	s := &System{AWS: endpoint, Aligo: o.Aligo, clock: o.AWS.Clock, timeouts: map[string]time.Duration{}}
 	if err := endpoint.Bucket(Bucket, awsapi.BucketOptions{
 		Secrets: map[string]string{accessKey: accessKey}, Events: true, Origins: []string{"*"}, MaxAge: deployment.CrossOrigin().MaxAge,
 	}); err != nil {
@@ -196,6 +198,7 @@ func New(o Options) (*System, error) {
 		if err != nil {
 			return nil, err
 		}
+		s.timeouts[f.Name] = f.Timeout
 		if f.State != "" {
 			tasks[f.Caller][f.State] = arn
 		}
