@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 
@@ -37,10 +38,10 @@ type shape struct {
 	Enum      []string
 	Sensitive bool
 
-	pattern *regexp.Regexp
+	pattern func() *regexp.Regexp
 }
 
-// loadModels reads the models and compiles their patterns.
+// loadModels reads the models.
 func loadModels() (models, error) {
 	files, err := modelFiles.ReadDir("models")
 	if err != nil {
@@ -56,39 +57,31 @@ func loadModels() (models, error) {
 		if err := json.Unmarshal(text, &model); err != nil {
 			return nil, fmt.Errorf("model %s: %w", file.Name(), err)
 		}
-		for name, s := range model.Operations {
-			if err := s.compile(); err != nil {
-				return nil, fmt.Errorf("model %s: %s: %w", file.Name(), name, err)
-			}
+		for _, s := range model.Operations {
+			s.prepare()
 		}
 		m[strings.TrimSuffix(file.Name(), ".json")] = model.Operations
 	}
 	return m, nil
 }
 
-func (s *shape) compile() error {
+// prepare has the patterns of a shape compiled when they are first used: there are dozens, of which a run needs a few.
+func (s *shape) prepare() {
 	if s == nil {
-		return nil
+		return
 	}
 	if s.Pattern != "" {
-		// The patterns are Java's, which match the whole text.
-		pattern, err := regexp.Compile(`\A(?:` + strings.ReplaceAll(s.Pattern, `\p{ASCII}`, `[\x00-\x7F]`) + `)\z`)
-		if err != nil {
-			return err
-		}
-		s.pattern = pattern
+		s.pattern = sync.OnceValue(func() *regexp.Regexp {
+			// The patterns are Java's, which match the whole text.
+			return regexp.MustCompile(`\A(?:` + strings.ReplaceAll(s.Pattern, `\p{ASCII}`, `[\x00-\x7F]`) + `)\z`)
+		})
 	}
 	for _, member := range s.Members {
-		if err := member.compile(); err != nil {
-			return err
-		}
+		member.prepare()
 	}
 	for _, part := range []*shape{s.Element, s.Key, s.Value} {
-		if err := part.compile(); err != nil {
-			return err
-		}
+		part.prepare()
 	}
-	return nil
 }
 
 // check refuses a request that breaks AWS's model, in AWS's words, and members that are not in it, which AWS passes over.
@@ -217,7 +210,7 @@ func (s *shape) broken(value any) (constraints []string) {
 			return nil
 		}
 		size = float64(utf8.RuneCountInString(value))
-		if s.pattern != nil && !s.pattern.MatchString(value) {
+		if s.pattern != nil && !s.pattern().MatchString(value) {
 			constraints = append(constraints, "satisfy regular expression pattern: "+s.Pattern)
 		}
 		if s.Enum != nil && !slices.Contains(s.Enum, value) {

@@ -20,7 +20,7 @@ func (b *Page) routes(mux *http.ServeMux) {
 		"GET /inbox/messages":         b.getMessages,
 		"GET /inbox/messages/{id}":    b.getMessage,
 		"DELETE /inbox/messages/{id}": b.cancelMessage,
-		"GET /inbox/machine":          func(*http.Request) (any, error) { return b.machine, nil },
+		"GET /inbox/machine":          func(*http.Request) (any, error) { return b.machine(), nil },
 		"GET /inbox/overview":         b.getOverview,
 		"/inbox/": func(r *http.Request) (any, error) {
 			return nil, &ProblemError{Type: ProblemType + "not-found", Title: "There is nothing here", Status: http.StatusNotFound,

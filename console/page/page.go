@@ -21,6 +21,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"sms-api/awslocal/asl"
@@ -59,7 +60,8 @@ type System struct {
 // Page is the page and its endpoints, an http.Handler for every path that is not the API's.
 type Page struct {
 	options Options
-	machine graph
+	// machine is laid out when it is first looked at: that takes longer than all else here.
+	machine func() graph
 	stream  *stream
 	handler http.Handler
 }
@@ -73,7 +75,9 @@ func New(o Options) (*Page, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	b := &Page{options: o, machine: layOut(machine.States()), stream: newStream(o.Refresh)}
+	b := &Page{
+		options: o, stream: newStream(o.Refresh), machine: sync.OnceValue(func() graph { return layOut(machine.States()) }),
+	}
 	pages, err := newPages(o.System().Name, strings.Join(b.parts(), " "))
 	if err != nil {
 		return nil, fmt.Errorf("inbox page: %w", err)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 
 	"sms-api/internal/route"
 	"sms-api/internal/untrusted"
@@ -199,7 +200,10 @@ func talksToAligo(more ...Variable) []Variable {
 }
 
 // Settings are the variables that a setting decides, in the order of the functions, each once.
-func Settings() []Variable {
+func Settings() []Variable { return slices.Clone(settings()) }
+
+// settings are made once: each function looks for its own at its start, one by one.
+var settings = sync.OnceValue(func() []Variable {
 	var all []Variable
 	for _, f := range Functions() {
 		for _, v := range f.Environment {
@@ -209,7 +213,7 @@ func Settings() []Variable {
 		}
 	}
 	return all
-}
+})
 
 // Defaults are the values of those variables where no stack has set them, by name.
 func Defaults() map[string]string {
