@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -165,6 +166,42 @@ func TestBrowserWalk(t *testing.T) {
 	b.See("an empty inbox", `document.querySelector("main").innerText.includes("Nothing has arrived yet")`)
 }
 
+// What the API says is wrong, and to be repaired, is said in Korean, whatever parts it is made of.
+func TestBrowserSaysItInKorean(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	b := browsertest.Open(t, w.url, "ko")
+	b.Expected = []string{"status of 503"} // of the names of templates, which Aligo refuses with all else
+	b.Visit("/overview")
+	b.See("the page", drawn)
+	for english, want := range map[string]string{
+		"is not a Korean telephone number: it has 2 digits, and a business number has 8": "한국 전화번호가 아닙니다. 2자리인데, 대표번호: 8자리",
+		"is not a Korean telephone number: it has a Thai letter at character 3":          "한국 전화번호가 아닙니다. 3번째 글자에 쓸 수 없는 것이 있습니다: 태국어 글자",
+		"SMS cannot carry an emoji at character 3, a Thai letter at character 5 and 2 more; without it, or with fallback.enabled false, " +
+			"the message can be sent": "문자로 보낼 수 없는 글자가 있습니다: 3번째 글자(이모지), 5번째 글자(태국어 글자) 외 2개. 그 글자를 빼거나 대체 문자를 끄면 보낼 수 있습니다.",
+		"placeholder 2 of /text: SMS cannot carry an emoji at character 1":          "2번째 치환자(/text): 문자로 보낼 수 없는 글자가 있습니다: 1번째 글자(이모지)",
+		"is over (it is 2026-12-01T00:00:00Z)":                                      "이미 지난 시각입니다. (지금은 2026-12-01T00:00:00Z)",
+		"have no value for #{고객명}, placeholder 2 of /text":                          "값이 없는 치환자가 있습니다(/text): #{고객명}, 2번째 치환자",
+		"is missing: the template has #{주문번호}":                                      "빠졌습니다. 템플릿에 #{주문번호} 자리가 있습니다.",
+		"gets at most 5 messages in an hour; there is room at 2026-12-01T00:00:00Z": "한 시간에 5건까지만 받을 수 있는 번호입니다. 2026-12-01T00:00:00Z부터 다시 보낼 수 있습니다.",
+		"register 203.0.113.7 with Aligo (문자API > 신청/인증 > 발송 서버 IP): aligo /send/: NotConfigured (ip): code -101: 인증오류입니다.": "등록할 주소: 203.0.113.7. " +
+			"알리고의 답(코드 -101): 인증오류입니다.",
+		"do not fit the template: the value of #{송장번호} holds a placeholder itself": "템플릿과 맞지 않습니다. #{송장번호}의 값에 치환자가 들어 있습니다.",
+		"words that nobody knows": "words that nobody knows",
+	} {
+		if got := browsertest.JS[string](b, fmt.Sprintf(`import("/inbox/assets/details.js").then((m) => m.said(%q))`, english)); got != want {
+			t.Errorf("%s\nis said as %s\nwant       %s", english, got, want)
+		}
+	}
+	w.call(t, http.MethodPost, "/inbox/standin/faults", `{"fault":"no-balance","times":-1}`)
+	id := w.send(t, order("01012345678", ""))
+	b.Visit("/messages/" + id)
+	b.See("what to repair", `["조치 대기: 잔액 부족", "알리고 잔액을 충전하세요.", "알리고의 답(코드 -"].every((x) => document.querySelector(".failure.warn")?.innerText.includes(x))`)
+	if text := browsertest.JS[string](b, `document.querySelector(".failure.warn").innerText`); regexp.MustCompile(`[A-Za-z]{3}`).MatchString(text) {
+		t.Errorf("it is said in English: %s", text)
+	}
+}
+
 func TestBrowserEvents(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -179,7 +216,7 @@ func TestBrowserEvents(t *testing.T) {
 	// A number that cannot be one is rejected, with the place where it stands.
 	b.Write("번호", "12")
 	b.Press("put", browsertest.Button("이벤트 넣기"))
-	b.See("the rejection", `document.querySelector(".result .failure")?.innerText.includes("/recipients/0/to")`)
+	b.See("the rejection", `["/recipients/0/to", "한국 전화번호가 아닙니다"].every((x) => document.querySelector(".result .failure")?.innerText.includes(x))`)
 	b.See("the field is marked", browsertest.Control("번호")+`.getAttribute("aria-invalid") === "true"`)
 	b.Press("the problem", `document.querySelector(".result .failure li button")`)
 	b.See("leads to the field", browsertest.Control("번호")+` === document.activeElement`)
@@ -244,6 +281,7 @@ func TestBrowserSwitches(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	b := browsertest.Open(t, w.url, "en")
+	b.Expected = []string{"status of 503"} // of the names of templates, which Aligo refuses with all else
 	b.Visit("/faults")
 	turn := func(name, to string) {
 		t.Helper()
@@ -431,6 +469,7 @@ func TestBrowserShowsParkedMessages(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	b := browsertest.Open(t, w.url, "en")
+	b.Expected = []string{"status of 503"} // of the names of templates, which Aligo refuses with all else
 	w.call(t, http.MethodPost, "/inbox/standin/faults", `{"fault":"unknown-refusal","times":-1}`)
 	w.send(t, order("01012345678", ""))
 	b.Visit("/messages")

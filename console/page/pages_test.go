@@ -97,7 +97,7 @@ func TestBothLanguagesSayTheSameThings(t *testing.T) {
 	}
 }
 
-// Every code is explained, in the words of package message.
+// Every code is explained, in the words of package message, and in Korean.
 func TestCodesAreExplained(t *testing.T) {
 	t.Parallel()
 	var want []string
@@ -110,6 +110,11 @@ func TestCodesAreExplained(t *testing.T) {
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("the page explains\n%q, want\n%q", got, want)
+	}
+	for _, entry := range found(`(?m)^  "code\.\w+": "(.*)",$`, sources(t)["strings/ko.js"]) {
+		if !regexp.MustCompile(`\p{Hangul}|^TIME OUT`).MatchString(entry) {
+			t.Errorf("the page explains %q to Koreans", entry)
+		}
 	}
 }
 
@@ -160,6 +165,7 @@ func TestWordsHaveTexts(t *testing.T) {
 		{`status\.(.*)`, values("../../internal/message", testkit.OfType("MessageStatus", "Status")), nil},
 		{`channel\.(.*)`, append(values("../../internal/message", testkit.OfType("Channel")), kinds...), nil},
 		{`parked\.(.*)`, causes, []string{"wait"}},
+		{`repair\.(.*)`, causes, nil},
 		{`ended\.(.*)`, values("../../internal/way", testkit.OfType("Ending")), []string{"not"}},
 		{`fault\.([^.]*)`, values("../../internal/aligo/aligotest", testkit.OfType("FaultKind")), nil},
 		{`fault\.(.*)\.text`, values("../../internal/aligo/aligotest", testkit.OfType("FaultKind")), nil},

@@ -1,4 +1,5 @@
 // Calls to this server.
+import { said } from "./details.js";
 import { has, t } from "./i18n.js";
 
 const prefix = "urn:sms-api:problem:";
@@ -6,17 +7,17 @@ const prefix = "urn:sms-api:problem:";
 // Problem is an answer that is no success, as a problem document says it.
 export class Problem extends Error {
   constructor(status, body) {
-    // The type is what does not change, and the page has words for it in both languages; what the answer says besides is English.
+    // The type is what does not change, and the page has words for it in both languages. What the answer says besides is English.
     const type = (body.type ?? "").replace(prefix, "");
     const words = has(`problem.${type}`);
     const about = has(`problem.${type}.text`) ? t(`problem.${type}.text`) : "";
-    super(about || body.detail || (words ? t(`problem.${type}`) : body.title) || body.error || t("error.status", { status }));
+    super(about || said(body.detail) || (words ? t(`problem.${type}`) : body.title) || body.error || t("error.status", { status }));
     this.status = status;
     this.type = type;
     this.title = words ? t(`problem.${type}`) : body.title ?? "";
     // What the page's words leave out, such as the right that is missing.
-    this.more = about && body.detail ? body.detail : "";
-    this.errors = body.errors ?? [];
+    this.more = about && body.detail ? said(body.detail) : "";
+    this.errors = (body.errors ?? []).map((e) => ({ ...e, detail: said(e.detail) }));
   }
 }
 

@@ -1,5 +1,6 @@
 // The events on the system's bus.
 import { h, keyed, show } from "./dom.js";
+import { said } from "./details.js";
 import { t } from "./i18n.js";
 import { clock, moment } from "./format.js";
 import { get, query } from "./api.js";
@@ -22,7 +23,7 @@ export function events({ query: q, signal }) {
       h("span", { class: "about" }, e.message ? h("a", { href: `/messages/${e.message}` }, about) : about, " ", e.message && e.detail.status ? status(e.detail.status) : null),
       h("time", { datetime: e.time, title: moment(e.time) }, clock(e.time)),
       jsonBlock(t("events.detail"), e.detail),
-      rejected ? h("ul", { class: "plain" }, (e.detail.errors ?? [{ pointer: "", detail: e.detail.detail ?? e.detail.title }]).map((x) => h("li", { class: "error" }, x.pointer ? h("code", {}, x.pointer) : null, ` ${x.detail}`))) : null);
+      rejected ? h("ul", { class: "plain" }, (e.detail.errors ?? [{ pointer: "", detail: e.detail.detail ?? e.detail.title }]).map((x) => h("li", { class: "error" }, x.pointer ? h("code", {}, x.pointer) : null, ` ${said(x.detail)}`))) : null);
   }
 
   async function refresh() {

@@ -1,7 +1,8 @@
 // One message: what became of it, and the way it took.
 import { announce, h, keyed, put, show } from "./dom.js";
 import { icon } from "./icons.js";
-import { t } from "./i18n.js";
+import { said } from "./details.js";
+import { has, t } from "./i18n.js";
 import { between, clock, duration, moment, number, span } from "./format.js";
 import { call, get, Problem, query, reader } from "./api.js";
 import { channel, copyButton, empty, failure, jsonBlock, status, statusOf } from "./parts.js";
@@ -115,7 +116,7 @@ export function message({ parameters: [id], signal }) {
         h("div", { class: "box-head" }, h("h2", { id: "graph-title" }, t("message.graph")), legend()), graph(machine, m.way))),
       section("way", true, () => way.node),
       section("calls", [m.calls, path], () => h("section", { class: "box", "aria-labelledby": "calls-title" }, h("h2", { id: "calls-title" }, t("message.calls", { n: m.calls.length })), calls(m))),
-      ] : [section("untold", m.untold, () => h("section", { class: "box" }, h("p", { class: "muted" }, m.untold ? m.untold.detail || m.untold.title : t("message.untold"))))]),
+      ] : [section("untold", m.untold, () => h("section", { class: "box" }, h("p", { class: "muted" }, m.untold ? new Problem(m.untold.status, m.untold).message : t("message.untold"))))]),
     ];
   }
 
@@ -124,7 +125,7 @@ export function message({ parameters: [id], signal }) {
 
 function parked(p) {
   return h("div", { class: "failure warn", role: "status" }, icon("pause"),
-    h("div", {}, h("strong", {}, `${t("status.parked")}: ${t(`parked.${p.cause}`)}`), h("p", {}, p.reason), h("p", { class: "muted" }, t("parked.wait", { wait: span((p.wait ?? 0) * 1000) }))));
+    h("div", {}, h("strong", {}, `${t("status.parked")}: ${t(`parked.${p.cause}`)}`), has(`repair.${p.cause}`) ? h("p", {}, t(`repair.${p.cause}`)) : null, h("p", { class: "muted" }, said(p.reason)), h("p", { class: "muted" }, t("parked.wait", { wait: span((p.wait ?? 0) * 1000) }))));
 }
 
 function facts(m) {

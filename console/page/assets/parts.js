@@ -1,5 +1,6 @@
 // Parts that several views use.
 import { announce, h, put } from "./dom.js";
+import { said } from "./details.js";
 import { icon } from "./icons.js";
 import { has, t } from "./i18n.js";
 import { clock, phone } from "./format.js";
@@ -78,7 +79,7 @@ export function kindOf(r) {
 const arrived = (a) => t("told.arrived", { channel: t(`channel.${a.channel}`) });
 
 function story(r, delivered) {
-  const why = (a) => (a.code && has(`code.${a.code}`) ? t(`code.${a.code}`) : a.reason || t(`status.${a.status}`)).replace(/\.$/, "");
+  const why = (a) => (a.code && has(`code.${a.code}`) ? t(`code.${a.code}`) : said(a.reason) || t(`status.${a.status}`)).replace(/\.$/, "");
   const attempts = r.attempts?.length ? r.attempts : r.channel ? [r] : [];
   if (!attempts.length) return r.code ? why(r) : t("told.nothing");
   return attempts.map((a) => {
@@ -136,7 +137,7 @@ export function failure(error) {
   // What one may not do is no fault.
   const calm = ["not-allowed", "insufficient-scope"].includes(error.type);
   return h("div", { class: calm ? "failure calm" : "failure", role: calm ? "status" : "alert", tabindex: "-1" }, icon(calm ? "pause" : "cross"),
-    h("div", {}, error.title ? h("strong", {}, error.title) : null, error.message === error.title ? null : h("p", {}, error.message), error.more ? h("p", { class: "muted", lang: "en" }, error.more) : null));
+    h("div", {}, error.title ? h("strong", {}, error.title) : null, error.message === error.title ? null : h("p", {}, error.message), error.more ? h("p", { class: "muted" }, error.more) : null));
 }
 
 // numberOf is a number with what it is known for.

@@ -1,5 +1,6 @@
 // Whom a message is for, and what became of each: counts by result first, then a list that can be filtered and searched.
 import { h, keyed, show } from "./dom.js";
+import { said } from "./details.js";
 import { has, t } from "./i18n.js";
 import { clock, moment, number } from "./format.js";
 import { channel, kindOf, searchBox, status, told } from "./parts.js";
@@ -120,9 +121,9 @@ function row(r) {
 
 // why is the code of a result in the reader's words, and the words that came with it where the code does not say it all.
 function why(r) {
-  if (!r.code) return r.reason || "–";
+  if (!r.code) return said(r.reason) || "–";
   const known = has(`code.${r.code}`);
-  const words = r.reason && (!known || ["Invalid", "Rejected", "other"].includes(r.code)) ? r.reason : "";
+  const words = r.reason && (!known || ["Invalid", "Rejected", "other"].includes(r.code)) ? said(r.reason) : "";
   return [known ? t(`code.${r.code}`) : words, " ", h("code", { class: "muted" }, r.code), known && words ? h("span", { class: "sub" }, words) : null];
 }
 

@@ -5,6 +5,9 @@ import { part } from "./system.js";
 let asked = null;
 let names = new Map();
 
+// pause is after how many ms they are asked for again when they could not be had.
+const pause = 60_000;
+
 // templateNames asks for the names once. Whoever may not see them, or cannot, sees codes.
 export async function templateNames() {
   asked ??= (async () => {
@@ -13,6 +16,7 @@ export async function templateNames() {
       names = new Map((templates ?? []).map((x) => [x.code, x.name]));
     } catch {
       names = new Map();
+      setTimeout(() => { asked = null; }, pause);
     }
   })();
   await asked;

@@ -1,0 +1,205 @@
+package page
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"maps"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// place is a folder whose code writes sentences that come to the page: the details of problems, and reasons. Handed says from which
+// argument on what is handed to a function is one, and in sentences are functions that put them together.
+type place struct {
+	folder    string
+	handed    map[string]int
+	sentences []string
+}
+
+func places() []place {
+	return []place{
+		{"../../internal/message", map[string]int{"add": 1, "about": 2, "wrong": 0, "visible": 3, "Fprintf": 1, "WriteString": 0}, []string{
+			"parsePhone", "misfit", "ParseRecipientPhone", "ParseTime", "parseTime", "UnencodableDetail", "runeClass", "script", "wayOut", "kind",
+			"missingDetail", "told", "lmsBytes", "members", "variables", "text", "fallback", "times", "channel",
+		}},
+		{"../../internal/intake", map[string]int{"add": 1, "fail": 1, "problem": 3, "refuse": 1, "problemMalformed": 0}, []string{
+			"message", "values", "detailOf", "problemInvalid", "problemQuery", "vendorFailed",
+		}},
+		{"../../internal/untrusted", nil, []string{"Check"}},
+		{"../../internal/aligo", map[string]int{"append": 1}, []string{"Reason", "values", "check"}},
+		{"../../internal/sheet", map[string]int{"unreadable": 0}, []string{"lost", "read", "recipient"}},
+		{"../../internal/campaign", nil, nil},
+		{"../../internal/execution", nil, nil},
+		{"../../internal/handlers", nil, []string{"repair"}},
+	}
+}
+
+var (
+	verb = regexp.MustCompile(`%[+#]?[0-9.]*[a-z]`)
+	hole = regexp.MustCompile(`\{\}`)
+)
+
+// texts evaluates a text, with {} for what is known only when it runs.
+func texts(e ast.Expr, constants map[string]ast.Expr, depth int) string {
+	switch e := e.(type) {
+	case *ast.BasicLit:
+		if s, err := strconv.Unquote(e.Value); err == nil && e.Kind == token.STRING {
+			return verb.ReplaceAllString(s, "{}")
+		}
+	case *ast.BinaryExpr:
+		if e.Op == token.ADD {
+			return texts(e.X, constants, depth) + texts(e.Y, constants, depth)
+		}
+	case *ast.ParenExpr:
+		return texts(e.X, constants, depth)
+	case *ast.Ident:
+		if value, ok := constants[e.Name]; ok && depth > 0 {
+			return texts(value, constants, depth-1)
+		}
+	case *ast.CallExpr:
+		if name := called(e); name == "Sprintf" && len(e.Args) > 0 {
+			i := 0
+			return hole.ReplaceAllStringFunc(texts(e.Args[0], constants, depth), func(string) string {
+				if i++; i < len(e.Args) {
+					return texts(e.Args[i], constants, depth)
+				}
+				return "{}"
+			})
+		}
+	}
+	return "{}"
+}
+
+func called(e *ast.CallExpr) string {
+	switch f := e.Fun.(type) {
+	case *ast.Ident:
+		return f.Name
+	case *ast.SelectorExpr:
+		return f.Sel.Name
+	}
+	return ""
+}
+
+// sentence says that a text is one for people, and no pointer, name or place.
+func sentence(s string) bool {
+	return strings.Contains(s, " ") && strings.ContainsFunc(strings.ReplaceAll(s, "{}", ""), func(r rune) bool { return r >= 'a' && r <= 'z' })
+}
+
+func details(t *testing.T) []string {
+	t.Helper()
+	all := map[string]bool{}
+	for _, place := range places() {
+		files, err := filepath.Glob(filepath.Join(place.folder, "*.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		constants := map[string]ast.Expr{}
+		var parsed []*ast.File
+		for _, file := range files {
+			if strings.HasSuffix(file, "_test.go") {
+				continue
+			}
+			f, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.SkipObjectResolution)
+			if err != nil {
+				t.Fatal(err)
+			}
+			parsed = append(parsed, f)
+			ast.Inspect(f, func(n ast.Node) bool {
+				if d, ok := n.(*ast.GenDecl); ok && d.Tok == token.CONST {
+					for _, s := range d.Specs {
+						for i, name := range s.(*ast.ValueSpec).Names {
+							if i < len(s.(*ast.ValueSpec).Values) {
+								constants[name.Name] = s.(*ast.ValueSpec).Values[i]
+							}
+						}
+					}
+				}
+				return true
+			})
+		}
+		add := func(e ast.Expr) {
+			if s := texts(e, constants, 3); sentence(s) {
+				all[s] = true
+			}
+		}
+		for _, f := range parsed {
+			for _, d := range f.Decls {
+				function, ok := d.(*ast.FuncDecl)
+				if !ok {
+					continue
+				}
+				whole := slices.Contains(place.sentences, function.Name.Name)
+				ast.Inspect(function, func(n ast.Node) bool {
+					switch n := n.(type) {
+					case *ast.CallExpr:
+						if from, ok := place.handed[called(n)]; ok {
+							for _, a := range n.Args[min(from, len(n.Args)):] {
+								add(a)
+							}
+						}
+					case *ast.KeyValueExpr:
+						if key, ok := n.Key.(*ast.Ident); ok && (key.Name == "Detail" || key.Name == "Reason") {
+							add(n.Value)
+						}
+					case *ast.CompositeLit:
+						for _, e := range n.Elts {
+							if whole || strings.HasSuffix(called(&ast.CallExpr{Fun: n.Type}), "FormatError") {
+								add(e)
+							}
+						}
+					case *ast.ReturnStmt, *ast.AssignStmt:
+						if whole {
+							exprs := []ast.Expr{}
+							if r, ok := n.(*ast.ReturnStmt); ok {
+								exprs = r.Results
+							} else {
+								exprs = n.(*ast.AssignStmt).Rhs
+							}
+							for _, e := range exprs {
+								add(e)
+							}
+						}
+					}
+					return true
+				})
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(all))
+}
+
+// Every sentence that the API may say has its words in Korean, and there are no words for one that it does not say.
+func TestDetailsAreSaidInKorean(t *testing.T) {
+	t.Parallel()
+	// These are put together of parts.
+	parts := []string{
+		"SMS cannot carry {}", "{} and {} more", "{}; without it, or with fallback.enabled false, the message can be sent",
+		"{}; the first {} are listed", "aligo {}: NotConfigured ({}): code {}: {}",
+	}
+	// These go to whoever sets the stack up.
+	others := []string{"API key", "user id", "sender key", "sender number"}
+	var known []string
+	for _, quoted := range found(`(?m)^  ("(?:[^"\\]|\\.)*"): "`, sources(t)["strings/details.js"]) {
+		s, err := strconv.Unquote(quoted)
+		if err != nil {
+			t.Fatal(err)
+		}
+		known = append(known, s)
+	}
+	all := slices.DeleteFunc(append(details(t), parts...), func(s string) bool { return slices.Contains(others, s) })
+	for _, s := range all {
+		if !slices.Contains(known, s) {
+			t.Errorf("there is no Korean for %q", s)
+		}
+	}
+	for _, s := range known {
+		if !slices.Contains(all, s) {
+			t.Errorf("nobody says %q", s)
+		}
+	}
+}
