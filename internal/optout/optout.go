@@ -4,6 +4,9 @@
 // The list stands in the table of sends, one item a number: the partition key is optout# with one of sixteen shards, the sort
 // key a hash of the number with a key that the table does not have. Of the number itself there is only what its mask leaves.
 // Nothing expires: an opt-out holds until the same number opts in, and an opt-in has to outlive the opt-outs before it.
+//
+// One more item says with which keys numbers were written. Whoever lacks one of them, because it is too new or was taken away,
+// would overlook people, and reads nothing.
 package optout
 
 import (
@@ -11,6 +14,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -66,6 +70,7 @@ const (
 	attrStatus = "status"
 	attrAt     = "at" // milliseconds since 1970
 	attrVia    = "via"
+	attrUsed   = "keys" // the ids of the keys, with blanks between, in an item of their own
 )
 
 // shards is over how many partition keys the list is spread: each takes 1,000 writes and 3,000 reads a second.
@@ -78,25 +83,67 @@ const batchSize = 100
 // Record writes down what a recipient wants, unless something later is known. It returns what is known then.
 func (l *List) Record(ctx context.Context, to message.Phone, s Status, at time.Time, via string) (Entry, error) {
 	entry := Entry{To: to.Masked(), Status: s, At: at.UTC().Truncate(time.Millisecond), Via: via}
-	known, ok, err := l.Find(ctx, to)
+	for {
+		seen, err := l.look(ctx, []message.Phone{to})
+		if err != nil {
+			return Entry{}, err
+		}
+		if known, ok := seen.entries[to]; ok && !entry.supersedes(known) {
+			return known, nil
+		}
+		marked, err := l.mark(ctx, seen)
+		if err != nil {
+			return Entry{}, err
+		}
+		if marked {
+			return l.write(ctx, seen.keys[0], to, entry)
+		}
+	}
+}
+
+// mark sees to it that the key that is used for what is written is among those of the list. It has not if somebody else has done
+// so with another one meanwhile.
+func (l *List) mark(ctx context.Context, seen look) (bool, error) {
+	if slices.Contains(seen.used, seen.keys[0].ID) {
+		return true, nil
+	}
+	used := append(slices.Clone(seen.used), seen.keys[0].ID)
+	condition := "#used = :used"
+	in := &dynamodb.PutItemInput{
+		TableName: &l.Table, ConditionExpression: &condition, ExpressionAttributeNames: map[string]string{"#used": attrUsed},
+		ExpressionAttributeValues: map[string]types.AttributeValue{":used": attr.Text(strings.Join(seen.used, " "))},
+	}
+	if len(seen.used) == 0 {
+		// What is there may have been written with any of them.
+		used = nil
+		for _, k := range seen.keys {
+			used = append(used, k.ID)
+		}
+		condition, in.ExpressionAttributeValues = "attribute_not_exists(#used)", nil
+	}
+	in.Item = usedKey()
+	in.Item[attrUsed] = attr.Text(strings.Join(used, " "))
+	_, err := l.Client.PutItem(ctx, in)
+	var refused *types.ConditionalCheckFailedException
 	switch {
+	case errors.As(err, &refused):
+		return false, nil
 	case err != nil:
-		return Entry{}, err
-	case ok && !entry.supersedes(known):
-		return known, nil
+		return false, fmt.Errorf("write the keys of the list of opt-outs: %w", err)
 	}
-	keys, err := l.keys(ctx)
-	if err != nil {
-		return Entry{}, err
-	}
-	item := itemKey(keys[0], to)
-	item[attrTo], item[attrStatus], item[attrAt] = attr.Text(entry.To), attr.Text(string(s)), attr.Number(entry.At.UnixMilli())
-	if via != "" {
-		item[attrVia] = attr.Text(via)
+	return true, nil
+}
+
+// write writes an entry under a key, unless something later stands there.
+func (l *List) write(ctx context.Context, k numberkey.Key, to message.Phone, entry Entry) (Entry, error) {
+	item := itemKey(k, to)
+	item[attrTo], item[attrStatus], item[attrAt] = attr.Text(entry.To), attr.Text(string(entry.Status)), attr.Number(entry.At.UnixMilli())
+	if entry.Via != "" {
+		item[attrVia] = attr.Text(entry.Via)
 	}
 	// Of two that were said in the same moment the opt-out counts.
-	condition, status := "attribute_not_exists(#pk) OR #at < :at OR #at = :at AND #status = :status", s
-	if s == Out {
+	condition := "attribute_not_exists(#pk) OR #at < :at OR #at = :at AND #status = :status"
+	if entry.Status == Out {
 		condition = "attribute_not_exists(#pk) OR #at <= :at"
 	}
 	in := &dynamodb.PutItemInput{
@@ -104,10 +151,10 @@ func (l *List) Record(ctx context.Context, to message.Phone, s Status, at time.T
 		ExpressionAttributeNames:  map[string]string{"#pk": attrPK, "#at": attrAt},
 		ExpressionAttributeValues: map[string]types.AttributeValue{":at": item[attrAt]},
 	}
-	if s == In {
-		in.ExpressionAttributeNames["#status"], in.ExpressionAttributeValues[":status"] = attrStatus, attr.Text(string(status))
+	if entry.Status == In {
+		in.ExpressionAttributeNames["#status"], in.ExpressionAttributeValues[":status"] = attrStatus, attr.Text(string(In))
 	}
-	_, err = l.Client.PutItem(ctx, in)
+	_, err := l.Client.PutItem(ctx, in)
 	var refused *types.ConditionalCheckFailedException
 	switch {
 	case errors.As(err, &refused):
@@ -130,37 +177,46 @@ func (e Entry) supersedes(known Entry) bool {
 
 // Find is what is known of a number; ok is false if that is nothing.
 func (l *List) Find(ctx context.Context, to message.Phone) (e Entry, ok bool, err error) {
-	found, err := l.find(ctx, []message.Phone{to})
+	seen, err := l.look(ctx, []message.Phone{to})
 	if err != nil {
 		return Entry{}, false, err
 	}
-	e, ok = found[to]
+	e, ok = seen.entries[to]
 	return e, ok, nil
 }
 
 // Among says which of the numbers have opted out, by their places in the list. It reads what was written a moment ago.
 func (l *List) Among(ctx context.Context, to []message.Phone) (map[int]bool, error) {
-	found, err := l.find(ctx, to)
+	seen, err := l.look(ctx, to)
 	if err != nil {
 		return nil, err
 	}
 	out := map[int]bool{}
 	for i, one := range to {
-		if found[one].Status == Out {
+		if seen.entries[one].Status == Out {
 			out[i] = true
 		}
 	}
 	return out, nil
 }
 
-// find reads what is known of numbers, under whatever key it was written.
-func (l *List) find(ctx context.Context, to []message.Phone) (map[message.Phone]Entry, error) {
+// look is what the list says of some numbers.
+type look struct {
+	entries map[message.Phone]Entry
+	// keys are those at hand, and used the ids of those that were written with.
+	keys []numberkey.Key
+	used []string
+}
+
+// look reads what is known of numbers, under whatever key it was written.
+func (l *List) look(ctx context.Context, to []message.Phone) (look, error) {
 	keys, err := l.keys(ctx)
 	if err != nil {
-		return nil, err
+		return look{}, err
 	}
+	seen := look{entries: map[message.Phone]Entry{}, keys: keys}
 	whose := map[string]message.Phone{}
-	var wanted []map[string]types.AttributeValue
+	wanted := []map[string]types.AttributeValue{usedKey()}
 	for _, one := range to {
 		for _, k := range keys {
 			at := itemKey(k, one)
@@ -170,29 +226,45 @@ func (l *List) find(ctx context.Context, to []message.Phone) (map[message.Phone]
 			}
 		}
 	}
-	found := map[message.Phone]Entry{}
 	for len(wanted) > 0 {
 		n := min(len(wanted), batchSize)
 		out, err := l.Client.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{RequestItems: map[string]types.KeysAndAttributes{
 			l.Table: {Keys: wanted[:n], ConsistentRead: aws.Bool(true)},
 		}})
 		if err != nil {
-			return nil, fmt.Errorf("read the list of opt-outs: %w", err)
+			return look{}, fmt.Errorf("read the list of opt-outs: %w", err)
 		}
 		unread := out.UnprocessedKeys[l.Table].Keys
 		if len(unread) == n {
-			return nil, errors.New("read the list of opt-outs: the table gives nothing")
+			return look{}, errors.New("read the list of opt-outs: the table gives nothing")
 		}
 		wanted = append(wanted[n:], unread...)
 		for _, item := range out.Responses[l.Table] {
-			one := whose[attr.TextOf(item, attrSK)]
-			e, known := entryOf(item), found[one]
+			one, ok := whose[attr.TextOf(item, attrSK)]
+			if !ok {
+				seen.used = strings.Fields(attr.TextOf(item, attrUsed))
+				continue
+			}
+			e, known := entryOf(item), seen.entries[one]
 			if known == (Entry{}) || e.supersedes(known) {
-				found[one] = e
+				seen.entries[one] = e
 			}
 		}
 	}
-	return found, nil
+	for _, id := range seen.used {
+		if !slices.ContainsFunc(keys, func(k numberkey.Key) bool { return k.ID == id }) {
+			return look{}, &MissingKeyError{ID: id}
+		}
+	}
+	return seen, nil
+}
+
+// MissingKeyError says that numbers were written with a key that is not at hand: not yet, for some minutes after a new one has come
+// into use, or not any more.
+type MissingKeyError struct{ ID string }
+
+func (e *MissingKeyError) Error() string {
+	return "the list of opt-outs was written with the key " + e.ID + " too, which is not in the number-key that was read last"
 }
 
 // ErrCursor says that a cursor is none that List has returned.
@@ -269,6 +341,11 @@ func itemKey(k numberkey.Key, to message.Phone) map[string]types.AttributeValue 
 	return map[string]types.AttributeValue{
 		attrPK: attr.Text(pk(int(sum[0]) % shards)), attrSK: attr.Text(k.ID + "#" + base64.RawURLEncoding.EncodeToString(sum[:16])),
 	}
+}
+
+// usedKey is that of the item that says with which keys numbers were written.
+func usedKey() map[string]types.AttributeValue {
+	return map[string]types.AttributeValue{attrPK: attr.Text("optout#keys"), attrSK: attr.Text("keys")}
 }
 
 func pk(shard int) string { return "optout#" + strconv.Itoa(shard) }

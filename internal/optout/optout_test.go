@@ -91,6 +91,53 @@ func TestKeysChange(t *testing.T) {
 	}
 }
 
+// Whoever lacks a key that was written with would overlook people: one whose keys are some minutes old, and everybody when a key
+// is taken away.
+func TestMissingKeysOverlookNobody(t *testing.T) {
+	t.Parallel()
+	l, _ := newList(t, "old")
+	late := *l
+	record := func(to message.Phone) {
+		t.Helper()
+		if _, err := l.Record(t.Context(), to, optout.Out, noon(1), ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	record(kim)
+	l.Numbers = tabletest.Keys{"new", "old"}
+	if out, err := late.Among(t.Context(), []message.Phone{kim, lee}); err != nil || !out[0] || out[1] {
+		t.Errorf("before the new key is written with: %v %v", out, err)
+	}
+	record(lee)
+	newest := *l
+	newest.Numbers = tabletest.Keys{"new"}
+	for name, l := range map[string]*optout.List{"too old": &late, "too new": &newest} {
+		var missing *optout.MissingKeyError
+		if out, err := l.Among(t.Context(), []message.Phone{kim, lee}); !errors.As(err, &missing) {
+			t.Errorf("keys that are %s: %v %v", name, out, err)
+		}
+		if e, err := l.Record(t.Context(), kim, optout.In, noon(2), ""); !errors.As(err, &missing) {
+			t.Errorf("keys that are %s: written %+v, %v", name, e, err)
+		}
+	}
+	if out, err := l.Among(t.Context(), []message.Phone{kim, lee}); err != nil || !out[0] || !out[1] {
+		t.Errorf("with both keys: %v %v", out, err)
+	}
+}
+
+// A list from before it was written down which keys it has may have been written with any of them.
+func TestKeysOfAnOlderList(t *testing.T) {
+	t.Parallel()
+	l, _ := newList(t, "new", "old")
+	if _, err := l.Record(t.Context(), kim, optout.Out, noon(1), ""); err != nil {
+		t.Fatal(err)
+	}
+	l.Numbers = tabletest.Keys{"new"}
+	if out, err := l.Among(t.Context(), []message.Phone{lee}); err == nil {
+		t.Errorf("without the old key: %v", out)
+	}
+}
+
 func TestPages(t *testing.T) {
 	t.Parallel()
 	l, _ := newList(t, "secret")

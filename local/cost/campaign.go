@@ -104,9 +104,10 @@ func (c Campaign) Usage() Usage {
 	return u.Plus(c.Own())
 }
 
-// heeds is to look for each recipient once whether he has opted out, which reads items a hundred at a time.
+// heeds is to look for each recipient once whether he has opted out, which reads items a hundred at a time, and for each chunk with
+// which keys the list was written.
 func (c Campaign) heeds() Usage {
-	n := float64(c.Recipients)
+	n := float64(c.Recipients + c.Messages())
 	return table(math.Ceil(n/100), 0, n)
 }
 

@@ -74,6 +74,22 @@ func optOutBetweenInvocations(w *world) {
 	w.onPhones("01010005678 sms")
 }
 
+// optOutWithANewKey has somebody opt out with a key that the function that sends does not know yet.
+func optOutWithANewKey(w *world) {
+	w.until(0, 10, 0, 0)
+	w.do(http.MethodGet, "/v1/opt-outs/01010005678", "") // the API reads the key, and will read it again at 10:05
+	w.until(0, 10, 4, 0)
+	w.post(strings.ReplaceAll(ad(""), "5678", "5679")) // the sender reads it, and will read it again at 10:09
+	id := w.post(ad(`"sendAt":"2000-01-01T10:07:00+09:00",`))
+	w.useNumberKeys("new local")
+	w.until(0, 10, 6, 0)
+	if status, body := w.do(http.MethodPut, "/v1/opt-outs/01010005678", ""); status != http.StatusOK {
+		w.t.Errorf("%d %s", status, body)
+	}
+	w.endsAs(id, "failed: failed OptedOut")
+	w.onPhones("01010005679 sms")
+}
+
 func optInAfterTheDoor(w *world) {
 	w.put("RecipientOptedOut", `{"to":"01010005678"}`)
 	w.until(0, 21, 0, 0)

@@ -100,6 +100,7 @@ func newStorm(t *testing.T, seed uint64) *storm {
 	s.crew.Go(func() { s.switches(sequence(8)) })
 	s.crew.Go(func() { s.reviews(sequence(9)) })
 	s.crew.Go(func() { s.optOuts(sequence(10)) })
+	s.crew.Go(func() { s.rotations(sequence(11)) })
 	s.crew.Go(s.sweeps)
 	return s
 }

@@ -90,6 +90,7 @@ func stories() map[string]func(*world) {
 		"who opts out between the door and the send gets nothing":                    optOutBeforeTheSend,
 		"who opts out between two invocations of a task has got what the first sent": optOutBetweenInvocations,
 		"who opts in after the door gets nothing of what was accepted before":        optInAfterTheDoor,
+		"who opts out with a key that is too new for the sender gets nothing":        optOutWithANewKey,
 		"who has opted out gets no information either when the stack says so":        optOutsCoverInfo,
 		"who opts out between the AlimTalk and its SMS gets no SMS":                  optOutBeforeTheFallback,
 		"the sixth message to a number in an hour is refused, with its Retry-After":  sixthMessage,

@@ -74,10 +74,20 @@ func changedTemplate(w *world) {
 // useAccount puts another account's credentials into the parameter store.
 func (w *world) useAccount(userID, apiKey string) {
 	w.t.Helper()
-	for name, value := range map[string]string{"user-id": userID, "api-key": apiKey} {
-		if err := w.AWS.PutParameter(parameters.DefaultPrefix+"/"+name, "SecureString", value); err != nil {
-			w.t.Fatal(err)
-		}
+	w.putParameter("user-id", userID)
+	w.putParameter("api-key", apiKey)
+}
+
+// useNumberKeys puts keys that numbers are hashed with into the parameter store.
+func (w *world) useNumberKeys(keys string) {
+	w.t.Helper()
+	w.putParameter(parameters.NumberKey, keys)
+}
+
+func (w *world) putParameter(name, value string) {
+	w.t.Helper()
+	if err := w.AWS.PutParameter(parameters.DefaultPrefix+"/"+name, "SecureString", value); err != nil {
+		w.t.Fatal(err)
 	}
 }
 

@@ -2,6 +2,7 @@ package system
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -180,6 +181,14 @@ func (s *storm) switches(random *rand.Rand) {
 		if !goesOn {
 			return
 		}
+	}
+}
+
+// rotations put a new key before those that numbers are hashed with, again and again.
+func (s *storm) rotations(random *rand.Rand) {
+	for keys := "local"; s.calm(random, 60*time.Hour); {
+		keys = fmt.Sprintf("%d %s", random.Uint64(), keys)
+		s.useNumberKeys(keys)
 	}
 }
 
