@@ -31,6 +31,7 @@ func contractRoutes() map[string][]string {
 		"DELETE /v1/opt-outs/{number}":   admin,
 
 		"POST /v1/campaigns":             campaigns,
+		"GET /v1/campaigns":              slices.Concat(campaigns, admin),
 		"GET /v1/campaigns/{id}":         slices.Concat(campaigns, admin),
 		"GET /v1/campaigns/{id}/report":  slices.Concat(campaigns, admin),
 		"POST /v1/campaigns/{id}/start":  slices.Concat(campaigns, admin),

@@ -6,6 +6,7 @@
 package campaign
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -228,13 +229,16 @@ func pace(n, rate int) time.Duration { return time.Duration(n) * time.Minute / t
 
 // View is a campaign as its caller sees it: the body of GET, and the detail of the events.
 type View struct {
-	ID        string    `json:"id"`
-	Status    Status    `json:"status"`
-	Reference string    `json:"reference,omitempty"`
-	CreatedAt time.Time `json:"createdAt"`
-	SendAt    time.Time `json:"sendAt,omitzero"`
-	ExpiresAt time.Time `json:"expiresAt,omitzero"`
-	StartedAt time.Time `json:"startedAt,omitzero"`
+	ID        string `json:"id"`
+	Status    Status `json:"status"`
+	Reference string `json:"reference,omitempty"`
+	// Channel and Template say what is sent; Template is empty for a text of the caller's own.
+	Channel   message.Channel `json:"channel,omitempty"`
+	Template  string          `json:"template,omitempty"`
+	CreatedAt time.Time       `json:"createdAt"`
+	SendAt    time.Time       `json:"sendAt,omitzero"`
+	ExpiresAt time.Time       `json:"expiresAt,omitzero"`
+	StartedAt time.Time       `json:"startedAt,omitzero"`
 	// EndsAt is when the last chunk is handed out if nothing comes in between.
 	EndsAt    time.Time `json:"endsAt,omitzero"`
 	SettledAt time.Time `json:"settledAt,omitzero"`
@@ -257,6 +261,10 @@ func (c Campaign) View() View {
 	v := View{
 		ID: c.ID, Status: c.Status, Reference: c.Reference, CreatedAt: c.CreatedAt, SendAt: c.SendAt, ExpiresAt: c.ExpiresAt,
 		StartedAt: c.StartedAt, SettledAt: c.SettledAt, Rate: c.Rate, Parked: c.Cause, Plan: c.Plan,
+	}
+	// It was read before it was kept.
+	if r, err := message.DecodeCampaign(c.Request); err == nil {
+		v.Channel, v.Template = cmp.Or(r.Channel, message.AlimTalk), r.Template
 	}
 	if c.Plan == nil {
 		return v

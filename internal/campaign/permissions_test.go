@@ -19,6 +19,7 @@ func TestPermissions(t *testing.T) {
 		deployment.API: func(w *watched) {
 			_ = w.Store.Create(t.Context(), sending("d", time.Hour))
 			changes(w)
+			_, _, _ = w.index().Page(t.Context(), "", campaign.MaxPage, "")
 		},
 		"plan": changes, "campaign": changes, "report": changes,
 		deployment.Sweep: func(w *watched) {

@@ -48,6 +48,9 @@ func (s *Store) Create(ctx context.Context, c Campaign) error {
 	if err := s.list(ctx, c); err != nil {
 		return err
 	}
+	if err := s.index(ctx, c); err != nil {
+		return err
+	}
 	return s.put(ctx, c)
 }
 

@@ -53,6 +53,11 @@ func newWatched(t *testing.T, all ...campaign.Campaign) *watched {
 	return w
 }
 
+// index lists the campaigns of the table.
+func (w *watched) index() *campaign.Index {
+	return &campaign.Index{Client: w.table.Client, Table: tabletest.Name}
+}
+
 // sending is a campaign that has chunks to hand out, and about which something was done so long before noon.
 func sending(id string, ago time.Duration) campaign.Campaign {
 	return campaign.Campaign{

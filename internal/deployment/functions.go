@@ -154,7 +154,7 @@ func Functions() []Function {
 				start,
 				{Executions, []string{"states:DescribeExecution", "states:GetExecutionHistory", "states:StopExecution"}},
 				cancels, accepts, {Records, []string{"dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:Query"}}, counts, lists,
-				announce, credentials, campaigns, goesOn,
+				announce, credentials, campaigns, {Campaigns, []string{"dynamodb:Query", "dynamodb:BatchGetItem"}}, goesOn,
 				// It signs links with them, which let others do the same.
 				{CampaignUploads, []string{"s3:PutObject"}}, {CampaignErrors, []string{"s3:GetObject"}},
 				{CampaignReports, []string{"s3:GetObject"}},

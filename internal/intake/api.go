@@ -127,6 +127,7 @@ func (a *API) handlers() map[string]serve {
 		"getLimits":         a.getLimits,
 		"resetLimits":       a.deleteLimits,
 		"createCampaign":    a.createCampaign,
+		"listCampaigns":     a.listCampaigns,
 		"getCampaign":       a.getCampaign,
 		"startCampaign":     a.startCampaign,
 		"pauseCampaign":     a.pauseCampaign,

@@ -25,6 +25,9 @@ import (
 // Campaigns is what the API needs for campaigns. All fields are needed.
 type Campaigns struct {
 	Store *campaign.Store
+	Index interface {
+		Page(ctx context.Context, caller string, limit int, cursor string) (page []campaign.Campaign, next string, err error)
+	}
 	// Links are to the files.
 	Links interface {
 		Upload(ctx context.Context, key string, size int64, valid time.Duration) (bucket.Link, error)
@@ -188,6 +191,47 @@ func (a *API) findCampaign(r *http.Request, caller Caller) (campaign.Campaign, e
 		return campaign.Campaign{}, problemNoCampaign()
 	}
 	return c, err
+}
+
+// CampaignList is a page of campaigns, newest first.
+type CampaignList struct {
+	// Campaigns are without their plans and reports.
+	Campaigns []campaign.View `json:"campaigns"`
+	// Cursor leads to the next page; it is not there on the last one.
+	Cursor string `json:"cursor,omitempty"`
+}
+
+// someCampaigns is how many a page has when nobody says.
+const someCampaigns = 20
+
+// listCampaigns lists the caller's campaigns, or everybody's for an operator.
+func (a *API) listCampaigns(w http.ResponseWriter, r *http.Request, caller Caller) error {
+	p := parameters{values: map[string]string{}}
+	p.read(r.URL, "limit", "cursor")
+	limit := p.limit(campaign.MaxPage, someCampaigns)
+	if len(p.wrong) > 0 {
+		return problemQuery(p.wrong)
+	}
+	whose := caller.ID
+	if caller.has(ScopeAdmin) {
+		whose = ""
+	}
+	page, next, err := a.Campaigns.Index.Page(r.Context(), whose, limit, p.values["cursor"])
+	switch {
+	case errors.Is(err, campaign.ErrCursor):
+		return problemParameter("cursor", "is not one of this list")
+	case err != nil:
+		return err
+	}
+	list := CampaignList{Campaigns: make([]campaign.View, len(page)), Cursor: next}
+	for i, c := range page {
+		v := c.View()
+		v.Plan = nil
+		list.Campaigns[i] = v
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	a.writeJSON(w, r, http.StatusOK, "application/json", list)
+	return nil
 }
 
 func (a *API) getCampaign(w http.ResponseWriter, r *http.Request, caller Caller) error {

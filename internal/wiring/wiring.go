@@ -331,7 +331,7 @@ func (e *Environment) API(identify func(*http.Request) (intake.Caller, error)) *
 		UntrustedMaxSchedule: time.Duration(e.number(deployment.UntrustedMaxSchedule)) * time.Hour, Policy: e.Policy(),
 		Ads: e.Ads(), Limits: e.Limits(true), OptOuts: e.OptOuts(), OptOutsCoverInfo: e.optOutsCoverInfo(),
 		Templates: templates, Wallet: client, Now: e.Now, Log: e.Log,
-		Campaigns: intake.Campaigns{Store: e.campaigns(), Links: e.bucket(), Runs: e.runs(), Bus: e.Bus()},
+		Campaigns: intake.Campaigns{Store: e.campaigns(), Index: e.campaignIndex(), Links: e.bucket(), Runs: e.runs(), Bus: e.Bus()},
 	}
 }
 
@@ -341,6 +341,11 @@ func (e *Environment) campaigns() *campaign.Store {
 		Client: dynamodb.NewFromConfig(e.AWS), Table: e.variable(deployment.GuardTable),
 		Kept: time.Duration(e.number(deployment.RetentionDays)) * day,
 	}
+}
+
+// campaignIndex makes what lists them.
+func (e *Environment) campaignIndex() *campaign.Index {
+	return &campaign.Index{Client: dynamodb.NewFromConfig(e.AWS), Table: e.variable(deployment.GuardTable)}
 }
 
 // bucket makes the bucket of their files.

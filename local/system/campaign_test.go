@@ -189,6 +189,12 @@ func TestCampaign(t *testing.T) {
 		if status != http.StatusOK || strings.Count(string(answer), `"campaign":"`+id+`"`) != 1 {
 			t.Errorf("its messages: %d %s", status, answer)
 		}
+		status, answer = w.do(http.MethodGet, "/v1/campaigns?limit=1", "")
+		var list intake.CampaignList
+		if err := json.Unmarshal(answer, &list); err != nil || status != http.StatusOK || len(list.Campaigns) != 1 ||
+			list.Campaigns[0].Counts != v.Counts || list.Campaigns[0].Plan != nil || list.Campaigns[0].Template != "TX_1234" || list.Cursor != "" {
+			t.Errorf("the list: %d %s", status, answer)
+		}
 		if got := announced(); !slices.Equal(got, []string{"CampaignPlanned " + id + " planned", "CampaignSettled " + id + " settled"}) {
 			t.Errorf("announced were %q", got)
 		}

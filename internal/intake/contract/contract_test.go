@@ -105,7 +105,7 @@ func TestTypesHaveTheMembersOfTheDocument(t *testing.T) {
 		"Template": intake.Template{}, "Button": intake.TemplateButton{}, "Balance": intake.Balance{},
 		"CreatedCampaign": intake.CreatedCampaign{}, "Upload": intake.Upload{}, "Campaign": campaign.View{}, "CampaignCounts": campaign.Counts{},
 		"CampaignPlan": campaign.Plan{}, "CampaignReport": campaign.Report{}, "RowError": campaign.RowError{},
-		"CampaignExample": campaign.Example{}, "CampaignChannels": campaign.Channels{}, "Columns": message.Columns{},
+		"CampaignExample": campaign.Example{}, "CampaignList": intake.CampaignList{}, "CampaignChannels": campaign.Channels{}, "Columns": message.Columns{},
 		"Preview": intake.Preview{}, "PreviewRecipient": intake.PreviewRecipient{}, "PreviewAlimTalk": intake.PreviewAlimTalk{},
 		"PreviewSMS": intake.PreviewSMS{}, "Replacement": intake.Replacement{}, "ListPrices": intake.ListPrices{},
 		"Way": way.Way{}, "Visit": way.Visit{}, "TaskAttempt": way.Attempt{}, "Call": way.Call{},

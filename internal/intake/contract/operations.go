@@ -6,6 +6,7 @@ package contract
 func Operations() []Operation {
 	return []Operation{
 		{ID: "getBalance", Method: "GET", Path: "/v1/balance", Scopes: []string{"messages:text"}},
+		{ID: "listCampaigns", Method: "GET", Path: "/v1/campaigns", Scopes: []string{"campaigns:send", "messages:admin"}},
 		{ID: "createCampaign", Method: "POST", Path: "/v1/campaigns", Scopes: []string{"campaigns:send"}},
 		{ID: "getCampaign", Method: "GET", Path: "/v1/campaigns/{id}", Scopes: []string{"campaigns:send", "messages:admin"}},
 		{ID: "cancelCampaign", Method: "POST", Path: "/v1/campaigns/{id}/cancel", Scopes: []string{"campaigns:send", "messages:admin"}},

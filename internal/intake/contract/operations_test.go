@@ -119,6 +119,7 @@ func TestOperations(t *testing.T) {
 	}
 	want := []string{
 		"GET /v1/balance: messages:text",
+		"GET /v1/campaigns: campaigns:send or messages:admin",
 		"POST /v1/campaigns: campaigns:send",
 		"GET /v1/campaigns/{id}: campaigns:send or messages:admin",
 		"POST /v1/campaigns/{id}/cancel: campaigns:send or messages:admin",
