@@ -25,7 +25,7 @@ func TestBrowserConsole(t *testing.T) {
 	b.Visit("/?" + link)
 	b.See("an empty list", `document.querySelector("main").innerText.includes("아직 메시지가 없습니다") && location.search === ""`)
 	if nav := browsertest.JS[string](b, `[...document.querySelectorAll("nav a")].map((x) => x.getAttribute("href")).join(" ")`); nav !=
-		"/messages /operations /overview /docs" {
+		"/messages /campaigns /operations /overview /docs" {
 		t.Errorf("the menu has %s", nav)
 	}
 

@@ -229,7 +229,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	shown, err = inbox.New(inbox.Options{
-		Standin: standin, AWS: s.AWS, BusName: system.BusName, Executions: s.Executions, Records: s.Records, Definition: s.Definition,
+		Standin: standin, API: s.API, AWS: s.AWS, BusName: system.BusName, Executions: s.Executions, Records: s.Records, Definition: s.Definition,
 		AWSURL: awsURL, AligoURL: aligoURL, Speed: f.speed, Traffic: traffic, Log: log,
 	})
 	if err != nil {

@@ -228,14 +228,23 @@ var axe []byte
 // Axe gives what axe-core finds serious or critical on the page, but for contrast, which takes it seconds.
 func (b *Tab) Axe() []string {
 	b.t.Helper()
+	return b.axe(`{ "color-contrast": { enabled: false } }`)
+}
+
+// AxeAll gives what axe-core finds serious or critical on the page, contrast and all.
+func (b *Tab) AxeAll() []string {
+	b.t.Helper()
+	return b.axe(`{}`)
+}
+
+func (b *Tab) axe(rules string) []string {
+	b.t.Helper()
 	r, err := gzip.NewReader(bytes.NewReader(axe))
 	b.Must(nil, err)
 	source, err := io.ReadAll(r)
 	b.Must(nil, err)
 	JS[bool](b, "(() => { "+string(source)+"; return true; })()")
-	return JS[[]string](b, `axe.run(document, {
-		resultTypes: ["violations"], rules: { "color-contrast": { enabled: false } },
-	}).then((r) => r.violations
+	return JS[[]string](b, `axe.run(document, { resultTypes: ["violations"], rules: `+rules+` }).then((r) => r.violations
 		.filter((v) => ["serious", "critical"].includes(v.impact))
 		.map((v) => v.id + ": " + v.help + ": " + v.nodes.slice(0, 3).map((n) => n.html.slice(0, 160)).join(" | ")))`)
 }

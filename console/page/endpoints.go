@@ -50,14 +50,17 @@ func (b *Page) answer(serve Endpoint) http.Handler {
 			b.write(w, r, p.Status, "application/problem+json", p)
 		case err != nil:
 			b.options.Log.ErrorContext(r.Context(), "page not served", "path", r.URL.Path, "error", err)
-			b.write(w, r, http.StatusInternalServerError, "application/problem+json", ProblemError{
-				Type: ProblemType + "failed", Title: "This did not work", Status: http.StatusInternalServerError,
-				Detail: "the log of the command that serves this page says why",
-			})
+			b.write(w, r, http.StatusInternalServerError, "application/problem+json", unavailable())
 		default:
 			b.write(w, r, http.StatusOK, "application/json", v)
 		}
 	})
+}
+
+// unavailable is what an error is told as that is ours.
+func unavailable() *ProblemError {
+	return &ProblemError{Type: ProblemType + "failed", Title: "This did not work", Status: http.StatusInternalServerError,
+		Detail: "the log of the command that serves this page says why"}
 }
 
 func (b *Page) write(w http.ResponseWriter, r *http.Request, status int, contentType string, v any) {
@@ -91,6 +94,7 @@ func searchOf(r *http.Request) (s Search, id string, err error) {
 	const usual = 50
 	s = Search{
 		Limit: usual, Status: message.MessageStatus(r.FormValue("status")), Cursor: r.FormValue("cursor"), Reason: r.FormValue("reason"),
+		Campaign: r.FormValue("campaign"),
 	}
 	if limit := r.FormValue("limit"); limit != "" {
 		if s.Limit, err = strconv.Atoi(limit); err != nil || s.Limit < 1 || s.Limit > MaxPage {

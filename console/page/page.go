@@ -8,7 +8,7 @@
 //	GET    /inbox/system          what the page has to know of the system around it
 //	GET    /inbox/stream          server-sent events: change, whenever something below may be different from before
 //	GET    /inbox/messages        messages, newest first: ?q= number, id or reference, &reason= of a search by number, &status=,
-//	                              &cursor= the next of the page before, &limit= (1 to 100, default 50)
+//	                              &campaign= id, &cursor= the next of the page before, &limit= (1 to 100, default 50)
 //	GET    /inbox/messages/{id}   one message: outcome, way through the state machine; masked
 //	DELETE /inbox/messages/{id}   cancel it, whoever sent it; 409 if it is too late
 //	GET    /inbox/machine         the state machine as a drawing: nodes and edges with their places

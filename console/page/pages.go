@@ -22,7 +22,8 @@ var assets embed.FS
 // views are the paths that have a page of their own. All of them are the same document, which draws what its path says.
 func views() []string {
 	return []string{
-		"/{$}", "/phones/{number}", "/messages", "/messages/{id}", "/compose", "/events", "/faults", "/overview", "/docs",
+		"/{$}", "/phones/{number}", "/messages", "/messages/{id}", "/compose", "/campaigns", "/campaigns/new", "/campaigns/{id}", "/events",
+		"/faults", "/operations", "/overview", "/docs",
 	}
 }
 

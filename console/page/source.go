@@ -27,7 +27,9 @@ type Search struct {
 	To        message.Phone
 	Reason    string
 	Reference string
-	Status    message.MessageStatus
+	// Campaign is the id of the campaign that they are of.
+	Campaign string
+	Status   message.MessageStatus
 	// Limit is how many there are on a page: from 1 to MaxPage.
 	Limit int
 	// Cursor is that of the page before; empty for the first one.

@@ -69,7 +69,7 @@ func newWorld(t *testing.T, configure ...func(*worldOptions)) *world {
 		_ = s.AWS.Close(ctx)
 	})
 	w.inbox, err = inbox.New(inbox.Options{
-		Standin: w.standin, AWS: s.AWS, BusName: system.BusName, Executions: s.Executions, Records: s.Records, Definition: s.Definition,
+		Standin: w.standin, API: s.API, AWS: s.AWS, BusName: system.BusName, Executions: s.Executions, Records: s.Records, Definition: s.Definition,
 		AWSURL: cloudURL, AligoURL: vendorURL, Speed: o.speed, Traffic: traffic, Log: log,
 	})
 	if err != nil {

@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -35,16 +36,23 @@ type API struct {
 // maxAnswer bounds what is read of an answer: API Gateway gives 10 MB at most.
 const maxAnswer = 10 << 20
 
-// do makes a request and decodes the answer. Errors are *page.ProblemError: the API's problems as they are.
-func (a *API) do(ctx context.Context, method, path string, query url.Values, into any) error {
-	if len(query) > 0 {
-		path += "?" + query.Encode()
+// Ask makes a request and decodes the answer. Errors are *page.ProblemError: the API's problems as they are.
+func (a *API) Ask(ctx context.Context, q page.Request, into any) error {
+	address := a.URL + q.Path
+	if len(q.Query) > 0 {
+		address += "?" + q.Query.Encode()
 	}
-	r, err := http.NewRequestWithContext(ctx, method, a.URL+path, nil)
+	r, err := http.NewRequestWithContext(ctx, q.Method, address, bytes.NewReader(q.Body))
 	if err != nil {
 		return fmt.Errorf("the API: %w", err)
 	}
-	if err := a.sign(ctx, r); err != nil {
+	if q.Body != nil {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	if q.Key != "" {
+		r.Header.Set("Idempotency-Key", q.Key)
+	}
+	if err := a.sign(ctx, r, q.Body); err != nil {
 		return explained(err)
 	}
 	answer, err := a.HTTP.Do(r)
@@ -57,18 +65,18 @@ func (a *API) do(ctx context.Context, method, path string, query url.Values, int
 		return explained(err)
 	}
 	if answer.StatusCode >= http.StatusBadRequest {
-		return a.refused(answer, method, body)
+		return a.refused(answer, q.Method, body)
 	}
-	if into == nil {
+	if into == nil || len(body) == 0 {
 		return nil
 	}
 	if err := json.Unmarshal(body, into); err != nil {
-		return fmt.Errorf("read the answer to %s %s: %w", method, r.URL.Path, err)
+		return fmt.Errorf("read the answer to %s %s: %w", q.Method, r.URL.Path, err)
 	}
 	return nil
 }
 
-func (a *API) sign(ctx context.Context, r *http.Request) error {
+func (a *API) sign(ctx context.Context, r *http.Request, body []byte) error {
 	if a.Token != "" {
 		r.Header.Set("Authorization", "Bearer "+a.Token)
 		return nil
@@ -77,8 +85,8 @@ func (a *API) sign(ctx context.Context, r *http.Request) error {
 	if err != nil {
 		return fmt.Errorf("get credentials: %w", err)
 	}
-	nothing := sha256.Sum256(nil)
-	return v4.NewSigner().SignHTTP(ctx, credentials, r, hex.EncodeToString(nothing[:]), "execute-api", a.Region, a.Now())
+	sum := sha256.Sum256(body)
+	return v4.NewSigner().SignHTTP(ctx, credentials, r, hex.EncodeToString(sum[:]), "execute-api", a.Region, a.Now())
 }
 
 // refused is the problem that an answer tells. What API Gateway refuses itself has a message and no type.
@@ -124,6 +132,7 @@ func (a *API) Messages(ctx context.Context, s page.Search) (page.Found, error) {
 	query := url.Values{}
 	for name, value := range map[string]string{
 		"to": string(s.To), "reason": s.Reason, "reference": s.Reference, "status": string(s.Status), "cursor": s.Cursor,
+		"campaign": s.Campaign,
 	} {
 		if value != "" && (name != "reason" || s.To != "") {
 			query.Set(name, value)
@@ -136,27 +145,27 @@ func (a *API) Messages(ctx context.Context, s page.Search) (page.Found, error) {
 		Messages []page.Listed `json:"messages"`
 		Cursor   string        `json:"cursor"`
 	}
-	err := a.do(ctx, http.MethodGet, "/v1/messages", query, &list)
+	err := a.Ask(ctx, page.Request{Method: http.MethodGet, Path: "/v1/messages", Query: query}, &list)
 	return page.Found{Messages: list.Messages, Cursor: list.Cursor}, err
 }
 
 // Message tells what has become of a message so far.
 func (a *API) Message(ctx context.Context, id string) (message.Outcome, error) {
 	var o message.Outcome
-	err := a.do(ctx, http.MethodGet, "/v1/messages/"+url.PathEscape(id), nil, &o)
+	err := a.Ask(ctx, page.Request{Method: http.MethodGet, Path: "/v1/messages/" + url.PathEscape(id)}, &o)
 	return o, err
 }
 
 // Way tells the way that it took.
 func (a *API) Way(ctx context.Context, id string) (way.Way, error) {
 	var w way.Way
-	err := a.do(ctx, http.MethodGet, "/v1/messages/"+url.PathEscape(id)+"/way", nil, &w)
+	err := a.Ask(ctx, page.Request{Method: http.MethodGet, Path: "/v1/messages/" + url.PathEscape(id) + "/way"}, &w)
 	return w, err
 }
 
 // Cancel cancels it, whoever sent it.
 func (a *API) Cancel(ctx context.Context, id string) (message.Outcome, error) {
 	var o message.Outcome
-	err := a.do(ctx, http.MethodDelete, "/v1/messages/"+url.PathEscape(id), nil, &o)
+	err := a.Ask(ctx, page.Request{Method: http.MethodDelete, Path: "/v1/messages/" + url.PathEscape(id)}, &o)
 	return o, err
 }

@@ -155,15 +155,28 @@ type items[T any] struct {
 	Links map[string]string `json:"links,omitempty"`
 }
 
-// Part is what operators do, as a part of the page. Every action is logged with who did it, here and in CloudTrail or the
-// API's own log; rights are AWS's business.
-func (s *Stack) Part(log *slog.Logger) page.Part {
-	did := func(r *http.Request, what, which string, err error) error {
+// did logs what somebody did, and who.
+func (s *Stack) did(log *slog.Logger) func(r *http.Request, what, which string, err error) {
+	return func(r *http.Request, what, which string, err error) {
 		result := "done"
 		if err != nil {
 			result = "refused"
 		}
 		log.InfoContext(r.Context(), what, "who", s.Who, "which", which, "result", result)
+	}
+}
+
+// Campaigns are the campaigns of the stack, as a part of the page. Files are uploaded by a client without a time limit: what is
+// uploaded may be large, and a line slow.
+func (s *Stack) Campaigns(log *slog.Logger) page.Part {
+	return (&page.Campaigns{API: s.API, HTTP: &http.Client{}, Did: s.did(log), Log: log}).Part()
+}
+
+// Part is what operators do, as a part of the page. Every action is logged with who did it, here and in CloudTrail or the
+// API's own log; rights are AWS's business.
+func (s *Stack) Part(log *slog.Logger) page.Part {
+	did := func(r *http.Request, what, which string, err error) error {
+		s.did(log)(r, what, which, err)
 		return err
 	}
 	letter := func(r *http.Request, what string, do func(context.Context, DeadLetter) error) (any, error) {
@@ -188,7 +201,7 @@ func (s *Stack) Part(log *slog.Logger) page.Part {
 				return nil, err
 			}
 			var known map[string]any
-			err = s.API.do(r.Context(), method, path, nil, &known)
+			err = s.API.Ask(r.Context(), page.Request{Method: method, Path: path}, &known)
 			if what != "" {
 				err = did(r, what, "a number", err)
 			}
@@ -198,7 +211,7 @@ func (s *Stack) Part(log *slog.Logger) page.Part {
 	pass := func(path string) page.Endpoint {
 		return func(r *http.Request) (any, error) {
 			var v map[string]any
-			err := s.API.do(r.Context(), http.MethodGet, path, nil, &v)
+			err := s.API.Ask(r.Context(), page.Request{Method: http.MethodGet, Path: path}, &v)
 			return v, err
 		}
 	}
@@ -228,7 +241,6 @@ func (s *Stack) Part(log *slog.Logger) page.Part {
 			}}, err
 		},
 		"GET /inbox/balance":              pass("/v1/balance"),
-		"GET /inbox/templates":            pass("/v1/templates"),
 		"GET /inbox/limits":               pass("/v1/limits"),
 		"GET /inbox/opt-outs/{number}":    optOut(http.MethodGet, ""),
 		"DELETE /inbox/opt-outs/{number}": optOut(http.MethodDelete, "opt in"),

@@ -42,6 +42,8 @@ import (
 type Options struct {
 	// Standin is whose phones are shown.
 	Standin *aligotest.Standin
+	// API is the HTTP API, as the page's caller uses it.
+	API http.Handler
 	// AWS is where the event buses are.
 	AWS *awsapi.Endpoint
 	// BusName is the name of the system's event bus.
@@ -84,7 +86,7 @@ func New(o Options) (*Inbox, error) {
 	b := &Inbox{options: o, states: machine.States(), store: newStore()}
 	b.Page, err = page.New(page.Options{
 		Source: b, Definition: o.Definition, System: b.system, Log: o.Log,
-		Parts: []page.Part{b.phones(), b.bus(), b.standin(), b.local(), {Name: "compose"}},
+		Parts: []page.Part{b.phones(), b.bus(), b.standin(), b.local(), {Name: "compose"}, b.campaigns()},
 	})
 	if err != nil {
 		return nil, err
@@ -113,7 +115,7 @@ func (b *Inbox) Messages(ctx context.Context, s page.Search) (page.Found, error)
 	const pages = 20 // of records that are left out
 	var found page.Found
 	since := b.since()
-	q := records.Query{To: s.To, Reference: s.Reference, Status: s.Status, Limit: s.Limit, Cursor: s.Cursor}
+	q := records.Query{To: s.To, Reference: s.Reference, Campaign: s.Campaign, Status: s.Status, Limit: s.Limit, Cursor: s.Cursor}
 	for range pages {
 		p, err := b.options.Records.Search(ctx, q)
 		switch {

@@ -7,12 +7,15 @@ import { announce, h, put } from "./dom.js";
 import { moment, number } from "./format.js";
 import { icon } from "./icons.js";
 import { choose, language, t } from "./i18n.js";
+import { campaign } from "./campaign.js";
+import { campaigns } from "./campaigns.js";
 import { compose } from "./compose.js";
 import { docs } from "./docs.js";
 import { events } from "./events.js";
 import { faults } from "./faults.js";
 import { message } from "./message.js";
 import { messages } from "./messages.js";
+import { newCampaign } from "./newcampaign.js";
 import { operations } from "./operations.js";
 import { overview } from "./overview.js";
 import { phones } from "./phones.js";
@@ -23,6 +26,7 @@ const places = [
   ["inbox", "/", "phones"],
   ["messages", "/messages"],
   ["compose", "/compose", "compose"],
+  ["campaigns", "/campaigns", "campaigns"],
   ["events", "/events", "events"],
   ["faults", "/faults", "faults"],
   ["operations", "/operations", "operations"],
@@ -36,6 +40,9 @@ const routes = [
   [/^\/messages$/, messages, "messages"],
   [/^\/messages\/([^/]+)$/, message, "messages"],
   [/^\/compose$/, compose, "compose", "compose"],
+  [/^\/campaigns$/, campaigns, "campaigns", "campaigns"],
+  [/^\/campaigns\/new$/, newCampaign, "campaigns", "campaigns"],
+  [/^\/campaigns\/([^/]+)$/, campaign, "campaigns", "campaigns"],
   [/^\/events$/, events, "events", "events"],
   [/^\/faults$/, faults, "faults", "faults"],
   [/^\/operations$/, operations, "operations", "operations"],
@@ -115,8 +122,10 @@ async function open(moved) {
   shown = path + location.search;
   const [pattern, show, place] = routes.find(([p]) => p.test(path)) ?? [/^/, nothing, ""];
   for (const [name, link] of links) {
-    if (name === place) link.setAttribute("aria-current", "page");
-    else link.removeAttribute("aria-current");
+    if (name === place) {
+      link.setAttribute("aria-current", "page");
+      link.scrollIntoView({ block: "nearest", inline: "nearest" });
+    } else link.removeAttribute("aria-current");
   }
   const parameters = [...(pattern.exec(path) ?? [])].slice(1).map(decodeURIComponent);
   const same = current?.show === show && current.view.move;

@@ -5,6 +5,7 @@ const paths = {
   inbox: "M3 11l2.2-6.3A1 1 0 0 1 6.1 4h7.8a1 1 0 0 1 .9.7L17 11v4a1 1 0 0 1-1 1H4a1 1 0 0 1-1-1zM3 11h4l1 2h4l1-2h4",
   messages: "M4 5h12M4 10h12M4 15h8",
   compose: "M3 10L17 3l-4 14-3.5-5.5zM9.5 11.500L17 3",
+  campaigns: "M3 8.500v3h2.500l7 4V4.500l-7 4zM6 11.500l1 4.500h2l-1-3.500M15 8a2.500 2.500 0 0 1 0 4",
   events: "M11 2L4 11h5l-1 7 7-9h-5z",
   faults: "M10 3l8 14H2zM10 8v4M10 14.500v.5",
   overview: "M4 16V9M8 16V4M12 16v-6M16 16V7",

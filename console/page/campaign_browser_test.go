@@ -1,0 +1,164 @@
+package page_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"sms-api/console/browsertest"
+	"sms-api/internal/testkit"
+)
+
+// chooseFile puts a file with this text into the form's field, as choosing one does. The text is what a spreadsheet would write.
+func chooseFile(b *browsertest.Tab, name, text string) {
+	b.See("the field for the file", `document.querySelector("input[type=file]")`)
+	browsertest.JS[bool](b, fmt.Sprintf(`(() => { const x = document.querySelector("input[type=file]"); const d = new DataTransfer();
+		d.items.add(new File([%q], %q)); x.files = d.files; x.dispatchEvent(new Event("change", { bubbles: true })); return true; })()`, text, name))
+}
+
+// follow is what a link of the page's leads to, which is elsewhere.
+func (w *world) follow(t *testing.T, path string) string {
+	t.Helper()
+	there := w.call(t, http.MethodGet, path, "")
+	if there.status != http.StatusSeeOther {
+		t.Fatalf("GET %s: %d %s", path, there.status, there.body)
+	}
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, there.header.Get("Location"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _, text := testkit.Do(t, http.DefaultClient, r)
+	return string(text)
+}
+
+// looks holds the page to accessibility in both themes and widths, and keeps pictures of it.
+func looks(t *testing.T, b *browsertest.Tab, name string) {
+	t.Helper()
+	for _, look := range []struct {
+		theme string
+		width int64
+	}{{"light", 1440}, {"light", 390}, {"dark", 1440}, {"dark", 390}} {
+		b.Theme(look.theme)
+		b.Size(look.width, 1400)
+		for _, wrong := range b.AxeAll() {
+			t.Errorf("%s, %s, %d wide: %s", name, look.theme, look.width, wrong)
+		}
+		if wide := browsertest.JS[int](b, `document.documentElement.scrollWidth`); int64(wide) > look.width {
+			t.Errorf("%s is %d wide in a window of %d", name, wide, look.width)
+		}
+		b.Shot(fmt.Sprintf("%s-%s-%d", name, look.theme, look.width))
+	}
+	b.Theme("light")
+	b.Size(1280, 800)
+}
+
+// campaignStatus is an expression for the status of the campaign that is shown.
+func campaignStatus(status string) string {
+	return fmt.Sprintf(`document.querySelector(".actions .status")?.dataset.campaign === %q`, status)
+}
+
+// A campaign as an operator sends one: from a spreadsheet's file, with rows that are refused, to its report.
+func TestBrowserCampaign(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	b := browsertest.Open(t, w.url, "ko")
+	b.Expected = []string{"status of 422", "status of 404"}
+	b.Visit("/campaigns")
+	b.See("there are none", `document.querySelector("main").innerText.includes("아직 캠페인이 없습니다")`)
+	looks(t, b, "campaigns-none")
+	b.Press("a new one", browsertest.Button("새 캠페인"))
+	b.See("the templates", `document.querySelectorAll('[data-pointer="/template"] option').length === 4`)
+
+	// What is no list is said before anything is uploaded.
+	chooseFile(b, "members.xlsx", "PK\x03\x04")
+	b.See("a workbook is none", `document.querySelector("form .error")?.innerText.includes("CSV로 저장")`)
+	b.See("it cannot be uploaded", `document.querySelector("button[type=submit]").disabled`)
+
+	var list strings.Builder
+	list.WriteString("고객명,휴대폰,주문번호,회원번호\r\n")
+	for i, ending := range []string{"5678", "0001", "0004", "0008", "1111", "2222", "3333"} {
+		fmt.Fprintf(&list, "홍길동,010-%04d-%s,A-%d,m-%d\r\n", 2000+i, ending, i, i)
+	}
+	list.WriteString("김철수,1012345678,A-7,m-7\r\n김철수,010-2000-5678,A-8,m-8\r\n김철수,010-1234-567,A-9,m-9\r\n김철수,010-1234-568,A-10,m-10\r\n")
+	chooseFile(b, "members.csv", list.String())
+	b.See("the columns are found by their names", `["휴대폰", "고객명", "주문번호", "회원번호"].every((c, i) =>
+		[...document.querySelectorAll('[data-pointer^="/columns"]')].some((s) => s.value === c)) && `+
+		browsertest.Control("전화번호")+`.value === "휴대폰"`)
+	b.Write("캠페인 이름", "12월 공지")
+	// What the API refuses stands at its field.
+	b.Write("분당 인원", "7")
+	b.Press("create", browsertest.Button("파일 올리고 검사하기"))
+	b.See("the rate is refused", `document.querySelector(".result .failure")?.innerText.includes("분당 인원") && `+
+		browsertest.Control("분당 인원")+`.getAttribute("aria-invalid") === "true"`)
+	looks(t, b, "campaign-new")
+	b.Write("분당 인원", "6000")
+	b.Press("create", browsertest.Button("파일 올리고 검사하기"))
+	b.See("it is planned", campaignStatus("planned"))
+	b.See("what the file comes to", `(() => { const plan = document.querySelector('[aria-labelledby="plan-title"]').innerText;
+		return ["7", "모두 11행", "쉼표로 구분", "원", "UTF-8"].every((x) => plan.includes(x)); })()`)
+	b.See("why rows are refused, with their numbers", `[["전화번호", "맨 앞의 0이 없습니다", "9"], ["전화번호", "앞의 행과 같은 번호", "10"],
+		["전화번호", "대한민국 전화번호가 아닙니다", "11, 12"]].every((row) => [...document.querySelectorAll('[aria-labelledby="refused-title"] tbody tr')]
+		.some((r) => row.every((x, i) => r.children[i].innerText.includes(x))))`)
+	b.See("three examples", `document.querySelectorAll('[aria-labelledby="examples-title"] .kakao').length === 3`)
+	looks(t, b, "campaign-planned")
+
+	if n := len(w.standin.Messages()); n > 0 {
+		t.Errorf("%d messages went out before the start", n)
+	}
+	b.Press("start", browsertest.Button("시작"))
+	b.See("it is sent", `document.querySelector('[aria-labelledby="progress-title"] [role=progressbar]')`)
+	b.See("it has settled", campaignStatus("settled"))
+	b.See("the counts", `(() => { const told = document.querySelector('[aria-labelledby="progress-title"]').innerText;
+		return told.includes("7명 가운데 7명") && told.includes("문자로 대체 2명"); })()`)
+	b.See("its message", `document.querySelectorAll('[aria-labelledby="messages-title"] li').length === 1`)
+	b.See("nothing is left to do", `document.querySelectorAll(".orders button").length === 0`)
+	looks(t, b, "campaign-settled")
+	if got := w.follow(t, browsertest.JS[string](b, `document.querySelector('a[href$="/report"]').getAttribute("href")`)); !strings.Contains(
+		got, "row,reference,to,result") || strings.Count(got, "\r\n") != 12 {
+		t.Errorf("the report is %q", got)
+	}
+	if got := w.follow(t, browsertest.JS[string](b, `document.querySelector('a[href$="/errors"]').getAttribute("href")`)); !strings.Contains(
+		got, "9,/to,") || !strings.Contains(got, "12,/to,") {
+		t.Errorf("what was refused is %q", got)
+	}
+	b.Press("all of them", `document.querySelector("nav a[href='/campaigns']")`)
+	b.See("it is on the list", `document.querySelector("tbody tr th a")?.innerText === "12월 공지" && document.querySelector("tbody").innerText.includes("11행")`)
+	looks(t, b, "campaigns")
+	b.Visit("/campaigns/0")
+	b.See("there is none", `document.querySelector("main").innerText.includes("없는 캠페인입니다")`)
+}
+
+// A campaign is paused, resumed and cancelled, and is parked when an operator has to repair something.
+func TestBrowserCampaignStops(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	b := browsertest.Open(t, w.url, "en")
+	var list strings.Builder
+	list.WriteString("to;name;주문번호\n")
+	for i := range 1200 {
+		fmt.Fprintf(&list, "010-3%03d-%04d;홍길동;A-%d\n", i%1000, 5000+i, i)
+	}
+	b.Visit("/campaigns/new")
+	b.See("the templates", `document.querySelectorAll('[data-pointer="/template"] option').length === 4`)
+	chooseFile(b, "list.csv", list.String())
+	b.See("the columns", browsertest.Control("Number")+`?.value === "to"`)
+	// Three chunks, of which the second comes after minutes.
+	b.Write("Recipients a minute", "100")
+	b.Press("create", browsertest.Button("Upload and check"))
+	b.See("it is planned", campaignStatus("planned"))
+	b.Press("start", browsertest.Button("Start"))
+	b.See("a chunk is handed out", `document.querySelector('[role=progressbar]')?.getAttribute("aria-valuenow") === "500"`)
+	b.See("when it ends", `document.querySelector('[aria-labelledby="progress-title"]').innerText.includes("all of them at about")`)
+	b.Press("pause", browsertest.Button("Pause"))
+	b.See("it is paused", campaignStatus("paused"))
+	looks(t, b, "campaign-paused")
+	w.standin.SetBalance(0)
+	b.Press("resume", browsertest.Button("Resume"))
+	b.See("it waits for a repair", campaignStatus("parked"))
+	b.See("which one", `document.querySelector(".failure.warn")?.innerText.includes("Top up the wallet")`)
+	looks(t, b, "campaign-parked")
+	b.Press("cancel", browsertest.Button("Cancel"))
+	b.See("it is cancelled", campaignStatus("cancelled"))
+	b.See("nothing can be done", `document.querySelectorAll(".orders button").length === 0`)
+}
