@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"maps"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -525,6 +526,11 @@ const readable = `(() => {
 	};
 	const light = (c) => { const [r, g, b] = c.slice(0, 3).map((v) => v / 255).map((v) => (v <= 0.04045 ? v / 12.92 : ((v +
 		0.055) / 1.055) ** 2.4)); return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
+	for (const x of document.querySelectorAll("body *")) {
+		if (![...x.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim()) || !x.checkVisibility() || x.closest(".unseen, noscript, title")) continue;
+		const size = parseFloat(getComputedStyle(x).fontSize) * (x.getScreenCTM?.().a ?? 1);
+		if (size < 11.99) wrong.push("type of " + size.toFixed(1) + " pixels: " + x.textContent.trim().slice(0, 40));
+	}
 	const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
 	while (walk.nextNode()) {
 		const x = walk.currentNode.parentElement;
@@ -629,6 +635,7 @@ func TestBrowserByKeyboard(t *testing.T) {
 	b.See("the next stop is the list", `document.activeElement.matches(".rows a")`)
 	press("\r")
 	b.See("which opens a phone", `location.pathname === "/phones/01012340001" && document.querySelector(".delivery")`)
+	b.See("and the focus goes into it", `document.activeElement.matches(".conversation h2") && document.activeElement.textContent === "010-1234-0001"`)
 	browsertest.JS[bool](b, `history.back() || true`)
 	b.See("and back", `location.pathname === "/" && document.querySelector(".rows a")`)
 	b.Do(chromedp.Focus(chromedp.CSS(`input[type=search]`)), chromedp.KeyEvent("\b\b\b\b"))
@@ -637,6 +644,116 @@ func TestBrowserByKeyboard(t *testing.T) {
 	b.See("the next stop is the first phone", `document.activeElement === document.querySelector(".rows li:first-child a")`)
 	press(kb.ArrowDown)
 	b.See("an arrow leads to the next", `document.activeElement === document.querySelector(".rows li:nth-child(2) a")`)
+	for list, path := range map[string]string{"messages": "/messages", "events": "/events"} {
+		b.Visit(path)
+		const links = `[...document.querySelectorAll("main tbody a, main .log a")]`
+		b.See(list, links+`.length > 1 && (`+links+`[0].focus(), true)`)
+		press(kb.ArrowDown)
+		b.See("an arrow leads to the next of "+list, links+`[1] === document.activeElement`)
+		press(kb.ArrowUp)
+		b.See("and one back", links+`[0] === document.activeElement`)
+	}
+}
+
+// What is under way, and what has gone wrong, is shown, and goes when it is over.
+func TestBrowserWhenTheServerIsAway(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.settled(t, w.send(t, order("01012345678", "")))
+	b := browsertest.Open(t, w.url, "en")
+	b.Expected = []string{"ERR_CONNECTION_REFUSED", "ERR_INCOMPLETE_CHUNKED_ENCODING", "ERR_CONNECTION_RESET", "ERR_EMPTY_RESPONSE",
+		"Nobody answers"}
+	b.Visit("/overview")
+	b.See("the connection", `document.querySelector(".live").dataset.state === "live" && document.querySelector(".figures")`)
+
+	// A slow answer.
+	browsertest.JS[bool](b, `(() => {
+		const real = window.fetch;
+		const wait = new Promise((ok) => { window.release = ok; });
+		window.fetch = async (...all) => { await wait; return real(...all); };
+		return true;
+	})()`)
+	b.Press("messages", `document.querySelector('nav a[href="/messages"]')`)
+	b.See("that it is loading", `document.querySelector(".loading")?.checkVisibility() && document.querySelector(".loading").textContent === "Loading …"`)
+	browsertest.JS[bool](b, `(window.release(), true)`)
+	b.See("what was loaded", `document.querySelector("tbody tr") && !document.querySelector(".loading")`)
+
+	// No answer at all, in every view.
+	_ = w.front.Close()
+	b.See("that it connects again", `document.querySelector(".live").dataset.state === "again" && document.querySelector(".live").textContent === "Reconnecting"`)
+	for _, path := range []string{"/", "/events", "/faults", "/compose", "/overview", "/messages"} {
+		b.Press(path, fmt.Sprintf(`document.querySelector('nav a[href=%q]')`, path))
+		b.See("that "+path+" has no connection", `document.querySelector("main .failure")?.innerText.includes("Nobody answers")`)
+	}
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", strings.TrimPrefix(w.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	serve(t, l, w.front.Handler)
+	b.See("the connection again", `document.querySelector(".live").dataset.state === "live"`)
+	b.See("the list, and no error any more", `document.querySelector("tbody tr")?.checkVisibility() && !document.querySelector("main .failure")`)
+}
+
+// The rest of what people have stumbled over.
+func TestBrowserDetails(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	reference := "order-" + strings.Repeat("0", 122)
+	id := w.send(t, order("01012345678", `,"reference":"`+reference+`","sendAt":"`+
+		time.Now().AddDate(0, 2, 0).Format(time.RFC3339)+`"`))
+	unsure := w.send(t, order("01012340008", `,"reference":"unsure"`))
+	w.settled(t, unsure)
+	b := browsertest.Open(t, w.url, "ko")
+	b.Expected = []string{"status of 422", "status of 404", "status of 503"} // of a refused text, /nothing and the names of templates
+	for _, width := range []int64{390, 1440} {
+		b.Size(width, 844)
+		b.Visit("/messages/" + id)
+		b.See("a scheduled message", `document.querySelector("#cancel")?.textContent === "예약 취소"`)
+		if squeezed := browsertest.JS[[]string](b, `[...document.querySelectorAll(".actions *, .page-head time")].filter((x) => x.children.length === 0 &&
+			x.getClientRects().length > 1).map((x) => x.textContent)`); len(squeezed) > 0 {
+			t.Errorf("%d wide, these are in two lines: %q", width, squeezed)
+		}
+		b.Visit("/messages")
+		b.See("the list", `document.querySelectorAll("tbody tr").length === 2`)
+		if broken := browsertest.JS[[]string](b, `[...document.querySelectorAll("tbody time, tbody .status")].filter((x) => x.getBoundingClientRect().height > 30)
+			.map((x) => x.textContent)`); len(broken) > 0 {
+			t.Errorf("%d wide, these are in two lines: %q", width, broken)
+		}
+	}
+	b.See("what nobody knows is not partly delivered", `[...document.querySelectorAll("tbody tr")].find((x) => x.innerText.includes("unsure")).querySelector(".status").dataset.status === "unknown"`)
+	b.Visit("/messages/" + unsure)
+	b.See("nor is it there", `document.querySelector(".actions .status").dataset.status === "unknown"`)
+	b.Visit("/overview")
+	b.See("nor in the counts", `document.querySelector('.bars a[href="/messages?status=partial"] .status')?.dataset.status === "unknown"`)
+
+	// A search that finds no phone leads to the messages.
+	b.Visit("/?q=unsure-not")
+	b.Press("messages", browsertest.Button("메시지에서 찾기"))
+	b.See("the same search there", `location.pathname + location.search === "/messages?q=unsure-not"`)
+
+	// What an SMS cannot carry is not shown as one that can be sent.
+	b.Visit("/compose")
+	form(b)
+	b.See("what would follow, and what it costs", `document.querySelectorAll(".preview-box .sms").length === 1 && /원.*최대.*원/.test(document.querySelector(".preview-box").innerText)`)
+	b.Press("as SMS", `document.querySelector('label[for="' + document.querySelector("input[name=channel][value=sms]").id + '"]')`)
+	b.Write("내용", "도착했습니다 🎉")
+	b.See("that it cannot be sent", `document.querySelector(".preview-box").innerText.includes("8번째 글자(이모지)") && !document.querySelector(".preview-box .sms")`)
+	b.Press("send", browsertest.Button("보내기"))
+	b.See("nor is it", `document.querySelector(".result .failure")?.innerText.includes("8번째 글자(이모지)")`)
+
+	// A fault is told on every page, and found with the messages that it parks.
+	w.call(t, http.MethodPost, "/inbox/standin/faults", `{"fault":"no-balance","times":-1}`)
+	parked := w.send(t, `{"channel":"sms","text":"도착했습니다","reference":"parked","recipients":[{"to":"01012345678"}]}`)
+	for _, path := range views(parked) {
+		b.Visit(path)
+		b.See("the fault on "+path, `document.querySelector(".fault-note")?.checkVisibility() && document.querySelector(".fault-note").innerText.includes("1개")`)
+	}
+	b.Visit("/messages/" + parked)
+	b.See("that sending is cancelled, and no schedule", `document.querySelector("#cancel")?.textContent === "발송 취소"`)
+	for status, want := range map[string]string{"parked": "parked", "scheduled": "order-0"} {
+		b.Visit("/messages?status=" + status)
+		b.See(status, fmt.Sprintf(`document.querySelectorAll("tbody tr").length === 1 && document.querySelector("tbody").innerText.includes(%q)`, want))
+	}
 }
 
 func TestBrowserWithTenThousandMessages(t *testing.T) {

@@ -241,6 +241,9 @@ type overview struct {
 	More    bool `json:"more"`
 }
 
+// unknown is the status of a message that surely nobody has, and perhaps somebody.
+const unknown = message.MessageStatus(message.Unknown)
+
 // maxCounted is how many messages the overview counts.
 const maxCounted = 1000
 
@@ -260,7 +263,12 @@ func (b *Page) getOverview(r *http.Request) (any, error) {
 }
 
 func (o *overview) count(m message.Outcome) {
-	o.Messages[m.Status]++
+	status := m.Status
+	if status == message.PartlyDelivered && m.Counts.Delivered == 0 {
+		// Nobody knows whether anybody has it.
+		status = unknown
+	}
+	o.Messages[status]++
 	if m.SettledAt.IsZero() {
 		return
 	}

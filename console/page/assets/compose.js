@@ -4,7 +4,7 @@ import { icon } from "./icons.js";
 import { t } from "./i18n.js";
 import { local, number, phone, rfc3339, won } from "./format.js";
 import { call, get, Problem, query } from "./api.js";
-import { copyButton, failure, status, testNumbers } from "./parts.js";
+import { copyButton, failure, status, statusOf, testNumbers } from "./parts.js";
 import { bubble } from "./bubble.js";
 import { awsLine, curlLine } from "./lines.js";
 
@@ -259,6 +259,7 @@ export function compose({ query: q, refresh, signal }) {
       else await post();
     } catch (error) {
       result = null;
+      failed = false;
       tries += 1;
       show(outcome, { failure: error.message, tries }, () => (error instanceof Problem && error.errors.length ? problems(error) : failure(error)));
       outcome.querySelector("[role=alert]")?.focus();
@@ -324,11 +325,14 @@ export function compose({ query: q, refresh, signal }) {
       return;
     }
     const numbers = [...new Set(arrived.items.map((d) => d.to))].slice(0, 3);
-    show(outcome, { ...sent, status: m.status, numbers }, () => h("div", { class: "box accepted" },
-      h("div", { class: "box-head" }, h("strong", {}, sent.replayed ? t("compose.replayed") : t("compose.accepted")), status(m.status)),
+    show(outcome, { ...sent, status: statusOf(m), numbers }, () => h("div", { class: "box accepted" },
+      h("div", { class: "box-head" }, h("strong", {}, sent.replayed ? t("compose.replayed") : t("compose.accepted")), status(statusOf(m))),
       h("p", {}, h("code", {}, m.id)),
       h("p", { class: "quick" }, h("a", { class: "button", href: `/messages/${m.id}` }, t("compose.open")), numbers.map((to) => h("a", { class: "button", href: `/phones/${to}` }, icon("phone"), phone(to))))));
   }
+
+  // failed says that what stands in the outcome is an error of reading, which the next reading takes away.
+  let failed = false;
 
   async function read() {
     try {
@@ -339,9 +343,13 @@ export function compose({ query: q, refresh, signal }) {
         shape();
         send.disabled = false;
       }
+      if (failed) show(outcome, null);
+      failed = false;
       await drawResult();
     } catch (error) {
-      if (error.name !== "AbortError") show(outcome, { failure: error.message }, () => failure(error));
+      if (error.name === "AbortError") return;
+      failed = true;
+      show(outcome, { failure: error.message }, () => failure(error));
     }
   }
 

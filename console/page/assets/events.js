@@ -4,7 +4,7 @@ import { said } from "./details.js";
 import { t } from "./i18n.js";
 import { clock, moment } from "./format.js";
 import { get, query } from "./api.js";
-import { empty, failure, jsonBlock, pager, status } from "./parts.js";
+import { arrows, empty, failure, jsonBlock, pager, status, statusOf } from "./parts.js";
 
 export function events({ query: q, signal }) {
   const before = q.get("before") ?? "";
@@ -14,13 +14,15 @@ export function events({ query: q, signal }) {
   const node = h("div", { class: "page" },
     h("header", { class: "page-head" }, h("div", {}, h("h1", {}, t("nav.events")), h("p", { class: "muted" }, t("events.text")))), state, list, pages);
 
+  arrows(list);
+
   function row(e) {
     const rejected = e.detailType === "MessageRejected";
     const about = e.detail?.reference ?? e.detail?.id ?? e.detail?.idempotencyKey ?? e.id;
     return h("li", {},
       h("span", { class: "event", "data-type": e.detailType }, e.detailType),
       h("span", { class: "muted" }, e.source),
-      h("span", { class: "about" }, e.message ? h("a", { href: `/messages/${e.message}` }, about) : about, " ", e.message && e.detail.status ? status(e.detail.status) : null),
+      h("span", { class: "about" }, e.message ? h("a", { href: `/messages/${e.message}` }, about) : about, " ", e.message && e.detail.status ? status(statusOf(e.detail)) : null),
       h("time", { datetime: e.time, title: moment(e.time) }, clock(e.time)),
       jsonBlock(t("events.detail"), e.detail),
       rejected ? h("ul", { class: "plain" }, (e.detail.errors ?? [{ pointer: "", detail: e.detail.detail ?? e.detail.title }]).map((x) => h("li", { class: "error" }, x.pointer ? h("code", {}, x.pointer) : null, ` ${said(x.detail)}`))) : null);

@@ -1,5 +1,5 @@
 // What the stand-in does wrong on purpose.
-import { announce, h, keyed, put, unique } from "./dom.js";
+import { announce, h, keyed, put, show, unique } from "./dom.js";
 import { icon } from "./icons.js";
 import { t } from "./i18n.js";
 import { number, won } from "./format.js";
@@ -22,6 +22,7 @@ const endpoints = [
 
 export function faults({ refresh, signal }) {
   const note = h("div", { "aria-live": "polite" });
+  const trouble = h("div", {});
   const switchList = h("ul", { class: "switches" });
   const active = h("ul", { class: "rows faults" });
   const none = h("p", { class: "muted" }, t("faults.none"));
@@ -55,7 +56,7 @@ export function faults({ refresh, signal }) {
   const node = h("div", { class: "page" },
     h("header", { class: "page-head" }, h("div", { class: "grow" }, h("h1", {}, t("nav.faults")), h("p", { class: "muted" }, t("faults.text"))),
       h("button", { type: "button", class: "quiet", onclick: reset }, icon("trash"), t("faults.reset"))),
-    note,
+    note, trouble,
     h("section", { class: "box", "aria-labelledby": "switches-title" }, h("h2", { id: "switches-title" }, t("faults.switches")), h("p", { class: "muted" }, t("faults.switches.text")), switchList),
     h("section", { class: "box", "aria-labelledby": "active-title" },
       h("div", { class: "box-head" }, h("h2", { id: "active-title" }, t("faults.active")), h("button", { type: "button", class: "quiet", onclick: () => act(() => call("DELETE", "/inbox/standin/faults"), t("faults.cleared")) }, t("faults.clear"))),
@@ -129,13 +130,14 @@ export function faults({ refresh, signal }) {
   async function read() {
     try {
       const [set, wallet, registered] = await Promise.all(["faults", "balance", "ips"].map((name) => get(`/inbox/standin/${name}`, signal)));
+      show(trouble, null);
       drawFaults(set);
       put(balanceNow, t("faults.balance.now", { balance: won(wallet.balance) }));
       // A default shows only in a field that nobody has written in since its form was reset.
       balance.defaultValue = wallet.balance;
       ips.defaultValue = registered.ips.join(", ");
     } catch (error) {
-      if (error.name !== "AbortError") put(note, failure(error));
+      if (error.name !== "AbortError") show(trouble, { failure: error.message }, () => failure(error));
     }
   }
 

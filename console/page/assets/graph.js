@@ -45,6 +45,8 @@ export function graph(machine, way) {
         s("title", {}, `${e.from} → ${e.to}${e.errors?.length ? ` (${[...new Set(e.errors)].join(", ")})` : ""}${count ? ` ×${count}` : ""}`));
     })),
     s("g", { class: "nodes" }, machine.nodes.map((n) => state(n, states.get(n.name)))));
+  // Its texts have 13 pixels, and are drawn with no less than 12: rather it scrolls.
+  drawing.style.minWidth = `${Math.ceil((machine.width * 12) / 13)}px`;
   const path = way.visits.map((v) => v.state).join(" → ");
   return h("div", { class: "graph-box", role: "region", "aria-label": t("graph.label"), tabindex: "0" }, drawing, h("p", { class: "unseen" }, t("graph.path", { path })));
 }

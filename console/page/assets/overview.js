@@ -6,7 +6,7 @@ import { get } from "./api.js";
 import { channel, failure, status } from "./parts.js";
 import { part } from "./system.js";
 
-const order = ["scheduled", "sending", "parked", "delivered", "partial", "failed", "expired", "cancelled"];
+const order = ["scheduled", "sending", "parked", "delivered", "partial", "unknown", "failed", "expired", "cancelled"];
 
 export function overview({ signal }) {
   const body = h("div", {});
@@ -21,7 +21,9 @@ export function overview({ signal }) {
       if (data !== drawn) draw(o);
       drawn = data;
     } catch (error) {
-      if (error.name !== "AbortError") put(body, failure(error));
+      if (error.name === "AbortError") return;
+      put(body, failure(error));
+      drawn = "";
     }
   }
 
@@ -53,7 +55,7 @@ export function overview({ signal }) {
         o.balance === undefined ? null : figure("balance", won(o.balance), t("overview.balance.text"))),
       h("div", { class: "columns" },
         h("section", { class: "box", "aria-labelledby": "by-status" }, h("h2", { id: "by-status" }, t("overview.status")),
-          total ? bars(order.map((name) => [name, o.messages[name] ?? 0]), total, (name) => h("a", { href: `/messages?status=${name}` }, status(name))) : h("p", { class: "muted" }, t("messages.none"))),
+          total ? bars(order.map((name) => [name, o.messages[name] ?? 0]), total, (name) => h("a", { href: `/messages?status=${name === "unknown" ? "partial" : name}` }, status(name))) : h("p", { class: "muted" }, t("messages.none"))),
         h("section", { class: "box", "aria-labelledby": "by-recipient" }, h("h2", { id: "by-recipient" }, t("overview.recipients")),
           people ? bars(Object.entries(o.recipients), people, (name) => status(name)) : h("p", { class: "muted" }, t("overview.none")),
           h("h3", {}, t("overview.channels")),

@@ -16,10 +16,9 @@ export function status(name) {
   return h("span", { class: "status", "data-status": name }, icon(statusIcons[name] ?? "question"), t(`status.${name}`));
 }
 
-// statusOf is the status of a message for people: one of which nobody knows whether anybody has it is not partly delivered.
+// statusOf is the status of a message for people: one that surely nobody has, and perhaps somebody, is not partly delivered.
 export function statusOf(m) {
-  const c = m.counts;
-  return m.status === "partial" && c && !c.delivered && !c.failed ? "unknown" : m.status;
+  return m.status === "partial" && m.counts && !m.counts.delivered ? "unknown" : m.status;
 }
 
 // channel is a channel or a type of message as a chip.
@@ -94,7 +93,7 @@ export function arrows(list) {
   list.addEventListener("keydown", (event) => {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (!step) return;
-    const links = [...list.children].map((entry) => entry.querySelector("a"));
+    const links = [...list.children].map((entry) => entry.querySelector("a")).filter(Boolean);
     const next = links[links.indexOf(document.activeElement) + step];
     if (!next) return;
     event.preventDefault();

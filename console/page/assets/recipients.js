@@ -114,14 +114,14 @@ function row(r) {
   return h("tr", {},
     h("th", { scope: "row", class: "number", tabindex: "-1" }, r.to, r.reference ? h("span", { class: "sub" }, r.reference) : null),
     h("td", {}, status(r.status)),
-    h("td", { class: "by" }, r.channel ? channel(r.channel) : "–"),
+    h("td", {}, r.channel ? channel(r.channel) : null),
     h("td", {}, (r.attempts ?? []).length > 1 ? r.attempts.map((a) => h("div", { class: "tried" }, channel(a.channel), " ", why(a))) : why(r)),
-    h("td", {}, r.at ? h("time", { datetime: r.at, title: moment(r.at) }, clock(r.at)) : "–"));
+    h("td", {}, r.at ? h("time", { datetime: r.at, title: moment(r.at) }, clock(r.at)) : null));
 }
 
 // why is the code of a result in the reader's words, and the words that came with it where the code does not say it all.
 function why(r) {
-  if (!r.code) return said(r.reason) || "–";
+  if (!r.code) return said(r.reason) || null;
   const known = has(`code.${r.code}`);
   const words = r.reason && (!known || ["Invalid", "Rejected", "other"].includes(r.code)) ? said(r.reason) : "";
   return [known ? t(`code.${r.code}`) : words, " ", h("code", { class: "muted" }, r.code), known && words ? h("span", { class: "sub" }, words) : null];
