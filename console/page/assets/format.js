@@ -2,6 +2,7 @@
 import { language, t } from "./i18n.js";
 
 const time = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+const hour = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 const dayTime = new Intl.DateTimeFormat(language, { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 const full = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "medium", hourCycle: "h23" });
 const integer = new Intl.NumberFormat(language);
@@ -15,9 +16,14 @@ export const won = (n) => t("format.won", { amount: decimal.format(n) });
 export const usd = (n) => (n === 0 ? "$0" : dollars.format(n));
 
 // clock is a time, short if it is of today.
-export function clock(text) {
+export const clock = (text) => today(text, time);
+
+// spoken is a time as one says it, without seconds.
+export const spoken = (text) => today(text, hour);
+
+function today(text, format) {
   const at = new Date(text);
-  return at.toDateString() === new Date().toDateString() ? time.format(at) : dayTime.format(at);
+  return (at.toDateString() === new Date().toDateString() ? format : dayTime).format(at);
 }
 
 export const moment = (text) => full.format(new Date(text));

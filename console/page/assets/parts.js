@@ -3,7 +3,7 @@ import { announce, h, put } from "./dom.js";
 import { said } from "./details.js";
 import { icon } from "./icons.js";
 import { has, t } from "./i18n.js";
-import { clock, phone } from "./format.js";
+import { phone, spoken } from "./format.js";
 import { query } from "./api.js";
 
 const statusIcons = {
@@ -67,7 +67,7 @@ export function cursorPager(path, values, next) {
 
 // told is what became of somebody, in words that can be read out on the telephone.
 export function told(r) {
-  return story(r, (a) => (a.at ? t("told.delivered", { channel: t(`channel.${a.channel}`), at: clock(a.at) }) : arrived(a)));
+  return story(r, (a) => (a.at ? t("told.delivered", { channel: t(`channel.${a.channel}`), at: spoken(a.at) }) : arrived(a)));
 }
 
 // kindOf is the same without the time: what is alike for many.
@@ -81,11 +81,14 @@ function story(r, delivered) {
   const why = (a) => (a.code && has(`code.${a.code}`) ? t(`code.${a.code}`) : said(a.reason) || t(`status.${a.status}`)).replace(/\.$/, "");
   const attempts = r.attempts?.length ? r.attempts : r.channel ? [r] : [];
   if (!attempts.length) return r.code ? why(r) : t("told.nothing");
-  return attempts.map((a) => {
+  const all = attempts.map((a) => {
     if (a.status === "delivered") return delivered(a);
     const channel = t(`channel.${a.channel}`);
     return a.status === "pending" ? t("told.pending", { channel }) : t("told.other", { channel, why: why(a) });
-  }).join(" → ");
+  });
+  // An AlimTalk that has failed, and an SMS that is to follow.
+  if (r.status === "pending" && attempts.at(-1).status !== "pending") all.push(t("told.next"));
+  return all.join(" → ");
 }
 
 // arrows lets the arrow keys move between the links of a list's entries.

@@ -460,6 +460,7 @@ export const en = {
   "told.arrived": "{channel} arrived",
   "told.pending": "{channel}: no result yet",
   "told.other": "{channel}: {why}",
+  "told.next": "SMS not sent yet",
   "told.nothing": "not sent yet",
   "messages.reason": "Reason",
   "messages.reason.search": "Search",

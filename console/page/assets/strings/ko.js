@@ -460,6 +460,7 @@ export const ko = {
   "told.arrived": "{channel} 도착",
   "told.pending": "{channel}: 아직 결과 없음",
   "told.other": "{channel}: {why}",
+  "told.next": "문자 보내기 전",
   "told.nothing": "아직 보내지 않음",
   "messages.reason": "이유",
   "messages.reason.search": "찾기",
