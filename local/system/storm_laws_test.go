@@ -313,7 +313,7 @@ func (s *storm) forgotten() []string {
 			switch {
 			case r.Code == message.CodeOptedOut:
 				s.laws.held++
-			case r.Status == message.Delivered && s.laws.isOut(one.numbers[i], one.asked, r.At):
+			case r.Status == message.Delivered && s.laws.isOut(one.numbers[i], one.asked, r.At.Add(farthestClock)):
 				wrong = append(wrong, fmt.Sprintf("%s recipient %d had opted out, and is %s %s %s; asked at %v, wishes %v", one.id, i, r.Status,
 					r.Channel, r.Code, one.asked, s.laws.wishes[one.numbers[i]]))
 			}

@@ -151,6 +151,9 @@ const (
 	latestListing    = 3 * time.Minute
 )
 
+// farthestClock is how wrong Aligo's clock may be, which is also the one of receipts.
+const farthestClock = 5 * time.Minute
+
 // moods are how Aligo behaves for some hours each: its history lags, and shows other texts. Its clock is wrong all the time.
 func (s *storm) moods(random *rand.Rand) {
 	changes := []aligotest.TextChange{
@@ -159,7 +162,7 @@ func (s *storm) moods(random *rand.Rand) {
 	}
 	// A clock that jumps before a call, and was not seen since, hides the call, see clockSkew in package aligo: it is wrong, but
 	// steadily.
-	ahead := message.Duration(random.Int64N(int64(10*time.Minute))) - message.Duration(5*time.Minute)
+	ahead := message.Duration(random.Int64N(int64(2*farthestClock))) - message.Duration(farthestClock)
 	for first := true; first || s.calm(random, 3*time.Hour); first = false {
 		b := aligotest.Behaviour{ClockAhead: ahead}
 		if random.IntN(2) == 0 {
