@@ -4,6 +4,7 @@
 //
 //	go run ./console -stack prod -region ap-northeast-2
 //	go run ./console dead-letters -stack prod [again ID… | drop ID…]
+//	go run ./console templates plan|submit|status -stack prod
 package main
 
 import (
@@ -17,6 +18,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -40,13 +42,13 @@ func main() {
 	}
 }
 
-// flags are what both commands have.
+// flags are what all commands have.
 type flags struct {
 	stack, region, profile, api, parameters string
 	listen                                  string
 }
 
-func parse(name string, args []string, out io.Writer) (flags, []string, error) {
+func parse(name string, args []string, out io.Writer, more ...func(*flag.FlagSet)) (flags, []string, error) {
 	var f flags
 	set := flag.NewFlagSet(name, flag.ContinueOnError)
 	set.SetOutput(out)
@@ -56,6 +58,9 @@ func parse(name string, args []string, out io.Writer) (flags, []string, error) {
 	set.StringVar(&f.api, "api", "", "address of the API, which pulumi stack output apiUrl tells; without it it is looked for")
 	set.StringVar(&f.parameters, "parameters", "", "path of the credentials, where the stack sets secrets:prefix")
 	set.StringVar(&f.listen, "listen", "127.0.0.1:0", "address of the page, on the loopback interface")
+	for _, add := range more {
+		add(set)
+	}
 	if err := set.Parse(args); err != nil {
 		return f, nil, err
 	}
@@ -68,8 +73,8 @@ func parse(name string, args []string, out io.Writer) (flags, []string, error) {
 // callTimeout is how long a call of AWS's or the API's may take.
 const callTimeout = 30 * time.Second
 
-// found is the stack that is meant.
-func (f flags) found(ctx context.Context) (*stack.Stack, error) {
+// config is the configuration of AWS's SDK.
+func (f flags) config(ctx context.Context) (aws.Config, error) {
 	var options []func(*config.LoadOptions) error
 	if f.region != "" {
 		options = append(options, config.WithRegion(f.region))
@@ -79,10 +84,19 @@ func (f flags) found(ctx context.Context) (*stack.Stack, error) {
 	}
 	loaded, err := config.LoadDefaultConfig(ctx, options...)
 	if err != nil {
-		return nil, fmt.Errorf("AWS configuration: %w", err)
+		return loaded, fmt.Errorf("AWS configuration: %w", err)
 	}
 	if loaded.Region == "" {
-		return nil, errors.New("-region is missing, and neither the profile nor AWS_REGION says it")
+		return loaded, errors.New("-region is missing, and neither the profile nor AWS_REGION says it")
+	}
+	return loaded, nil
+}
+
+// found is the stack that is meant.
+func (f flags) found(ctx context.Context) (*stack.Stack, error) {
+	loaded, err := f.config(ctx)
+	if err != nil {
+		return nil, err
 	}
 	return find(ctx, loaded, f)
 }
@@ -108,6 +122,9 @@ func run(ctx context.Context, args []string, out, log io.Writer) error {
 		}
 		return deadLetters(ctx, s, rest, out)
 	}
+	if len(args) > 0 && args[0] == "templates" {
+		return runTemplates(ctx, args[1:], out, log)
+	}
 	f, rest, err := parse("console", args, log)
 	if err != nil {
 		return err
@@ -120,6 +137,32 @@ func run(ctx context.Context, args []string, out, log io.Writer) error {
 		return err
 	}
 	return serve(ctx, s, f.listen, out, slog.New(slog.NewTextHandler(log, nil)))
+}
+
+// runTemplates is the command templates, which needs nothing of a stack but one function of it.
+func runTemplates(ctx context.Context, args []string, out, log io.Writer) error {
+	do := ""
+	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+		do, args = args[0], args[1:]
+	}
+	var more templatesFlags
+	f, rest, err := parse("console templates", args, log, more.add)
+	if err != nil {
+		return err
+	}
+	if do == "" && len(rest) > 0 {
+		do, rest = rest[0], rest[1:]
+	}
+	if len(rest) > 0 {
+		return fmt.Errorf("unknown argument %q", rest[0])
+	}
+	loaded, err := f.config(ctx)
+	if err != nil {
+		return err
+	}
+	// A call is Aligo's, through the function, which may take as long as it has.
+	loaded.HTTPClient = &http.Client{Timeout: deployment.LongestFunction + callTimeout}
+	return templates(ctx, stack.New(loaded, f.stack, "", nil), f.stack, do, more, out)
 }
 
 // refresh is how often an open page reads again: nobody tells it of changes.

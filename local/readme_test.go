@@ -164,6 +164,7 @@ func alarmTable(t *testing.T) string {
 	for _, a := range deployment.Alarms(deployment.Watched{
 		Stack: "sms-api-STACK", LowBalance: number(deployment.LowBalance()),
 		BalanceEvery:   time.Duration(number(deployment.BalanceEvery())) * time.Minute,
+		TemplatesEvery: time.Duration(number(deployment.TemplatesEvery())) * time.Minute,
 		FailurePercent: number(deployment.FailurePercent()), FallbackPercent: number(deployment.FallbackPercent()),
 		Gateways: 1, Instance: true, Daily: true, Open: true, Webhooks: true,
 	}) {

@@ -525,6 +525,10 @@ func (s *shell) console(ctx context.Context, in *interp.HandlerContext, args []s
 	if len(args) > 0 && args[0] == "dead-letters" {
 		command, args = args[:1], args[1:]
 	}
+	own := []string{"-api", s.api}
+	if len(args) > 1 && args[0] == "templates" {
+		command, args, own = args[:2], args[2:], nil // it needs no API
+	}
 	var flags []string
 	for len(args) > 1 && strings.HasPrefix(args[0], "-") {
 		flags, args = append(flags, args[:2]...), args[2:]
@@ -532,7 +536,7 @@ func (s *shell) console(ctx context.Context, in *interp.HandlerContext, args []s
 	if s.dry {
 		flags = append(flags, "-h")
 	} else {
-		flags = append(flags, "-api", s.api)
+		flags = append(flags, own...)
 	}
 	config := filepath.Join(in.Dir, "aws")
 	if err := os.WriteFile(config, []byte("[profile support]\nregion = "+awsapi.Region+"\naws_access_key_id = local\n"+
@@ -542,6 +546,7 @@ func (s *shell) console(ctx context.Context, in *interp.HandlerContext, args []s
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	cmd := exec.CommandContext(ctx, binary, slices.Concat(command, flags, args)...)
+	cmd.Dir = in.Dir
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.Env = append(os.Environ(), "AWS_CONFIG_FILE="+config, "AWS_EC2_METADATA_DISABLED=true")
 	for name, variable := range in.Env.Each {

@@ -133,6 +133,8 @@ type alarmsConfig struct {
 	topicARN       string
 	lowBalance     int
 	balanceMinutes int
+	// templatesMinutes is how many lie between two looks at the templates.
+	templatesMinutes int
 	// failurePercent and fallbackPercent are how many recipients of a hundred may get nothing, and fall back.
 	failurePercent, fallbackPercent int
 }
@@ -590,11 +592,12 @@ func (r *reader) secrets(project, stack string, encrypted []string) secretsConfi
 
 func (r *reader) alarms() alarmsConfig {
 	a := alarmsConfig{
-		emails:         r.list("alarms:emails", emailAddress, "an e-mail address"),
-		topicARN:       r.matching("alarms:topicArn", topicARN, "the ARN of an SNS topic"),
-		lowBalance:     r.whole(deployment.LowBalance()),
-		balanceMinutes: r.whole(deployment.BalanceEvery()),
-		failurePercent: r.whole(deployment.FailurePercent()), fallbackPercent: r.whole(deployment.FallbackPercent()),
+		emails:           r.list("alarms:emails", emailAddress, "an e-mail address"),
+		topicARN:         r.matching("alarms:topicArn", topicARN, "the ARN of an SNS topic"),
+		lowBalance:       r.whole(deployment.LowBalance()),
+		balanceMinutes:   r.whole(deployment.BalanceEvery()),
+		templatesMinutes: r.whole(deployment.TemplatesEvery()),
+		failurePercent:   r.whole(deployment.FailurePercent()), fallbackPercent: r.whole(deployment.FallbackPercent()),
 	}
 	if a.topicARN != "" && len(a.emails) > 0 {
 		r.fail("alarms:emails", "a topic of your own (alarms:topicArn) has its own subscriptions")

@@ -93,6 +93,7 @@ func deploy(ctx *pulumi.Context, args deployArgs) error {
 		deployment.Credentials: secrets.arns, deployment.EventBus: {bus.bus.Arn}, deployment.DeadLetters: {bus.deadLetters.Arn},
 		deployment.Guards: {guards.table.Arn}, deployment.Records: {guards.table.Arn},
 		deployment.Limits: {guards.table.Arn}, deployment.OptOuts: {guards.table.Arn}, deployment.Campaigns: {guards.table.Arn},
+		deployment.TemplateBook:    {guards.table.Arn},
 		deployment.WaitingEvents:   {bus.waiting.Arn},
 		deployment.FilesBucket:     {files.bucket.Arn},
 		deployment.CampaignMachine: pulumi.ToStringArray([]string{campaignsARN, campaignsARN + ":" + liveAlias}),

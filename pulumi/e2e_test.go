@@ -579,7 +579,7 @@ func (s *stack) checkEvents(t *testing.T) {
 			`{"detail":{"bucket":{"name":["` + s.bucket(t) + `"]},"object":{"key":[{"wildcard":"campaigns/*/file"}]}},` +
 				`"detail-type":["Object Created"],"source":["aws.s3"]}`, "",
 		},
-		"balance": {"", "rate(1 hour)"}, "sweep": {"", "rate(1 hour)"},
+		"balance": {"", "rate(1 hour)"}, "sweep": {"", "rate(1 hour)"}, "templates": {"", "rate(24 hours)"},
 	}
 	seen := map[string]string{}
 	for _, on := range []string{bus, "default"} {
@@ -608,7 +608,7 @@ func (s *stack) checkEvents(t *testing.T) {
 		}
 	}
 	same(t, "rules", seen, map[string]string{
-		"balance": "balance", "opt-outs": "events", "requested": "events", "route-order-paid": "events", "settled": "record",
+		"balance": "balance", "opt-outs": "events", "requested": "events", "route-order-paid": "events", "settled": "record", "templates": "templates",
 		"stopped": "settle", "sweep": "sweep", "campaign-file": "campaigns",
 	})
 }

@@ -84,6 +84,7 @@ func (o *observability) notify(ctx *pulumi.Context, args observabilityArgs) erro
 func (o *observability) watch(ctx *pulumi.Context, args observabilityArgs) error {
 	alarms := deployment.Alarms(deployment.Watched{
 		Stack: o.name, LowBalance: args.config.alarms.lowBalance, BalanceEvery: time.Duration(args.config.alarms.balanceMinutes) * time.Minute,
+		TemplatesEvery: time.Duration(args.config.alarms.templatesMinutes) * time.Minute,
 		FailurePercent: args.config.alarms.failurePercent, FallbackPercent: args.config.alarms.fallbackPercent,
 		Gateways: len(args.network.natGatewayIDs), Instance: args.network.natInstanceID != nil,
 		Daily: args.config.environment[deployment.DailyRecipients] != "0", Open: args.config.counts(),
@@ -189,7 +190,7 @@ func (o *observability) dimensions(args observabilityArgs, a deployment.Alarm) p
 		return pulumi.StringMap{"InstanceId": args.network.natInstanceID}
 	case deployment.Credentials, deployment.Executions, deployment.EventBus, deployment.Guards, deployment.Records, deployment.Outcomes,
 		deployment.Limits, deployment.OptOuts, deployment.Campaigns, deployment.FilesBucket, deployment.CampaignUploads, deployment.CampaignPlans,
-		deployment.CampaignErrors, deployment.CampaignReports:
+		deployment.CampaignErrors, deployment.CampaignReports, deployment.TemplateBook:
 		// No alarm watches a metric of one of these by itself.
 	}
 	return nil

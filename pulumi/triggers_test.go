@@ -32,9 +32,10 @@ func TestRules(t *testing.T) {
 				`"detail-type":["Object Created"],"source":["aws.s3"]}`,
 			to: "campaigns",
 		},
-		"settled": {bus: "sms-api-dev", pattern: `{"detail-type":["MessageSettled"],"source":["sms-api"]}`, to: "record"},
-		"sweep":   {schedule: "rate(1 hour)", to: "sweep"},
-		"balance": {schedule: "rate(1 hour)", to: "balance"},
+		"settled":   {bus: "sms-api-dev", pattern: `{"detail-type":["MessageSettled"],"source":["sms-api"]}`, to: "record"},
+		"sweep":     {schedule: "rate(1 hour)", to: "sweep"},
+		"balance":   {schedule: "rate(1 hour)", to: "balance"},
+		"templates": {schedule: "rate(24 hours)", to: "templates"},
 	} {
 		rule, target := c.one(t, "cloudwatch:EventRule", name), c.one(t, "cloudwatch:EventTarget", name)
 		same(t, name, []any{rule.at("eventBusName"), rule.at("eventPattern"), rule.at("scheduleExpression")},
@@ -57,8 +58,8 @@ func TestRules(t *testing.T) {
 			permission.at("action")},
 			[]any{"sms-api-dev-" + want.to, "events.amazonaws.com", arnOf("cloudwatch:EventRule", "sms-api-dev-"+name), "lambda:InvokeFunction"})
 	}
-	same(t, "rules", len(c.all("cloudwatch:EventRule")), 8)
-	same(t, "permissions of rules and of the API", len(c.all("lambda:Permission")), 5)
+	same(t, "rules", len(c.all("cloudwatch:EventRule")), 9)
+	same(t, "permissions of rules and of the API", len(c.all("lambda:Permission")), 6)
 }
 
 func TestNoEventIsLost(t *testing.T) {
@@ -72,14 +73,14 @@ func TestNoEventIsLost(t *testing.T) {
 		same(t, target.name+" retries", target.at("retryPolicy"), map[string]any{"maximumEventAgeInSeconds": 86400, "maximumRetryAttempts": 185})
 		rules = append(rules, arnOf("cloudwatch:EventRule", target.name))
 	}
-	for name, retries := range map[string]int{"events": 2, "settle": 2, "record": 2, "sweep": 0, "balance": 0} {
+	for name, retries := range map[string]int{"events": 2, "settle": 2, "record": 2, "sweep": 0, "balance": 0, "templates": 0} {
 		config := c.one(t, "lambda:FunctionEventInvokeConfig", name)
 		same(t, name+" on failure", []any{config.at("functionName"), config.at("maximumRetryAttempts"),
 			config.at("destinationConfig.onFailure.destination")},
 			[]any{"sms-api-dev-" + name, retries, queue})
 		same(t, name+" waits in Lambda's queue for hours", config.at("maximumEventAgeInSeconds"), 6*60*60)
 	}
-	same(t, "functions that Lambda's queue calls", len(c.all("lambda:FunctionEventInvokeConfig")), 5)
+	same(t, "functions that Lambda's queue calls", len(c.all("lambda:FunctionEventInvokeConfig")), 6)
 	letters := c.one(t, "sqs:Queue", "dead-letters")
 	waiting := c.one(t, "sqs:Queue", "events")
 	same(t, "events wait", []any{waiting.at("visibilityTimeoutSeconds"), waiting.at("messageRetentionSeconds"),
@@ -111,9 +112,10 @@ func TestNoEventIsLost(t *testing.T) {
 			arnOf("cloudwatch:EventRule", "sms-api-dev-stopped"), arnOf("cloudwatch:EventRule", "sms-api-dev-campaign-file"),
 			arnOf("cloudwatch:EventRule", "sms-api-dev-settled"),
 			arnOf("cloudwatch:EventRule", "sms-api-dev-sweep"), arnOf("cloudwatch:EventRule", "sms-api-dev-balance"),
+			arnOf("cloudwatch:EventRule", "sms-api-dev-templates"),
 		}}},
 	}})
-	same(t, "rules in it", len(rules), 8)
+	same(t, "rules in it", len(rules), 9)
 }
 
 // TestRoute: what the rule of a route hands over, and that the function which reads it comes before.

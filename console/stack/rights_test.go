@@ -19,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/aws/smithy-go/encoding/cbor"
 
+	"sms-api/internal/template"
 	"sms-api/internal/testkit"
 )
 
@@ -121,6 +122,8 @@ func TestThePoliciesAreWhatIsNeeded(t *testing.T) {
 	say(err)
 	say(s.Again(t.Context(), DeadLetter{Function: "events"}))
 	say(s.Drop(t.Context(), DeadLetter{letter: types.Message{ReceiptHandle: aws.String("r")}}))
+	_, err = s.Templates(t.Context(), template.Request{Do: template.DoList})
+	say(err)
 	_, err = s.API.Message(t.Context(), "x")
 	say(err)
 	refused = "AmazonSQS.GetQueueUrl"

@@ -2,6 +2,7 @@ package aligo
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -84,10 +85,26 @@ func (c *Client) writeTemplate(ctx context.Context, path, code string, d Templat
 	return answer.Data.template(), nil
 }
 
+// Problems are the rules of the vendor's that a draft breaks, all of them; AddTemplate and ModifyTemplate refuse it then.
+func (d TemplateDraft) Problems() []Problem { return d.check() }
+
 func (d TemplateDraft) check() problems {
 	var p problems
 	if d.Name == "" {
 		p.add("Name", "is missing")
+	}
+	checkPlaceholders(&p, "Content", d.Content)
+	checkPlaceholders(&p, "Title", d.Title)
+	for i, b := range d.Buttons {
+		at := fmt.Sprintf("Buttons[%d]", i)
+		for _, part := range [][2]string{
+			{".Name", b.Name}, {".LinkMobile", b.LinkMobile}, {".LinkPC", b.LinkPC}, {".LinkIOS", b.LinkIOS}, {".LinkAndroid", b.LinkAndroid},
+		} {
+			checkPlaceholders(&p, at+part[0], part[1])
+		}
+		if b.Type == "AL" && b.LinkMobile == "" && b.LinkIOS == "" && b.LinkAndroid == "" {
+			p.add(at, "has no link")
+		}
 	}
 	checkAlimTalkText(&p, "Content", d.Content)
 	if n := utf8.RuneCountInString(d.Content); d.Extra != "" && n+utf8.RuneCountInString(d.Extra) > MaxAlimTalkText {
@@ -125,6 +142,22 @@ func (d TemplateDraft) check() problems {
 		d.Image.check(&p, "Image", "image/jpeg", "image/png")
 	}
 	return p
+}
+
+// checkPlaceholders finds what begins like a placeholder and is none, which Kakao would take as text.
+func checkPlaceholders(p *problems, field, text string) {
+	for rest := text; ; {
+		_, after, ok := strings.Cut(rest, "#{")
+		if !ok {
+			return
+		}
+		name, _, closed := strings.Cut(after, "}")
+		if !closed || strings.TrimSpace(name) == "" || strings.ContainsAny(name, "{\r\n") {
+			p.add(field, "has a #{ that no name and } follow")
+			return
+		}
+		rest = after
+	}
 }
 
 // templateButtonRow is a button as the template calls take it, whose names of the links differ from those of a message.

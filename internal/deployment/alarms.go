@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -74,6 +75,8 @@ type Watched struct {
 	// LowBalance is how many SMS the wallet must pay for, BalanceEvery how often it is read.
 	LowBalance   int
 	BalanceEvery time.Duration
+	// TemplatesEvery is how often templates are looked at.
+	TemplatesEvery time.Duration
 	// FailurePercent and FallbackPercent are how many recipients of a hundred may get nothing, and fall back.
 	FailurePercent, FallbackPercent int
 	// Gateways is how many NAT gateways there are, Instance that there is a NAT instance.
@@ -173,6 +176,12 @@ func Alarms(w Watched) []Alarm {
 			Name: "api-5xx", Description: "The API answers with errors of its own.",
 			Namespace: "AWS/ApiGateway", Metric: "5xx", Of: HTTPAPI,
 			Statistic: sum, Period: fiveMinutes, Periods: 1, Threshold: 1, Silence: isFine,
+		},
+		{
+			Name: "templates", Description: "A template was rejected, changed at Aligo by hand, stopped or deleted, or is dormant or soon will " +
+				"be. go run ./console templates status -stack " + strings.TrimPrefix(w.Stack, "sms-api-") + " says which, with the reviewer's words.",
+			Namespace: lines, Metric: "templates", Lines: `{ $.trouble = "*" }`, In: []string{Templates},
+			Statistic: sum, Period: w.TemplatesEvery, Periods: 1, Threshold: 1, Silence: isFine,
 		},
 		{
 			Name: "low-balance", Description: fmt.Sprintf("The Aligo wallet pays for fewer than %d SMS. Charge it before messages are parked.",

@@ -263,7 +263,8 @@ func TestAlarmsSayWhatToDo(t *testing.T) {
 	t.Parallel()
 	names := map[string]bool{}
 	for _, a := range deployment.Alarms(deployment.Watched{
-		Stack: "s", LowBalance: 1, BalanceEvery: time.Hour, Gateways: 2, Instance: true, FailurePercent: 20, FallbackPercent: 50,
+		Stack: "s", LowBalance: 1, BalanceEvery: time.Hour,
+		TemplatesEvery: 24 * time.Hour, Gateways: 2, Instance: true, FailurePercent: 20, FallbackPercent: 50,
 		Daily: true, Open: true, Webhooks: true,
 	}) {
 		if names[a.Name] || !strings.HasSuffix(a.Description, ".") || a.Namespace == "" || (a.Metric == "") != (a.Share != nil) ||

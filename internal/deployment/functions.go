@@ -86,6 +86,8 @@ const (
 	Record  = "record"
 	Sweep   = "sweep"
 	Balance = "balance"
+	// Templates is also invoked by operators.
+	Templates = "templates"
 )
 
 // Functions are all of them, the tasks of the state machine first.
@@ -110,6 +112,7 @@ func Functions() []Function {
 	goesOn := Permission{CampaignMachine, []string{"states:StartExecution"}}
 	writes := Permission{OptOuts, []string{"dynamodb:BatchGetItem", "dynamodb:PutItem"}}
 	lists := Permission{OptOuts, []string{"dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:Query"}}
+	notesUse := Permission{TemplateBook, []string{"dynamodb:PutItem"}}
 	bury := Permission{DeadLetters, []string{"sqs:SendMessage"}}
 	return []Function{
 		{
@@ -167,8 +170,8 @@ func Functions() []Function {
 			Environment: talksToAligo(append(rules(false), stateMachineARN(), eventBusName(), guardTable(), retention(), campaignBucket(),
 				campaignFileDays())...),
 			Permissions: []Permission{
-				campaigns, heeds, {Limits, []string{"dynamodb:GetItem", "dynamodb:BatchGetItem"}}, announce, credentials,
-				{CampaignUploads, []string{"s3:GetObject"}}, {CampaignPlans, []string{"s3:PutObject"}}, missing,
+				campaigns, heeds, announce, credentials, {CampaignUploads, []string{"s3:GetObject"}},
+				{CampaignPlans, []string{"s3:PutObject"}}, missing,
 			},
 		},
 		{
@@ -222,7 +225,7 @@ func Functions() []Function {
 			Name: Record, Does: "writes down and counts what became of messages", Timeout: 30 * time.Second, Longest: LongestFunction,
 			Memory: DefaultMemory, Concurrency: Unreserved, Caller: LambdaQueue, Retries: 2,
 			Environment: []Variable{logLevel(), stackName(), guardTable(), retention()},
-			Permissions: []Permission{accepts, bury},
+			Permissions: []Permission{accepts, notesUse, bury},
 		},
 		{
 			Name: Sweep, Does: "makes good what was lost: announcements, records, numbers, campaigns that do not go on",
@@ -237,7 +240,7 @@ func Functions() []Function {
 				{StateMachine, []string{"states:ListExecutions"}}, goesOn, campaigns,
 				{Campaigns, []string{"dynamodb:Query", "dynamodb:DeleteItem"}},
 				{Executions, []string{"states:DescribeExecution", "states:GetExecutionHistory"}}, announce,
-				cancels, records, {Records, []string{"dynamodb:Query"}}, bury, credentials,
+				cancels, records, {Records, []string{"dynamodb:Query"}}, notesUse, bury, credentials,
 			},
 		},
 		{
@@ -247,6 +250,14 @@ func Functions() []Function {
 			Retries:     0,
 			Environment: talksToAligo(stackName()),
 			Permissions: []Permission{bury, credentials},
+		},
+		{
+			Name: Templates, Does: "lists, writes and watches templates at Aligo", Timeout: time.Minute, Longest: LongestFunction,
+			Memory: DefaultMemory, Concurrency: Unreserved, Caller: LambdaQueue,
+			// The next day's look is as good as a repetition of this one, and a write is repeated by whoever asked for it.
+			Retries:     0,
+			Environment: talksToAligo(guardTable()),
+			Permissions: []Permission{bury, credentials, {TemplateBook, []string{"dynamodb:Query", "dynamodb:PutItem", "dynamodb:DeleteItem"}}},
 		},
 	}
 }
@@ -306,12 +317,15 @@ const (
 	CampaignErrors  Resource = "the errors of campaigns"
 	CampaignReports Resource = "the reports of campaigns"
 	// Guards are the items of the table in which sends are opened, Records those that say what became of each message, Limits
-	// those that count, OptOuts those of who wants no advertising, and Campaigns the campaigns.
+	// those that count, OptOuts those of who wants no advertising, Campaigns the campaigns, and TemplateBook what is remembered of
+	// templates.
 	Guards    Resource = "the guards of sends"
 	Records   Resource = "the records"
 	Limits    Resource = "the counts"
 	OptOuts   Resource = "the opt-outs"
 	Campaigns Resource = "the campaigns"
+
+	TemplateBook Resource = "what is known of templates"
 	// WaitingEvents is the queue of events that become messages.
 	WaitingEvents Resource = "the events that wait"
 	// DeadLetters is the queue of events that could not be handled.

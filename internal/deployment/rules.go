@@ -61,12 +61,18 @@ func Rules(routes []route.Route) []Rule {
 		},
 		Rule{Name: "sweep", Description: "Makes good what was lost", Every: SweepEvery(), Function: Sweep},
 		Rule{Name: "balance", Description: "Reads the balance and checks the way to Aligo", Every: BalanceEvery(), Function: Balance},
+		Rule{Name: "templates", Description: "Looks for templates that need somebody", Every: TemplatesEvery(), Function: Templates},
 	)
 }
 
 // BalanceEvery is how often the balance is read, in minutes. The alarms on it look as often.
 func BalanceEvery() *Setting {
 	return &Setting{Key: "alarms:balanceMinutes", Default: "60", Lowest: 5, Highest: 12 * 60}
+}
+
+// TemplatesEvery is how often templates are looked at, in minutes. The alarm on them looks as often.
+func TemplatesEvery() *Setting {
+	return &Setting{Key: "alarms:templatesMinutes", Default: "1440", Lowest: 60, Highest: 1440}
 }
 
 // SweepEvery is how often what was lost is made good, in minutes.

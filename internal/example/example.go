@@ -4,6 +4,9 @@ package example
 import (
 	"strings"
 	"unicode"
+
+	"sms-api/internal/aligo"
+	"sms-api/internal/message"
 )
 
 // Value is a made-up value that fits a variable's name, in Korean or English: 홍길동 for 이름, 25,000 for 결제금액. A name
@@ -23,6 +26,30 @@ func Value(name string) string {
 		return v
 	}
 	return strings.TrimSpace(name) + " 예시"
+}
+
+// For are made-up values for all variables of a template, with which it can be sent.
+func For(t aligo.Template) map[string]string {
+	values := map[string]string{}
+	for _, name := range t.Variables() {
+		values[name] = Value(name)
+	}
+	const address = "https://example.com"
+	for _, b := range t.Buttons {
+		for _, link := range []string{b.LinkMobile, b.LinkPC, b.LinkIOS, b.LinkAndroid} {
+			for _, name := range message.Placeholders(link) {
+				switch {
+				case name == message.NamePlaceholder || values[name] == address:
+				case strings.HasPrefix(link, "#{"+name+"}"):
+					// What stands for the beginning of an address has to look like one.
+					values[name] = address
+				default:
+					values[name] = Segment(name)
+				}
+			}
+		}
+	}
+	return values
 }
 
 // Segment is a made-up value for a variable inside an address, where there is no white space.

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -229,32 +228,18 @@ func describeTemplate(t aligo.Template) Template {
 		d.Title = t.Title
 	}
 	recipient := ExampleRecipient{To: "010-1234-5678"}
-	for _, name := range d.Variables {
+	for name, value := range example.For(t) {
 		if name == message.NamePlaceholder {
-			recipient.Name = example.Value(name)
+			recipient.Name = value
 			continue
 		}
 		if recipient.Variables == nil {
 			recipient.Variables = map[string]string{}
 		}
-		recipient.Variables[name] = example.Value(name)
+		recipient.Variables[name] = value
 	}
 	for _, b := range t.Buttons {
-		button := describeButton(b)
-		for _, link := range button.URLs {
-			for _, name := range message.Placeholders(link) {
-				const address = "https://example.com"
-				switch {
-				case recipient.Variables[name] == "" || recipient.Variables[name] == address: // it is the name, or begins another
-				case strings.HasPrefix(link, "#{"+name+"}"):
-					// What stands for the beginning of an address has to look like one.
-					recipient.Variables[name] = address
-				default:
-					recipient.Variables[name] = example.Segment(name)
-				}
-			}
-		}
-		d.Buttons = append(d.Buttons, button)
+		d.Buttons = append(d.Buttons, describeButton(b))
 	}
 	d.Example = TemplateExample{Template: t.Code, Recipients: []ExampleRecipient{recipient}}
 	return d

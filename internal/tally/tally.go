@@ -23,9 +23,11 @@ type records interface {
 	Settled(ctx context.Context, o message.Outcome) (first bool, err error)
 }
 
-// Recorder writes down every outcome that is announced, and counts it once. All fields are needed.
+// Recorder writes down every outcome that is announced, and counts it once. All fields but Used are needed.
 type Recorder struct {
 	Records records
+	// Used notes when a template was used; nil notes nothing. What it cannot note holds nothing up.
+	Used func(ctx context.Context, template string, at time.Time) error
 	// Stack is a dimension of the metrics.
 	Stack string
 	// Metrics takes one JSON object a line; in Lambda it is standard output.
@@ -62,6 +64,7 @@ func (r *Recorder) Count(ctx context.Context, o message.Outcome) (first bool, er
 	if !first {
 		return false, nil
 	}
+	r.note(ctx, o)
 	var lines []byte
 	for _, l := range Lines(o, r.Stack, r.Now()) {
 		b, err := json.Marshal(l)
@@ -74,6 +77,22 @@ func (r *Recorder) Count(ctx context.Context, o message.Outcome) (first bool, er
 		return first, fmt.Errorf("count message %s: %w", o.ID, err)
 	}
 	return first, nil
+}
+
+// note notes the use of the message's template, if its AlimTalk reached somebody.
+func (r *Recorder) note(ctx context.Context, o message.Outcome) {
+	if r.Used == nil || o.Template == "" {
+		return
+	}
+	for _, one := range o.Recipients {
+		if one.Channel != message.AlimTalk || one.Status != message.Delivered {
+			continue
+		}
+		if err := r.Used(ctx, o.Template, one.At); err != nil {
+			r.Log.LogAttrs(ctx, slog.LevelWarn, "use of a template not noted", slog.String("error", err.Error()))
+		}
+		return
+	}
 }
 
 // Line is what is counted of a message in one channel: the recipients who ended in it, and those who went on to the next. A

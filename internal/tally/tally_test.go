@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -164,5 +166,34 @@ func TestHandle(t *testing.T) {
 		if err := r.Handle(t.Context(), event(t, detail)); err == nil || strings.Contains(err.Error(), "text") {
 			t.Errorf("%v: %v", detail, err)
 		}
+	}
+}
+
+// The use of a template is noted of what has reached somebody by AlimTalk, and holds nothing up.
+func TestUsesOfTemplatesAreNoted(t *testing.T) {
+	t.Parallel()
+	settled := func(id, template string, results ...message.Result) message.Outcome {
+		return message.Settled(message.Message{ID: id, Template: template, Channel: message.AlimTalk, CreatedAt: accepted}, results, after(60))
+	}
+	reached := message.Result{Status: message.Delivered, Channel: message.AlimTalk, Code: "0", At: after(5)}
+	bySMS := message.Result{Status: message.Delivered, Channel: message.SMS, Code: "delivered", At: after(20)}
+	var noted []string
+	r := &tally.Recorder{
+		Records: &once{seen: map[string]bool{}}, Stack: "dev", Metrics: io.Discard, Now: func() time.Time { return printed },
+		Log: slog.New(slog.DiscardHandler),
+		Used: func(_ context.Context, template string, at time.Time) error {
+			noted = append(noted, template+" "+at.Sub(accepted).String())
+			return errors.New("throttled")
+		},
+	}
+	for _, o := range []message.Outcome{
+		settled("1", "TX_1", bySMS, reached, reached), settled("1", "TX_1", reached), settled("2", "TX_2", bySMS), settled("3", "", reached),
+	} {
+		if _, err := r.Count(t.Context(), o); err != nil {
+			t.Error(err)
+		}
+	}
+	if !slices.Equal(noted, []string{"TX_1 5s"}) {
+		t.Errorf("noted are %q", noted)
 	}
 }

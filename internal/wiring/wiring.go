@@ -44,6 +44,7 @@ import (
 	"sms-api/internal/route"
 	"sms-api/internal/sweep"
 	"sms-api/internal/tally"
+	"sms-api/internal/template"
 	"sms-api/internal/untrusted"
 )
 
@@ -286,6 +287,17 @@ func (e *Environment) Balance() *handlers.Balance {
 	return &handlers.Balance{Dispatch: e.reader(), Wallet: client, Stack: e.variable(deployment.Stack), Metrics: e.Metrics}
 }
 
+// TemplateDesk makes the handler of the templates function.
+func (e *Environment) TemplateDesk() *handlers.TemplateDesk {
+	client, _ := e.Aligo()
+	return &handlers.TemplateDesk{Dispatch: e.reader(), Vendor: client, Book: e.templateBook(), Sleep: e.sleeper()}
+}
+
+// templateBook makes what is remembered of templates.
+func (e *Environment) templateBook() *template.Book {
+	return &template.Book{Client: dynamodb.NewFromConfig(e.AWS), Table: e.variable(deployment.GuardTable), Now: e.Now}
+}
+
 // Executions makes what starts messages.
 func (e *Environment) Executions() *execution.Executions {
 	return &execution.Executions{Client: sfn.NewFromConfig(e.AWS), StateMachineARN: e.variable(deployment.StateMachineARN), Now: e.Now}
@@ -361,10 +373,9 @@ func (e *Environment) runs() func(ctx context.Context, id string, run int) error
 // chunks makes messages of the chunks of campaigns.
 func (e *Environment) chunks(messages *execution.Executions) *intake.Chunks {
 	client, templates := e.Aligo()
-	counted := e.Limits(false)
 	return &intake.Chunks{
-		Executions: messages, Guards: e.Guards(), Templates: templates, Wallet: client, Limits: counted, Now: e.Now, Log: e.Log,
-		Rules: intake.Rules{Ads: e.Ads(), Limits: counted, OptOuts: e.OptOuts(), CoverInfo: e.optOutsCoverInfo()},
+		Executions: messages, Guards: e.Guards(), Templates: templates, Wallet: client, Now: e.Now, Log: e.Log,
+		Rules: intake.Rules{Ads: e.Ads(), Limits: e.Limits(false), OptOuts: e.OptOuts(), CoverInfo: e.optOutsCoverInfo()},
 	}
 }
 
@@ -470,7 +481,9 @@ func (e *Environment) Ended() *announce.Ended {
 
 // Recorder makes the handler of the record function.
 func (e *Environment) Recorder() *tally.Recorder {
-	return &tally.Recorder{Records: e.Records(), Stack: e.variable(deployment.Stack), Metrics: e.Metrics, Now: e.Now, Log: e.Log}
+	return &tally.Recorder{
+		Records: e.Records(), Used: e.templateBook().Used, Stack: e.variable(deployment.Stack), Metrics: e.Metrics, Now: e.Now, Log: e.Log,
+	}
 }
 
 // Sweeper makes the handler of the sweep function.

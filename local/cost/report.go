@@ -136,9 +136,9 @@ func Report(out io.Writer, prices price.List, m Month, krw float64) error {
 	}
 	p.line("")
 	p.line("Not in it: parameters of Parameter Store (free), the dead-letter queue, e-mails of alarms, the archive of events, the")
-	p.line("hourly check of the balance, the hourly sweep: below a dollar a month together; and the storage and point-in-time " +
-		"recovery of the table, with")
-	p.line("records kept for 90 days 5 GB for a million messages a month: about 2.50. -prices prints the price list with its sources.")
+	p.line("hourly check of the balance, the hourly sweep, the daily look at templates: below a dollar a month together; and the")
+	p.line("storage and point-in-time recovery of the table, with records kept for 90 days 5 GB for a million messages a month:")
+	p.line("about 2.50. -prices prints the price list with its sources.")
 	if used := prices.Cost(variable); used > 0 {
 		var assumed Usage
 		for _, i := range []price.Item{price.Compute, price.Logs, price.NAT, price.Egress} {

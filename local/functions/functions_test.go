@@ -248,7 +248,7 @@ func eventFor(b *testing.B, name string) []byte {
 			}, time.Now()))),
 		},
 		"sweep":   struct{}{},
-		"balance": struct{}{},
+		"balance": struct{}{}, "templates": struct{}{},
 	}[name]
 	if f, _ := deployment.FunctionNamed(name); event == nil && f.State != "" {
 		event = task(message.Progress{})

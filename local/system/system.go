@@ -162,6 +162,8 @@ func inProcess() map[string]func(*wiring.Environment) any {
 		deployment.Settle:  func(e *wiring.Environment) any { return e.Ended().Handle },
 		deployment.Record:  func(e *wiring.Environment) any { return e.Recorder().Handle },
 		deployment.Sweep:   func(e *wiring.Environment) any { return e.Sweeper().Handle },
+
+		deployment.Templates: func(e *wiring.Environment) any { return e.TemplateDesk().Handle },
 	}
 }
 

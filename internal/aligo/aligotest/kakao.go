@@ -83,6 +83,9 @@ func (s *Standin) sendAlimTalk(req *request) object {
 		return s.refuseBalance(req)
 	}
 	s.accept(b, req.now)
+	if t := s.findTemplate(senderKey, code); t != nil && t.approved() && !b.test {
+		t.status = "A" // R says that it was never used
+	}
 	if slices.ContainsFunc(b.rows, func(r row) bool { return strings.HasSuffix(r.to, EndAnswerLost) }) {
 		req.after = FaultResetAfter
 	}

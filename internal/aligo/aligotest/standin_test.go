@@ -705,12 +705,18 @@ func TestTemplatesLive(t *testing.T) {
 	_, err = client.ModifyTemplate(ctx, added.Code, draft)
 	check("modify the rejected", err, "")
 	check("request", client.RequestTemplateReview(ctx, added.Code), "")
-	check("approve", w.SetTemplateState(aligotest.TemplateState{Code: added.Code, InspStatus: "APR", Status: "A"}), "")
+	check("approve", w.SetTemplateState(aligotest.TemplateState{Code: added.Code, InspStatus: "APR"}), "")
+	if unused, _ := find(added.Code); unused.Status != aligo.StatusWaiting {
+		t.Errorf("the approved template that was never used is in status %s", unused.Status)
+	}
 	_, err = client.SendAlimTalk(ctx, aligo.AlimTalk{Template: added.Code,
 		Recipients: []aligo.AlimTalkRecipient{{To: "01012345678", Text: "홍길동님"}}})
 	check("send", err, "")
 	if len(w.Messages()) != 1 {
 		t.Error("the approved template did not arrive")
+	}
+	if used, _ := find(added.Code); used.Status != aligo.StatusNormal {
+		t.Errorf("the template that was used is in status %s", used.Status)
 	}
 	check("delete the approved", client.DeleteTemplate(ctx, added.Code), aligo.CauseUnknown)
 	check("delete", client.DeleteTemplate(ctx, "TX_9999"), "")

@@ -1,0 +1,85 @@
+package files
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"go.yaml.in/yaml/v3"
+
+	"sms-api/internal/template"
+)
+
+// Lock is the lock file: what was written of templates, by the stack and their names. Each stack may have an account of its own.
+type Lock struct {
+	path   string
+	stacks map[string]map[string]template.Locked
+}
+
+const heading = "# Which code Aligo has given to which template, and digests of what was written. go run ./console templates submit\n" +
+	"# writes it; keep it in the repository.\n"
+
+// ReadLock reads the lock file; one that is not there is empty.
+func ReadLock(path string) (*Lock, error) {
+	l := &Lock{path: path, stacks: map[string]map[string]template.Locked{}}
+	text, err := os.ReadFile(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return l, nil
+	case err != nil:
+		return nil, err
+	}
+	decoder := yaml.NewDecoder(bytes.NewReader(text))
+	decoder.KnownFields(true)
+	if err := decoder.Decode(&l.stacks); err != nil && !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	for stack, byName := range l.stacks {
+		for name, one := range byName {
+			if one.Code == "" {
+				return nil, fmt.Errorf("%s: %s of %s has no code", path, name, stack)
+			}
+		}
+	}
+	return l, nil
+}
+
+// Of are the entries of a stack, by the templates' names.
+func (l *Lock) Of(stack string) map[string]template.Locked { return l.stacks[stack] }
+
+// Put keeps an entry of a stack and writes the file, as a whole or not at all.
+func (l *Lock) Put(stack, name string, entry template.Locked) error {
+	if l.stacks[stack][name] == entry {
+		return nil
+	}
+	if l.stacks == nil {
+		l.stacks = map[string]map[string]template.Locked{}
+	}
+	if l.stacks[stack] == nil {
+		l.stacks[stack] = map[string]template.Locked{}
+	}
+	l.stacks[stack][name] = entry
+	text, err := yaml.Marshal(l.stacks)
+	if err != nil {
+		return fmt.Errorf("write %s: %w", l.path, err)
+	}
+	f, err := os.CreateTemp(filepath.Dir(l.path), filepath.Base(l.path)+".*")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(append([]byte(heading), text...))
+	const readable = 0o644 // it is in the repository
+	err = errors.Join(err, f.Chmod(readable), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), l.path)
+	}
+	if err != nil {
+		_ = os.Remove(f.Name())
+		return fmt.Errorf("write %s: %w", l.path, err)
+	}
+	return nil
+}
