@@ -64,6 +64,8 @@ type Plan struct {
 	PriceAtMostKRW float64 `json:"priceAtMostKRW"`
 	// WalletSuffices says whether the wallet pays for the most that it may cost; nil when Aligo does not tell.
 	WalletSuffices *bool `json:"walletSuffices,omitempty"`
+	// Limits are those that have no room for some of the valid rows as it stands. Whoever meets one waits for it, and is not refused.
+	Limits []PlanLimit `json:"limits,omitempty"`
 	// Seconds is how long it takes to hand all of them out.
 	Seconds int `json:"seconds"`
 	// Errors are the first that were found, at most MaxErrors; ErrorsURL leads to a CSV of all of them as long as there is one.
@@ -71,6 +73,17 @@ type Plan struct {
 	ErrorsURL string     `json:"errorsUrl,omitempty"`
 	// Examples are of the first few recipients.
 	Examples []Example `json:"examples"`
+}
+
+// PlanLimit is a limit that a campaign would meet.
+type PlanLimit struct {
+	Limit string `json:"limit"`
+	// Max is what it allows.
+	Max int `json:"max"`
+	// Recipients are how many of the valid rows find no room.
+	Recipients int `json:"recipients"`
+	// Rows are the first of these, at most MaxErrors, where it is a limit on what a number gets.
+	Rows []int `json:"rows,omitempty"`
 }
 
 // MaxErrors is how many errors a plan tells by itself.

@@ -29,12 +29,31 @@ type Checked struct {
 	Texts []string
 	// OptedOut are the places of recipients who want no such message.
 	OptedOut []int
+	// Limited are the limits on what a number gets that have no room for some.
+	Limited []LimitHit
+}
+
+// LimitHit is a limit that has no room for some recipients.
+type LimitHit struct {
+	Limit string
+	// Max is what it allows.
+	Max int
+	// Recipients are their places.
+	Recipients []int
+}
+
+// Room is how many more recipients a limit has room for on the day on which a campaign begins.
+type Room struct {
+	Limit     string
+	Max, Free int
 }
 
 // Door is what checks messages by the rules of the API.
 type Door interface {
 	// Check says what would come of a request. The error is ours, and worth another try.
 	Check(ctx context.Context, r message.Request) (Checked, error)
+	// Rooms are the limits that have nothing to do with who the recipients are. Nothing is taken from them.
+	Rooms(ctx context.Context) ([]Room, error)
 }
 
 // Planner checks files.
@@ -67,6 +86,8 @@ type planning struct {
 	// bytes is the size of fit's recipients, and frame that of the message around them.
 	bytes, frame int
 	bills        Bills
+	// chunks are how many recipients each has.
+	chunks []int
 }
 
 // Plan reads a file and hands out the chunks that it makes. What is wrong with the file is in the plan; an error means that it
@@ -77,11 +98,11 @@ func (p *Planner) Plan(ctx context.Context, file io.Reader) (Plan, error) {
 	var unreadable *sheet.FormatError
 	if errors.As(err, &unreadable) {
 		// Nothing of a file is sent that cannot be read to its end.
-		g.plan.Valid, g.plan.Messages = 0, 0
+		g.plan.Valid, g.plan.Messages, g.plan.Limits = 0, 0, nil
 		err = g.wrong(0, []message.ValidationError{{Pointer: unreadable.Pointer, Detail: unreadable.Detail}})
 	}
 	if errors.Is(err, errRequest) {
-		g.plan.Valid, g.plan.Messages = 0, 0
+		g.plan.Valid, g.plan.Messages, g.plan.Limits = 0, 0, nil
 		err = nil
 	}
 	g.plan.PriceKRW, g.plan.PriceAtMostKRW = tenths(g.plan.PriceKRW), tenths(g.plan.PriceAtMostKRW)
@@ -179,6 +200,7 @@ func (g *planning) check(ctx context.Context) error {
 	if g.frame == 0 {
 		g.frame = checked.Size - size(c.Recipients)
 	}
+	g.limited(checked, c)
 	for i := range c.Recipients {
 		if slices.Contains(checked.OptedOut, i) {
 			g.plan.OptedOut++
@@ -259,6 +281,7 @@ func (g *planning) flush(ctx context.Context) error {
 		return err
 	}
 	g.plan.Messages++
+	g.chunks = append(g.chunks, g.fit.size())
 	g.fit, g.bytes = Chunk{}, 0
 	return nil
 }
@@ -267,7 +290,50 @@ func (g *planning) finish(ctx context.Context) error {
 	if err := g.check(ctx); err != nil {
 		return err
 	}
-	return g.flush(ctx)
+	if err := g.flush(ctx); err != nil {
+		return err
+	}
+	return g.rooms(ctx)
+}
+
+// limited notes who of those that were checked is over a limit. Who has opted out takes nothing of one.
+func (g *planning) limited(checked Checked, c Chunk) {
+	for _, hit := range checked.Limited {
+		at := slices.IndexFunc(g.plan.Limits, func(l PlanLimit) bool { return l.Limit == hit.Limit })
+		if at < 0 {
+			at = len(g.plan.Limits)
+			g.plan.Limits = append(g.plan.Limits, PlanLimit{Limit: hit.Limit, Max: hit.Max})
+		}
+		l := &g.plan.Limits[at]
+		for _, i := range hit.Recipients {
+			if slices.Contains(checked.OptedOut, i) {
+				continue
+			}
+			if l.Recipients++; len(l.Rows) < MaxErrors {
+				l.Rows = append(l.Rows, c.Rows[i])
+			}
+		}
+	}
+}
+
+// rooms notes for how many recipients a day has no room, if all of them are handed out on the one on which it begins. A chunk for
+// which there is none waits, and so does what comes after it.
+func (g *planning) rooms(ctx context.Context) error {
+	g.plan.Limits = slices.DeleteFunc(g.plan.Limits, func(l PlanLimit) bool { return l.Recipients == 0 })
+	found, err := g.Door.Rooms(ctx)
+	for _, room := range found {
+		left := g.plan.Valid
+		for _, n := range g.chunks {
+			if n > room.Free {
+				break
+			}
+			room.Free, left = room.Free-n, left-n
+		}
+		if left > 0 {
+			g.plan.Limits = append(g.plan.Limits, PlanLimit{Limit: room.Limit, Max: room.Max, Recipients: left})
+		}
+	}
+	return err
 }
 
 // size is how many bytes recipients take in a message, with the commas behind them.

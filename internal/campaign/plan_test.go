@@ -16,12 +16,16 @@ import (
 )
 
 // door accepts messages as the API does, but for templates. Numbers that end in optedOut have opted out.
+// Those that end in limited are over a limit.
 type door struct {
 	err   error
 	calls int
+	rooms []campaign.Room
 }
 
-const optedOut = "9999"
+const optedOut, limited = "9999", "8888"
+
+func (d *door) Rooms(context.Context) ([]campaign.Room, error) { return d.rooms, d.err }
 
 func (d *door) Check(_ context.Context, r message.Request) (campaign.Checked, error) {
 	d.calls++
@@ -35,9 +39,14 @@ func (d *door) Check(_ context.Context, r message.Request) (campaign.Checked, er
 	}
 	text, err := json.Marshal(m)
 	c := campaign.Checked{Size: len(text)}
+	var over []int
 	for i, r := range m.Recipients {
 		if strings.HasSuffix(string(r.To), optedOut) {
 			c.OptedOut = append(c.OptedOut, i)
+		}
+		if strings.HasSuffix(string(r.To), limited) || strings.HasSuffix(string(r.To), optedOut) {
+			c.Limited = []campaign.LimitHit{{Limit: "number-day", Max: 5, Recipients: append(over, i)}}
+			over = c.Limited[0].Recipients
 		}
 		filled, _ := message.Fill(string(m.Text), r.Values())
 		c.Texts = append(c.Texts, filled)
@@ -87,6 +96,43 @@ func plan(t *testing.T, d *door, body, file string) (planned, error) {
 }
 
 const text = `{"channel":"sms","text":"#{고객명}님, 주문 #{주문번호}이 도착했습니다."}`
+
+// Who would meet a limit is told, and planned like everybody else: who has opted out takes nothing of a limit, and of a day that has
+// room for some the chunks that do not fit wait, and those behind them.
+func TestPlanTellsOfLimits(t *testing.T) {
+	t.Parallel()
+	var file strings.Builder
+	file.WriteString("이름,전화번호,주문\n김철수,010-3000-9999,A\n")
+	for i := range 1300 {
+		fmt.Fprintf(&file, "홍길동,010-%04d-%d,A-%d\n", 2000+i, []int{1000, 1000, 8888}[i%3], i)
+	}
+	got, err := plan(t, &door{rooms: []campaign.Room{
+		{Limit: "caller-day", Max: 2000, Free: 1299}, {Limit: "stack-day", Max: 9000, Free: 1300},
+	}}, text, file.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Valid != 1300 || got.OptedOut != 1 || got.Refused != 0 || got.Messages != 3 || len(got.Limits) != 2 || len(got.errors) != 1 {
+		t.Fatalf("%+v", got.Plan)
+	}
+	if l := got.Limits[0]; l.Limit != "number-day" || l.Max != 5 || l.Recipients != 433 || len(l.Rows) != campaign.MaxErrors ||
+		l.Rows[0] != 5 || l.Rows[1] != 8 {
+		t.Errorf("%+v", l)
+	}
+	if l := got.Limits[1]; l.Limit != "caller-day" || l.Max != 2000 || l.Recipients != 300 || l.Rows != nil {
+		t.Errorf("%+v", l)
+	}
+	// A chunk for which there is no room holds up a smaller one behind it.
+	if got, err = plan(t, &door{rooms: []campaign.Room{{Limit: "stack-day", Max: 499, Free: 499}}}, text, file.String()); err != nil ||
+		len(got.Limits) != 2 || got.Limits[1].Recipients != 1300 {
+		t.Errorf("%+v, %v", got.Limits, err)
+	}
+	// Of a file that is not sent nothing is told.
+	got, err = plan(t, &door{rooms: []campaign.Room{{Limit: "stack-day", Max: 499, Free: 499}}}, text, file.String()+"\"")
+	if err != nil || got.Valid != 0 || got.Limits != nil {
+		t.Errorf("%+v, %v", got.Plan, err)
+	}
+}
 
 // Each row is sent to, or it is said why not.
 func TestPlan(t *testing.T) {

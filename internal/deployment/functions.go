@@ -170,8 +170,8 @@ func Functions() []Function {
 			Environment: talksToAligo(append(rules(false), stateMachineARN(), eventBusName(), guardTable(), retention(), campaignBucket(),
 				campaignFileDays())...),
 			Permissions: []Permission{
-				campaigns, heeds, announce, credentials, {CampaignUploads, []string{"s3:GetObject"}},
-				{CampaignPlans, []string{"s3:PutObject"}}, missing,
+				campaigns, heeds, {Limits, []string{"dynamodb:GetItem", "dynamodb:BatchGetItem"}}, announce, credentials,
+				{CampaignUploads, []string{"s3:GetObject"}}, {CampaignPlans, []string{"s3:PutObject"}}, missing,
 			},
 		},
 		{

@@ -17,18 +17,24 @@ import (
 	"sms-api/internal/campaign"
 	"sms-api/internal/execution"
 	"sms-api/internal/guard"
+	"sms-api/internal/limits"
 	"sms-api/internal/message"
 )
 
-// Chunks makes messages of the chunks of campaigns, by the very rules of the API. All fields are needed, but Guards only to cancel
-// and Wallet only for plans.
+// Chunks makes messages of the chunks of campaigns, by the very rules of the API. All fields are needed, but Guards only to cancel,
+// and Limits and Wallet only for plans.
 type Chunks struct {
 	Executions messages
 	// Guards keep a message from being sent that has not been started.
 	Guards interface {
 		Cancel(ctx context.Context, id string, expiry time.Time) error
 	}
-	Rules     Rules
+	Rules Rules
+	// Limits are looked at for plans. They are those of Rules.
+	Limits interface {
+		LookAtNumbers(ctx context.Context, a limits.Ask) ([]limits.Hit, error)
+		Rooms(ctx context.Context, caller string, trusted bool, due time.Time) ([]limits.Room, error)
+	}
 	Templates templates
 	Wallet    wallet
 	Now       func() time.Time
@@ -86,7 +92,11 @@ func (x chunkDoor) Check(ctx context.Context, r message.Request) (campaign.Check
 	if err := d.markOptedOut(ctx, &m, false); err != nil {
 		return campaign.Checked{}, err
 	}
-	checked := campaign.Checked{Size: len(input), OptedOut: m.OptedOut, Texts: make([]string, len(m.Recipients))}
+	limited, err := x.limited(ctx, m)
+	if err != nil {
+		return campaign.Checked{}, err
+	}
+	checked := campaign.Checked{Limited: limited, Size: len(input), OptedOut: m.OptedOut, Texts: make([]string, len(m.Recipients))}
 	var places []int
 	all := m.Recipients
 	m.Recipients = nil
@@ -109,6 +119,41 @@ func (x chunkDoor) Check(ctx context.Context, r message.Request) (campaign.Check
 		}
 	}
 	return checked, nil
+}
+
+// limited says which recipients of a message that would be sent now, or at its campaign's time, are over a limit.
+func (x chunkDoor) limited(ctx context.Context, m message.Message) ([]campaign.LimitHit, error) {
+	a := ask(m, x.begins(), true)
+	hits, err := x.Limits.LookAtNumbers(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	limited := make([]campaign.LimitHit, len(hits))
+	for i, h := range hits {
+		limited[i] = campaign.LimitHit{Limit: string(h.Limit), Max: h.Max, Recipients: h.Recipients}
+	}
+	return limited, nil
+}
+
+// begins is when the campaign would begin if it was started now.
+func (x chunkDoor) begins() time.Time {
+	if now := x.Now(); x.campaign.SendAt.Before(now) {
+		return now
+	}
+	return x.campaign.SendAt
+}
+
+// Rooms are the limits that have nothing to do with who the recipients are, on the day on which the campaign would begin.
+func (x chunkDoor) Rooms(ctx context.Context) ([]campaign.Room, error) {
+	found, err := x.Limits.Rooms(ctx, x.campaign.Caller, true, x.begins())
+	if err != nil {
+		return nil, err
+	}
+	rooms := make([]campaign.Room, len(found))
+	for i, r := range found {
+		rooms[i] = campaign.Room{Limit: string(r.Limit), Max: r.Max, Free: r.Free}
+	}
+	return rooms, nil
 }
 
 // Suffices says whether the wallet pays for so much; nil when Aligo does not tell.

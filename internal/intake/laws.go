@@ -74,22 +74,14 @@ func (d *door) take(ctx context.Context, m message.Message, s submission) (limit
 	if d.rules.Limits == nil {
 		return limits.Taken{}, nil
 	}
-	a := limits.Ask{
-		Message: m.ID, Body: m.Fingerprint, Caller: m.Caller, Trusted: s.untrusted == nil, Again: s.key != "", Due: d.now(),
-		Started: func(ctx context.Context) (bool, error) {
-			_, err := d.executions.Find(ctx, m.ID)
-			if errors.Is(err, execution.ErrNotFound) {
-				return false, nil
-			}
-			return err == nil, err
-		},
-		Recipients: make([]message.Phone, len(m.Recipients)), Contents: make([]string, len(m.Recipients)),
-	}
-	if m.SendAt.After(a.Due) {
-		a.Due = m.SendAt
-	}
-	for i, r := range m.Recipients {
-		a.Recipients[i], a.Contents[i] = r.To, content(m, r)
+	a := ask(m, d.now(), s.untrusted == nil)
+	a.Again = s.key != ""
+	a.Started = func(ctx context.Context) (bool, error) {
+		_, err := d.executions.Find(ctx, m.ID)
+		if errors.Is(err, execution.ErrNotFound) {
+			return false, nil
+		}
+		return err == nil, err
 	}
 	taken, err := d.rules.Limits.Take(ctx, a)
 	var over *limits.ExceededError
@@ -101,6 +93,21 @@ func (d *door) take(ctx context.Context, m message.Message, s submission) (limit
 		return limits.Taken{}, nil
 	}
 	return taken, err
+}
+
+// ask is what a message needs of the limits that is asked for now.
+func ask(m message.Message, now time.Time, trusted bool) limits.Ask {
+	a := limits.Ask{
+		Message: m.ID, Body: m.Fingerprint, Caller: m.Caller, Trusted: trusted, Due: now,
+		Recipients: make([]message.Phone, len(m.Recipients)), Contents: make([]string, len(m.Recipients)),
+	}
+	if m.SendAt.After(a.Due) {
+		a.Due = m.SendAt
+	}
+	for i, r := range m.Recipients {
+		a.Recipients[i], a.Contents[i] = r.To, content(m, r)
+	}
+	return a
 }
 
 // content is what a recipient gets, in a form that is the same for the same.

@@ -56,16 +56,22 @@ func (l *Limits) uses(ctx context.Context, pk string) ([]use, int64, error) {
 	if err != nil {
 		return nil, 0, err
 	}
+	all, err := usesOf(found)
+	return all, attr.NumberOf(found, attrVersion), err
+}
+
+// usesOf are the uses in the item of a number, which may be nil.
+func usesOf(found item) ([]use, error) {
 	var all []use
 	for _, s := range texts(found, attrUses) {
 		at, nonce, _ := strings.Cut(s, " ")
 		ms, err := strconv.ParseInt(at, 10, 64)
 		if err != nil {
-			return nil, 0, fmt.Errorf("the uses of a number: %w", err)
+			return nil, fmt.Errorf("the uses of a number: %w", err)
 		}
 		all = append(all, use{at: time.UnixMilli(ms).UTC(), nonce: nonce})
 	}
-	return all, attr.NumberOf(found, attrVersion), nil
+	return all, nil
 }
 
 // rounds is how often a write is repeated that somebody else was quicker with. Who comes too late finds the number full after

@@ -30,8 +30,9 @@ type Columns struct {
 // Limits of campaigns.
 const (
 	defaultRate = 5000
-	minRate     = 100
-	maxRate     = 60_000
+	// MinRate and MaxRate bound how many recipients a minute are handed out.
+	MinRate = 100
+	MaxRate = 60_000
 	// MaxFile is how many bytes a campaign's file may have.
 	MaxFile = 200 << 20
 	// maxColumn is how many characters a column's name may have.
@@ -51,7 +52,7 @@ func DecodeCampaign(body []byte) (CampaignRequest, error) {
 		case "columns":
 			c.Columns = d.columns(v, p)
 		case "rate":
-			c.Rate = int(d.number(v, p, minRate, maxRate, defaultRate))
+			c.Rate = int(d.number(v, p, MinRate, MaxRate, defaultRate))
 		case "bytes":
 			c.Bytes = d.number(v, p, 1, MaxFile, 0)
 		case "start":

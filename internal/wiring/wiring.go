@@ -373,9 +373,10 @@ func (e *Environment) runs() func(ctx context.Context, id string, run int) error
 // chunks makes messages of the chunks of campaigns.
 func (e *Environment) chunks(messages *execution.Executions) *intake.Chunks {
 	client, templates := e.Aligo()
+	counted := e.Limits(false)
 	return &intake.Chunks{
-		Executions: messages, Guards: e.Guards(), Templates: templates, Wallet: client, Now: e.Now, Log: e.Log,
-		Rules: intake.Rules{Ads: e.Ads(), Limits: e.Limits(false), OptOuts: e.OptOuts(), CoverInfo: e.optOutsCoverInfo()},
+		Executions: messages, Guards: e.Guards(), Templates: templates, Wallet: client, Limits: counted, Now: e.Now, Log: e.Log,
+		Rules: intake.Rules{Ads: e.Ads(), Limits: counted, OptOuts: e.OptOuts(), CoverInfo: e.optOutsCoverInfo()},
 	}
 }
 

@@ -91,10 +91,10 @@ func parse(args []string, out io.Writer) (options, error) {
 	b := &o.burst
 	set.IntVar(&b.messages, "burst", 0, "send so many messages under AWS's quotas, on a virtual clock, and tell what became of them")
 	set.DurationVar(&b.over, "over", time.Minute, "with -burst: the time in which they come")
-	set.StringVar(&b.through, "through", "events", "with -burst: events or api")
+	set.StringVar(&b.through, "through", "events", "with -burst: events or api, or campaign, which is one file with a row for each")
 	set.StringVar(&b.quotas, "quotas", "seoul", "with -burst: "+strings.Join(quota.Names(), ", ")+", or a file")
 	set.IntVar(&b.rate, "rate", 0, "with -burst: how many events a second become messages; 0 is the stack's default")
-	set.IntVar(&b.reads, "reads", 0, "with -burst and -through api: requests for a message's status a second")
+	set.IntVar(&b.reads, "reads", 0, "with -burst and -through api or campaign: requests for a status a second")
 	set.BoolVar(&b.atOnce, "at-once", false, "with -burst: schedule all of them for the same second")
 	set.BoolVar(&b.again, "again", false, "with -burst: ask for all of them once more when they have settled, and measure that")
 	if err := set.Parse(args); err != nil {

@@ -90,6 +90,9 @@ func TestBursts(t *testing.T) {
 		"-burst 300 -over 1s -at-once":            {12, 3600 + 3600},
 		"-burst 60 -over 3s -through api":         {9, 1500},
 		"-burst 100 -over 1s -again":              {0, 900},
+		// Three chunks in a turn each, whose messages have six transitions.
+		"-burst 1200 -over 1m -through campaign -reads 5":                    {0.05, 240},
+		"-burst 700 -over 1s -through campaign -at-once -quotas new-account": {0.05, 3600 + 240},
 	} {
 		t.Run(args, func(t *testing.T) {
 			t.Parallel()
@@ -172,17 +175,18 @@ func TestFlags(t *testing.T) {
 	t.Parallel()
 	command := func(ctx context.Context, args []string) error { return Command(ctx, args, &bytes.Buffer{}) }
 	testkit.Refuses(t, command, map[string]string{
-		"-messages 0":               "-messages is 0, want 1 to 10000000",
-		"-recipients 501":           "-recipients is 501, want 1 to 500",
-		"-concurrency -1":           "-concurrency is -1, want 1 to 1000",
-		"-messages 0 -recipients 0": "-messages is 0, want 1 to 10000000\n-recipients is 0, want 1 to 500",
-		"-burst 5 -through post":    `-through is "post", want events or api`,
-		"-campaign -1":              "-campaign is -1, want 1 to 1000000",
-		"-burst -5 -over 0s":        "-burst is -5, want 1 to 10000000\n-over is 0s, want more than nothing and at most 168h",
-		"-burst 5 -quotas mars":     `quotas "mars": neither seoul, us-east-1, new-account nor a file`,
-		"100":                       `unknown argument "100"`,
-		"-messages many":            `invalid value "many" for flag -messages: parse error`,
-		"-nonsense":                 "flag provided but not defined: -nonsense",
+		"-messages 0":                       "-messages is 0, want 1 to 10000000",
+		"-recipients 501":                   "-recipients is 501, want 1 to 500",
+		"-concurrency -1":                   "-concurrency is -1, want 1 to 1000",
+		"-messages 0 -recipients 0":         "-messages is 0, want 1 to 10000000\n-recipients is 0, want 1 to 500",
+		"-burst 5 -through post":            `-through is "post", want events, api or campaign`,
+		"-burst 5 -through campaign -again": "-through campaign goes without -again, and with -burst 1 to 1000000",
+		"-campaign -1":                      "-campaign is -1, want 1 to 1000000",
+		"-burst -5 -over 0s":                "-burst is -5, want 1 to 10000000\n-over is 0s, want more than nothing and at most 168h",
+		"-burst 5 -quotas mars":             `quotas "mars": neither seoul, us-east-1, new-account nor a file`,
+		"100":                               `unknown argument "100"`,
+		"-messages many":                    `invalid value "many" for flag -messages: parse error`,
+		"-nonsense":                         "flag provided but not defined: -nonsense",
 	})
 	if err := Command(t.Context(), []string{"-h"}, &bytes.Buffer{}); !errors.Is(err, flag.ErrHelp) {
 		t.Errorf("-h: %v, want flag.ErrHelp", err)

@@ -34,7 +34,8 @@ import (
 
 // burstOptions are what a run on the virtual clock is asked for.
 type burstOptions struct {
-	// messages come within over, evenly, through events or the API.
+	// messages come within over, evenly, through events or the API, or are handed out in that time as one campaign: then each is a
+	// recipient of it.
 	messages int
 	over     time.Duration
 	through  string
@@ -111,7 +112,7 @@ func newBurst(o burstOptions) (*burst, error) {
 	}
 	c := clock.NewVirtual(time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC))
 	b := &burst{burstOptions: o, clock: c, limits: quota.New(profile, c), tally: newTally(), began: c.Now()}
-	standin := aligotest.New(aligotest.Options{Now: c.Now, Balance: 1e12, Keep: remembered})
+	standin := aligotest.New(aligotest.Options{Now: c.Now, Balance: 1e12, Keep: o.remembered()})
 	standin.Subscribe(func(m aligotest.PhoneMessage) { b.tally.ring(m.To, c.Now()) })
 	b.client = &http.Client{Transport: &inside{b: b, handlers: map[string]http.Handler{"aligo": standin}}}
 	variables := map[string]string{}
@@ -243,12 +244,22 @@ func (b *burst) listen() error {
 	return bus.PutTargets("bench", eventbus.Target{ID: "bench", Deliver: func(_ context.Context, event json.RawMessage) error {
 		var e struct {
 			DetailType string `json:"detail-type"`
-			Detail     struct{ Reference string }
+			Detail     struct {
+				Reference, Campaign string
+				Recipients          []struct{ Reference string }
+			}
 		}
 		if err := json.Unmarshal(event, &e); err != nil {
 			return err
 		}
-		b.tally.settle(e.Detail.Reference, e.DetailType == statemachine.DetailTypeRejected, b.clock.Now())
+		rejected, now := e.DetailType == statemachine.DetailTypeRejected, b.clock.Now()
+		if e.Detail.Campaign == "" {
+			b.tally.settle(e.Detail.Reference, rejected, now)
+			return nil
+		}
+		for _, r := range e.Detail.Recipients {
+			b.tally.settle(r.Reference, rejected, now)
+		}
 		return nil
 	}})
 }
@@ -276,6 +287,11 @@ func (b *burst) run(ctx context.Context) (BurstReport, error) {
 		if err := b.clock.Sleep(ctx, after); err != nil {
 			return report, err
 		}
+		if b.through == campaigns {
+			if err := b.campaignEnded(ctx); err != nil {
+				return report, err
+			}
+		}
 		report = b.report(took, before)
 	}
 	return report, nil
@@ -287,6 +303,11 @@ func (b *burst) load(ctx context.Context, round int) error {
 	at := ""
 	if b.atOnce {
 		at = b.began.Add(b.over + scheduled).Format(time.RFC3339)
+	}
+	if b.through == campaigns {
+		stop := b.read(ctx)
+		defer stop()
+		return b.campaign(ctx, at)
 	}
 	step := 1
 	if b.through == "events" {
@@ -375,7 +396,7 @@ func (b *burst) post(ctx context.Context, i int, at string, round int) error {
 		case err != nil:
 			return err
 		case status == http.StatusAccepted || status == http.StatusOK:
-			b.tally.accepted(strings.TrimPrefix(location, "/v1/messages/"))
+			b.tally.accepted(strings.TrimPrefix(location, b.resource()))
 			return nil
 		case status == http.StatusTooManyRequests:
 			b.refusals.Add(1)
@@ -421,7 +442,7 @@ func (b *burst) read(ctx context.Context) (stop func()) {
 				continue
 			}
 			b.clock.Go(func() {
-				status, _, err := b.do(context.WithoutCancel(ctx), http.MethodGet, "/v1/messages/"+id, "", "")
+				status, _, err := b.do(context.WithoutCancel(ctx), http.MethodGet, b.resource()+id, "", "")
 				b.reading.Add(1)
 				switch {
 				case err != nil || status >= http.StatusInternalServerError:
@@ -478,8 +499,11 @@ func (o burstOptions) check() error {
 	if o.messages < 1 || o.messages > 10_000_000 {
 		wrong = append(wrong, fmt.Errorf("-burst is %d, want 1 to 10000000", o.messages))
 	}
-	if o.through != "events" && o.through != "api" {
-		wrong = append(wrong, fmt.Errorf("-through is %q, want events or api", o.through))
+	if o.through != "events" && o.through != "api" && o.through != campaigns {
+		wrong = append(wrong, fmt.Errorf("-through is %q, want events, api or campaign", o.through))
+	}
+	if o.through == campaigns && (o.again || o.messages > mostOfCampaign) {
+		wrong = append(wrong, fmt.Errorf("-through campaign goes without -again, and with -burst 1 to %d", mostOfCampaign))
 	}
 	if o.over <= 0 || o.over > 7*24*time.Hour {
 		wrong = append(wrong, fmt.Errorf("-over is %v, want more than nothing and at most 168h", o.over))

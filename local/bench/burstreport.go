@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"sms-api/internal/deployment/price"
-	"sms-api/local/cost"
 )
 
 // BurstReport is what became of a burst. Its JSON is the nine members; the rest is for people.
@@ -69,13 +68,7 @@ func (b *burst) report(took time.Duration, before map[string]int) BurstReport {
 		// Entering the first state is no branch, but billed like one.
 		r.TransitionsPerMessage = float64(b.transitions.Load()+started) / n
 	}
-	delivered := cost.Paths()[0]
-	usage := cost.Door(b.through == "events", 1).Plus(delivered.Usage(1)).Times(n)
-	for _, item := range []price.Item{price.Compute, price.NAT, price.Egress} {
-		usage[item] *= r.calls / float64(delivered.Calls(1))
-	}
-	usage[price.Transitions], usage[price.Invocations] = r.TransitionsPerMessage*n, r.invocations*n
-	r.USD = price.Seoul().Cost(usage)
+	r.USD = price.Seoul().Cost(b.usage(r))
 	return r
 }
 

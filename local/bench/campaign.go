@@ -39,6 +39,9 @@ type CampaignReport struct {
 	PeakRSSBytes int64 `json:"peakRssBytes"`
 }
 
+// mostOfCampaign is how many recipients a campaign may have here.
+const mostOfCampaign = 1_000_000
+
 // campaignRate is how many recipients a minute are handed out: the most that a campaign may ask for, on the scaled clock.
 const campaignRate = 60_000
 
@@ -174,9 +177,8 @@ func campaignCommand(ctx context.Context, o options, out io.Writer) error {
 
 // checkCampaign says what is wrong with the size of a campaign.
 func checkCampaign(recipients int) error {
-	const most = 1_000_000
-	if recipients < 1 || recipients > most {
-		return errors.New("-campaign is " + strconv.Itoa(recipients) + ", want 1 to " + strconv.Itoa(most))
+	if recipients < 1 || recipients > mostOfCampaign {
+		return errors.New("-campaign is " + strconv.Itoa(recipients) + ", want 1 to " + strconv.Itoa(mostOfCampaign))
 	}
 	return nil
 }

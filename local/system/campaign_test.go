@@ -12,6 +12,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -27,6 +28,7 @@ import (
 	"sms-api/internal/aligo/aligotest"
 	"sms-api/internal/bucket"
 	"sms-api/internal/campaign"
+	"sms-api/internal/deployment"
 	"sms-api/internal/deployment/price"
 	"sms-api/internal/intake"
 	"sms-api/internal/intake/contract/contracttest"
@@ -104,7 +106,7 @@ func (w *world) campaign(id string) campaign.View {
 // reaches waits until a campaign has one of these statuses.
 func (w *world) reaches(id string, statuses ...campaign.Status) campaign.View {
 	w.t.Helper()
-	for begin := time.Now(); time.Since(begin) < longest; time.Sleep(7 * time.Second) {
+	for begin := time.Now(); time.Since(begin) < longest; time.Sleep(max(7*time.Second, time.Since(begin)/1000)) {
 		v := w.campaign(id)
 		if settled := v.Status != campaign.Cancelled || !v.SettledAt.IsZero(); slices.Contains(statuses, v.Status) && settled {
 			return v
@@ -244,6 +246,19 @@ func TestReadingACampaignIsOneRead(t *testing.T) {
 func (w *world) announcements() func() []string {
 	w.t.Helper()
 	var all []string
+	w.hear(func(detailType string, v campaign.View) {
+		all = append(all, fmt.Sprintf("%s %s %s", detailType, v.ID, v.Status))
+	})
+	return func() []string {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return slices.Clone(all)
+	}
+}
+
+// hear subscribes to what is announced of campaigns. heard is called with w.mu held.
+func (w *world) hear(heard func(detailType string, v campaign.View)) {
+	w.t.Helper()
 	bus := w.AWS.Bus(BusName)
 	if _, err := bus.PutRule(eventbus.Rule{
 		Name: "campaigns", Pattern: `{"source":["sms-api"],"detail-type":["CampaignPlanned","CampaignSettled"]}`,
@@ -267,16 +282,11 @@ func (w *world) announcements() func() []string {
 		}
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		all = append(all, fmt.Sprintf("%s %s %s", e.DetailType, e.Detail.ID, e.Detail.Status))
+		heard(e.DetailType, e.Detail)
 		return nil
 	}})
 	if err != nil {
 		w.t.Fatal(err)
-	}
-	return func() []string {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		return slices.Clone(all)
 	}
 }
 
@@ -644,6 +654,37 @@ func campaignStories() map[string]func(*testing.T) *world {
 			}
 			return w
 		},
+		"a plan tells of limits and takes nothing of them": func(t *testing.T) *world {
+			t.Helper()
+			w := newWorld(t, func(o *Options, _ *aligotest.Options) {
+				o.Settings = map[string]string{deployment.TrustedNumberDay: "1", deployment.DailyRecipients: "60"}
+			})
+			w.settle(w.post(`{"channel":"sms","text":"안녕하세요","recipients":[{"to":"01020015678"},{"to":"01020995678"}]}`))
+			file := many(3)
+			id := w.create(campaignBody(len(file), ""), file)
+			p := w.reaches(id, campaign.Planned).Plan
+			if want := []campaign.PlanLimit{{Limit: "number-day", Max: 1, Recipients: 1, Rows: []int{3}}}; p.Valid != 3 ||
+				!reflect.DeepEqual(p.Limits, want) {
+				t.Errorf("the plan is %+v, want %+v", p, want)
+			}
+			large := many(59)
+			other := w.create(campaignBody(len(large), ""), large)
+			if l := w.reaches(other, campaign.Planned).Plan.Limits; len(l) != 2 || l[1].Limit != "stack-day" || l[1].Recipients != 59 {
+				t.Errorf("the limits of a day are %+v", l)
+			}
+			if _, answer := w.do(http.MethodGet, "/v1/limits", ""); !strings.Contains(string(answer), `"used":2`) {
+				t.Errorf("it has taken of a limit: %s", answer)
+			}
+			// What was told is what happens: it waits for the next day.
+			w.order(id, "start", http.StatusOK)
+			if v := w.reaches(id, campaign.Parked); !strings.Contains(v.Parked, "at most 1 messages on a day") {
+				t.Errorf("it is parked because %q", v.Parked)
+			}
+			w.order(other, "cancel", http.StatusOK)
+			w.reaches(id, campaign.Settled)
+			w.reaches(other, campaign.Cancelled)
+			return w
+		},
 		"a campaign is its caller's, and an operator's": func(t *testing.T) *world {
 			t.Helper()
 			scopes := map[string][]string{
@@ -684,6 +725,34 @@ func campaignStories() map[string]func(*testing.T) *world {
 				if status, _ := w.do(http.MethodGet, "/v1/campaigns/"+id, "", "Caller", "shop"); status != http.StatusNotFound {
 					t.Errorf("%s: %d", id, status)
 				}
+			}
+			return w
+		},
+		"functions that are away for a day hold a campaign up, and no more": func(t *testing.T) *world {
+			t.Helper()
+			// The pauses between two tries are of any length up to the longest.
+			w := newWorld(t, func(o *Options, _ *aligotest.Options) { o.AWS.Random = func() float64 { return 0.5 } })
+			file := many(3)
+			away := func(function string) {
+				w.faults.always(throttled, function)
+				w.crew.Go(func() {
+					time.Sleep(24 * time.Hour)
+					w.faults.always(nil, function)
+				})
+			}
+			away("plan")
+			id := w.create(campaignBody(len(file), ""), file)
+			w.reaches(id, campaign.Planned)
+			w.order(id, "start", http.StatusOK)
+			time.Sleep(time.Second)
+			away("report")
+			w.reaches(id, campaign.Settled)
+			w.audit(id, file)
+			time.Sleep(7*24*time.Hour - time.Minute)
+			away("report")
+			time.Sleep(25 * time.Hour)
+			if status, answer := w.do(http.MethodGet, "/v1/campaigns/"+id+"/report", ""); status != http.StatusConflict {
+				t.Errorf("the report is there: %d %s", status, answer)
 			}
 			return w
 		},

@@ -338,6 +338,9 @@ func (s *storm) beyond() []string {
 			continue
 		}
 		due := one.accepted
+		if outcomes := s.settled[one.id]; len(outcomes) > 0 {
+			due = outcomes[0].CreatedAt // the answer may have been lost
+		}
 		if one.due.After(due) {
 			due = one.due
 		}

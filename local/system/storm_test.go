@@ -66,6 +66,10 @@ type storm struct {
 	// reviewed says that the template was withdrawn once.
 	reviewed bool
 	laws     stormLaws
+	// drives are the campaigns, said what was announced of each by its id, and repeated what was announced more than once.
+	drives   []*drive
+	said     map[string][]said
+	repeated []string
 	// evening has the next message be advertising, minutes before the night.
 	evening bool
 }
@@ -92,6 +96,8 @@ func newStorm(t *testing.T, seed uint64) *storm {
 		v.Keep = 100 * *stormRecipients
 	})
 	s.table.set(s.stormyTable(sequence(5)))
+	s.network.serve(t, "aws", s.stormyAWS(sequence(11)))
+	s.hearCampaigns()
 	for _, f := range stormyVendor() {
 		s.fault(f)
 	}
@@ -110,6 +116,7 @@ func (s *storm) blow(recipients int) {
 	s.t.Helper()
 	s.sweepAtLast() // as on any stack that has been there for a while: the first one looks back a day
 	for left := recipients; left > 0; {
+		s.startCampaigns(recipients - left)
 		if s.random.IntN(5) == 0 {
 			left -= s.frontends(left)
 		}
@@ -141,13 +148,17 @@ func (s *storm) blow(recipients int) {
 		time.Sleep(time.Hour)
 	}
 	// Until the last of what was redriven has ended.
-	time.Sleep(15 * 24 * time.Hour)
+	for range 15 {
+		time.Sleep(24 * time.Hour)
+		s.redriveCampaigns()
+	}
 	s.table.set(nil)
 	// A day is the longest pause between two looks at a message.
 	for range 3 {
 		time.Sleep(25 * time.Hour)
 		s.sweepAtLast()
 	}
+	s.sent = append(s.sent, s.handedOut()...)
 }
 
 // judge compares the world with what was claimed.
@@ -157,7 +168,7 @@ func (s *storm) judge(recipients int) {
 	for i, one := range s.sent {
 		all[i] = *one
 	}
-	wrong := append(s.violations(all), s.outlaws()...)
+	wrong := slices.Concat(s.violations(all), s.outlaws(), s.misdriven())
 	for _, v := range wrong {
 		s.t.Error(v)
 	}
@@ -183,6 +194,7 @@ func (s *storm) judge(recipients int) {
 		len(s.Aligo.Messages()), len(wrong))
 	s.t.Logf("not delivered: %v", why)
 	s.laws.report(s.t, recipients)
+	s.reportCampaigns()
 	if count[message.Delivered] < recipients/2 {
 		s.t.Errorf("only %d of %d recipients were reached", count[message.Delivered], recipients)
 	}

@@ -104,7 +104,8 @@ func (s *storm) stormyTable(random *rand.Rand) tableFault {
 // stormyBus refuses one in twenty announcements.
 func stormyBus(random *rand.Rand) func(eventbus.Entry) string {
 	return func(e eventbus.Entry) string {
-		if e.DetailType == statemachine.DetailTypeSettled && random.IntN(20) == 0 {
+		announcements := []string{statemachine.DetailTypeSettled, statemachine.DetailTypeCampaignPlan, statemachine.DetailTypeCampaignEnded}
+		if slices.Contains(announcements, e.DetailType) && random.IntN(20) == 0 {
 			return "InternalFailure"
 		}
 		return ""
@@ -129,6 +130,8 @@ func (s *storm) outages(random *rand.Rand) {
 		functionOutage(throttled, "receipts", "reconcile"),
 		functionOutage(crashedBefore, "alimtalk", "sms"),
 		functionOutage(crashedAfter, "alimtalk", "sms"),
+		functionOutage(throttled, "plan", "campaign", "report"),
+		functionOutage(crashedAfter, "plan", "campaign", "report"),
 	}
 	const short, long = 10 * time.Minute, 2 * time.Hour
 	lengths := []time.Duration{short, short, short, long, long, long, 12 * time.Hour, 3 * 24 * time.Hour}
