@@ -49,7 +49,8 @@ func TestBrowserConsole(t *testing.T) {
 	b.See("found by its id", `document.querySelectorAll("tbody tr").length === 1`)
 
 	b.Visit("/messages")
-	b.See("what it is and for whom", `["주문 접수", "order-18", "010****0001"].every((x) => document.querySelector("tbody tr").innerText.includes(x))`)
+	b.See("what it is and for whom", `["주문 접수", "order-18", "010****0001"].every((x) => document.querySelector("tbody `+
+		`tr").innerText.includes(x))`)
 
 	// What waits for an operator.
 	w.standin.SetBalance(0)

@@ -225,7 +225,7 @@ func (b *Tab) Shot(name string) []byte {
 //go:embed axe.min.js.gz
 var axe []byte
 
-// Axe gives what axe-core finds serious or critical on the page, but for contrast, which takes it seconds.
+// Axe gives what axe-core finds serious or critical on the page, contrast among it.
 func (b *Tab) Axe() []string {
 	b.t.Helper()
 	return b.axe(`{ "color-contrast": { enabled: false } }`)

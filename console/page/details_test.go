@@ -127,6 +127,11 @@ func details(t *testing.T) []string {
 				all[s] = true
 			}
 		}
+		each := func(all []ast.Expr) {
+			for _, e := range all {
+				add(e)
+			}
+		}
 		for _, f := range parsed {
 			for _, d := range f.Decls {
 				function, ok := d.(*ast.FuncDecl)
@@ -138,9 +143,7 @@ func details(t *testing.T) []string {
 					switch n := n.(type) {
 					case *ast.CallExpr:
 						if from, ok := place.handed[called(n)]; ok {
-							for _, a := range n.Args[min(from, len(n.Args)):] {
-								add(a)
-							}
+							each(n.Args[min(from, len(n.Args)):])
 						}
 					case *ast.KeyValueExpr:
 						if key, ok := n.Key.(*ast.Ident); ok && (key.Name == "Detail" || key.Name == "Reason") {
@@ -152,17 +155,13 @@ func details(t *testing.T) []string {
 								add(e)
 							}
 						}
-					case *ast.ReturnStmt, *ast.AssignStmt:
+					case *ast.ReturnStmt:
 						if whole {
-							exprs := []ast.Expr{}
-							if r, ok := n.(*ast.ReturnStmt); ok {
-								exprs = r.Results
-							} else {
-								exprs = n.(*ast.AssignStmt).Rhs
-							}
-							for _, e := range exprs {
-								add(e)
-							}
+							each(n.Results)
+						}
+					case *ast.AssignStmt:
+						if whole {
+							each(n.Rhs)
 						}
 					}
 					return true
