@@ -1,10 +1,12 @@
 package main
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
 	"sms-api/console/browsertest"
+	"sms-api/internal/version"
 	"sms-api/local/system"
 )
 
@@ -12,6 +14,14 @@ import (
 func settled(b *browsertest.Tab, id, status string) {
 	b.Visit("/messages/" + id)
 	b.See(id+" is "+status, `document.querySelector(".actions .status")?.dataset.status === "`+status+`"`)
+}
+
+// looks holds the page to accessibility in both themes and widths, and keeps pictures of it.
+func looks(t *testing.T, b *browsertest.Tab, name string) {
+	t.Helper()
+	for _, wrong := range b.Looks(name) {
+		t.Error(wrong)
+	}
 }
 
 func TestBrowserConsole(t *testing.T) {
@@ -62,32 +72,42 @@ func TestBrowserConsole(t *testing.T) {
 	b.Visit("/operations")
 	b.See("what is parked, and what to do", `document.querySelector('[aria-labelledby="part-parked"]').innerText.includes("알리고 잔액을 충전하세요")`)
 	b.See("the alarm that rings", `document.querySelector(".alarm")?.dataset.state === "ALARM"`)
+	b.See("the names of the parameters", `document.querySelector('[aria-labelledby="part-parameters"]').innerText.includes("/sms-api/aligo/api-key")`)
+	b.See("the address to register, and the version", `[...document.querySelectorAll('[aria-labelledby="part-deployed"] dd')].map((x) => x.innerText.trim())
+		.filter((x) => x.includes("127.0.0.1") || x === `+fmt.Sprintf("%q", version.Number)+`).length === 2`)
+	w.refused.Store("DescribeParameters")
 	b.See("what one may not see is said calmly",
 		`document.querySelector('[aria-labelledby="part-parameters"] .failure.calm')?.innerText.includes("ssm:DescribeParameters")`)
 	b.See("the dead letter", `document.querySelector('[aria-labelledby="part-letters"]').innerText.includes("이벤트가 아니어서")`)
-	// At once: what was read from a queue can be dropped for as long as it is hidden there.
 	b.Press("drop it", browsertest.Button("버리기"))
 	b.See("it is gone", `document.querySelector('[aria-labelledby="part-letters"]').innerText.includes("없습니다")`)
 	if log := w.log.String(); !strings.Contains(log, "drop a dead letter") || !strings.Contains(log, "user/kim") {
 		t.Errorf("the log does not say who did what: %s", log)
 	}
-	for _, look := range []struct {
-		theme string
-		width int64
-	}{{"dark", 390}, {"light", 1280}} {
-		b.Theme(look.theme)
-		b.Size(look.width, 800)
-		for _, wrong := range b.Axe() {
-			t.Errorf("operations, %s, %d wide: %s", look.theme, look.width, wrong)
-		}
-		if wide := browsertest.JS[int](b, `document.documentElement.scrollWidth`); int64(wide) > look.width {
-			t.Errorf("operations is %d wide in a window of %d", wide, look.width)
-		}
-		b.Shot("operations-" + look.theme)
-	}
+
+	// Opt-outs are looked up, written down, and taken back.
+	const optOuts = `document.querySelector('[aria-labelledby="part-optouts"]')`
 	b.Write("번호", "010-1234-5678")
-	b.Press("look up", browsertest.Button("찾기"))
-	b.See("nothing is known", `document.querySelector('[aria-labelledby="part-optouts"]').innerText.includes("수신거부 기록 없음")`)
+	b.Press("look up", optOuts+`.querySelector("form button")`)
+	b.See("nothing is known", optOuts+`.innerText.includes("수신거부 기록 없음")`)
+	b.Press("write it down", browsertest.Button("수신거부 등록"))
+	b.See("it is written down", optOuts+`.innerText.includes("수신거부") && `+optOuts+`.innerText.includes("console")`)
+	b.Press("take it back", browsertest.Button("수신거부 철회 등록"))
+	b.See("it is taken back", optOuts+`.innerText.includes("수신거부 철회")`)
+	// What a caller has used is looked up, and forgotten.
+	const limits = `document.querySelector('[aria-labelledby="part-limits"]')`
+	const used = `[...` + limits + `.querySelectorAll("tbody tr")].find((r) => r.innerText.includes("번호당 하루") && r.innerText.includes("신뢰"))?.children[1].innerText`
+	b.See("what all have used", limits+`.innerText.includes("모두 합쳐 하루")`)
+	b.Write("누구의 한도", "to")
+	b.Write("호출자나 번호", "010-1234-0001")
+	b.Press("look up", limits+`.querySelector("form button")`)
+	b.See("one message to the number", used+` === "1"`)
+	b.Press("forget it", browsertest.Button("0으로 되돌리기"))
+	b.See("it is forgotten", used+` === "0"`)
+	if log := w.log.String(); !strings.Contains(log, "reset limits") || !strings.Contains(log, "opt out") || strings.Contains(log, "1234") {
+		t.Errorf("the log does not say what was done, or says for whom: %s", log)
+	}
+	looks(t, b, "operations")
 
 	// A parked message of which nothing was sent is cancelled.
 	b.Visit("/messages/" + parked)

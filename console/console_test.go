@@ -12,6 +12,7 @@ import (
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -24,7 +25,9 @@ import (
 	"sms-api/console/page"
 	"sms-api/console/stack"
 	"sms-api/internal/aligo/aligotest"
+	"sms-api/internal/deployment"
 	"sms-api/internal/intake"
+	"sms-api/internal/parameters"
 	"sms-api/internal/testkit"
 	"sms-api/local/system"
 )
@@ -37,11 +40,15 @@ type world struct {
 	api     string
 	link    string
 	log     *testkit.Buffer
+	// refused is an operation of AWS's that whoever looks has no right to.
+	refused atomic.Value
 }
 
-// cloudWatch answers as CloudWatch, which the local endpoint has not, and for what it does not serve says so as AWS does.
-func cloudWatch(next http.Handler) http.Handler {
+// cloudWatch answers as CloudWatch, which the local endpoint has not. What is refused is answered as AWS answers those who have no
+// right to it: an operation of X-Amz-Target.
+func cloudWatch(next http.Handler, refused *atomic.Value) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		what, _ := refused.Load().(string)
 		switch {
 		case strings.HasSuffix(r.URL.Path, "/operation/DescribeAlarms"):
 			w.Header().Set("Content-Type", "application/cbor")
@@ -51,10 +58,10 @@ func cloudWatch(next http.Handler) http.Handler {
 				"AlarmDescription":      cbor.String("The wallet is low."),
 				"StateUpdatedTimestamp": &cbor.Tag{ID: 1, Value: cbor.Float64(1796083200)},
 			}}}))
-		case strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".DescribeParameters"):
+		case what != "" && strings.HasSuffix(r.Header.Get("X-Amz-Target"), "."+what):
 			w.Header().Set("Content-Type", "application/x-amz-json-1.1")
 			w.WriteHeader(http.StatusBadRequest)
-			_, _ = io.WriteString(w, `{"__type":"AccessDeniedException","Message":"User is not authorized to perform: ssm:DescribeParameters"}`)
+			_, _ = io.WriteString(w, `{"__type":"AccessDeniedException","Message":"User is not authorized to perform: `+what+`"}`)
 		default:
 			next.ServeHTTP(w, r)
 		}
@@ -75,12 +82,12 @@ func newWorld(t *testing.T) *world {
 	}
 	w.standin = aligotest.New(aligotest.Options{Now: c.Now})
 	_, vendor := start(func() http.Handler { return w.standin })
-	client, cloud := start(func() http.Handler { return cloudWatch(w.system.AWS) })
+	client, cloud := start(func() http.Handler { return cloudWatch(w.system.AWS, &w.refused) })
 	_, w.api = start(func() http.Handler { return w.system.API })
 	var err error
 	w.system, err = system.New(system.Options{
 		AWS: awsapi.Options{Clock: c}, Aligo: w.standin, AWSURL: cloud, AligoURL: vendor, EgressIPs: []string{"127.0.0.1"},
-		Log: slog.New(slog.DiscardHandler),
+		Log: slog.New(slog.DiscardHandler), Settings: map[string]string{deployment.TrustedNumberDay: "9"},
 		Identify: func(*http.Request) (intake.Caller, error) {
 			return intake.Caller{ID: "iam:operator", Scopes: intake.Scopes()}, nil
 		},
@@ -102,8 +109,9 @@ func newWorld(t *testing.T) *world {
 	w.stack = stack.New(config, "local", awsapi.Account,
 		&stack.API{URL: w.api, Region: awsapi.Region, Credentials: config.Credentials, HTTP: client.Client(), Now: time.Now})
 	// The names that a stack's would be.
-	w.stack.Now = c.Now
+	w.stack.Now, w.stack.Sleep = c.Now, c.Sleep
 	w.stack.Who, w.stack.StateMachine, w.stack.DeadLetters = "arn:aws:iam::000000000000:user/kim", w.system.StateMachineARN, system.DeadLetters
+	w.stack.Parameters = parameters.DefaultPrefix
 	shown, err := newPage(w.stack, time.Second, slog.New(slog.NewTextHandler(w.log, nil)))
 	if err != nil {
 		t.Fatal(err)

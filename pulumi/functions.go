@@ -98,7 +98,7 @@ func (f *functions) add(ctx *pulumi.Context, kind deployment.Function) (*functio
 	}
 	made, err := lambda.NewFunction(ctx, name, &lambda.FunctionArgs{
 		Name:                         pulumi.String(name),
-		Description:                  pulumi.String("sms-api: " + kind.Does),
+		Description:                  pulumi.String(kind.Description()),
 		Runtime:                      pulumi.String("provided.al2023"),
 		Architectures:                pulumi.ToStringArray([]string{"arm64"}),
 		Handler:                      pulumi.String("bootstrap"),

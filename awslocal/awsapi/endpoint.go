@@ -177,6 +177,7 @@ func (e *Endpoint) operations() map[string]service {
 			"GetParameter":        handle(e.ssm.getParameter),
 			"GetParameters":       handle(e.ssm.getParameters),
 			"GetParametersByPath": handle(e.ssm.getParametersByPath),
+			"DescribeParameters":  handle(e.ssm.describeParameters),
 		}},
 		"AmazonSQS": {"application/x-amz-json-1.0", map[string]operation{
 			"SendMessage":        handle(e.queues.sendMessage),
@@ -290,7 +291,7 @@ func throttled() error {
 
 // unknownTarget says what is served here when a request is for something else.
 func unknownTarget(r *http.Request, target string) string {
-	const served = "The local endpoint serves Step Functions, EventBridge, SQS, DynamoDB, SSM parameters and Lambda invocations"
+	const served = "The local endpoint serves Step Functions, EventBridge, SQS, DynamoDB, SSM parameters and Lambda functions"
 	if target != "" {
 		return fmt.Sprintf("%s; it does not know %s.", served, target)
 	}

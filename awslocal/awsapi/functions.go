@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"path"
 	"reflect"
 	"runtime/debug"
 	"strings"
@@ -85,6 +86,9 @@ type function struct {
 	// environments are the execution environments, each a lambda.Handler, that wait for an invocation. An environment has
 	// one invocation at a time, and its handler counts on that: the buffer of a result is used again for the next.
 	environments *sync.Pool
+	// configuration is what is told of it, and modified since when.
+	configuration Configuration
+	modified      time.Time
 }
 
 func newFunctions(
@@ -112,7 +116,7 @@ func (e *Endpoint) Function(name string, timeout time.Duration, handler any) (ar
 	e.functions.mu.Lock()
 	defer e.functions.mu.Unlock()
 	environments := &sync.Pool{New: func() any { return lambda.NewHandler(handler) }}
-	e.functions.byName[name] = function{name: name, timeout: timeout, async: DefaultAsync(), environments: environments}
+	e.functions.byName[name] = function{name: name, timeout: timeout, async: DefaultAsync(), environments: environments, modified: e.clock.Now()}
 	return FunctionARN(name)
 }
 
@@ -378,17 +382,76 @@ func (e *Endpoint) checkInvocation(name string, r *http.Request) error {
 	return nil
 }
 
-// serveLambda answers POST /2015-03-31/functions/{name}/invocations.
-// https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
+// serveLambda answers the operations of Lambda's REST API that are served: Invoke and GetFunctionConfiguration.
 func (e *Endpoint) serveLambda(w http.ResponseWriter, r *http.Request) {
-	const contentType = "application/json"
-	name, ok := strings.CutSuffix(strings.TrimPrefix(r.URL.EscapedPath(), lambdaPath), "/invocations")
-	name, err := url.PathUnescape(name)
-	if !ok || err != nil || r.Method != http.MethodPost {
-		writeError(w, contentType, &ServiceError{Code: "UnknownOperationException", Status: http.StatusNotFound,
-			Message: "The local endpoint has no operation of Lambda but Invoke."})
+	name, operation := path.Split(strings.TrimPrefix(r.URL.EscapedPath(), lambdaPath))
+	name, err := url.PathUnescape(strings.TrimSuffix(name, "/"))
+	switch {
+	case err == nil && operation == "invocations" && r.Method == http.MethodPost:
+		e.serveInvoke(w, r, name)
+	case err == nil && operation == "configuration" && r.Method == http.MethodGet:
+		e.serveConfiguration(w, r, name)
+	default:
+		writeError(w, lambdaType, &ServiceError{Code: "UnknownOperationException", Status: http.StatusNotFound,
+			Message: "The local endpoint has no operation of Lambda but Invoke and GetFunctionConfiguration."})
+	}
+}
+
+// lambdaType is the type of what Lambda answers.
+const lambdaType = "application/json"
+
+// Configuration is what people read of a function; it decides nothing here.
+type Configuration struct {
+	Description string
+	// Variables are those of its environment.
+	Variables map[string]string
+}
+
+// Configure says what GetFunctionConfiguration tells of a function that is registered. To configure one that is not does nothing.
+func (e *Endpoint) Configure(name string, c Configuration) {
+	e.functions.mu.Lock()
+	defer e.functions.mu.Unlock()
+	if fn, ok := e.functions.byName[name]; ok {
+		fn.configuration, fn.modified = c, e.clock.Now()
+		e.functions.byName[name] = fn
+	}
+}
+
+// serveConfiguration answers GET /2015-03-31/functions/{name}/configuration.
+// https://docs.aws.amazon.com/lambda/latest/api/API_GetFunctionConfiguration.html
+func (e *Endpoint) serveConfiguration(w http.ResponseWriter, r *http.Request, name string) {
+	in := map[string]any{"FunctionName": name}
+	if query := r.URL.Query(); query.Has("Qualifier") {
+		in["Qualifier"] = query.Get("Qualifier")
+		name += ":" + query.Get("Qualifier")
+	}
+	model, ok := e.models["AWSLambda"]["GetFunctionConfiguration"]
+	if !ok {
+		writeError(w, lambdaType, errors.New("there is no model of GetFunctionConfiguration"))
 		return
 	}
+	if err := model.checkValue(in); err != nil {
+		writeError(w, lambdaType, err)
+		return
+	}
+	fn, err := e.functions.lookup(name)
+	if err != nil {
+		writeError(w, lambdaType, err)
+		return
+	}
+	// https://docs.aws.amazon.com/lambda/latest/dg/lambda-functions.html: ISO 8601 with milliseconds and a zone without a colon.
+	const modified = "2006-01-02T15:04:05.000-0700"
+	writeJSON(w, lambdaType, http.StatusOK, map[string]any{
+		"FunctionName": fn.name, "FunctionArn": FunctionARN(fn.name), "Description": fn.configuration.Description, "Version": latest,
+		"Timeout": int(fn.timeout / time.Second), "LastModified": fn.modified.UTC().Format(modified), "State": "Active",
+		"LastUpdateStatus": "Successful", "PackageType": "Zip", "Environment": map[string]any{"Variables": fn.configuration.Variables},
+	})
+}
+
+// serveInvoke answers POST /2015-03-31/functions/{name}/invocations.
+// https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
+func (e *Endpoint) serveInvoke(w http.ResponseWriter, r *http.Request, name string) {
+	const contentType = lambdaType
 	payload, err := readBody(r)
 	if err != nil {
 		writeError(w, contentType, err)

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
+	"net/url"
 	"reflect"
 	"strings"
 	"sync"
@@ -427,4 +429,38 @@ func TestInvokeAtOnce(t *testing.T) {
 		})
 	}
 	callers.Wait()
+}
+
+func TestGetFunctionConfiguration(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, awsapi.Options{})
+		w.Function("f", 3*time.Second, func() error { return nil })
+		read := func(path string) (int, string) {
+			status, _, answer := post(t, w.Endpoint, http.MethodGet, "/2015-03-31/functions/"+path, "", nil)
+			return status, answer
+		}
+		time.Sleep(time.Hour)
+		w.Configure("f", awsapi.Configuration{Description: "what it does", Variables: map[string]string{"A": "1"}})
+		w.Configure("nobody", awsapi.Configuration{})
+		at := time.Now().UTC().Format("2006-01-02T15:04:05.000") + "+0000"
+		status, answer := read("f/configuration")
+		for _, part := range []string{
+			`"FunctionName":"f"`, `"Description":"what it does"`, `"Environment":{"Variables":{"A":"1"}}`, `"LastModified":"` + at + `"`, `"Timeout":3`,
+			`"Version":"$LATEST"`,
+		} {
+			if status != http.StatusOK || !strings.Contains(answer, part) {
+				t.Errorf("%d %s lacks %s", status, answer, part)
+			}
+		}
+		for path, want := range map[string]int{
+			"f/configuration?Qualifier=$LATEST": http.StatusOK, url.PathEscape(awsapi.FunctionARN("f")) + "/configuration": http.StatusOK,
+			"f/configuration?Qualifier=1": http.StatusNotFound, "nobody/configuration": http.StatusNotFound, "f/code": http.StatusNotFound,
+			"f": http.StatusNotFound,
+		} {
+			if status, answer := read(path); status != want {
+				t.Errorf("%s: %d %s", path, status, answer)
+			}
+		}
+	})
 }

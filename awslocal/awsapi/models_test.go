@@ -204,7 +204,11 @@ func ask(t *testing.T, endpoint http.Handler, service, operation string, request
 		path, header = invocation(t, body)
 		body = []byte("{}")
 	}
-	status, _, answer := post(t, endpoint, http.MethodPost, path, string(body), header)
+	method := http.MethodPost
+	if operation == "GetFunctionConfiguration" {
+		method, path, body = http.MethodGet, strings.Replace(path, "/invocations", "/configuration", 1), nil
+	}
+	status, _, answer := post(t, endpoint, method, path, string(body), header)
 	if status < http.StatusBadRequest {
 		return "", ""
 	}
@@ -348,7 +352,11 @@ func kept() map[string][]string {
 		"GetParameters": {"Names", "WithDecryption"},
 		"GetParametersByPath": {"Path", "Recursive", "ParameterFilters", "ParameterFilters.Key", "ParameterFilters.Option",
 			"ParameterFilters.Values", "WithDecryption", "MaxResults", "NextToken"},
-		"Invoke": {"FunctionName", "InvocationType", "LogType", "Payload", "Qualifier"},
+		"DescribeParameters": {
+			"ParameterFilters", "ParameterFilters.Key", "ParameterFilters.Option", "ParameterFilters.Values", "MaxResults", "NextToken",
+		},
+		"GetFunctionConfiguration": {"FunctionName", "Qualifier"},
+		"Invoke":                   {"FunctionName", "InvocationType", "LogType", "Payload", "Qualifier"},
 		"CreateTable": {
 			"AttributeDefinitions", "AttributeDefinitions.AttributeName", "AttributeDefinitions.AttributeType", "TableName", "KeySchema",
 			"KeySchema.AttributeName", "KeySchema.KeyType", "LocalSecondaryIndexes", "LocalSecondaryIndexes.IndexName",

@@ -1,6 +1,7 @@
 package awsapi
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -283,16 +284,120 @@ func (p *parameters) getParameters(_ context.Context, in getParametersInput) (an
 	return out, nil
 }
 
+// parameterFilter is a filter of a request: values of which a parameter has one.
+type parameterFilter struct {
+	Key, Option string
+	Values      []string
+}
+
+// takes says whether a parameter passes. Filters by Type are of everything, those by Path of DescribeParameters.
+func (f parameterFilter) takes(p *parameter) bool {
+	if f.Key == "Type" {
+		return slices.Contains(f.Values, p.kind)
+	}
+	return slices.ContainsFunc(f.Values, func(path string) bool {
+		rest, ok := strings.CutPrefix(p.name, strings.TrimSuffix(path, "/")+"/")
+		return ok && (f.Option == "Recursive" || !strings.Contains(rest, "/"))
+	})
+}
+
+// checkFilters refuses the filters that are not served, and those that AWS refuses. options are those that each key has.
+func checkFilters(filters []parameterFilter, options map[string][]string) error {
+	for i, filter := range filters {
+		known, ok := options[filter.Key]
+		if !ok {
+			return &ServiceError{Code: "InvalidFilterKey", Message: fmt.Sprintf("The local endpoint filters by %s only, not by %s.",
+				strings.Join(slices.Sorted(maps.Keys(options)), " and "), filter.Key)}
+		}
+		if filter.Option != "" && !slices.Contains(known, filter.Option) {
+			return &ServiceError{Code: "InvalidFilterOption", Message: "The specified filter option isn't valid. Valid options are Equals and " +
+				"BeginsWith. For Path filter, valid options are Recursive and OneLevel."}
+		}
+		if len(filter.Values) == 0 {
+			return &ServiceError{Code: "InvalidFilterValue", Message: "The filter value is not valid. Verify the value and try again."}
+		}
+		if slices.ContainsFunc(filters[:i], func(other parameterFilter) bool { return other.Key == filter.Key }) {
+			return &ServiceError{Code: "ValidationException", Message: "The following filters are duplicated in the request: " + filter.Key}
+		}
+	}
+	return nil
+}
+
+type describeParametersInput struct {
+	ParameterFilters []parameterFilter
+	MaxResults       int
+	NextToken        string
+}
+
+// describedParameter is a parameter without its value.
+type describedParameter struct {
+	Name             string
+	ARN              string
+	Type             string
+	KeyID            string `json:"KeyId,omitempty"`
+	LastModifiedDate epoch
+	Version          int
+	Tier             string
+	DataType         string
+}
+
+// mostDescribed is how many parameters DescribeParameters gives when nobody says.
+const mostDescribed = 50
+
+// https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_DescribeParameters.html
+func (p *parameters) describeParameters(_ context.Context, in describeParametersInput) (any, error) {
+	err := checkFilters(in.ParameterFilters, map[string][]string{"Type": {"Equals"}, "Path": {"OneLevel", "Recursive"}})
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range in.ParameterFilters {
+		if f.Key == "Path" && slices.ContainsFunc(f.Values, func(path string) bool { return !strings.HasPrefix(path, "/") }) {
+			return nil, &ServiceError{Code: "InvalidFilterValue", Message: "The filter value is not valid. Verify the value and try again."}
+		}
+	}
+	scope := fmt.Sprintf("described %v", in.ParameterFilters)
+	from, err := readToken(in.NextToken, scope)
+	if err != nil {
+		return nil, &ServiceError{Code: "InvalidNextToken", Message: "The specified token isn't valid."}
+	}
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	var all []*parameter
+	for _, name := range slices.Sorted(maps.Keys(p.byName)) {
+		one := p.byName[name]
+		if !slices.ContainsFunc(in.ParameterFilters, func(f parameterFilter) bool { return !f.takes(one) }) {
+			all = append(all, one)
+		}
+	}
+	out := struct {
+		Parameters []describedParameter
+		NextToken  string `json:",omitempty"`
+	}{Parameters: []describedParameter{}}
+	size := cmp.Or(in.MaxResults, mostDescribed)
+	for _, one := range all[min(from, len(all)):min(from+size, len(all))] {
+		newest := one.output(one.versions[len(one.versions)-1], "", false)
+		described := describedParameter{
+			Name: one.name, ARN: newest.ARN, Type: one.kind, LastModifiedDate: newest.LastModifiedDate, Version: newest.Version,
+			Tier: "Standard", DataType: newest.DataType,
+		}
+		if one.kind == secureString {
+			described.KeyID = accountKey
+		}
+		out.Parameters = append(out.Parameters, described)
+	}
+	if from+size < len(all) {
+		out.NextToken = writeToken(from+size, scope)
+	}
+	return out, nil
+}
+
 type getParametersByPathInput struct {
 	Path             string
 	Recursive        bool
-	ParameterFilters []struct {
-		Key, Option string
-		Values      []string
-	}
-	WithDecryption bool
-	MaxResults     int
-	NextToken      string
+	ParameterFilters []parameterFilter
+	WithDecryption   bool
+	MaxResults       int
+	NextToken        string
 }
 
 func (p *parameters) getParametersByPath(_ context.Context, in getParametersByPathInput) (any, error) {
@@ -300,14 +405,8 @@ func (p *parameters) getParametersByPath(_ context.Context, in getParametersByPa
 		return nil, &ServiceError{Code: "ValidationException",
 			Message: `The parameter doesn't meet the parameter name requirements. The parameter name must begin with a forward slash "/".`}
 	}
-	for _, filter := range in.ParameterFilters {
-		if filter.Key != "Type" || filter.Option != "" && filter.Option != "Equals" {
-			return nil, &ServiceError{Code: "InvalidFilterKey",
-				Message: fmt.Sprintf("The local endpoint filters by Type with Equals only, not by %s.", filter.Key)}
-		}
-		if len(filter.Values) == 0 {
-			return nil, &ServiceError{Code: "InvalidFilterValue", Message: "The filter value is not valid. Verify the value and try again."}
-		}
+	if err := checkFilters(in.ParameterFilters, map[string][]string{"Type": {"Equals"}}); err != nil {
+		return nil, err
 	}
 	size := in.MaxResults
 	if size == 0 {
@@ -327,12 +426,7 @@ func (p *parameters) getParametersByPath(_ context.Context, in getParametersByPa
 		if !ok || !in.Recursive && strings.Contains(rest, "/") {
 			continue
 		}
-		if slices.ContainsFunc(in.ParameterFilters, func(f struct {
-			Key, Option string
-			Values      []string
-		}) bool {
-			return !slices.Contains(f.Values, p.byName[name].kind)
-		}) {
+		if slices.ContainsFunc(in.ParameterFilters, func(f parameterFilter) bool { return !f.takes(p.byName[name]) }) {
 			continue
 		}
 		names = append(names, name)

@@ -267,3 +267,70 @@ func TestGetParametersByPath(t *testing.T) {
 		}
 	})
 }
+
+func TestDescribeParameters(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, awsapi.Options{})
+		for _, name := range []string{"/p/c", "/p/a", "/p/deep/x", "/pp/y"} {
+			if err := w.PutParameter(name, "SecureString", "secret"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := w.PutParameter("/p/b", "String", "v"); err != nil {
+			t.Fatal(err)
+		}
+		filter := func(key, option string, values ...string) types.ParameterStringFilter {
+			f := types.ParameterStringFilter{Key: &key, Values: values}
+			if option != "" {
+				f.Option = &option
+			}
+			return f
+		}
+		for about, c := range map[string]struct {
+			filters []types.ParameterStringFilter
+			most    *int32
+			want    [][]string
+			failure string
+		}{
+			"all of them": {want: [][]string{{"/p/a", "/p/b", "/p/c", "/p/deep/x", "/pp/y"}}},
+			"below a path": {filters: []types.ParameterStringFilter{filter("Path", "Recursive", "/p")},
+				want: [][]string{{"/p/a", "/p/b", "/p/c", "/p/deep/x"}}},
+			"right below it": {filters: []types.ParameterStringFilter{filter("Path", "", "/p/")}, want: [][]string{{"/p/a", "/p/b", "/p/c"}}},
+			"of a type and below a path": {
+				filters: []types.ParameterStringFilter{filter("Path", "OneLevel", "/p"), filter("Type", "Equals", "SecureString")},
+				want:    [][]string{{"/p/a", "/p/c"}},
+			},
+			"in pages":            {most: aws.Int32(3), want: [][]string{{"/p/a", "/p/b", "/p/c"}, {"/p/deep/x", "/pp/y"}}},
+			"a filter not served": {filters: []types.ParameterStringFilter{filter("Label", "", "x")}, failure: "InvalidFilterKey"},
+			"a filter twice": {filters: []types.ParameterStringFilter{filter("Path", "", "/p"), filter("Path", "", "/pp")},
+				failure: "ValidationException"},
+			"another option": {filters: []types.ParameterStringFilter{filter("Path", "Equals", "/p")}, failure: "InvalidFilterOption"},
+			"no path":        {filters: []types.ParameterStringFilter{filter("Path", "", "p")}, failure: "InvalidFilterValue"},
+		} {
+			in := &ssm.DescribeParametersInput{ParameterFilters: c.filters, MaxResults: c.most}
+			var got [][]string
+			failure := ""
+			for {
+				out, err := w.ssm.DescribeParameters(t.Context(), in)
+				if failure = code(err); err != nil {
+					break
+				}
+				var names []string
+				for _, p := range out.Parameters {
+					names = append(names, *p.Name)
+					if isSecret := p.Type == types.ParameterTypeSecureString; isSecret != (p.KeyId != nil) || p.Version != 1 || p.LastModifiedDate == nil {
+						t.Errorf("%s: %+v", about, p)
+					}
+				}
+				got = append(got, names)
+				if in.NextToken = out.NextToken; in.NextToken == nil {
+					break
+				}
+			}
+			if !reflect.DeepEqual(got, c.want) || failure != c.failure {
+				t.Errorf("%s: %v %s, want %v %s", about, got, failure, c.want, c.failure)
+			}
+		}
+	})
+}

@@ -248,3 +248,30 @@ func (b *Tab) axe(rules string) []string {
 		.filter((v) => ["serious", "critical"].includes(v.impact))
 		.map((v) => v.id + ": " + v.help + ": " + v.nodes.slice(0, 3).map((n) => n.html.slice(0, 160)).join(" | ")))`)
 }
+
+// Looks gives what is wrong with how a view looks, light and dark, at the width of a desk and of a phone: what axe-core finds, and
+// what is wider than the window. It keeps a picture of each.
+func (b *Tab) Looks(name string) (wrong []string) {
+	b.t.Helper()
+	for _, look := range []struct {
+		theme string
+		width int64
+	}{{"light", 1440}, {"light", 390}, {"dark", 1440}, {"dark", 390}} {
+		b.Theme(look.theme)
+		b.Size(look.width, 1400)
+		say := func(what string) {
+			wrong = append(wrong, fmt.Sprintf("%s, %s, %d wide: %s", name, look.theme, look.width, what))
+		}
+		for _, found := range b.AxeAll() {
+			say(found)
+		}
+		if wide := JS[int](b, `document.documentElement.scrollWidth`); int64(wide) > look.width {
+			say(fmt.Sprintf("it is %d wide", wide))
+		}
+		JS[bool](b, `(scrollTo(0, 0), true)`)
+		b.Shot(fmt.Sprintf("%s-%s-%d", name, look.theme, look.width))
+	}
+	b.Theme("light")
+	b.Size(1280, 800)
+	return wrong
+}

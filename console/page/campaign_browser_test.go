@@ -35,22 +35,9 @@ func (w *world) follow(t *testing.T, path string) string {
 // looks holds the page to accessibility in both themes and widths, and keeps pictures of it.
 func looks(t *testing.T, b *browsertest.Tab, name string) {
 	t.Helper()
-	for _, look := range []struct {
-		theme string
-		width int64
-	}{{"light", 1440}, {"light", 390}, {"dark", 1440}, {"dark", 390}} {
-		b.Theme(look.theme)
-		b.Size(look.width, 1400)
-		for _, wrong := range b.AxeAll() {
-			t.Errorf("%s, %s, %d wide: %s", name, look.theme, look.width, wrong)
-		}
-		if wide := browsertest.JS[int](b, `document.documentElement.scrollWidth`); int64(wide) > look.width {
-			t.Errorf("%s is %d wide in a window of %d", name, wide, look.width)
-		}
-		b.Shot(fmt.Sprintf("%s-%s-%d", name, look.theme, look.width))
+	for _, wrong := range b.Looks(name) {
+		t.Error(wrong)
 	}
-	b.Theme("light")
-	b.Size(1280, 800)
 }
 
 // campaignStatus is an expression for the status of the campaign that is shown.

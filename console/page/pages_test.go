@@ -170,6 +170,8 @@ func TestWordsHaveTexts(t *testing.T) {
 		{`fault\.([^.]*)`, values("../../internal/aligo/aligotest", testkit.OfType("FaultKind")), nil},
 		{`fault\.(.*)\.text`, values("../../internal/aligo/aligotest", testkit.OfType("FaultKind")), nil},
 		{`problem\.([^.]*)`, problems(t), nil},
+		{`limit\.(.*)`, values("../../internal/limits", testkit.OfType("Limit")), []string{"trusted", "untrusted"}},
+		{`campaign\.status\.(.*)`, values("../../internal/campaign", testkit.OfType("Status")), nil},
 		{`test\.([^.]*)`, ends, []string{"note"}},
 		{`test\.(.*)\.short`, ends, nil},
 	} {

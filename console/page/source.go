@@ -57,10 +57,12 @@ type Found struct {
 // ProblemError is an error as the endpoints answer it (RFC 9457). Problems of the API go through as they are.
 type ProblemError struct {
 	// Type is the URI that the page's words are found by: ProblemType and a name.
-	Type   string                    `json:"type"`
-	Title  string                    `json:"title"`
-	Status int                       `json:"status"`
-	Detail string                    `json:"detail,omitempty"`
+	Type   string `json:"type"`
+	Title  string `json:"title"`
+	Status int    `json:"status"`
+	Detail string `json:"detail,omitempty"`
+	// Right is the right that is missing, as a policy names it.
+	Right  string                    `json:"right,omitempty"`
 	Errors []message.ValidationError `json:"errors,omitempty"`
 }
 

@@ -3,6 +3,7 @@ package stack
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -15,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+	"github.com/aws/smithy-go"
 
 	"sms-api/console/page"
 	"sms-api/internal/deadletter"
@@ -72,6 +74,9 @@ func (s *Stack) Letters(ctx context.Context) ([]DeadLetter, error) {
 	if err != nil {
 		return nil, err
 	}
+	// One reading at a time: what the other has in its hands would be in nobody's list.
+	s.reading.Lock()
+	defer s.reading.Unlock()
 	letters, now := s.remembered(), s.Now()
 	for len(letters) < mostLetters {
 		out, err := s.queues.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
@@ -125,19 +130,38 @@ func (s *Stack) Letter(ctx context.Context, id string) (DeadLetter, error) {
 	s.mu.Lock()
 	l, ok := s.seen[id]
 	s.mu.Unlock()
-	// A receipt holds for as long as the letter is hidden.
-	// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_DeleteMessage.html
-	if ok && s.Now().Sub(l.read) < letterHidden/2 {
+	if ok && s.holds(l) {
 		return l, nil
 	}
-	letters, err := s.Letters(ctx)
-	if err != nil {
-		return DeadLetter{}, err
+	return s.anew(ctx, id)
+}
+
+// holds says whether a letter is hidden from others because it was read here. Its receipt is good for so long.
+// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_DeleteMessage.html
+func (s *Stack) holds(l DeadLetter) bool { return s.Now().Sub(l.read) < letterHidden }
+
+// letterPause is how long a letter that others may have is waited for before it is looked for again.
+const letterPause = time.Second
+
+// anew receives a letter once more, so that there is time to do something about it. One that is hidden, because it was read a moment
+// ago by whomever, comes back when that is over.
+func (s *Stack) anew(ctx context.Context, id string) (DeadLetter, error) {
+	for begin := s.Now(); ; {
+		letters, err := s.Letters(ctx)
+		if err != nil {
+			return DeadLetter{}, err
+		}
+		i := slices.IndexFunc(letters, func(l DeadLetter) bool { return l.ID == id })
+		switch {
+		case i >= 0 && s.Now().Sub(letters[i].read) < letterHidden/2:
+			return letters[i], nil
+		case i < 0 && s.Now().Sub(begin) > letterHidden+letterPause:
+			return DeadLetter{}, NoLetter()
+		}
+		if err := s.Sleep(ctx, letterPause); err != nil {
+			return DeadLetter{}, err
+		}
 	}
-	if i := slices.IndexFunc(letters, func(l DeadLetter) bool { return l.ID == id }); i >= 0 {
-		return letters[i], nil
-	}
-	return DeadLetter{}, NoLetter()
 }
 
 // explain reads what a letter is.
@@ -255,18 +279,49 @@ func (l DeadLetter) payload() ([]byte, error) {
 	return text, nil
 }
 
-// Drop deletes a letter.
+// drops is how often a letter is received anew to be dropped.
+const drops = 3
+
+// Drop deletes a letter. What it was received with is good only for as long as it is hidden: when that is over, before or while it is
+// deleted, it is received anew and deleted then.
 func (s *Stack) Drop(ctx context.Context, l DeadLetter) error {
 	queue, err := s.queue(ctx)
 	if err != nil {
 		return err
 	}
-	_, err = s.queues.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: &queue, ReceiptHandle: l.letter.ReceiptHandle})
-	if err != nil {
-		return explained(err)
+	deleted := false
+	for range drops {
+		if s.holds(l) {
+			_, err := s.queues.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: &queue, ReceiptHandle: l.letter.ReceiptHandle})
+			if err != nil && !tooOld(err) {
+				return explained(err)
+			}
+			if deleted = deleted || err == nil; err == nil && s.holds(l) {
+				s.forget(l.ID)
+				return nil
+			}
+		}
+		s.forget(l.ID)
+		again, err := s.anew(ctx, l.ID)
+		switch {
+		case err != nil && deleted && isMissing(err):
+			return nil // it was in time after all
+		case err != nil:
+			return err
+		}
+		l = again
 	}
+	return throttled()
+}
+
+// tooOld says that a queue does not take a receipt any more.
+func tooOld(err error) bool {
+	var api smithy.APIError
+	return errors.As(err, &api) && slices.Contains([]string{"ReceiptHandleIsInvalid", "InvalidParameterValue"}, api.ErrorCode())
+}
+
+func (s *Stack) forget(id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.seen, l.ID)
-	return nil
+	delete(s.seen, id)
 }

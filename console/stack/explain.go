@@ -93,15 +93,26 @@ func known(code, operation string) *page.ProblemError {
 	case "Throttling", "ThrottlingException", "ThrottledException", "TooManyRequestsException", "RequestLimitExceeded", "RequestThrottled":
 		return throttled()
 	case "StateMachineDoesNotExist", "QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue", "ResourceNotFoundException":
-		return problem(http.StatusNotFound, typeNoStack, "The stack does not have this",
-			"it is not deployed with these names, or not in this account: check -stack and -region")
+		return notThere()
 	}
 	return nil
+}
+
+func notThere() *page.ProblemError {
+	return problem(http.StatusNotFound, typeNoStack, "The stack does not have this",
+		"it is not deployed with these names, or not in this account: check -stack and -region")
+}
+
+// isMissing says that an error is about something that is not there.
+func isMissing(err error) bool {
+	var p *page.ProblemError
+	return errors.As(err, &p) && p.Status == http.StatusNotFound
 }
 
 func notAllowed(operation string) *page.ProblemError {
 	p := problem(http.StatusForbidden, typeNotAllowed, "You may not do this", "the policies of the documentation have the right for it")
 	if operation != "" {
+		p.Right = operation
 		p.Detail = "it needs the right " + operation + ", which the policy for operators has"
 	}
 	return p

@@ -41,6 +41,7 @@ func TestEachRefusalSaysWhatToDo(t *testing.T) {
 	failed := func(s *Stack) error { _, err := s.Failed(t.Context()); return err }
 	letters := func(s *Stack) error { _, err := s.Letters(t.Context()); return err }
 	names := func(s *Stack) error { _, err := s.ParameterNames(t.Context()); return err }
+	deployed := func(s *Stack) error { _, err := s.Deployed(t.Context()); return err }
 	message := func(s *Stack) error { _, err := s.API.Message(t.Context(), "x"); return err }
 	cancel := func(s *Stack) error { _, err := s.API.Cancel(t.Context(), "x"); return err }
 	for name, c := range map[string]struct {
@@ -59,6 +60,13 @@ func TestEachRefusalSaysWhatToDo(t *testing.T) {
 		},
 		"no right for parameters": {
 			400, jsonType, `{"__type":"AccessDeniedException","Message":"User is not authorized"}`, names, "not-allowed", "ssm:DescribeParameters",
+		},
+		"no right for the functions' configuration": {
+			403, jsonType, `{"__type":"AccessDeniedException","Message":"User is not authorized"}`, deployed, "not-allowed",
+			"lambda:GetFunctionConfiguration",
+		},
+		"no function at all": {
+			404, jsonType, `{"__type":"ResourceNotFoundException","Message":"Function not found"}`, deployed, "stack-not-found", "-stack",
 		},
 		"no right for a route": {403, apiType, `{"message":"Forbidden"}`, cancel, "not-allowed", "execute-api:Invoke on DELETE /v1/messages/x"},
 		"throttled by Step Functions": {

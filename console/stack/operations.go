@@ -194,18 +194,35 @@ func (s *Stack) Part(log *slog.Logger) page.Part {
 		}
 		return "/v1/opt-outs/" + string(to), nil
 	}
-	optOut := func(method, what string) page.Endpoint {
+	optOut := func(method, what string, body []byte) page.Endpoint {
 		return func(r *http.Request) (any, error) {
 			path, err := number(r)
 			if err != nil {
 				return nil, err
 			}
 			var known map[string]any
-			err = s.API.Ask(r.Context(), page.Request{Method: method, Path: path}, &known)
+			err = s.API.Ask(r.Context(), page.Request{Method: method, Path: path, Body: body}, &known)
 			if what != "" {
 				err = did(r, what, "a number", err)
 			}
 			return known, err
+		}
+	}
+	limits := func(method string) page.Endpoint {
+		return func(r *http.Request) (any, error) {
+			query, which := url.Values{}, "everybody"
+			for name, what := range map[string]string{"caller": r.FormValue("caller"), "to": "a number"} {
+				if value := r.FormValue(name); value != "" {
+					which = what
+					query.Set(name, value)
+				}
+			}
+			use := map[string]any{}
+			err := s.API.Ask(r.Context(), page.Request{Method: method, Path: "/v1/limits", Query: query}, &use)
+			if method == http.MethodDelete {
+				err = did(r, "reset limits", which, err)
+			}
+			return use, err
 		}
 	}
 	pass := func(path string) page.Endpoint {
@@ -240,10 +257,13 @@ func (s *Stack) Part(log *slog.Logger) page.Part {
 				"queries":   s.link("cloudwatch/home?region=%s#logsV2:logs-insights", s.Region),
 			}}, err
 		},
+		"GET /inbox/deployed":             func(r *http.Request) (any, error) { return s.Deployed(r.Context()) },
 		"GET /inbox/balance":              pass("/v1/balance"),
-		"GET /inbox/limits":               pass("/v1/limits"),
-		"GET /inbox/opt-outs/{number}":    optOut(http.MethodGet, ""),
-		"DELETE /inbox/opt-outs/{number}": optOut(http.MethodDelete, "opt in"),
+		"GET /inbox/limits":               limits(http.MethodGet),
+		"DELETE /inbox/limits":            limits(http.MethodDelete),
+		"GET /inbox/opt-outs/{number}":    optOut(http.MethodGet, "", nil),
+		"PUT /inbox/opt-outs/{number}":    optOut(http.MethodPut, "opt out", []byte(`{"via":"console"}`)),
+		"DELETE /inbox/opt-outs/{number}": optOut(http.MethodDelete, "opt in", nil),
 	}}
 }
 

@@ -37,8 +37,9 @@ type Stack struct {
 	StateMachine, DeadLetters, Functions, Alarms, Parameters string
 	// API answers for messages.
 	API *API
-	// Now is the clock by which the stack runs.
-	Now func() time.Time
+	// Now is the clock by which the stack runs, and Sleep waits by it.
+	Now   func() time.Time
+	Sleep func(ctx context.Context, d time.Duration) error
 
 	executions *sfn.Client
 	queues     *sqs.Client
@@ -46,8 +47,14 @@ type Stack struct {
 	parameters *ssm.Client
 	alarms     *cloudwatch.Client
 
+	// reading is held while the queue is read.
+	reading sync.Mutex
+
 	mu       sync.Mutex
 	queueURL string
+	// deployed is what ran at deployedAt.
+	deployed   Deployed
+	deployedAt time.Time
 	// seen are the dead letters that were read a moment ago, so that nobody else is given them.
 	seen map[string]DeadLetter
 }
@@ -59,9 +66,21 @@ func New(config aws.Config, name, account string, api *API) *Stack {
 		Name: name, Region: config.Region,
 		StateMachine: fmt.Sprintf("arn:aws:states:%s:%s:stateMachine:%s-dispatch", config.Region, account, prefix),
 		DeadLetters:  prefix + "-dead-letters", Functions: prefix + "-", Alarms: prefix + "-",
-		Parameters: "/" + project + "/" + name + "/aligo", API: api, Now: time.Now,
+		Parameters: "/" + project + "/" + name + "/aligo", API: api, Now: time.Now, Sleep: sleep,
 		executions: sfn.NewFromConfig(config), queues: sqs.NewFromConfig(config), functions: lambda.NewFromConfig(config),
 		parameters: ssm.NewFromConfig(config), alarms: cloudwatch.NewFromConfig(config),
+	}
+}
+
+// sleep waits by the machine's clock.
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 

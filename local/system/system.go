@@ -283,6 +283,7 @@ func (s *System) function(f deployment.Function, o Options, files map[string][]b
 	}
 	// A stack's functions have its prefix before their names.
 	s.AWS.Function(StackName+"-"+f.Name, f.Timeout, handler)
+	s.AWS.Configure(StackName+"-"+f.Name, awsapi.Configuration{Description: f.Description(), Variables: variables})
 	arn = s.AWS.Function(f.Name, f.Timeout, handler)
 	if f.Concurrency != deployment.Unreserved && o.Reserves {
 		if err := s.AWS.Reserve(f.Name, f.Concurrency); err != nil {

@@ -10,13 +10,14 @@ export class Problem extends Error {
     // The type is what does not change, and the page has words for it in both languages. What the answer says besides is English.
     const type = (body.type ?? "").replace(prefix, "");
     const words = has(`problem.${type}`);
-    const about = has(`problem.${type}.text`) ? t(`problem.${type}.text`) : "";
+    const right = body.right && has(`problem.${type}.right`) ? t(`problem.${type}.right`, { right: body.right }) : "";
+    const about = right || (has(`problem.${type}.text`) ? t(`problem.${type}.text`) : "");
     super(about || said(body.detail) || (words ? t(`problem.${type}`) : body.title) || body.error || t("error.status", { status }));
     this.status = status;
     this.type = type;
     this.title = words ? t(`problem.${type}`) : body.title ?? "";
-    // What the page's words leave out, such as the right that is missing.
-    this.more = about && body.detail ? said(body.detail) : "";
+    // What the page's words leave out.
+    this.more = about && !right && body.detail ? said(body.detail) : "";
     this.errors = (body.errors ?? []).map((e) => ({ ...e, detail: said(e.detail) }));
   }
 }

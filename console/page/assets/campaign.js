@@ -1,4 +1,5 @@
 // One campaign: what its file would come to, how far it is, and what can be done about it.
+import { said } from "./details.js";
 import { announce, h, keyed, put, show } from "./dom.js";
 import { icon } from "./icons.js";
 import { has, t } from "./i18n.js";
@@ -14,13 +15,10 @@ const orders = {
   paused: ["resume", "cancel"],
 };
 
-// Why rows are refused, by how the API says it. What is not here is told in its words.
+// Reasons of lists, and those in which values stand, by how the API says them: rows are told together that are refused for one of them.
 const refusals = [
-  ["no-zero", /^lacks the 0/], ["no-zero", /lacks the 0 that it begins with/], ["exponent", /^is written with an exponent/], ["duplicate", /^is the same number as/],
-  ["opted-out", /^has opted out/], ["abroad", /^has a country code other than 82/], ["business", /^is a business number/], ["not-a-number", /^is not a Korean telephone number/],
-  ["fields", /^has \d+ fields, and the header has \d+/], ["character", /^has a character in field \d+ that is none in/], ["quote", /^has a quote in the wrong place/],
-  ["missing", /^is missing/], ["long", /^has \d+ (characters|bytes)/], ["no-column", /^is no column of the file/], ["columns", /^is the name of \d+ columns/],
-  ["empty", /^the file is empty/], ["workbook", /^the file is an (old )?Excel workbook/],
+  ["no-zero", /^lacks the 0/], ["exponent", /^is written with an exponent/], ["duplicate", /^is the same number as/], ["not-a-number", /^is not a Korean telephone number: it (?!lacks)/], ["fields", /^has \d+ fields, and the header has/],
+  ["character", /^has a character in field/], ["long", /^has \d+ (characters|bytes)/],
 ];
 
 // mostRows is how many row numbers of a refusal are shown.
@@ -111,11 +109,11 @@ export function campaign({ parameters: [id], refresh, signal }) {
 
   function problems(error) {
     return h("div", { class: "failure", role: "alert" }, icon("cross"), h("div", {}, h("strong", {}, error.title || error.message),
-      h("ul", {}, error.errors.map((e) => h("li", { lang: "en" }, h("code", {}, e.pointer || "/"), ` ${e.detail}`)))));
+      h("ul", {}, error.errors.map((e) => h("li", {}, h("code", {}, e.pointer || "/"), ` ${e.detail}`)))));
   }
 
   function hint({ status: name, parked, cause, message: id }) {
-    const words = cause ? [h("a", { href: `/messages/${id}` }, t(`parked.${cause}`)), " · ", t(`repair.${cause}`)] : h("span", { lang: "en" }, parked);
+    const words = cause ? [h("a", { href: `/messages/${id}` }, t(`parked.${cause}`)), " · ", t(`repair.${cause}`)] : said(parked);
     return h("div", { class: parked ? "failure warn" : "failure calm", role: "status" }, icon(parked ? "pause" : "clock"),
       h("div", {}, h("strong", {}, t(parked ? "campaign.parked" : `campaign.status.${name}`)), h("p", {}, parked ? words : t(`campaign.hint.${name}`)),
         parked ? h("p", {}, t("campaign.parked.text")) : null));
@@ -175,7 +173,7 @@ export function campaign({ parameters: [id], refresh, signal }) {
         h("thead", {}, h("tr", {}, ["field", "reason", "rows"].map((name) => h("th", { scope: "col" }, t(`campaign.refused.${name}`))))),
         h("tbody", {}, [...groups.values()].map((g) => h("tr", {},
           h("th", { scope: "row" }, named(g.pointer) || t("campaign.field.row")),
-          h("td", {}, g.word ? t(`campaign.refusal.${g.word}`) : h("span", { lang: "en" }, g.detail)),
+          h("td", {}, g.word ? t(`campaign.refusal.${g.word}`) : said(g.detail)),
           h("td", { class: "number" }, g.rows.length ? rows(g.rows) : t("campaign.refused.file"))))))),
       plan.errors.length >= 100 ? h("p", { class: "muted" }, t("campaign.refused.first", { n: number(plan.errors.length) })) : null);
   }

@@ -17,12 +17,6 @@ const usual = {
   reference: ["회원번호", "고객번호", "참조", "reference", "id"],
 };
 
-// What is wrong with a request, by how the API says it. What is not here is told in its words.
-const wrongs = [
-  ["missing", /^is missing/], ["range", /^must be a whole number/], ["template", /^is not the code of an approved template/], ["over", /^is over|the message has expired$/],
-  ["far", /^is more than \d+ days/], ["long", /^has \d+ (characters|bytes)/],
-];
-
 // mostBytes is what the API takes.
 const mostBytes = 200 * 1024 * 1024;
 
@@ -243,8 +237,7 @@ export function newCampaign({ go, signal }) {
       const control = [...form.querySelectorAll("[data-pointer]")].find((c) => c.dataset.pointer === e.pointer);
       control?.setAttribute("aria-invalid", "true");
       const label = control ? form.querySelector(`label[for="${control.id}"]`)?.textContent : "";
-      const [word] = wrongs.find(([, pattern]) => pattern.test(e.detail)) ?? [];
-      const say = [label ? h("strong", {}, label, ": ") : h("code", {}, e.pointer || "/", " "), word ? t(`newcampaign.refused.${word}`) : h("span", { lang: "en" }, e.detail)];
+      const say = [label ? h("strong", {}, label, ": ") : h("code", {}, e.pointer || "/", " "), e.detail];
       return h("li", {}, control ? h("button", { type: "button", class: "link", onclick: () => { control.closest("details")?.setAttribute("open", ""); control.focus(); } }, say) : say);
     }))));
   }

@@ -1,10 +1,10 @@
 // What operators look after on a deployed stack. Each part is read for itself, so that what one may not see hides nothing else.
 import { announce, h, keyed, put, show } from "./dom.js";
-import { icon } from "./icons.js";
 import { has, t } from "./i18n.js";
-import { clock, moment, number, phone, span } from "./format.js";
+import { clock, moment, number, span } from "./format.js";
 import { call, get } from "./api.js";
-import { failure, jsonBlock, status } from "./parts.js";
+import { limitsOf, optOuts, usesOf } from "./lookups.js";
+import { copyButton, failure, jsonBlock, status } from "./parts.js";
 
 export function operations({ refresh, signal }) {
   const note = h("div", {});
@@ -13,24 +13,25 @@ export function operations({ refresh, signal }) {
     part("alarms", "/inbox/alarms", (d) => [rows(d.items, (a) => a.name, alarmRow), links(d.links)]),
     part("failed", "/inbox/failed", (d) => rows(d.items, (x) => x.id, failedRow)),
     part("letters", "/inbox/dead-letters", (d) => rows(d.items, (l) => l.id, letterRow)),
+    part("deployed", "/inbox/deployed", deployed),
     part("account", "/inbox/balance", (d) => h("p", {}, t("operations.balance", { sms: number(d.sms), lms: number(d.lms), alimtalk: d.alimtalk === undefined ? "–" : number(d.alimtalk) }))),
-    part("templates", "/inbox/templates", (d) => rows(d.templates ?? [], (x) => x.code, (x) => h("li", { class: "line" }, h("code", {}, x.code), ` ${x.name}`))),
-    part("limits", "/inbox/limits", (d) => jsonBlock(t("operations.limits.data"), d)),
+    part("templates", "/inbox/templates", (d) => rows(d.templates ?? [], (x) => x.code, (x) => h("li", { class: "line" }, h("span", {}, x.name), " ", h("code", { class: "muted" }, x.code)))),
+    part("limits", "/inbox/limits", (d) => usesOf(d.limits ?? []), limitsOf(signal)),
+    box("optouts", optOuts(signal)),
     part("parameters", "/inbox/parameters", (d) => rows(d.items, (p) => p.name, (p) => h("li", { class: "line" }, h("code", {}, p.name), h("span", { class: "muted" }, ` ${p.type} · `, at(p.changed))))),
   ];
   const node = h("div", { class: "page" },
     h("header", { class: "page-head" }, h("div", {}, h("h1", {}, t("nav.operations")), h("p", { class: "muted" }, t("operations.text")))),
-    note, h("div", { class: "stack" }, parts.map((p) => p.node), optOuts()));
+    note, h("div", { class: "stack" }, parts.map((p) => p.node)));
 
   const at = (time) => h("time", { datetime: time, title: moment(time) }, clock(time));
 
   // part is a part of the view: read from a path, and drawn when it has changed.
-  function part(name, path, draw) {
+  function part(name, path, draw, more = []) {
     const state = h("div", {});
     const body = h("div", {});
-    const id = `part-${name}`;
     return {
-      node: h("section", { class: "box", "aria-labelledby": id }, h("h2", { id }, t(`operations.${name}`)), h("p", { class: "muted" }, t(`operations.${name}.text`)), state, body),
+      node: box(name, [state, body, more]).node,
       async read() {
         try {
           const data = await get(path, signal);
@@ -45,6 +46,12 @@ export function operations({ refresh, signal }) {
     };
   }
 
+  // box is a part that is read when somebody asks it.
+  function box(name, content) {
+    const id = `part-${name}`;
+    return { node: h("section", { class: "box", "aria-labelledby": id }, h("h2", { id }, t(`operations.${name}`)), h("p", { class: "muted" }, t(`operations.${name}.text`)), content) };
+  }
+
   function rows(all, keyOf, draw) {
     if (!all.length) return h("p", { class: "muted" }, t("operations.none"));
     const list = h("ul", { class: "plain rows-plain" });
@@ -57,6 +64,20 @@ export function operations({ refresh, signal }) {
   }
 
   const away = (url, label) => h("a", { href: url, target: "_blank", rel: "noreferrer" }, label);
+
+  // deployed says which version runs, and by which address it leaves.
+  function deployed(d) {
+    const others = d.functions.filter((f) => f.version !== d.version);
+    return [
+      h("dl", { class: "facts" },
+        h("div", {}, h("dt", {}, t("deployed.egress")), h("dd", {}, d.egressIps.length ? d.egressIps.map((ip) => h("p", {}, h("code", {}, ip), " ", copyButton(() => ip))) : t("deployed.egress.unknown"))),
+        h("div", {}, h("dt", {}, t("deployed.version")), h("dd", {}, d.version || t("deployed.version.unknown"))),
+        h("div", {}, h("dt", {}, t("deployed.at")), h("dd", {}, at(d.at)))),
+      others.length ? h("p", { class: "error" }, t("deployed.others", { names: others.map((f) => `${f.name} ${f.version || "?"}`).join(", ") })) : null,
+      h("details", { class: "data", "data-name": "functions" }, h("summary", {}, t("deployed.functions", { n: number(d.functions.length) })),
+        h("ul", { class: "plain" }, d.functions.map((f) => h("li", { class: "quick" }, h("code", {}, f.name), h("span", { class: "muted" }, f.version || "?", " · ", at(f.at)), away(f.log, t("operations.link.log")))))),
+    ];
+  }
 
   function parkedRow(m) {
     return h("li", { class: "item" },
@@ -112,35 +133,9 @@ export function operations({ refresh, signal }) {
     }, label);
   }
 
-  function optOuts() {
-    const to = h("input", { type: "tel", autocomplete: "off", id: "opt-out-number" });
-    const answer = h("div", { "aria-live": "polite" });
-    const look = async (event) => {
-      event?.preventDefault();
-      try {
-        const known = await get(`/inbox/opt-outs/${encodeURIComponent(to.value.trim())}`, signal);
-        put(answer, h("p", {}, t(known.status === "opted-out" ? "optout.yes" : "optout.no", { to: phone(to.value.replace(/\D/g, "")), at: moment(known.at) })),
-          known.status === "opted-out" ? h("button", { type: "button", onclick: optIn }, t("optout.in")) : null);
-      } catch (error) {
-        put(answer, error.type === "opt-out-not-found" ? h("p", {}, t("optout.none", { to: phone(to.value.replace(/\D/g, "")) })) : failure(error));
-      }
-    };
-    const optIn = async () => {
-      if (!confirm(t("optout.in.sure"))) return;
-      try {
-        await call("DELETE", `/inbox/opt-outs/${encodeURIComponent(to.value.trim())}`);
-        await look();
-      } catch (error) {
-        put(answer, failure(error));
-      }
-    };
-    return h("section", { class: "box", "aria-labelledby": "part-optouts" }, h("h2", { id: "part-optouts" }, t("operations.optouts")), h("p", { class: "muted" }, t("operations.optouts.text")),
-      h("form", { class: "inline", onsubmit: look }, h("label", { for: to.id }, t("compose.to")), to, h("button", { type: "submit" }, icon("search"), t("optout.look"))), answer);
-  }
-
   return {
     title: () => t("nav.operations"),
     node,
-    refresh: () => Promise.all(parts.map((p) => p.read())),
+    refresh: () => Promise.all(parts.map((p) => p.read?.())),
   };
 }
