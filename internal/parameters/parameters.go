@@ -10,9 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/ssm"
-
 	"sms-api/internal/aligo"
 )
 
@@ -22,13 +19,12 @@ const DefaultPrefix = "/sms-api/aligo"
 // DefaultTTL is how long credentials are used before they are read again.
 const DefaultTTL = 5 * time.Minute
 
-type getter interface {
-	GetParameters(ctx context.Context, in *ssm.GetParametersInput, opts ...func(*ssm.Options)) (*ssm.GetParametersOutput, error)
-}
+// Reader reads parameters: of those names that exist, the values in plain text. It is safe for concurrent use.
+type Reader func(ctx context.Context, names []string) (map[string]string, error)
 
 // Store is a source of credentials. It is safe for concurrent use; callers that come while a read is under way share it.
 type Store struct {
-	ssm    getter
+	reader Reader
 	prefix string
 	ttl    time.Duration
 	now    func() time.Time
@@ -67,14 +63,14 @@ func (s *Store) NumberKeys(ctx context.Context) ([]string, error) {
 
 // New returns a store that reads prefix/api-key and its siblings with one call, at most once in ttl. A zero prefix or
 // ttl is the default.
-func New(client getter, prefix string, ttl time.Duration) *Store {
+func New(reader Reader, prefix string, ttl time.Duration) *Store {
 	if prefix == "" {
 		prefix = DefaultPrefix
 	}
 	if ttl == 0 {
 		ttl = DefaultTTL
 	}
-	return &Store{ssm: client, prefix: strings.TrimSuffix(prefix, "/"), ttl: ttl, now: time.Now}
+	return &Store{reader: reader, prefix: strings.TrimSuffix(prefix, "/"), ttl: ttl, now: time.Now}
 }
 
 // Credentials returns the credentials in memory, or reads them. When a parameter does not exist, the error is an
@@ -125,20 +121,13 @@ func (s *Store) fetch(ctx context.Context) (aligo.Credentials, error) {
 	for _, suffix := range []string{"/api-key", "/user-id", "/sender-key", "/sender"} {
 		names = append(names, s.prefix+suffix)
 	}
-	out, err := s.ssm.GetParameters(ctx, &ssm.GetParametersInput{
-		Names: append(names[:len(names):len(names)], s.prefix+"/"+NumberKey), WithDecryption: aws.Bool(true),
-	})
+	values, err := s.reader(ctx, append(names[:len(names):len(names)], s.prefix+"/"+NumberKey))
 	if err != nil {
 		return aligo.Credentials{}, fmt.Errorf("read the Aligo credentials: %w", err)
 	}
-	s.numbers = ""
-	for _, p := range out.Parameters {
-		if aws.ToString(p.Name) == s.prefix+"/"+NumberKey {
-			s.numbers = strings.TrimSpace(aws.ToString(p.Value))
-		}
-		if field := fields[aws.ToString(p.Name)]; field != nil {
-			*field = strings.TrimSpace(aws.ToString(p.Value))
-		}
+	s.numbers = strings.TrimSpace(values[s.prefix+"/"+NumberKey])
+	for name, field := range fields {
+		*field = strings.TrimSpace(values[name])
 	}
 	var missing []string
 	for _, name := range names {

@@ -9,10 +9,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/ssm"
-	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
-
 	"sms-api/internal/aligo"
 )
 
@@ -23,21 +19,18 @@ type store struct {
 	calls  int
 }
 
-func (s *store) GetParameters(_ context.Context, in *ssm.GetParametersInput, _ ...func(*ssm.Options)) (*ssm.GetParametersOutput, error) {
+func (s *store) read(_ context.Context, names []string) (map[string]string, error) {
 	s.calls++
 	if s.err != nil {
 		return nil, s.err
 	}
-	if !aws.ToBool(in.WithDecryption) {
-		return nil, errors.New("asked for secrets without decryption")
-	}
-	out := &ssm.GetParametersOutput{}
-	for _, name := range in.Names {
+	found := map[string]string{}
+	for _, name := range names {
 		if v, ok := s.values[name]; ok {
-			out.Parameters = append(out.Parameters, types.Parameter{Name: aws.String(name), Value: aws.String(v)})
+			found[name] = v
 		}
 	}
-	return out, nil
+	return found, nil
 }
 
 func filled() *store {
@@ -52,7 +45,7 @@ func TestOneCallReadsAllAndServesUntilTheTTLIsOver(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		ps := filled()
-		s := New(ps, "/shop/aligo/", time.Minute)
+		s := New(ps.read, "/shop/aligo/", time.Minute)
 		for range 3 {
 			got, err := s.Credentials(t.Context())
 			if err != nil || got != want {
@@ -73,7 +66,7 @@ func TestOneCallReadsAllAndServesUntilTheTTLIsOver(t *testing.T) {
 func TestARefusalReadsAgainButOnlyOnceForTheSameCredentials(t *testing.T) {
 	t.Parallel()
 	ps := filled()
-	s := New(ps, "/shop/aligo", time.Hour)
+	s := New(ps.read, "/shop/aligo", time.Hour)
 	old, err := s.Credentials(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -95,7 +88,7 @@ func TestMissingParametersAreTheOperatorsAndNamed(t *testing.T) {
 	ps := filled()
 	delete(ps.values, "/shop/aligo/sender-key")
 	ps.values["/shop/aligo/sender"] = " "
-	_, err := New(ps, "/shop/aligo", 0).Credentials(t.Context())
+	_, err := New(ps.read, "/shop/aligo", 0).Credentials(t.Context())
 	var e *aligo.Error
 	if !errors.As(err, &e) || e.Class != aligo.ClassNotConfigured || e.Cause != aligo.CauseCredentials {
 		t.Fatalf("got %v, want NotConfigured because of credentials", err)
@@ -114,7 +107,7 @@ func TestOldCredentialsOutliveAnOutageOfTheParameterStore(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		ps := filled()
-		s := New(ps, "/shop/aligo", time.Minute)
+		s := New(ps.read, "/shop/aligo", time.Minute)
 		if _, err := s.Credentials(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -123,7 +116,7 @@ func TestOldCredentialsOutliveAnOutageOfTheParameterStore(t *testing.T) {
 		if got, err := s.Credentials(t.Context()); err != nil || got != want {
 			t.Errorf("during the outage: right credentials %v, error %v", got == want, err)
 		}
-		if _, err := New(ps, "/shop/aligo", 0).Credentials(t.Context()); err == nil {
+		if _, err := New(ps.read, "/shop/aligo", 0).Credentials(t.Context()); err == nil {
 			t.Error("a store that has never read anything claims to have credentials")
 		}
 	})
@@ -134,7 +127,7 @@ func TestNumberKeys(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		ps := filled()
-		s := New(ps, "/shop/aligo", time.Minute)
+		s := New(ps.read, "/shop/aligo", time.Minute)
 		want := func(about string, want ...string) {
 			t.Helper()
 			if got, err := s.NumberKeys(t.Context()); err != nil || !slices.Equal(got, want) {
@@ -156,7 +149,7 @@ func TestNumberKeys(t *testing.T) {
 		delete(ps.values, "/shop/aligo/api-key")
 		time.Sleep(time.Minute)
 		want("without credentials", "new", "old")
-		if _, err := New(&store{err: errors.New("away")}, "", 0).NumberKeys(t.Context()); err == nil {
+		if _, err := New((&store{err: errors.New("away")}).read, "", 0).NumberKeys(t.Context()); err == nil {
 			t.Error("away from the beginning")
 		}
 	})

@@ -22,7 +22,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
-	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"sms-api/internal/aligo"
 	"sms-api/internal/announce"
@@ -54,6 +53,8 @@ type Environment struct {
 	AWS aws.Config
 	// Variables are those that internal/deployment lists for the function.
 	Variables map[string]string
+	// Parameters reads the credentials.
+	Parameters parameters.Reader
 	// Files are the contents of the files that internal/deployment lists for the function.
 	Files map[string][]byte
 	// AligoSMSURL and AligoKakaoURL are empty for the vendor's own.
@@ -107,6 +108,9 @@ func FromEnvironment(function string) *Environment {
 	return e
 }
 
+// errNoParameters is a mistake of whoever made the environment.
+var errNoParameters = errors.New("nothing reads the parameters: a main has its environment of function.FromEnvironment")
+
 // Err is everything that was found wrong so far; nil when nothing was.
 func (e *Environment) Err() error { return errors.Join(e.errs...) }
 
@@ -157,8 +161,11 @@ func (e *Environment) Aligo() (*aligo.Client, *aligo.TemplateCache) {
 
 // secrets are the parameters, which all parts of a function read together.
 func (e *Environment) secrets() *parameters.Store {
+	if e.Parameters == nil {
+		e.errs = append(e.errs, errNoParameters)
+	}
 	if e.parameters == nil {
-		e.parameters = parameters.New(ssm.NewFromConfig(e.AWS), e.variable(deployment.ParameterPrefix), 0)
+		e.parameters = parameters.New(e.Parameters, e.variable(deployment.ParameterPrefix), 0)
 	}
 	return e.parameters
 }

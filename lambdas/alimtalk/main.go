@@ -1,9 +1,9 @@
 // Command alimtalk is the Lambda function that sends a message's AlimTalk.
 package main
 
-import "sms-api/internal/wiring"
+import "sms-api/internal/function"
 
 func main() {
-	e := wiring.FromEnvironment("alimtalk")
+	e := function.FromEnvironment("alimtalk")
 	e.Start(e.Dispatch().SendAlimTalk)
 }

@@ -3,10 +3,10 @@ package main
 
 import (
 	"sms-api/internal/apigateway"
-	"sms-api/internal/wiring"
+	"sms-api/internal/function"
 )
 
 func main() {
-	e := wiring.FromEnvironment("api")
+	e := function.FromEnvironment("api")
 	e.Start(&apigateway.Handler{HTTP: e.API(apigateway.Identifier(e.Policy().Frontend)).Handler(), Log: e.Log})
 }

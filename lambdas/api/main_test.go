@@ -9,7 +9,7 @@ import (
 
 	"sms-api/internal/apigateway"
 	"sms-api/internal/deployment"
-	"sms-api/internal/wiring"
+	"sms-api/internal/function"
 )
 
 func TestSetUp(t *testing.T) {
@@ -32,7 +32,7 @@ func TestSetUp(t *testing.T) {
 	t.Setenv("LAMBDA_TASK_ROOT", folder)
 	for value, want := range map[string]int{"": 1, "1": 1, "20": 20} {
 		t.Setenv("UNTRUSTED_MAX_RECIPIENTS", value)
-		e := wiring.FromEnvironment("api")
+		e := function.FromEnvironment("api")
 		api := e.API(apigateway.Identify)
 		if err := e.Err(); err != nil || api.UntrustedMaxRecipients != want || api.UntrustedMaxSchedule != 24*time.Hour ||
 			len(api.Policy.FrontendRoles) != 1 {
@@ -41,14 +41,14 @@ func TestSetUp(t *testing.T) {
 	}
 	for _, value := range []string{"0", "-1", "many"} {
 		t.Setenv("UNTRUSTED_MAX_RECIPIENTS", value)
-		e := wiring.FromEnvironment("api")
+		e := function.FromEnvironment("api")
 		e.API(apigateway.Identify)
 		if err := e.Err(); err == nil || !strings.Contains(err.Error(), "UNTRUSTED_MAX_RECIPIENTS") {
 			t.Errorf("%q: %v", value, err)
 		}
 	}
 	t.Setenv("AWS_REGION", "")
-	if e := wiring.FromEnvironment("api"); e.Err() == nil {
+	if e := function.FromEnvironment("api"); e.Err() == nil {
 		t.Error("no environment, no error")
 	}
 }

@@ -1,9 +1,9 @@
 // Command campaign is the Lambda function that hands out the messages of a campaign that are due.
 package main
 
-import "sms-api/internal/wiring"
+import "sms-api/internal/function"
 
 func main() {
-	e := wiring.FromEnvironment("campaign")
+	e := function.FromEnvironment("campaign")
 	e.Start(e.Campaign().Turn)
 }

@@ -1,9 +1,9 @@
 // Command reconcile is the Lambda function that finds out what became of a send that failed.
 package main
 
-import "sms-api/internal/wiring"
+import "sms-api/internal/function"
 
 func main() {
-	e := wiring.FromEnvironment("reconcile")
+	e := function.FromEnvironment("reconcile")
 	e.Start(e.Dispatch().Reconcile)
 }

@@ -1,9 +1,9 @@
 // Command record is the Lambda function that writes down and counts what became of messages.
 package main
 
-import "sms-api/internal/wiring"
+import "sms-api/internal/function"
 
 func main() {
-	e := wiring.FromEnvironment("record")
+	e := function.FromEnvironment("record")
 	e.Start(e.Recorder().Handle)
 }

@@ -1,9 +1,9 @@
 // Command report is the Lambda function that writes the report of a campaign, and deletes its files when they are no longer kept.
 package main
 
-import "sms-api/internal/wiring"
+import "sms-api/internal/function"
 
 func main() {
-	e := wiring.FromEnvironment("report")
+	e := function.FromEnvironment("report")
 	e.Start(e.Reporting().Handle)
 }

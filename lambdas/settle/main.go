@@ -1,9 +1,9 @@
 // Command settle is the Lambda function that announces messages whose execution ended without doing so itself.
 package main
 
-import "sms-api/internal/wiring"
+import "sms-api/internal/function"
 
 func main() {
-	e := wiring.FromEnvironment("settle")
+	e := function.FromEnvironment("settle")
 	e.Start(e.Ended().Handle)
 }
