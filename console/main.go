@@ -5,6 +5,7 @@
 //	go run ./console -stack prod -region ap-northeast-2
 //	go run ./console dead-letters -stack prod [again ID… | drop ID…]
 //	go run ./console templates plan|submit|status -stack prod
+//	go run ./console opt-outs import FILE -stack prod [-dry-run]
 package main
 
 import (
@@ -124,6 +125,9 @@ func run(ctx context.Context, args []string, out, log io.Writer) error {
 	}
 	if len(args) > 0 && args[0] == "templates" {
 		return runTemplates(ctx, args[1:], out, log)
+	}
+	if len(args) > 0 && args[0] == "opt-outs" {
+		return optOuts(ctx, args[1:], out, log)
 	}
 	f, rest, err := parse("console", args, log)
 	if err != nil {

@@ -44,6 +44,10 @@ func typedBlocks() []typed {
 			answers: []string{`(?s)MessageRequested.*1 dead letters`, later + "handled", later + "dropped"},
 			before:  map[int]func(*testing.T, *shell){0: deadLetter, 2: deadLetter},
 		},
+		{
+			page: "docs/console.md", begins: "printf '고객명,전화번호", answers: []string{"", "1 would be new", "1 new, 0 already there"},
+			then: "curl -sS $API/v1/opt-outs/010-1234-5678", shows: `"via":"080"`,
+		},
 		{page: "docs/deploying.md", begins: "AWS_ENDPOINT_URL="},
 		{page: "docs/events.md", begins: "export AWS_ACCESS_KEY_ID", answers: []string{
 			"", `"FailedEntryCount": 0`, later + `(?s)Send AlimTalk.*Announce.*ExecutionSucceeded`,

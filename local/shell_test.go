@@ -529,6 +529,9 @@ func (s *shell) console(ctx context.Context, in *interp.HandlerContext, args []s
 	if len(args) > 1 && args[0] == "templates" {
 		command, args, own = args[:2], args[2:], nil // it needs no API
 	}
+	if len(args) > 3 && args[0] == "opt-outs" {
+		command, args = args[:3], args[3:]
+	}
 	var flags []string
 	for len(args) > 1 && strings.HasPrefix(args[0], "-") {
 		flags, args = append(flags, args[:2]...), args[2:]

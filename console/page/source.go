@@ -3,6 +3,7 @@ package page
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"sms-api/internal/message"
 	"sms-api/internal/way"
@@ -64,6 +65,8 @@ type ProblemError struct {
 	// Right is the right that is missing, as a policy names it.
 	Right  string                    `json:"right,omitempty"`
 	Errors []message.ValidationError `json:"errors,omitempty"`
+	// RetryAfter is how long the API asks to wait; 0 where it does not.
+	RetryAfter time.Duration `json:"-"`
 }
 
 func (p *ProblemError) Error() string { return p.Title + ": " + p.Detail }

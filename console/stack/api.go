@@ -97,6 +97,9 @@ func (a *API) refused(answer *http.Response, method string, body []byte) error {
 		if p.Status == 0 {
 			p.Status = answer.StatusCode
 		}
+		if seconds, err := strconv.Atoi(answer.Header.Get("Retry-After")); err == nil {
+			p.RetryAfter = time.Duration(seconds) * time.Second
+		}
 		return &p
 	}
 	var gateway struct {
