@@ -90,82 +90,84 @@ func sentence(s string) bool {
 	return strings.Contains(s, " ") && strings.ContainsFunc(strings.ReplaceAll(s, "{}", ""), func(r rune) bool { return r >= 'a' && r <= 'z' })
 }
 
-func details(t *testing.T) []string {
+// read are the folder's files without its tests, and its constants.
+func (p place) read(t *testing.T) (files []*ast.File, constants map[string]ast.Expr) {
 	t.Helper()
-	all := map[string]bool{}
-	for _, place := range places() {
-		files, err := filepath.Glob(filepath.Join(place.folder, "*.go"))
+	names, err := filepath.Glob(filepath.Join(p.folder, "*.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	constants = map[string]ast.Expr{}
+	for _, name := range names {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.SkipObjectResolution)
 		if err != nil {
 			t.Fatal(err)
 		}
-		constants := map[string]ast.Expr{}
-		var parsed []*ast.File
-		for _, file := range files {
-			if strings.HasSuffix(file, "_test.go") {
-				continue
-			}
-			f, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.SkipObjectResolution)
-			if err != nil {
-				t.Fatal(err)
-			}
-			parsed = append(parsed, f)
-			ast.Inspect(f, func(n ast.Node) bool {
-				if d, ok := n.(*ast.GenDecl); ok && d.Tok == token.CONST {
-					for _, s := range d.Specs {
-						for i, name := range s.(*ast.ValueSpec).Names {
-							if i < len(s.(*ast.ValueSpec).Values) {
-								constants[name.Name] = s.(*ast.ValueSpec).Values[i]
-							}
-						}
-					}
+		files = append(files, f)
+		ast.Inspect(f, func(n ast.Node) bool {
+			if s, ok := n.(*ast.ValueSpec); ok {
+				for i, name := range s.Names[:min(len(s.Names), len(s.Values))] {
+					constants[name.Name] = s.Values[i]
 				}
-				return true
-			})
-		}
-		add := func(e ast.Expr) {
-			if s := texts(e, constants, 3); sentence(s) {
-				all[s] = true
+			}
+			return true
+		})
+	}
+	return files, constants
+}
+
+// expressions are those in a function that may be sentences.
+func (p place) expressions(function *ast.FuncDecl) (all []ast.Expr) {
+	whole := slices.Contains(p.sentences, function.Name.Name)
+	ast.Inspect(function, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.CallExpr:
+			if from, ok := p.handed[called(n)]; ok {
+				all = append(all, n.Args[min(from, len(n.Args)):]...)
+			}
+		case *ast.KeyValueExpr:
+			if key, ok := n.Key.(*ast.Ident); ok && (key.Name == "Detail" || key.Name == "Reason") {
+				all = append(all, n.Value)
+			}
+		case *ast.CompositeLit:
+			if whole || called(&ast.CallExpr{Fun: n.Type}) == "FormatError" {
+				all = append(all, n.Elts...)
+			}
+		case *ast.ReturnStmt:
+			if whole {
+				all = append(all, n.Results...)
+			}
+		case *ast.AssignStmt:
+			if whole {
+				all = append(all, n.Rhs...)
 			}
 		}
-		each := func(all []ast.Expr) {
-			for _, e := range all {
-				add(e)
-			}
-		}
-		for _, f := range parsed {
+		return true
+	})
+	return all
+}
+
+// details are all sentences of all places.
+func details(t *testing.T) []string {
+	t.Helper()
+	const names = 3 // of constants that stand for one another
+	all := map[string]bool{}
+	for _, p := range places() {
+		files, constants := p.read(t)
+		for _, f := range files {
 			for _, d := range f.Decls {
 				function, ok := d.(*ast.FuncDecl)
 				if !ok {
 					continue
 				}
-				whole := slices.Contains(place.sentences, function.Name.Name)
-				ast.Inspect(function, func(n ast.Node) bool {
-					switch n := n.(type) {
-					case *ast.CallExpr:
-						if from, ok := place.handed[called(n)]; ok {
-							each(n.Args[min(from, len(n.Args)):])
-						}
-					case *ast.KeyValueExpr:
-						if key, ok := n.Key.(*ast.Ident); ok && (key.Name == "Detail" || key.Name == "Reason") {
-							add(n.Value)
-						}
-					case *ast.CompositeLit:
-						for _, e := range n.Elts {
-							if whole || strings.HasSuffix(called(&ast.CallExpr{Fun: n.Type}), "FormatError") {
-								add(e)
-							}
-						}
-					case *ast.ReturnStmt:
-						if whole {
-							each(n.Results)
-						}
-					case *ast.AssignStmt:
-						if whole {
-							each(n.Rhs)
-						}
+				for _, e := range p.expressions(function) {
+					if s := texts(e, constants, names); sentence(s) {
+						all[s] = true
 					}
-					return true
-				})
+				}
 			}
 		}
 	}

@@ -585,6 +585,20 @@ func TestPagesAndFiles(t *testing.T) {
 			t.Errorf("GET %s once more: %d", path, again.status)
 		}
 	}
+	// What a page reads again and again is sent once.
+	known := w.call(t, http.MethodGet, "/inbox/system", "")
+	if known.header.Get("Cache-Control") != "no-store" || known.header.Get("ETag") == "" {
+		t.Errorf("GET /inbox/system: %v", known.header)
+	}
+	list := w.call(t, http.MethodGet, "/inbox/messages", "")
+	if again := w.call(t, http.MethodGet, "/inbox/messages", "", "If-None-Match",
+		list.header.Get("ETag")); again.status != http.StatusNotModified || len(again.body) > 0 {
+		t.Errorf("GET /inbox/messages once more: %d %s", again.status, again.body)
+	}
+	w.send(t, order("01012345678", ""))
+	if news := w.call(t, http.MethodGet, "/inbox/messages", "", "If-None-Match", list.header.Get("ETag")); news.status != http.StatusOK {
+		t.Errorf("GET /inbox/messages when there is news: %d", news.status)
+	}
 	for _, path := range []string{"index.html", "../page.go", "nothing.js"} {
 		if a := w.call(t, http.MethodGet, "/inbox/assets/"+path, ""); a.status == http.StatusOK {
 			t.Errorf("GET /inbox/assets/%s is served", path)

@@ -59,7 +59,7 @@ func TestBrowserTellsEveryOutcome(t *testing.T) {
 		{"the SMS has arrived", tried(notThere, sms, message.Delivered, "delivered", "", now), "알림톡: 카카오톡 미사용자 → 문자 " + clock + " 도착"},
 		{"the SMS has failed", tried(notThere, sms, message.Failed, "number", "", now),
 			"알림톡: 카카오톡 미사용자 → 문자: 문자를 전달하지 못했습니다. 받는 번호나 발신번호가 잘못되었습니다"},
-		{"the AlimTalk has failed, and there is no fallback", tried(none, kakao, message.Failed, "B", "", now), "알림톡: 알림톡 차단을 선택한 사용자"},
+		{"the AlimTalk has failed, and there is no fallback", tried(none, kakao, message.Failed, "B", "", now), "알림톡: 알림톡을 차단한 사용자"},
 		{"no receipt came, and an SMS followed", tried(tried(none, kakao, message.Unknown, "NoReceipt", "", now), sms, message.Delivered,
 			"delivered", "", now), "알림톡: 알리고가 접수했지만 제때 전송 결과가 오지 않았습니다 → 문자 " + clock + " 도착"},
 		{"no receipt came", tried(none, kakao, message.Unknown, "NoReceipt", "", now), "알림톡: 알리고가 접수했지만 제때 전송 결과가 오지 않았습니다"},

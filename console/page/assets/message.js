@@ -124,8 +124,12 @@ export function message({ parameters: [id], signal }) {
 }
 
 function parked(p) {
+  // Where the reason has words of the page's, they are Aligo's answer, and what to do is said before them.
+  const reason = said(p.reason);
+  const repair = reason !== p.reason && has(`repair.${p.cause}`) ? t(`repair.${p.cause}`) : "";
   return h("div", { class: "failure warn", role: "status" }, icon("pause"),
-    h("div", {}, h("strong", {}, `${t("status.parked")}: ${t(`parked.${p.cause}`)}`), has(`repair.${p.cause}`) ? h("p", {}, t(`repair.${p.cause}`)) : null, h("p", { class: "muted" }, said(p.reason)), h("p", { class: "muted" }, t("parked.wait", { wait: span((p.wait ?? 0) * 1000) }))));
+    h("div", {}, h("strong", {}, `${t("status.parked")}: ${t(`parked.${p.cause}`)}`), repair ? h("p", {}, repair) : null, h("p", { class: repair ? "muted" : "" }, reason),
+      h("p", { class: "muted" }, t("parked.wait", { wait: span((p.wait ?? 0) * 1000) }))));
 }
 
 function facts(m) {
