@@ -48,6 +48,10 @@ func typedBlocks() []typed {
 			page: "docs/console.md", begins: "printf '고객명,전화번호", answers: []string{"", "1 would be new", "1 new, 0 already there"},
 			then: "curl -sS $API/v1/opt-outs/010-1234-5678", shows: `"via":"080"`,
 		},
+		{
+			page: "docs/deploying.md", begins: "aws events put-events", answers: []string{`"FailedEntryCount": 0`},
+			then: "curl -sS 127.0.0.1:8081/_standin/messages", shows: "It works",
+		},
 		{page: "docs/deploying.md", begins: "AWS_ENDPOINT_URL="},
 		{page: "docs/events.md", begins: "export AWS_ACCESS_KEY_ID", answers: []string{
 			"", `"FailedEntryCount": 0`, later + `(?s)Send AlimTalk.*Announce.*ExecutionSucceeded`,
