@@ -75,6 +75,7 @@ func TestBrowserConsole(t *testing.T) {
 	b.See("the names of the parameters", `document.querySelector('[aria-labelledby="part-parameters"]').innerText.includes("/sms-api/aligo/api-key")`)
 	b.See("the address to register, and the version", `[...document.querySelectorAll('[aria-labelledby="part-deployed"] dd')].map((x) => x.innerText.trim())
 		.filter((x) => x.includes("127.0.0.1") || x === `+fmt.Sprintf("%q", version.Number)+`).length === 2`)
+	b.See("which templates can be sent", `document.querySelectorAll('[aria-labelledby="part-templates"] [data-template="approved"]').length === 4`)
 	w.refused.Store("DescribeParameters")
 	b.See("what one may not see is said calmly",
 		`document.querySelector('[aria-labelledby="part-parameters"] .failure.calm')?.innerText.includes("ssm:DescribeParameters")`)

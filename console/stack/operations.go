@@ -257,7 +257,11 @@ func (s *Stack) Part(log *slog.Logger) page.Part {
 				"queries":   s.link("cloudwatch/home?region=%s#logsV2:logs-insights", s.Region),
 			}}, err
 		},
-		"GET /inbox/deployed":             func(r *http.Request) (any, error) { return s.Deployed(r.Context()) },
+		"GET /inbox/deployed": func(r *http.Request) (any, error) { return s.Deployed(r.Context()) },
+		"GET /inbox/template-states": func(r *http.Request) (any, error) {
+			states, err := s.TemplateStates(r.Context())
+			return items[TemplateState]{Items: states}, err
+		},
 		"GET /inbox/balance":              pass("/v1/balance"),
 		"GET /inbox/limits":               limits(http.MethodGet),
 		"DELETE /inbox/limits":            limits(http.MethodDelete),

@@ -55,6 +55,9 @@ type Stack struct {
 	// deployed is what ran at deployedAt.
 	deployed   Deployed
 	deployedAt time.Time
+	// templates are those that Aligo had at templatesAt.
+	templates   []TemplateState
+	templatesAt time.Time
 	// seen are the dead letters that were read a moment ago, so that nobody else is given them.
 	seen map[string]DeadLetter
 }

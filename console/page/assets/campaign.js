@@ -7,6 +7,7 @@ import { between, clock, moment, number, percent, span, won } from "./format.js"
 import { call, get, Problem, query } from "./api.js";
 import { channel, copyButton, empty, failure, status } from "./parts.js";
 import { bubble } from "./bubble.js";
+import { nameOf, templateNames } from "./templates.js";
 import { campaignStatus, campaignTitle } from "./campaigns.js";
 
 // What can be ordered in which status.
@@ -37,6 +38,7 @@ export function campaign({ parameters: [id], refresh, signal }) {
 
   async function read() {
     try {
+      await templateNames();
       sender ||= (await get("/inbox/system", signal)).channelName ?? "";
       const c = await get(path, signal);
       // The messages of a campaign are listed a moment after they were handed out.
@@ -81,7 +83,7 @@ export function campaign({ parameters: [id], refresh, signal }) {
         h("div", { class: "grow" }, h("h1", {}, campaignTitle(c)), h("p", { class: "idline" }, h("code", {}, c.id), copyButton(() => c.id))),
         h("div", { class: "actions orders" }, campaignStatus(c.status), allowed.map((order) => button(order, c)))),
       h("dl", { class: "facts" },
-        fact("channel", channel(c.channel)), fact("template", c.template), fact("created", at(c.createdAt)), fact("sendAt", at(c.sendAt)), fact("started", at(c.startedAt)),
+        fact("channel", channel(c.channel)), fact("template", c.template && [nameOf(c.template), nameOf(c.template) === c.template ? null : h("span", { class: "muted" }, ` ${c.template}`)]), fact("created", at(c.createdAt)), fact("sendAt", at(c.sendAt)), fact("started", at(c.startedAt)),
         fact("settled", at(c.settledAt)), fact("expires", at(c.expiresAt)), fact("rate", t("campaign.rate.value", { n: number(c.rate) }))));
   }
 

@@ -5,6 +5,7 @@ import { t } from "./i18n.js";
 import { clock, moment, number } from "./format.js";
 import { get, query } from "./api.js";
 import { arrows, channel, cursorPager, empty, failure } from "./parts.js";
+import { nameOf, templateNames } from "./templates.js";
 
 // What a campaign's status looks like: as that of a message which is as far.
 const looks = {
@@ -20,7 +21,7 @@ export function campaignStatus(name) {
 }
 
 // campaignTitle is what a campaign is called.
-export const campaignTitle = (c) => c.reference || c.template || t("messages.text");
+export const campaignTitle = (c) => c.reference || nameOf(c.template) || t("messages.text");
 
 export function campaigns({ query: q, signal }) {
   let cursor = "";
@@ -46,7 +47,7 @@ export function campaigns({ query: q, signal }) {
     return h("tr", {},
       h("td", {}, campaignStatus(c.status), c.status === "planned" && c.sendAt ? h("span", { class: "sub" }, clock(c.sendAt)) : null),
       h("th", { scope: "row" }, h("a", { href: `/campaigns/${c.id}` }, campaignTitle(c)), h("span", { class: "sub id" }, c.id)),
-      h("td", { "data-label": t("campaigns.sends") }, channel(c.channel), c.reference && c.template ? h("span", { class: "sub" }, c.template) : null),
+      h("td", { "data-label": t("campaigns.sends") }, channel(c.channel), c.reference && c.template ? h("span", { class: "sub" }, nameOf(c.template)) : null),
       h("td", { "data-label": t("campaigns.recipients") }, c.counts.rows ? t("campaigns.rows", { n: number(c.counts.rows) }) : "–",
         results.length ? h("span", { class: "tallies" }, results.map((name) => h("span", { class: "tally", "data-status": name }, `${t(`status.${name}`)} ${number(c.counts[name])}`))) : null),
       h("td", { "data-label": t("campaigns.created") }, h("time", { datetime: c.createdAt, title: moment(c.createdAt) }, clock(c.createdAt))));
@@ -54,6 +55,7 @@ export function campaigns({ query: q, signal }) {
 
   async function refresh() {
     try {
+      await templateNames();
       const found = await get(`/inbox/campaigns${query({ cursor })}`, signal);
       keyed(body, found.items, (c) => c.id, row);
       table.hidden = !found.items.length;

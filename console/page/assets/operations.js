@@ -1,5 +1,6 @@
 // What operators look after on a deployed stack. Each part is read for itself, so that what one may not see hides nothing else.
 import { announce, h, keyed, put, show } from "./dom.js";
+import { icon } from "./icons.js";
 import { has, t } from "./i18n.js";
 import { clock, moment, number, span } from "./format.js";
 import { call, get } from "./api.js";
@@ -15,7 +16,7 @@ export function operations({ refresh, signal }) {
     part("letters", "/inbox/dead-letters", (d) => rows(d.items, (l) => l.id, letterRow)),
     part("deployed", "/inbox/deployed", deployed),
     part("account", "/inbox/balance", (d) => h("p", {}, t("operations.balance", { sms: number(d.sms), lms: number(d.lms), alimtalk: d.alimtalk === undefined ? "–" : number(d.alimtalk) }))),
-    part("templates", "/inbox/templates", (d) => rows(d.templates ?? [], (x) => x.code, (x) => h("li", { class: "line" }, h("span", {}, x.name), " ", h("code", { class: "muted" }, x.code)))),
+    part("templates", "/inbox/template-states", (d) => rows(d.items, (x) => x.code, templateRow)),
     part("limits", "/inbox/limits", (d) => usesOf(d.limits ?? []), limitsOf(signal)),
     box("optouts", optOuts(signal)),
     part("parameters", "/inbox/parameters", (d) => rows(d.items, (p) => p.name, (p) => h("li", { class: "line" }, h("code", {}, p.name), h("span", { class: "muted" }, ` ${p.type} · `, at(p.changed))))),
@@ -77,6 +78,16 @@ export function operations({ refresh, signal }) {
       h("details", { class: "data", "data-name": "functions" }, h("summary", {}, t("deployed.functions", { n: number(d.functions.length) })),
         h("ul", { class: "plain" }, d.functions.map((f) => h("li", { class: "quick" }, h("code", {}, f.name), h("span", { class: "muted" }, f.version || "?", " · ", at(f.at)), away(f.log, t("operations.link.log")))))),
     ];
+  }
+
+  const looks = { approved: ["delivered", "check"], review: ["scheduled", "clock"], draft: ["pending", "dots"], rejected: ["failed", "cross"], stopped: ["failed", "cross"], dormant: ["failed", "cross"], soon: ["parked", "clock"] };
+
+  function templateRow(x) {
+    const [look, drawing] = looks[x.state];
+    return h("li", { class: "item" },
+      h("div", { class: "grow" }, h("span", { class: "status", "data-status": look, "data-template": x.state }, icon(drawing), t(`template.${x.state}`)), " ", h("strong", {}, x.name), " ", h("code", { class: "muted" }, x.code),
+        x.unusedSince && x.state !== "approved" ? h("p", { class: "muted" }, t("template.unused", { at: moment(x.unusedSince) })) : null,
+        x.words?.length ? h("p", {}, x.words.join(" ")) : null));
   }
 
   function parkedRow(m) {
