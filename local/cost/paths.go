@@ -92,7 +92,7 @@ func Paths() []Path {
 		// Attempts after 1, 2, 4, 8 and then every 15 minutes.
 		{Name: "parked for an hour", States: way(begin, times(7, sendAlimTalk, repair, settled), byAlimTalk, end)},
 		{Name: "parked for twelve hours", States: way(begin, times(51, sendAlimTalk, repair, settled), byAlimTalk, end)},
-		{Name: "advertising parked from 20:45 until the night, sent in the morning",
+		{Name: "advertising parked at 20:45, sent in the morning",
 			States: way(begin, times(3, sendSMS, repair, settled), []string{sendSMS, statemachine.StateWaitForMorning}, bySMS, end)},
 		// Looks after 5, 10, 20 s and so on, at 5 minutes, then up to every 15 minutes, and hourly after a day.
 		{Name: "no receipt for 25 hours", States: way(begin, []string{sendAlimTalk}, times(104, receipts...), end)},
