@@ -106,6 +106,7 @@ func (a *API) postPreview(w http.ResponseWriter, r *http.Request, caller Caller)
 	if err != nil {
 		return err
 	}
+	p.Warnings = warnings(m, p.Recipients)
 	if caller.trusted() {
 		p.WalletSuffices = walletSuffices(r.Context(), a.Wallet, a.Log, cost)
 	}
@@ -176,7 +177,6 @@ func preview(m message.Message, renderer *aligo.Renderer) (Preview, bills, error
 			}
 		}
 	}
-	p.Warnings = warnings(m, p.Recipients)
 	p.PriceKRW, p.PriceAtMostKRW = tenths(p.PriceKRW), tenths(p.PriceAtMostKRW)
 	return p, cost, nil
 }
