@@ -8,7 +8,8 @@ import (
 )
 
 // What the table of sends and records is asked, in request units; internal/guard and internal/records say what its items are.
-// A write takes a unit for each KB of the item, also to delete it, and a consistent read one for each 4 KB, also of an item
+// That a template was used is noted once a day by each environment of the function that counts, whatever it counts, and is not in
+// the figures. A write takes a unit for each KB of the item, also to delete it, and a consistent read one for each 4 KB, also of an item
 // that is not there.
 //
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html
