@@ -40,7 +40,7 @@ export function messages({ query: q, go, signal }) {
         m.status === "scheduled" ? h("span", { class: "sub" }, clock(m.sendAt)) : null),
       h("th", { scope: "row" }, h("a", { href: `/messages/${m.id}` }, m.template ? nameOf(m.template) : t("messages.text")),
         m.reference ? h("span", { class: "reference" }, m.reference) : null,
-        h("span", { class: "sub" }, m.recipients?.length ? m.recipients.map((r) => `${r.to}: ${told(r)}`).join(" ") : whom(m, people))),
+        m.recipients?.length ? h("span", { class: "sub heard" }, m.recipients.map((r) => `${r.to}: ${told(r)}`).join(" ")) : h("span", { class: "sub" }, whom(m, people))),
       h("td", { "data-label": t("messages.channel") }, channel(m.channel), m.channel === "alimtalk" && m.counts.fellBack ? [" → ", channel("sms")] : null),
       h("td", { class: "tallies", "data-label": t("messages.results") },
         people === 1 ? null : results.map((name) => h("span", { class: "tally", "data-status": name }, `${t(`status.${name}`)} ${number(m.counts[name])}`))),
