@@ -263,16 +263,15 @@ func served() map[string]string {
 	}
 }
 
-// elsewhere are commands that only a real account answers, with their flags and what they print, from AWS's reference of its CLI.
-func elsewhere() map[string]struct {
+// account is a command that only a real account answers: its flags, and what it prints.
+type account struct {
 	flags  []string
 	prints string
-} {
-	type one = struct {
-		flags  []string
-		prints string
-	}
-	return map[string]one{
+}
+
+// accounts are such commands, from AWS's reference of its CLI.
+func accounts() map[string]account {
+	return map[string]account{
 		"kms schedule-key-deletion": {flags: []string{"--key-id"}},
 		"ec2 release-address":       {flags: []string{"--allocation-id"}},
 		"events start-replay": {flags: []string{"--replay-name", "--event-source-arn", "--event-start-time", "--event-end-time",
@@ -293,7 +292,7 @@ func (s *shell) aws(ctx context.Context, in *interp.HandlerContext, args []strin
 	}
 	name := args[0] + " " + args[1]
 	global := map[string]string{"--query": "", "--output": "json", "--profile": "", "--region": ""}
-	other, isOther := elsewhere()[name]
+	other, isOther := accounts()[name]
 	var members map[string]string
 	var models map[string]*model
 	var operation string

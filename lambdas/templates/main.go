@@ -1,9 +1,9 @@
 // Command templates is the Lambda function that lists, writes and watches the channel's templates at Aligo.
 package main
 
-import "sms-api/internal/wiring"
+import "sms-api/internal/function"
 
 func main() {
-	e := wiring.FromEnvironment("templates")
+	e := function.FromEnvironment("templates")
 	e.Start(e.TemplateDesk().Handle)
 }
