@@ -72,10 +72,12 @@ func TestBrowserConsole(t *testing.T) {
 	b.Visit("/operations")
 	b.See("what is parked, and what to do", `document.querySelector('[aria-labelledby="part-parked"]').innerText.includes("알리고 잔액을 충전하세요")`)
 	b.See("the alarm that rings", `document.querySelector(".alarm")?.dataset.state === "ALARM"`)
-	b.See("the names of the parameters", `document.querySelector('[aria-labelledby="part-parameters"]').innerText.includes("/sms-api/aligo/api-key")`)
-	b.See("the address to register, and the version", `[...document.querySelectorAll('[aria-labelledby="part-deployed"] dd')].map((x) => x.innerText.trim())
-		.filter((x) => x.includes("127.0.0.1") || x === `+fmt.Sprintf("%q", version.Number)+`).length === 2`)
-	b.See("which templates can be sent", `document.querySelectorAll('[aria-labelledby="part-templates"] [data-template="approved"]').length === 4`)
+	b.See("the names of the parameters",
+		`document.querySelector('[aria-labelledby="part-parameters"]').innerText.includes("/sms-api/aligo/api-key")`)
+	b.See("the address to register, and the version", `[...document.querySelectorAll('[aria-labelledby="part-deployed"] dd')]
+		.map((x) => x.innerText.trim()).filter((x) => x.includes("127.0.0.1") || x === `+fmt.Sprintf("%q", version.Number)+`).length === 2`)
+	b.See("which templates can be sent",
+		`document.querySelectorAll('[aria-labelledby="part-templates"] [data-template="approved"]').length === 4`)
 	w.refused.Store("DescribeParameters")
 	b.See("what one may not see is said calmly",
 		`document.querySelector('[aria-labelledby="part-parameters"] .failure.calm')?.innerText.includes("ssm:DescribeParameters")`)
@@ -97,7 +99,8 @@ func TestBrowserConsole(t *testing.T) {
 	b.See("it is taken back", optOuts+`.innerText.includes("수신거부 철회")`)
 	// What a caller has used is looked up, and forgotten.
 	const limits = `document.querySelector('[aria-labelledby="part-limits"]')`
-	const used = `[...` + limits + `.querySelectorAll("tbody tr")].find((r) => r.innerText.includes("번호당 하루") && r.innerText.includes("신뢰"))?.children[1].innerText`
+	const used = `[...` + limits + `.querySelectorAll("tbody tr")]
+		.find((r) => ["번호당 하루", "신뢰"].every((x) => r.innerText.includes(x)))?.children[1].innerText`
 	b.See("what all have used", limits+`.innerText.includes("모두 합쳐 하루")`)
 	b.Write("누구의 한도", "to")
 	b.Write("호출자나 번호", "010-1234-0001")

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -11,12 +12,16 @@ import (
 	"sms-api/console/browsertest"
 )
 
-// chooseFile puts a file into the form's field, as choosing one does. bytes are what a JavaScript array has.
+// chooseFile puts a file into the form's field, as choosing one does.
 func chooseFile(b *browsertest.Tab, name string, content []byte) {
 	b.See("the field for the file", `document.querySelector("input[type=file]")`)
+	numbers := make([]string, len(content))
+	for i, c := range content {
+		numbers[i] = strconv.Itoa(int(c))
+	}
 	browsertest.JS[bool](b, fmt.Sprintf(`(() => { const x = document.querySelector("input[type=file]"); const d = new DataTransfer();
-		d.items.add(new File([new Uint8Array(%s)], %q)); x.files = d.files; x.dispatchEvent(new Event("change", { bubbles: true }));
-		return true; })()`, strings.ReplaceAll(fmt.Sprint(content), " ", ","), name))
+		d.items.add(new File([new Uint8Array([%s])], %q)); x.files = d.files; x.dispatchEvent(new Event("change", { bubbles: true }));
+		return true; })()`, strings.Join(numbers, ","), name))
 }
 
 // A campaign on a deployed stack: a list in CP949, as Excel in Korea writes it, to the report, through the signed API.

@@ -446,8 +446,8 @@ func TestGetFunctionConfiguration(t *testing.T) {
 		at := time.Now().UTC().Format("2006-01-02T15:04:05.000") + "+0000"
 		status, answer := read("f/configuration")
 		for _, part := range []string{
-			`"FunctionName":"f"`, `"Description":"what it does"`, `"Environment":{"Variables":{"A":"1"}}`, `"LastModified":"` + at + `"`, `"Timeout":3`,
-			`"Version":"$LATEST"`,
+			`"FunctionName":"f"`, `"Description":"what it does"`, `"Environment":{"Variables":{"A":"1"}}`,
+			`"LastModified":"` + at + `"`, `"Timeout":3`, `"Version":"$LATEST"`,
 		} {
 			if status != http.StatusOK || !strings.Contains(answer, part) {
 				t.Errorf("%d %s lacks %s", status, answer, part)

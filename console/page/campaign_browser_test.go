@@ -14,7 +14,8 @@ import (
 func chooseFile(b *browsertest.Tab, name, text string) {
 	b.See("the field for the file", `document.querySelector("input[type=file]")`)
 	browsertest.JS[bool](b, fmt.Sprintf(`(() => { const x = document.querySelector("input[type=file]"); const d = new DataTransfer();
-		d.items.add(new File([%q], %q)); x.files = d.files; x.dispatchEvent(new Event("change", { bubbles: true })); return true; })()`, text, name))
+		d.items.add(new File([%q], %q)); x.files = d.files; x.dispatchEvent(new Event("change", { bubbles: true }));
+		return true; })()`, text, name))
 }
 
 // follow is what a link of the page's leads to, which is elsewhere.
@@ -110,7 +111,8 @@ func TestBrowserCampaign(t *testing.T) {
 		t.Errorf("what was refused is %q", got)
 	}
 	b.Press("all of them", `document.querySelector("nav a[href='/campaigns']")`)
-	b.See("it is on the list", `document.querySelector("tbody tr th a")?.innerText === "12월 공지" && document.querySelector("tbody").innerText.includes("11행")`)
+	b.See("it is on the list", `document.querySelector("tbody tr th a")?.innerText === "12월 공지" &&
+		document.querySelector("tbody").innerText.includes("11행")`)
 	looks(t, b, "campaigns")
 	b.Visit("/campaigns/0")
 	b.See("there is none", `document.querySelector("main").innerText.includes("없는 캠페인입니다")`)

@@ -69,8 +69,9 @@ func newWorld(t *testing.T, configure ...func(*worldOptions)) *world {
 		_ = s.AWS.Close(ctx)
 	})
 	w.inbox, err = inbox.New(inbox.Options{
-		Standin: w.standin, API: s.API, AWS: s.AWS, BusName: system.BusName, Executions: s.Executions, Records: s.Records, Definition: s.Definition,
-		AWSURL: cloudURL, AligoURL: vendorURL, Speed: o.speed, Traffic: traffic, Log: log,
+		Standin: w.standin, API: s.API, AWS: s.AWS, BusName: system.BusName, Executions: s.Executions, Records: s.Records,
+		Definition: s.Definition,
+		AWSURL:     cloudURL, AligoURL: vendorURL, Speed: o.speed, Traffic: traffic, Log: log,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -63,7 +63,11 @@ func (s *Stack) Deployed(ctx context.Context) (Deployed, error) {
 		}
 		d.Functions = append(d.Functions, one)
 		if out.Environment != nil && len(d.EgressIPs) == 0 {
-			d.EgressIPs = append(d.EgressIPs, strings.FieldsFunc(out.Environment.Variables[deployment.EgressIPs], func(r rune) bool { return r == ',' })...)
+			for ip := range strings.SplitSeq(out.Environment.Variables[deployment.EgressIPs], ",") {
+				if ip != "" {
+					d.EgressIPs = append(d.EgressIPs, ip)
+				}
+			}
 		}
 	}
 	if len(d.Functions) == 0 {

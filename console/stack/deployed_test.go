@@ -33,7 +33,8 @@ func TestDeployed(t *testing.T) {
 		case deployment.Balance:
 			description = "sms-api: reads the balance"
 		}
-		_, _ = fmt.Fprintf(w, `{"Description":%q,"LastModified":%q,"Environment":{"Variables":{"EGRESS_IPS":"203.0.113.1,203.0.113.2"}}}`, description, at)
+		_, _ = fmt.Fprintf(w, `{"Description":%q,"LastModified":%q,"Environment":{"Variables":{"EGRESS_IPS":"203.0.113.1,203.0.113.2"}}}`,
+			description, at)
 	}))
 	defer cloud.Close()
 	config, _ := recorded(t, http.StatusOK, "", "")

@@ -71,7 +71,8 @@ func (q *queue) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "ReceiveMessage":
 		answer := `{"Messages":[]}`
 		if receipt, ok := q.receive(time.Duration(in.VisibilityTimeout) * time.Second); ok {
-			answer = `{"Messages":[{"MessageId":"m1","Body":"none","MD5OfBody":"334c4a4c42fdb79d7ebc3e73b517e6f8","ReceiptHandle":"` + receipt + `"}]}`
+			answer = `{"Messages":[{"MessageId":"m1","Body":"none","MD5OfBody":"334c4a4c42fdb79d7ebc3e73b517e6f8",` +
+				`"ReceiptHandle":"` + receipt + `"}]}`
 		}
 		_, _ = io.WriteString(w, answer)
 	case "DeleteMessage":
@@ -101,13 +102,19 @@ func TestALetterIsDroppedHoweverLateThatIs(t *testing.T) {
 		// waits is how long it may take at most.
 		waits time.Duration
 	}{
-		"at once":                           {between: func(*queue) {}},
-		"while it is hidden":                {between: func(q *queue) { q.wait(letterHidden - time.Second) }},
-		"when it is no longer hidden":       {between: func(q *queue) { q.wait(time.Minute) }},
-		"while somebody else has it":        {between: func(q *queue) { q.wait(time.Minute); q.receive(8 * time.Second) }, waits: 9 * time.Second},
-		"which takes too long":              {between: func(*queue) {}, deleting: letterHidden + time.Second, waits: letterHidden + time.Second},
-		"which takes too long, and says so": {between: func(*queue) {}, deleting: letterHidden + time.Second, refuses: true, waits: letterHidden + time.Second},
-		"when somebody else has dropped it": {between: func(q *queue) { q.wait(time.Minute); q.there = false }, missing: true, waits: 2 * letterHidden},
+		"at once":                     {between: func(*queue) {}},
+		"while it is hidden":          {between: func(q *queue) { q.wait(letterHidden - time.Second) }},
+		"when it is no longer hidden": {between: func(q *queue) { q.wait(time.Minute) }},
+		"while somebody else has it": {
+			between: func(q *queue) { q.wait(time.Minute); q.receive(8 * time.Second) }, waits: 9 * time.Second,
+		},
+		"which takes too long": {between: func(*queue) {}, deleting: letterHidden + time.Second, waits: letterHidden + time.Second},
+		"which takes too long, and says so": {
+			between: func(*queue) {}, deleting: letterHidden + time.Second, refuses: true, waits: letterHidden + time.Second,
+		},
+		"when somebody else has dropped it": {
+			between: func(q *queue) { q.wait(time.Minute); q.there = false }, missing: true, waits: 2 * letterHidden,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

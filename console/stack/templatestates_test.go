@@ -20,11 +20,14 @@ import (
 func TestTemplateStates(t *testing.T) {
 	t.Parallel()
 	named := func(name, review, status string, dormancy template.Dormancy, words ...string) template.Listed {
-		return template.Listed{Template: template.Template{Name: name}, Code: "T_" + name, Review: review, Status: status, Dormancy: dormancy, Words: words}
+		return template.Listed{
+			Template: template.Template{Name: name}, Code: "T_" + name, Review: review, Status: status, Dormancy: dormancy, Words: words,
+		}
 	}
 	answer := template.Answer{Listed: []template.Listed{
 		named("used", aligo.InspApproved, aligo.StatusNormal, ""), named("new", aligo.InspApproved, aligo.StatusWaiting, ""),
-		named("soon", aligo.InspApproved, aligo.StatusNormal, template.DormantSoon), named("refused", aligo.InspRejected, aligo.StatusWaiting, "", "too vague"),
+		named("soon", aligo.InspApproved, aligo.StatusNormal, template.DormantSoon),
+		named("refused", aligo.InspRejected, aligo.StatusWaiting, "", "too vague"),
 		named("asked", aligo.InspRequested, aligo.StatusWaiting, ""), named("written", aligo.InspRegistered, aligo.StatusWaiting, ""),
 		named("slept", aligo.InspApproved, aligo.StatusNormal, template.Dormant), named("halted", aligo.InspApproved, aligo.StatusStopped, ""),
 	}}
@@ -52,7 +55,8 @@ func TestTemplateStates(t *testing.T) {
 			told = append(told, x.Name+" "+x.State+" "+strings.Join(x.Words, ""))
 		}
 	}
-	const want = "halted stopped |slept dormant |refused rejected too vague|soon soon |used approved |new approved |asked review |written draft "
+	const want = "halted stopped |slept dormant |refused rejected too vague|soon soon |used approved |new approved |asked review |" +
+		"written draft "
 	if got := strings.Join(told, "|"); got != want || asked != 1 {
 		t.Errorf("they are %s, after %d calls; want %s", got, asked, want)
 	}
