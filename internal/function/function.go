@@ -16,9 +16,7 @@ import (
 
 // FromEnvironment is wiring.FromEnvironment with parameters from Parameter Store.
 func FromEnvironment(name string) *wiring.Environment {
-	e := wiring.FromEnvironment(name)
-	e.Parameters = Parameters(e.AWS)
-	return e
+	return wiring.FromEnvironment(name, Parameters)
 }
 
 // Parameters reads from Parameter Store.

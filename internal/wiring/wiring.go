@@ -74,8 +74,8 @@ type Environment struct {
 
 // FromEnvironment reads AWS's variables (see package awsenv), those of the function as internal/deployment lists them, and
 // ALIGO_SMS_URL and ALIGO_KAKAO_URL, which may be missing, and the function's files, which lie where Lambda has unpacked it.
-// Err says what is wrong with them.
-func FromEnvironment(function string) *Environment {
+// Err says what is wrong with them. What reader makes of the configuration reads the parameters.
+func FromEnvironment(function string, reader func(aws.Config) parameters.Reader) *Environment {
 	e := &Environment{
 		Variables:   map[string]string{},
 		Files:       map[string][]byte{},
@@ -86,6 +86,7 @@ func FromEnvironment(function string) *Environment {
 	if e.AWS, err = awsenv.Config(); err != nil {
 		e.errs = append(e.errs, err)
 	}
+	e.Parameters = reader(e.AWS)
 	f, ok := deployment.FunctionNamed(function)
 	if !ok {
 		e.errs = append(e.errs, fmt.Errorf("there is no function %q", function))
@@ -107,9 +108,6 @@ func FromEnvironment(function string) *Environment {
 	}
 	return e
 }
-
-// errNoParameters is a mistake of whoever made the environment.
-var errNoParameters = errors.New("nothing reads the parameters: a main has its environment of function.FromEnvironment")
 
 // Err is everything that was found wrong so far; nil when nothing was.
 func (e *Environment) Err() error { return errors.Join(e.errs...) }
@@ -161,9 +159,6 @@ func (e *Environment) Aligo() (*aligo.Client, *aligo.TemplateCache) {
 
 // secrets are the parameters, which all parts of a function read together.
 func (e *Environment) secrets() *parameters.Store {
-	if e.Parameters == nil {
-		e.errs = append(e.errs, errNoParameters)
-	}
 	if e.parameters == nil {
 		e.parameters = parameters.New(e.Parameters, e.variable(deployment.ParameterPrefix), 0)
 	}
