@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"sms-api/internal/aligo/aligotest"
 	"sms-api/internal/template"
@@ -232,4 +233,32 @@ func TestSubmitGoesOnAfterARefusal(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.says("submit", "error: 2 templates were written, and Aligo lists none at all")
+}
+
+// says is a stack that answers so.
+type says template.Answer
+
+func (s says) Templates(context.Context, template.Request) (template.Answer, error) {
+	return template.Answer(s), nil
+}
+
+// What goes dormant, and what no call can send, is told by status.
+func TestStatus(t *testing.T) {
+	t.Parallel()
+	since := time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC)
+	at := func(code, name string, d template.Dormancy, unsendable ...string) template.Listed {
+		return template.Listed{
+			Template: template.Template{Name: name, Text: name}, Code: code, Review: "APR", Status: "A", UnusedSince: &since, Dormancy: d,
+			Unsendable: unsendable,
+		}
+	}
+	f := newFolder(t, says{Listed: []template.Listed{
+		at("UK_1", "가", ""), at("UK_2", "나", template.DormantSoon), at("UK_3", "다", template.Dormant), at("UK_4", "라", "", "대표링크"),
+		{Template: template.Template{Name: "마"}, Code: "UK_5", Review: "HLD", Status: "R"},
+	}}, nil)
+	f.says("status", "UK_1       가: approved\nUK_2       나: approved\n",
+		"dormant soon: unused since 2026-01-05, dormant on 2027-01-05; send it once\nUK_3", "dormant: unused since 2026-01-05; Aligo has no call",
+		"UK_4", "Aligo's API cannot send it: it has 대표링크\n", "UK_5       마: in a state that is not known: HLD R\n", "templates at Aligo: 5\n")
+	f.desk = says{Problem: "register 203.0.113.7"}
+	f.says("status", "error: register 203.0.113.7")
 }
