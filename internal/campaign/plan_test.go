@@ -52,6 +52,7 @@ func (d *door) Check(_ context.Context, r message.Request) (campaign.Checked, er
 		c.Texts = append(c.Texts, filled)
 		c.PriceKRW += 8.4
 		c.PriceAtMostKRW += 25.9
+		c.Bills = campaign.Bills{AlimTalk: c.Bills.AlimTalk + 1, SMS: c.Bills.SMS + 2, LMS: c.Bills.LMS + 3}
 	}
 	return c, err
 }
@@ -68,6 +69,8 @@ func request(tb testing.TB, body string) message.Request {
 // planned is what came of a file.
 type planned struct {
 	campaign.Plan
+	// bills are what the wallet was asked for.
+	bills  []campaign.Bills
 	chunks []campaign.Chunk
 	errors []string
 }
@@ -78,6 +81,10 @@ func plan(t *testing.T, d *door, body, file string) (planned, error) {
 	p := campaign.Planner{
 		Door: d, Request: request(t, body), Columns: message.Columns{To: "전화번호", Name: "이름", Variables: map[string]string{"주문번호": "주문"}},
 		Rate: 5000,
+		Suffices: func(_ context.Context, b campaign.Bills) *bool {
+			all.bills = append(all.bills, b)
+			return nil
+		},
 		Put: func(_ context.Context, n int, c campaign.Chunk) error {
 			if n != len(all.chunks) {
 				t.Errorf("chunk %d after %d", n, len(all.chunks))
@@ -183,12 +190,50 @@ func TestPlan(t *testing.T) {
 	}
 }
 
+// A number counts as there twice only if something can be sent for its first row.
+func TestTheFirstOfTwo(t *testing.T) {
+	t.Parallel()
+	got, err := plan(t, &door{}, text, "이름,전화번호,주문\n홍길동,01020000000,\n홍길동,01020000000,A\n홍길동,01020000001,A\n"+
+		"홍길동,01020000001,A\n홍길동,01020000000,B\n")
+	if err != nil || got.Valid != 2 || got.Refused != 1 || got.Duplicates != 2 || got.chunks[0].Rows[0] != 3 {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+// What it comes to is that of the valid rows, over all chunks; of what is wrong the first hundred are told, and all are written down.
+func TestWhatAPlanComesTo(t *testing.T) {
+	t.Parallel()
+	var file strings.Builder
+	file.WriteString("이름,전화번호,주문\n")
+	for i := range 1100 {
+		fmt.Fprintf(&file, "홍길동,010-2000-%04d,A-%d\n", i, i)
+	}
+	for range 150 {
+		file.WriteString("홍길동,010-2000,A\n")
+	}
+	got, err := plan(t, &door{}, text, file.String())
+	if err != nil || got.PriceKRW != 9240 || got.PriceAtMostKRW != 28490 || got.Seconds != 13 {
+		t.Errorf("%v, %v KRW in %d s, %v", got.PriceKRW, got.PriceAtMostKRW, got.Seconds, err)
+	}
+	if want := (campaign.Bills{AlimTalk: 1100, SMS: 2200, LMS: 3300}); len(got.bills) != 1 || got.bills[0] != want {
+		t.Errorf("the wallet was asked for %+v, want %+v", got.bills, want)
+	}
+	if got.Refused != 150 || len(got.Errors) != campaign.MaxErrors || len(got.errors) != 150 {
+		t.Errorf("%d refused, %d told, %d written down", got.Refused, len(got.Errors), len(got.errors))
+	}
+	// Nobody asks the wallet for nothing.
+	if got, err := plan(t, &door{}, text, "이름,전화번호,주문\n홍길동,010-2000,A\n"); err != nil || got.bills != nil {
+		t.Errorf("%+v, %v", got.bills, err)
+	}
+}
+
 // A chunk fits into the input of an execution, however long its values are.
 func TestChunksFit(t *testing.T) {
 	t.Parallel()
 	var file strings.Builder
-	file.WriteString("이름,전화번호,주문\n")
-	for i := range 1000 {
+	// What is around the recipients is known from the first few that are checked, here from one.
+	file.WriteString("이름,전화번호,주문\n홍길동,010-2000-0000,가\n홍길동,010-2000-0000,가\n")
+	for i := 1; i < 1000; i++ {
 		fmt.Fprintf(&file, "홍길동,010-2000-%04d,%s\n", i, strings.Repeat("가", 200+i%7))
 	}
 	got, err := plan(t, &door{}, text, file.String())

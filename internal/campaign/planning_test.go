@@ -1,0 +1,235 @@
+package campaign_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"sms-api/internal/bucket"
+	"sms-api/internal/campaign"
+	"sms-api/internal/testkit/tabletest"
+)
+
+// desk is where files are planned: a table, a bucket, a bus.
+type desk struct {
+	campaign.Planning
+
+	t  *testing.T
+	mu sync.Mutex
+	// files are by key, read what was read with which ETag, told what was announced, and writing is called before a write.
+	files   map[string]string
+	read    []string
+	told    []campaign.View
+	writing func()
+	away    error
+}
+
+func (d *desk) Get(_ context.Context, key, etag string) (io.ReadCloser, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.read = append(d.read, key+" "+etag)
+	text, ok := d.files[key]
+	if !ok {
+		return nil, bucket.ErrNotFound
+	}
+	return io.NopCloser(strings.NewReader(text)), nil
+}
+
+func (d *desk) Put(_ context.Context, key, _ string, body io.ReadSeeker) error {
+	if d.writing != nil {
+		d.writing()
+	}
+	text, err := io.ReadAll(body)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.files[key] = string(text)
+	return errors.Join(err, d.away)
+}
+
+func (*desk) DeleteAll(context.Context, string) error { return nil }
+
+// bell is a bus.
+type bell struct{ *desk }
+
+func (b bell) Put(_ context.Context, detailType string, detail any) error {
+	v, ok := detail.(campaign.View)
+	if !ok || detailType != "CampaignPlanned" {
+		return fmt.Errorf("%s %T", detailType, detail)
+	}
+	b.told = append(b.told, v)
+	return nil
+}
+
+func newDesk(t *testing.T, file string, change func(*campaign.Campaign)) *desk {
+	t.Helper()
+	d := &desk{t: t, files: map[string]string{"campaigns/c/file": file}}
+	d.Planning = campaign.Planning{
+		Store: &campaign.Store{Client: tabletest.New(t).Client, Table: tabletest.Name, Kept: time.Hour}, Files: &campaign.Files{Objects: d},
+		Door: func(campaign.Campaign) campaign.Door { return &door{} }, Bus: bell{d}, Kept: time.Hour, Now: func() time.Time { return noon },
+		Log: slog.New(slog.DiscardHandler),
+	}
+	c := campaign.Campaign{
+		ID: "c", Rate: 5000, Status: campaign.AwaitingFile, Run: 1, CreatedAt: noon, Request: []byte(`{"channel":"sms",` +
+			`"text":"#{고객명}님","columns":{"to":"전화번호","name":"이름"},"bytes":1}`),
+	}
+	if change != nil {
+		change(&c)
+	}
+	if err := d.Store.Create(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// plans has an execution plan the file.
+func (d *desk) plans(execution string) (campaign.Next, campaign.Campaign) {
+	d.t.Helper()
+	next, err := d.Handle(d.t.Context(), campaign.Upload{ID: "c", File: "etag", Execution: execution})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	c, err := d.Store.Find(d.t.Context(), "c")
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return next, c
+}
+
+// becomes changes the campaign as somebody else does.
+func (d *desk) becomes(change func(*campaign.Campaign)) {
+	d.t.Helper()
+	if _, err := d.Store.Change(d.t.Context(), "c", func(c *campaign.Campaign) (bool, error) {
+		change(c)
+		return true, nil
+	}); err != nil {
+		d.t.Fatal(err)
+	}
+}
+
+// chunks are the keys of what was written as a chunk.
+func (d *desk) chunks() (keys []string) {
+	for key := range d.files {
+		if strings.HasSuffix(key, ".json") {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
+const two = "이름,전화번호\n홍길동,01020000000\n홍길동,01020000001\n"
+
+// A file is planned once, by the execution that came first, of the version that it was told of, and announced once.
+func TestPlannedOnce(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, two, nil)
+	next, c := d.plans("first")
+	if next != (campaign.Next{ID: "c", Run: 1, Next: campaign.NextKeep, Seconds: 3600}) || c.Status != campaign.Planned || c.Plan.Valid != 2 {
+		t.Errorf("%+v, %+v", next, c)
+	}
+	if len(d.told) != 1 || d.told[0].Status != campaign.Planned || !c.PlanTold {
+		t.Errorf("announced: %+v", d.told)
+	}
+	if !slices.Contains(d.read, "campaigns/c/file etag") {
+		t.Errorf("read: %q", d.read)
+	}
+	// Its answer was lost: nothing is done again.
+	if again, c := d.plans("first"); again != next || len(d.chunks()) != 1 || len(d.told) != 1 || c.Status != campaign.Planned {
+		t.Errorf("once more: %+v with %q and %d announcements", again, d.chunks(), len(d.told))
+	}
+	if other, _ := d.plans("second"); other.Next != campaign.NextEnd || len(d.chunks()) != 1 || len(d.told) != 1 {
+		t.Errorf("another execution: %+v", other)
+	}
+	// Somebody starts it, and its executions end here.
+	d.becomes(func(c *campaign.Campaign) { c.Run = 2 })
+	if next, _ := d.plans("first"); next.Next != campaign.NextEnd {
+		t.Errorf("after the start: %+v", next)
+	}
+	if next, err := d.Handle(t.Context(), campaign.Upload{ID: "nobody's"}); err != nil || next.Next != campaign.NextEnd {
+		t.Errorf("%+v, %v", next, err)
+	}
+}
+
+// Another execution that comes while it is planned ends, and of two attempts of the same one the plan of the first stands.
+func TestPlannedByTwo(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, two, nil)
+	var once atomic.Bool
+	d.writing = func() {
+		if once.CompareAndSwap(false, true) {
+			if next, c := d.plans("second"); next.Next != campaign.NextEnd || c.Plan != nil {
+				t.Errorf("another execution: %+v", next)
+			}
+			d.plans("first")
+		}
+	}
+	_, c := d.plans("first")
+	if keys := d.chunks(); len(keys) != 2 || len(d.told) != 1 || c.Plan.Valid != 2 {
+		t.Errorf("%q, announced %d times", keys, len(d.told))
+	}
+	first, err := d.Files.Chunk(t.Context(), c, 0)
+	if err != nil || len(first.Rows) != 2 {
+		t.Errorf("%+v, %v", first, err)
+	}
+	attempt := c.Attempt
+	if _, c := d.plans("first"); c.Attempt != attempt {
+		t.Error("the chunks are another attempt's")
+	}
+}
+
+// It starts by itself when it was asked to, and no row is refused; then this very execution goes on.
+func TestPlannedAndStarted(t *testing.T) {
+	t.Parallel()
+	auto := func(c *campaign.Campaign) { c.Auto = true }
+	d := newDesk(t, two, auto)
+	if next, c := d.plans("first"); next.Next != campaign.NextWait || c.Status != campaign.Sending || c.Wanted != 0 || !c.StartedAt.Equal(noon) {
+		t.Errorf("%+v, %+v", next, c)
+	}
+	for name, file := range map[string]string{"twice": two + "홍길동,01020000001\n", "refused": two + "홍길동,010\n"} {
+		d := newDesk(t, file, auto)
+		if next, c := d.plans("first"); next.Next != campaign.NextKeep || c.Status != campaign.Planned {
+			t.Errorf("%s: %+v, %+v", name, next, c)
+		}
+	}
+	d = newDesk(t, "이름,전화번호\n홍길동,010\n", auto)
+	if next, c := d.plans("first"); next.Next != campaign.NextKeep || c.Status != campaign.Invalid || len(d.told) != 1 {
+		t.Errorf("%+v, %+v", next, c)
+	}
+}
+
+// One that is cancelled while it is planned goes to its report, and nobody is told that it is planned.
+func TestCancelledWhilePlanned(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, two, nil)
+	var once sync.Once
+	d.writing = func() {
+		once.Do(func() { d.becomes(func(c *campaign.Campaign) { c.Status = campaign.Cancelled }) })
+	}
+	if next, c := d.plans("first"); next.Next != campaign.NextReport || c.Status != campaign.Cancelled || c.Plan == nil || len(d.told) > 0 {
+		t.Errorf("%+v, %+v, announced %d times", next, c, len(d.told))
+	}
+}
+
+// What cannot be written is planned another time, and until then nothing is said.
+func TestPlanThatCannotBeWritten(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, two, nil)
+	d.away = errors.New("away")
+	if _, err := d.Handle(t.Context(), campaign.Upload{ID: "c", File: "etag", Execution: "first"}); !errors.Is(err, d.away) {
+		t.Errorf("%v", err)
+	}
+	if c, err := d.Store.Find(t.Context(), "c"); err != nil || c.Plan != nil || len(d.told) > 0 {
+		t.Errorf("%+v, %v", c, err)
+	}
+	d.away = nil
+	if next, c := d.plans("first"); next.Next != campaign.NextKeep || c.Plan.Valid != 2 {
+		t.Errorf("%+v", next)
+	}
+}
