@@ -140,7 +140,7 @@ func (s *stack) checkKeys(t *testing.T, arn string) {
 	for _, group := range groups.LogGroups {
 		same(t, aws.ToString(group.LogGroupName), aws.ToString(group.KmsKeyId), arn)
 	}
-	queue := s.deadLetters(t)
+	queue := s.letters(t, "dead-letters")
 	same(t, "queue", queue["KmsMasterKeyId"], arn)
 	if arn == "" {
 		// With a key of KMS moto says so too; AWS has one or the other.

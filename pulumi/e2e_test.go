@@ -22,12 +22,14 @@ import (
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/aws-sdk-go-v2/service/apigatewayv2"
 	apitypes "github.com/aws/aws-sdk-go-v2/service/apigatewayv2/types"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	dynamotypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	eventtypes "github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
@@ -55,6 +57,7 @@ func TestDeployment(t *testing.T) {
 		"functions:alimtalk":      `{"reservedConcurrency":7}`,
 		"events:producerAccounts": `["222233334444"]`,
 		"events:routes":           orderPaid,
+		"events:webhooks":         `[{"name":"crm","url":"https://crm.example.com/hooks/sms"}]`,
 		"api:jwtIssuer":           "https://issuer.example.com",
 		"api:jwtAudience":         "shop",
 		"api:corsOrigins":         "https://shop.example.com",
@@ -68,6 +71,7 @@ func TestDeployment(t *testing.T) {
 	t.Run("permissions", s.checkPermissions)
 	t.Run("state machine", s.checkStateMachine)
 	t.Run("events", s.checkEvents)
+	t.Run("webhooks", s.checkWebhooks)
 	t.Run("table", s.checkTable)
 	t.Run("files of campaigns", s.checkFiles)
 	t.Run("API", s.checkAPI)
@@ -565,7 +569,7 @@ func (s *stack) checkEvents(t *testing.T) {
 	if policy := aws.ToString(described.Policy); !strings.Contains(policy, "222233334444") || !strings.Contains(policy, "StringNotEquals") {
 		t.Errorf("who may put events: %s", policy)
 	}
-	queue := s.deadLetters(t)
+	queue := s.letters(t, "dead-letters")
 	takes := map[string][]string{
 		"requested":        {`{"detail-type":["MessageRequested"]}`, ""},
 		"opt-outs":         {`{"detail-type":["RecipientOptedIn","RecipientOptedOut"]}`, ""},
@@ -588,6 +592,9 @@ func (s *stack) checkEvents(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, rule := range rules.Rules {
+			if strings.HasPrefix(aws.ToString(rule.Name), bus+"-webhook-") { // see checkWebhooks
+				continue
+			}
 			targets, err := client.ListTargetsByRule(t.Context(), &eventbridge.ListTargetsByRuleInput{EventBusName: &on, Rule: rule.Name})
 			if err != nil || len(targets.Targets) != 1 {
 				t.Fatalf("targets of %s: %v %v", aws.ToString(rule.Name), targets, err)
@@ -613,10 +620,70 @@ func (s *stack) checkEvents(t *testing.T) {
 	})
 }
 
-func (s *stack) deadLetters(t *testing.T) map[string]string {
+// checkWebhooks: outcomes go to the webhook, what it does not take is kept and told of, and the secret that somebody puts into its
+// connection is neither put back nor known to the engine.
+func (s *stack) checkWebhooks(t *testing.T) {
+	client, bus := eventbridge.NewFromConfig(s.aws), "sms-api-"+s.name
+	name := bus + "-webhook-crm"
+	rule, err := client.DescribeRule(t.Context(), &eventbridge.DescribeRuleInput{EventBusName: &bus, Name: &name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, "it takes", rule.EventPattern, `{"detail-type":["MessageSettled"],"source":["sms-api"]}`)
+	targets, err := client.ListTargetsByRule(t.Context(), &eventbridge.ListTargetsByRuleInput{EventBusName: &bus, Rule: &name})
+	if err != nil || len(targets.Targets) != 1 {
+		t.Fatalf("targets: %v %v", targets, err)
+	}
+	destination, err := client.DescribeApiDestination(t.Context(), &eventbridge.DescribeApiDestinationInput{Name: &name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	connection, err := client.DescribeConnection(t.Context(), &eventbridge.DescribeConnectionInput{Name: &name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, "it calls", []any{destination.HttpMethod, destination.InvocationEndpoint, destination.InvocationRateLimitPerSecond,
+		destination.ConnectionArn}, []any{"POST", "https://crm.example.com/hooks/sms", 10, connection.ConnectionArn})
+	same(t, "it is known by", []any{connection.AuthorizationType, connection.AuthParameters.ApiKeyAuthParameters.ApiKeyName},
+		[]any{"API_KEY", "X-Webhook-Secret"})
+	target, queue := targets.Targets[0], s.letters(t, "webhook-dead-letters")
+	same(t, "target", target.Arn, destination.ApiDestinationArn)
+	if target.DeadLetterConfig == nil || aws.ToString(target.DeadLetterConfig.Arn) != queue["QueueArn"] || target.RetryPolicy == nil ||
+		aws.ToInt32(target.RetryPolicy.MaximumEventAgeInSeconds) != 24*60*60 {
+		t.Errorf("it loses events: %v", target)
+	}
+	if !strings.Contains(queue["Policy"], aws.ToString(rule.Arn)) {
+		t.Error("it may not write dead letters")
+	}
+	alarms, err := cloudwatch.NewFromConfig(s.aws).DescribeAlarms(t.Context(),
+		&cloudwatch.DescribeAlarmsInput{AlarmNames: []string{bus + "-webhook-dead-letters"}})
+	if err != nil || len(alarms.MetricAlarms) != 1 || len(alarms.MetricAlarms[0].Dimensions) != 1 {
+		t.Fatalf("alarm: %v %v", alarms, err)
+	}
+	same(t, "alarm", alarms.MetricAlarms[0].Dimensions[0].Value, bus+"-webhook-dead-letters")
+
+	const secret = "somebody-has-made-this-one"
+	if _, err := client.UpdateConnection(t.Context(), &eventbridge.UpdateConnectionInput{
+		Name: &name, AuthorizationType: eventtypes.ConnectionAuthorizationTypeApiKey,
+		AuthParameters: &eventtypes.UpdateConnectionAuthRequestParameters{
+			ApiKeyAuthParameters: &eventtypes.UpdateConnectionApiKeyAuthRequestParameters{
+				ApiKeyName: aws.String("X-Webhook-Secret"), ApiKeyValue: aws.String(secret),
+			},
+		},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	s.pulumi(t, "preview", "--expect-no-changes", "--diff")
+	if strings.Contains(s.pulumi(t, "stack", "export"), secret) {
+		t.Error("the secret is in the stack's state")
+	}
+}
+
+// letters are the attributes of one of the queues of what could not be handed over.
+func (s *stack) letters(t *testing.T, name string) map[string]string {
 	t.Helper()
 	client := sqs.NewFromConfig(s.aws)
-	queue, err := client.GetQueueUrl(t.Context(), &sqs.GetQueueUrlInput{QueueName: aws.String("sms-api-" + s.name + "-dead-letters")})
+	queue, err := client.GetQueueUrl(t.Context(), &sqs.GetQueueUrlInput{QueueName: aws.String("sms-api-" + s.name + "-" + name)})
 	if err != nil {
 		t.Fatal(err)
 	}
