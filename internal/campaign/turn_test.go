@@ -255,6 +255,30 @@ func TestParked(t *testing.T) {
 	}
 }
 
+// When it has expired nothing more is handed out, and what was about to be started then is waited for until it is sure that nobody does.
+func TestExpired(t *testing.T) {
+	t.Parallel()
+	w := newSending(t, 100, 600)
+	w.turn(1)
+	before := len(w.started)
+	w.settleAll()
+	// The next one is open, and nobody knows whether it was started.
+	if _, err := w.store.Change(t.Context(), id, func(c *campaign.Campaign) (bool, error) {
+		c.Open, c.Next, c.ExpiresAt = []int{before}, before+1, w.now
+		return true, nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	w.now = w.now.Add(time.Minute)
+	if n := w.turn(1); n.Next != campaign.NextWait || len(w.find().Open) != 1 || len(w.started) != before {
+		t.Errorf("a minute later: %+v, %d chunks after %d", n, len(w.started), before)
+	}
+	w.now = w.now.Add(3 * time.Minute)
+	if n := w.turn(1); n.Next != campaign.NextReport || len(w.find().Open) != 0 || len(w.started) != before {
+		t.Errorf("some minutes later: %+v, %d chunks after %d", n, len(w.started), before)
+	}
+}
+
 // An execution that has had many turns has the next one go on.
 func TestTurns(t *testing.T) {
 	t.Parallel()
