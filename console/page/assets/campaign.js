@@ -58,10 +58,11 @@ export function campaign({ parameters: [id], refresh, signal }) {
 
   // sections are what is shown, each with the data that it is drawn from.
   function sections(c, sent, waits) {
-    const { plan, counts, report, ...head } = c;
-    const all = [{ name: "head", data: { ...head, plan: plan && { valid: plan.valid, priceKRW: plan.priceKRW, priceAtMostKRW: plan.priceAtMostKRW }, left: (plan?.valid ?? 0) - counts.accepted } }];
-    if (c.status === "awaiting-file" || c.status === "planning" || c.parked) all.push({ name: "hint", data: { status: c.status, parked: c.parked, cause: waits?.parked?.cause, message: waits?.id } });
-    if (c.startedAt && plan) all.push({ name: "progress", data: { status: c.status, counts, valid: plan.valid, endsAt: c.endsAt, report, settledAt: c.settledAt } });
+    const { plan, counts, report, endsAt, parked, ...head } = c;
+    // What changes all the time is not in the data of what is pressed.
+    const all = [{ name: "head", data: { ...head, plan: plan && { valid: plan.valid, priceKRW: plan.priceKRW, priceAtMostKRW: plan.priceAtMostKRW }, left: (plan?.valid ?? 0) > counts.accepted } }];
+    if (c.status === "awaiting-file" || c.status === "planning" || parked) all.push({ name: "hint", data: { status: c.status, parked, cause: waits?.parked?.cause, message: waits?.id } });
+    if (c.startedAt && plan) all.push({ name: "progress", data: { status: c.status, counts, valid: plan.valid, endsAt, report } });
     if (plan) all.push({ name: "plan", data: { plan, status: c.status } });
     if (plan && (plan.errors.length || plan.refused)) all.push({ name: "refused", data: plan });
     if (plan?.examples.length) all.push({ name: "examples", data: { examples: plan.examples, channel: c.channel } });
@@ -76,7 +77,7 @@ export function campaign({ parameters: [id], refresh, signal }) {
   const figure = (name, value, about) => h("div", { class: "figure" }, h("dt", {}, t(`campaign.plan.${name}`)), h("dd", {}, value), about ? h("dd", { class: "about muted" }, about) : null);
 
   function head(c) {
-    const allowed = (orders[c.status] ?? []).filter((order) => order !== "pause" || c.left > 0).filter((order) => order !== "cancel" || !c.settledAt);
+    const allowed = (orders[c.status] ?? []).filter((order) => order !== "pause" || c.left).filter((order) => order !== "cancel" || !c.settledAt);
     return h("header", { class: "detail" },
       h("a", { class: "crumb", href: "/campaigns" }, t("nav.campaigns")),
       h("div", { class: "page-head" },

@@ -10,7 +10,7 @@ import { copyButton, failure, jsonBlock, status } from "./parts.js";
 export function operations({ refresh, signal }) {
   const note = h("div", {});
   const parts = [
-    part("parked", "/inbox/messages?status=parked", (d) => rows(d.items, (m) => m.id, parkedRow)),
+    part("parked", "/inbox/messages?status=parked", (d) => [rows(d.items, (m) => m.id, parkedRow), d.next ? h("p", {}, h("a", { href: "/messages?status=parked" }, t("operations.parked.all"))) : null]),
     part("alarms", "/inbox/alarms", (d) => [rows(d.items, (a) => a.name, alarmRow), links(d.links)]),
     part("failed", "/inbox/failed", (d) => rows(d.items, (x) => x.id, failedRow)),
     part("letters", "/inbox/dead-letters", (d) => rows(d.items, (l) => l.id, letterRow)),

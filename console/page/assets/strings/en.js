@@ -469,6 +469,7 @@ export const en = {
   "operations.done": "Done",
   "operations.parked": "Parked messages",
   "operations.parked.text": "They go out by themselves when the cause is repaired.",
+  "operations.parked.all": "All of them",
   "operations.parked.since": "since {since}, tried again every {wait}",
   "repair.ip": "Register the address at Aligo: smartsms.aligo.in > 문자API > 신청/인증 > 발송 서버 IP.",
   "repair.credentials": "Write the right credentials with aws ssm put-parameter --overwrite.",

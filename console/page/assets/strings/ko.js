@@ -469,6 +469,7 @@ export const ko = {
   "operations.done": "처리했습니다",
   "operations.parked": "조치 대기 메시지",
   "operations.parked.text": "원인을 조치하면 저절로 나갑니다.",
+  "operations.parked.all": "모두 보기",
   "operations.parked.since": "{since}부터, {wait}마다 다시 시도",
   "repair.ip": "알리고에 IP를 등록하세요: smartsms.aligo.in > 문자API > 신청/인증 > 발송 서버 IP.",
   "repair.credentials": "aws ssm put-parameter --overwrite로 올바른 인증 정보를 넣으세요.",
