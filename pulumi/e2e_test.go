@@ -615,8 +615,8 @@ func (s *stack) checkEvents(t *testing.T) {
 		}
 	}
 	same(t, "rules", seen, map[string]string{
-		"balance": "balance", "opt-outs": "events", "requested": "events", "route-order-paid": "events", "settled": "record", "templates": "templates",
-		"stopped": "settle", "sweep": "sweep", "campaign-file": "campaigns",
+		"balance": "balance", "opt-outs": "events", "requested": "events", "route-order-paid": "events", "settled": "record",
+		"templates": "templates", "stopped": "settle", "sweep": "sweep", "campaign-file": "campaigns",
 	})
 }
 
@@ -833,7 +833,8 @@ var inPlace = map[string]string{
 	"limits:optOutsCoverInfo": "true", "limits:numberHour": "2",
 	"limits:numberDay": "4", "limits:callerDay": "100",
 	"ads:senderName": "가나상점", "ads:contact": "02-123-4567", "ads:refusal": "무료수신거부 080-000-0000", "ads:until": "20:00",
-	"alarms:lowBalance": "500", "alarms:balanceMinutes": "30", "alarms:failurePercent": "10", "alarms:fallbackPercent": "101",
+	"alarms:lowBalance": "500", "alarms:balanceMinutes": "30", "alarms:templatesMinutes": "720",
+	"alarms:failurePercent": "10", "alarms:fallbackPercent": "101",
 	"secrets:prefix": "/team/aligo", "campaigns:fileDays": "30",
 }
 
