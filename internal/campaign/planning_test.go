@@ -29,6 +29,9 @@ type desk struct {
 	read    []string
 	told    []campaign.View
 	writing func()
+	// ended is what was announced of the end, and deleted how often files were.
+	ended   []campaign.View
+	deleted int
 	away    error
 }
 
@@ -54,7 +57,13 @@ func (d *desk) Put(_ context.Context, key, _ string, body io.ReadSeeker) error {
 	return errors.Join(err, d.away)
 }
 
-func (*desk) DeleteAll(context.Context, string) error { return nil }
+func (d *desk) DeleteAll(_ context.Context, prefix string) error {
+	if prefix != "campaigns/c/" {
+		d.t.Errorf("%s is deleted", prefix)
+	}
+	d.deleted++
+	return nil
+}
 
 // bell is a bus.
 type bell struct{ *desk }
@@ -231,5 +240,81 @@ func TestPlanThatCannotBeWritten(t *testing.T) {
 	d.away = nil
 	if next, c := d.plans("first"); next.Next != campaign.NextKeep || c.Plan.Valid != 2 {
 		t.Errorf("%+v", next)
+	}
+}
+
+// ends is what is ended with a desk.
+func (d *desk) ends(e campaign.End) campaign.Next {
+	d.t.Helper()
+	r := campaign.Reporting{
+		Store: d.Store, Files: d.Files, Messages: archive{}, Bus: knell{d}, Kept: time.Hour, Now: d.Now, Log: d.Log,
+	}
+	next, err := r.Handle(d.t.Context(), e)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return next
+}
+
+// knell is a bus.
+type knell struct{ *desk }
+
+func (k knell) Put(_ context.Context, detailType string, detail any) error {
+	v, ok := detail.(campaign.View)
+	if !ok || detailType != "CampaignSettled" {
+		return fmt.Errorf("%s %T", detailType, detail)
+	}
+	k.ended = append(k.ended, v)
+	return nil
+}
+
+// The end is written and announced once, by the execution that goes on with the campaign, and its files are deleted by none that
+// somebody else goes on after.
+func TestEndedOnce(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, two, nil)
+	d.plans("first")
+	d.becomes(func(c *campaign.Campaign) { c.Status, c.Run = campaign.Sending, 2 })
+	if next := d.ends(campaign.End{ID: "c", Run: 1}); next.Next != campaign.NextEnd || len(d.ended) > 0 || d.files["campaigns/c/report.csv"] != "" {
+		t.Errorf("an execution that has ended: %+v", next)
+	}
+	if next := d.ends(campaign.End{ID: "c", Run: 1, Delete: true}); next.Next != campaign.NextEnd || d.deleted > 0 {
+		t.Errorf("an execution that has ended deletes: %+v", next)
+	}
+	for range 2 {
+		if next := d.ends(campaign.End{ID: "c", Run: 2}); next.Seconds != 3600 || len(d.ended) != 1 || d.ended[0].Status != campaign.Settled {
+			t.Errorf("%+v, announced %+v", next, d.ended)
+		}
+	}
+	d.files["campaigns/c/report.csv"] = "as it was"
+	d.ends(campaign.End{ID: "c", Run: 2})
+	if d.files["campaigns/c/report.csv"] != "as it was" {
+		t.Error("the report was written again")
+	}
+	d.ends(campaign.End{ID: "c", Run: 2, Delete: true})
+	if d.deleted != 1 || len(d.ended) != 1 {
+		t.Errorf("deleted %d times, announced %d times", d.deleted, len(d.ended))
+	}
+}
+
+// A plan that nobody has started is cancelled with its files, and one that somebody has just started is not.
+func TestAPlanThatIsNotStarted(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, two, nil)
+	d.plans("first")
+	d.becomes(func(c *campaign.Campaign) { c.Wanted = 2 })
+	if d.ends(campaign.End{ID: "c", Run: 1, Delete: true}); d.deleted > 0 || len(d.ended) > 0 {
+		t.Errorf("its files are deleted while it starts")
+	}
+	d.becomes(func(c *campaign.Campaign) { c.Wanted = 0 })
+	d.ends(campaign.End{ID: "c", Run: 1, Delete: true})
+	if c, err := d.Store.Find(t.Context(), "c"); err != nil || c.Status != campaign.Cancelled || d.deleted != 1 || len(d.ended) != 1 {
+		t.Errorf("%+v, %v, deleted %d times", c, err, d.deleted)
+	}
+	// Of a file that has nothing to send there is no end to announce.
+	d = newDesk(t, "이름,전화번호\n홍길동,010\n", nil)
+	d.plans("first")
+	if d.ends(campaign.End{ID: "c", Run: 1, Delete: true}); d.deleted != 1 || len(d.ended) > 0 {
+		t.Errorf("deleted %d times, announced %+v", d.deleted, d.ended)
 	}
 }

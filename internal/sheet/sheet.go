@@ -331,7 +331,7 @@ func (t *table) recipient(record []string) (message.Recipient, []message.Validat
 		if i < 0 {
 			return ""
 		}
-		// A field outlives its record, whose memory is used again.
+		// A field that is kept must not keep all of its row in memory.
 		return strings.Clone(strings.TrimSpace(record[i]))
 	}
 	to := asText(field(t.to))

@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 
 	"golang.org/x/text/encoding/korean"
 	"golang.org/x/text/encoding/unicode"
+	"golang.org/x/text/unicode/norm"
 
 	"sms-api/internal/message"
 	"sms-api/internal/sheet"
@@ -112,6 +114,36 @@ func TestSpreadsheets(t *testing.T) {
 				t.Errorf("\n got %s\nwant %s", got, strings.Join(want, "|"))
 			}
 		})
+	}
+}
+
+// What a computer may take for another thing than it is: a delimiter in quotes, a header that a Mac has taken apart, UTF-8 that is
+// CP949 as well, and blanks that are no row.
+func TestWhatIsEasilyMistaken(t *testing.T) {
+	t.Parallel()
+	header := norm.NFD.String("전화번호,이름") + "\n"
+	for name, c := range map[string]struct {
+		file, encoding, delimiter string
+		columns                   message.Columns
+		want                      []string
+	}{
+		"commas in quotes": {
+			"\"a,b,c,d\";to;name\nx;01012345678;홍길동\n", sheet.UTF8, ";", few, []string{"2 01012345678 홍길동"},
+		},
+		"a header taken apart": {
+			header + "01012345678,홍길동\n", sheet.UTF8, ",", message.Columns{To: "전화번호", Name: "이름"}, []string{"2 01012345678 홍길동"},
+		},
+		"Latin letters": {"to,name\n01012345678,José\n", sheet.UTF8, ",", few, []string{"2 01012345678 José"}},
+		"blanks":        {"to,name\n  ,\t\n01012345678,홍길동\n", sheet.UTF8, ",", few, []string{"3 01012345678 홍길동"}},
+		"a byte that is no CP949": {
+			cp949("to,name\n01012345678,홍길동\n01012345679,김") + "\xff\n" + cp949("01012345670,이몽룡\n"), sheet.CP949, ",", few,
+			[]string{"2 01012345678 홍길동", "3 : has a character in field 2 that is none in cp949", "4 01012345670 이몽룡"},
+		},
+	} {
+		rows, f, err := read(t, c.file, c.columns)
+		if err != nil || f.Encoding != c.encoding || f.Delimiter != c.delimiter || !slices.Equal(rows, c.want) {
+			t.Errorf("%s: %q in %+v, %v", name, rows, f, err)
+		}
 	}
 }
 
