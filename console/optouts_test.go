@@ -96,10 +96,12 @@ func TestImportOfAnOldList(t *testing.T) {
 		}
 		return w.stack.API.Ask(ctx, q, into)
 	})
-	if out, err := w.imports(t, blind, listing{file: file, at: yesterday}); err != nil || !strings.Contains(out, "1 new, 0 already there, 1 opted in since") {
+	out, err := w.imports(t, blind, listing{file: file, at: yesterday})
+	if err != nil || !strings.Contains(out, "1 new, 0 already there, 1 opted in since") {
 		t.Errorf("%v\n%s", err, out)
 	}
-	if out, err := w.imports(t, w.stack.API, listing{file: file}); err != nil || !strings.Contains(out, "1 new, 1 already there, 0 opted in since") {
+	out, err = w.imports(t, w.stack.API, listing{file: file})
+	if err != nil || !strings.Contains(out, "1 new, 1 already there, 0 opted in since") {
 		t.Errorf("%v\n%s", err, out)
 	}
 }
@@ -205,7 +207,9 @@ func TestListsThatAreNone(t *testing.T) {
 			t.Errorf("%+v is taken", l)
 		}
 	}
-	for _, args := range [][]string{{}, {"import"}, {"import", "-stack", "prod"}, {"export", "f"}, {"import", "f"}, {"import", "f", "-stack", "x", "y"}} {
+	for _, args := range [][]string{
+		{}, {"import"}, {"import", "-stack", "prod"}, {"export", "f"}, {"import", "f"}, {"import", "f", "-stack", "x", "y"},
+	} {
 		if err := run(t.Context(), append([]string{"opt-outs"}, args...), io.Discard, io.Discard); err == nil {
 			t.Errorf("%q is taken", args)
 		}

@@ -88,7 +88,8 @@ func TestThePrintedLinesWork(t *testing.T) {
 	lines := regexp.MustCompile(`(?m)^  ((?:curl|export|aws) .*)$`).FindAllStringSubmatch(s.printed, -1)
 	answers := []string{
 		`"status":"accepted"`, later + `"to": "01012345678"`, `"status":"accepted"`,
-		"", `"FailedEntryCount": 0`, later + `"executionArn"`, later + "(?s)Send AlimTalk.*ExecutionSucceeded", `"reachable":true,"registered":true`,
+		"", `"FailedEntryCount": 0`, later + `"executionArn"`, later + "(?s)Send AlimTalk.*ExecutionSucceeded",
+		`"reachable":true,"registered":true`,
 	}
 	if len(lines) != len(answers) {
 		t.Fatalf("%d lines are printed, want %d:\n%s", len(lines), len(answers), s.printed)

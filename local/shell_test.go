@@ -605,7 +605,7 @@ var builtConsole = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	binary := filepath.Join(dir, "console")
-	out, err := exec.Command("go", "build", "-o", binary, "../console").CombinedOutput() //nolint:noctx // all tests wait for it
+	out, err := exec.Command("go", "build", "-o", binary, "../console").CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("build the console: %w: %s", err, out)
 	}

@@ -116,7 +116,9 @@ func (e *Endpoint) Function(name string, timeout time.Duration, handler any) (ar
 	e.functions.mu.Lock()
 	defer e.functions.mu.Unlock()
 	environments := &sync.Pool{New: func() any { return lambda.NewHandler(handler) }}
-	e.functions.byName[name] = function{name: name, timeout: timeout, async: DefaultAsync(), environments: environments, modified: e.clock.Now()}
+	e.functions.byName[name] = function{
+		name: name, timeout: timeout, async: DefaultAsync(), environments: environments, modified: e.clock.Now(),
+	}
 	return FunctionARN(name)
 }
 

@@ -32,7 +32,7 @@ func places() []place {
 		}},
 		{"../../internal/untrusted", nil, []string{"Check"}},
 		{"../../internal/aligo", map[string]int{"append": 1}, []string{"Reason", "values", "check"}},
-		{"../../internal/sheet", map[string]int{"unreadable": 0}, []string{"lost", "read", "recipient"}},
+		{"../../internal/sheet", map[string]int{"unreadable": 0}, []string{"lostBySpreadsheet", "read", "recipient"}},
 		{"../../internal/campaign", nil, nil},
 		{"../../internal/execution", nil, nil},
 		{"../../internal/handlers", nil, []string{"repair"}},

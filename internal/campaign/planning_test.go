@@ -198,7 +198,8 @@ func TestPlannedAndStarted(t *testing.T) {
 	t.Parallel()
 	auto := func(c *campaign.Campaign) { c.Auto = true }
 	d := newDesk(t, two, auto)
-	if next, c := d.plans("first"); next.Next != campaign.NextWait || c.Status != campaign.Sending || c.Wanted != 0 || !c.StartedAt.Equal(noon) {
+	next, c := d.plans("first")
+	if next.Next != campaign.NextWait || c.Status != campaign.Sending || c.Wanted != 0 || !c.StartedAt.Equal(noon) {
 		t.Errorf("%+v, %+v", next, c)
 	}
 	for name, file := range map[string]string{"twice": two + "홍길동,01020000001\n", "refused": two + "홍길동,010\n"} {

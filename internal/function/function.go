@@ -25,7 +25,7 @@ func Parameters(config aws.Config) parameters.Reader {
 	return func(ctx context.Context, names []string) (map[string]string, error) {
 		out, err := client.GetParameters(ctx, &ssm.GetParametersInput{Names: names, WithDecryption: aws.Bool(true)})
 		if err != nil {
-			return nil, fmt.Errorf("Parameter Store: %w", err)
+			return nil, fmt.Errorf("ask Parameter Store: %w", err)
 		}
 		values := map[string]string{}
 		for _, p := range out.Parameters {

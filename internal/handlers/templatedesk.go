@@ -137,7 +137,9 @@ func (t *TemplateDesk) write(ctx context.Context, r template.Request) (template.
 	case err != nil:
 		return template.Answer{}, err
 	case !free:
-		return template.Answer{Problem: "templates are being written, or a call of Aligo's was lost a moment ago: try again, in two minutes at most"}, nil
+		return template.Answer{
+			Problem: "templates are being written, or a call of Aligo's was lost a moment ago: try again, in two minutes at most",
+		}, nil
 	}
 	w := writer{TemplateDesk: t, request: r}
 	err = w.run(ctx)

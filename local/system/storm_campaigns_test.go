@@ -403,7 +403,7 @@ func (s *storm) checkRows(d *drive, complain func(string, ...any)) {
 			if out {
 				optedOut++
 			}
-			if out == d.rows[row].wrong || out && !(d.ad && s.laws.mayBeOut(d.rows[row].number, d.planned)) || len(got) > 0 {
+			if out == d.rows[row].wrong || out && (!d.ad || !s.laws.mayBeOut(d.rows[row].number, d.planned)) || len(got) > 0 {
 				complain("%q is refused, and has %q", line, got)
 			}
 		case "cancelled", "expired":
@@ -425,8 +425,8 @@ func (s *storm) checkRows(d *drive, complain func(string, ...any)) {
 	}
 	if len(seen) != len(d.rows) || p.Rows != len(d.rows) || p.Valid+p.Refused+p.Duplicates+p.OptedOut != p.Rows ||
 		p.Refused+p.Duplicates != refused || p.OptedOut != optedOut {
-		complain("the file has %d rows, of which %d are wrong, the report %d, %d opted out, the plan %+v", len(d.rows), refused, len(seen), optedOut,
-			p)
+		complain("the file has %d rows, of which %d are wrong, the report %d, %d opted out, the plan %+v",
+			len(d.rows), refused, len(seen), optedOut, p)
 	}
 	if c.Rows != p.Rows || c.Delivered != results["delivered"] || c.Failed != results["failed"] || c.Unknown != results["unknown"] ||
 		c.Pending != 0 || c.Accepted != c.Delivered+c.Failed+c.Unknown || c.By.AlimTalk+c.By.SMS != c.Delivered {

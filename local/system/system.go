@@ -255,7 +255,8 @@ func (s *System) function(f deployment.Function, o Options, files map[string][]b
 		config.Retryer = func() aws.Retryer { return o.Retryer(made()) }
 	}
 	e := &wiring.Environment{
-		AWS: config, Parameters: parameterReader(config), Variables: variables, Files: files, AligoSMSURL: o.AligoURL, AligoKakaoURL: o.AligoURL, HTTP: o.HTTP,
+		AWS: config, Parameters: parameterReader(config), Variables: variables, Files: files,
+		AligoSMSURL: o.AligoURL, AligoKakaoURL: o.AligoURL, HTTP: o.HTTP,
 		Metrics: o.Metrics, Now: o.AWS.Clock.Now, Sleep: o.AWS.Clock.Sleep, Log: o.Log,
 	}
 	if e.Metrics == nil {

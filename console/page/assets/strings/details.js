@@ -259,5 +259,7 @@ export const details = {
   "the message has been sent, or is being sent": "이미 보냈거나 보내는 중인 메시지입니다.",
   "the message is being sent": "보내는 중인 메시지입니다.",
   "the message is about to be sent": "곧 보낼 메시지입니다.",
+  "is written with an exponent, and its last digits are lost: a spreadsheet has taken it for a number; have the column as text": "지수로 적혀 끝자리가 사라졌습니다. 엑셀이 번호를 숫자로 바꾼 것이니, 열을 텍스트로 두세요.",
+  "lacks the 0 that it begins with: a spreadsheet has taken it for a number; have the column as text": "맨 앞의 0이 빠졌습니다. 엑셀이 번호를 숫자로 바꾼 것이니, 열을 텍스트로 두세요.",
   "a part of the message has been sent already": "일부를 이미 보낸 메시지입니다.",
 };
