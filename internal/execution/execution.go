@@ -116,7 +116,14 @@ func (e *Executions) Start(ctx context.Context, m message.Message) (accepted mes
 	case stored.Fingerprint != m.Fingerprint:
 		return message.Message{}, false, ErrConflict
 	}
-	return stored, true, nil
+	if !stored.CreatedAt.Equal(m.CreatedAt) {
+		return stored, true, nil
+	}
+	// This very message: the answer to the request that started it was lost, the SDK has asked again, and it had ended by then.
+	if e.Records != nil {
+		e.Records.Accepted(ctx, m)
+	}
+	return m, false, nil
 }
 
 // Find returns the message with this id as it was accepted; of one that has a record, what that has of it. The error is

@@ -307,6 +307,7 @@ func TestStartAgain(t *testing.T) {
 	}{
 		{name: "the same request while it runs", running: begin(t, first), again: later, replayed: true},
 		{name: "the same request when it is over", running: begin(t, first).end(types.ExecutionStatusSucceeded), again: later, replayed: true},
+		{name: "a repetition of the SDK's when it is over", running: begin(t, first).end(types.ExecutionStatusSucceeded), again: first},
 		{name: "another request", running: begin(t, first), again: other, err: execution.ErrConflict},
 		{name: "an execution that is no message", running: &run{status: types.ExecutionStatusRunning, input: `{}`}, again: first,
 			other: "cannot be read yet"},

@@ -587,13 +587,14 @@ func (l *Limits) ResetNumber(ctx context.Context, to message.Phone) error {
 	return nil
 }
 
-// key is what numbers and contents are hashed with.
+// key is what numbers and contents are hashed with: the oldest of the keys, which stays when a new one comes, so that no count
+// begins anew and functions that do not know the new one yet count in the same place.
 func (l *Limits) key(ctx context.Context) ([]byte, error) {
 	secrets, err := numberkey.Secrets(ctx, l.Numbers)
 	if err != nil {
 		return nil, err
 	}
-	return numberkey.Derive("limits", "numbers", []byte(secrets[0])), nil
+	return numberkey.Derive("limits", "numbers", []byte(secrets[len(secrets)-1])), nil
 }
 
 func hashed(key []byte, parts ...string) string {

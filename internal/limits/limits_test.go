@@ -100,6 +100,22 @@ func TestTheSixthMessageInAnHourIsOver(t *testing.T) {
 	}
 }
 
+// A new key begins no count anew, and who does not know it yet counts in the same place.
+func TestANewKeyForgetsNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	late := *w.Limits
+	for range 3 {
+		w.wants(t, w.ask(kim), "")
+	}
+	w.Numbers = tabletest.Keys{"new", "secret"}
+	w.wants(t, w.ask(kim), "")
+	if _, err := late.Take(t.Context(), w.ask(kim)); err != nil {
+		t.Error(err)
+	}
+	w.wants(t, w.ask(kim), "number-hour 5 01T13:00:00 [0]")
+}
+
 // A day is one in Korea, at the end of a year as well.
 func TestTheEleventhMessageOnADayIsOver(t *testing.T) {
 	t.Parallel()

@@ -35,16 +35,18 @@ func (s *Store) Erase(ctx context.Context, to message.Phone) (n int, err error) 
 			return 0, fmt.Errorf("erase a number: %w", err)
 		}
 	}
+	// A message that was under way when the key changed is found by both.
+	erased := map[string]bool{}
 	for _, k := range keys {
-		more, err := s.eraseLane(ctx, numberPK(k, to), until)
-		if n += more; err != nil {
-			return n, fmt.Errorf("erase a number: %w", err)
+		if err := s.eraseLane(ctx, numberPK(k, to), until, erased); err != nil {
+			return len(erased), fmt.Errorf("erase a number: %w", err)
 		}
 	}
-	return n, nil
+	return len(erased), nil
 }
 
-func (s *Store) eraseLane(ctx context.Context, pk string, until time.Time) (n int, err error) {
+// eraseLane erases what is found by one key, and adds the ids of the messages to those that are erased.
+func (s *Store) eraseLane(ctx context.Context, pk string, until time.Time, erased map[string]bool) error {
 	names, values := attr.Placeholders(
 		"#pk = :pk AND #sk BETWEEN :low AND :high",
 		attr.Value(":pk", attr.Text(pk)),
@@ -60,21 +62,23 @@ func (s *Store) eraseLane(ctx context.Context, pk string, until time.Time) (n in
 			ConsistentRead: &consistent, Limit: &limit,
 		})
 		if err != nil || len(out.Items) == 0 {
-			return n, err
+			return err
 		}
 		var deletes []types.WriteRequest
 		for _, item := range out.Items {
 			sk := attr.TextOf(item, attrSK)
 			if err := s.eraseRecipient(ctx, idIn(sk), int(attr.NumberOf(item, attrIndex))); err != nil {
-				return n, err
+				return err
 			}
 			deletes = append(deletes, types.WriteRequest{DeleteRequest: &types.DeleteRequest{Key: key(pk, sk)}})
 		}
 		// The items go last, so that what is left over is found by whoever repeats it.
 		if err := s.batch(ctx, deletes); err != nil {
-			return n, err
+			return err
 		}
-		n += len(deletes)
+		for _, item := range out.Items {
+			erased[idIn(attr.TextOf(item, attrSK))] = true
+		}
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"sms-api/internal/message"
 	"sms-api/internal/records"
 	"sms-api/internal/testkit"
+	"sms-api/internal/testkit/tabletest"
 )
 
 const erasedNumber, keptNumber = "01022222222", "01033333333"
@@ -107,6 +108,21 @@ func TestEraseAnotherOfTheSameMessage(t *testing.T) {
 	if text := testkit.JSON(t, w.find(t, id).Outcome); strings.Contains(text, "4444") {
 		t.Error(text)
 	}
+}
+
+// A message that is found twice is one message: its first task was tried again, and the key had changed.
+func TestEraseCountsMessages(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	m := sms(id, erasedNumber, keptNumber)
+	for _, keys := range []tabletest.Keys{{"old"}, {"new", "old"}} {
+		w.Numbers = keys
+		w.went(m, progress(m, 1), 0)
+	}
+	if n, err := w.Erase(t.Context(), erasedNumber); err != nil || n != 1 {
+		t.Errorf("%d messages, %v", n, err)
+	}
+	w.nothingOf(t, id)
 }
 
 // What was accepted before the erasure, up to the same millisecond, is erased however late it is sent; so long its stone lasts.
