@@ -276,7 +276,8 @@ func TestEndedOnce(t *testing.T) {
 	d := newDesk(t, two, nil)
 	d.plans("first")
 	d.becomes(func(c *campaign.Campaign) { c.Status, c.Run = campaign.Sending, 2 })
-	if next := d.ends(campaign.End{ID: "c", Run: 1}); next.Next != campaign.NextEnd || len(d.ended) > 0 || d.files["campaigns/c/report.csv"] != "" {
+	next := d.ends(campaign.End{ID: "c", Run: 1})
+	if next.Next != campaign.NextEnd || len(d.ended) > 0 || d.files["campaigns/c/report.csv"] != "" {
 		t.Errorf("an execution that has ended: %+v", next)
 	}
 	if next := d.ends(campaign.End{ID: "c", Run: 1, Delete: true}); next.Next != campaign.NextEnd || d.deleted > 0 {
