@@ -190,9 +190,13 @@ func (s *storm) switches(random *rand.Rand) {
 	}
 }
 
-// rotations put a new key before those that numbers are hashed with, again and again.
+// rotations put a new key before those that numbers are hashed with, again and again, but for no more than a parameter holds.
 func (s *storm) rotations(random *rand.Rand) {
-	for keys := "local"; s.calm(random, 60*time.Hour); {
+	keys := "local"
+	for range 100 {
+		if !s.calm(random, 60*time.Hour) {
+			return
+		}
 		keys = fmt.Sprintf("%d %s", random.Uint64(), keys)
 		s.useNumberKeys(keys)
 	}
