@@ -111,6 +111,19 @@ func find(ctx context.Context, loaded aws.Config, f flags) (*stack.Stack, error)
 	return s, err
 }
 
+// open reads the arguments of a command that takes flags alone, and finds the stack that is meant.
+func open(ctx context.Context, name string, args []string, log io.Writer, more ...func(*flag.FlagSet)) (flags, *stack.Stack, error) {
+	f, rest, err := parse(name, args, log, more...)
+	if err != nil {
+		return f, nil, err
+	}
+	if len(rest) > 0 {
+		return f, nil, fmt.Errorf("unknown argument %q", rest[0])
+	}
+	s, err := f.found(ctx)
+	return f, s, err
+}
+
 func run(ctx context.Context, args []string, out, log io.Writer) error {
 	if len(args) > 0 && args[0] == "dead-letters" {
 		f, rest, err := parse("console dead-letters", args[1:], log)
@@ -129,14 +142,7 @@ func run(ctx context.Context, args []string, out, log io.Writer) error {
 	if len(args) > 0 && args[0] == "opt-outs" {
 		return optOuts(ctx, args[1:], out, log)
 	}
-	f, rest, err := parse("console", args, log)
-	if err != nil {
-		return err
-	}
-	if len(rest) > 0 {
-		return fmt.Errorf("unknown argument %q", rest[0])
-	}
-	s, err := f.found(ctx)
+	f, s, err := open(ctx, "console", args, log)
 	if err != nil {
 		return err
 	}

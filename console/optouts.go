@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"sms-api/console/page"
+	"sms-api/internal/deadline"
 	"sms-api/internal/message"
 	"sms-api/internal/sheet"
 )
@@ -84,27 +85,11 @@ func optOuts(ctx context.Context, args []string, out, log io.Writer) error {
 	if err != nil {
 		return err
 	}
-	f, rest, err := parse("console opt-outs import", args, log, l.flags)
+	_, s, err := open(ctx, "console opt-outs import", args, log, l.flags)
 	if err != nil {
 		return err
 	}
-	if len(rest) > 0 {
-		return fmt.Errorf("unknown argument %q", rest[0])
-	}
-	s, err := f.found(ctx)
-	if err != nil {
-		return err
-	}
-	return importOptOuts(ctx, s.API, l, sleep, out)
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(d):
-		return nil
-	}
+	return importOptOuts(ctx, s.API, l, deadline.Sleep, out)
 }
 
 // numbered is a number with its row.

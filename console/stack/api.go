@@ -1,7 +1,6 @@
 package stack
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -38,19 +37,9 @@ const maxAnswer = 10 << 20
 
 // Ask makes a request and decodes the answer. Errors are *page.ProblemError: the API's problems as they are.
 func (a *API) Ask(ctx context.Context, q page.Request, into any) error {
-	address := a.URL + q.Path
-	if len(q.Query) > 0 {
-		address += "?" + q.Query.Encode()
-	}
-	r, err := http.NewRequestWithContext(ctx, q.Method, address, bytes.NewReader(q.Body))
+	r, err := q.HTTP(ctx, a.URL)
 	if err != nil {
-		return fmt.Errorf("the API: %w", err)
-	}
-	if q.Body != nil {
-		r.Header.Set("Content-Type", "application/json")
-	}
-	if q.Key != "" {
-		r.Header.Set("Idempotency-Key", q.Key)
+		return err
 	}
 	if err := a.sign(ctx, r, q.Body); err != nil {
 		return explained(err)
@@ -67,13 +56,7 @@ func (a *API) Ask(ctx context.Context, q page.Request, into any) error {
 	if answer.StatusCode >= http.StatusBadRequest {
 		return a.refused(answer, q.Method, body)
 	}
-	if into == nil || len(body) == 0 {
-		return nil
-	}
-	if err := json.Unmarshal(body, into); err != nil {
-		return fmt.Errorf("read the answer to %s %s: %w", q.Method, r.URL.Path, err)
-	}
-	return nil
+	return q.Read(body, into)
 }
 
 func (a *API) sign(ctx context.Context, r *http.Request, body []byte) error {

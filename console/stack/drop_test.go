@@ -16,12 +16,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"sms-api/console/page"
+	"sms-api/internal/testkit"
 )
 
 // queue is a queue with one letter in it, by a clock that goes on when somebody waits.
 type queue struct {
+	*testkit.Clock
+
 	mu          sync.Mutex
-	now         time.Time
 	there       bool
 	receipts    int
 	hiddenUntil time.Time
@@ -30,27 +32,15 @@ type queue struct {
 	refuses  bool
 }
 
-func (q *queue) time() time.Time {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return q.now
-}
-
-func (q *queue) wait(d time.Duration) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.now = q.now.Add(d)
-}
-
 // receive is somebody's reading of the queue.
 func (q *queue) receive(hidden time.Duration) (receipt string, ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if !q.there || q.now.Before(q.hiddenUntil) {
+	if !q.there || q.Now().Before(q.hiddenUntil) {
 		return "", false
 	}
 	q.receipts++
-	q.hiddenUntil = q.now.Add(hidden)
+	q.hiddenUntil = q.Now().Add(hidden)
 	return fmt.Sprint("r", q.receipts), true
 }
 
@@ -76,11 +66,11 @@ func (q *queue) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		_, _ = io.WriteString(w, answer)
 	case "DeleteMessage":
-		q.wait(q.deleting)
+		q.Add(q.deleting)
 		q.mu.Lock()
 		defer q.mu.Unlock()
 		q.deleting = 0
-		good := in.ReceiptHandle == fmt.Sprint("r", q.receipts) && q.now.Before(q.hiddenUntil)
+		good := in.ReceiptHandle == fmt.Sprint("r", q.receipts) && q.Now().Before(q.hiddenUntil)
 		if q.there = q.there && !good; !good && q.refuses {
 			w.Header().Set("X-Amzn-Query-Error", "ReceiptHandleIsInvalid;Sender")
 			w.WriteHeader(http.StatusBadRequest)
@@ -103,33 +93,33 @@ func TestALetterIsDroppedHoweverLateThatIs(t *testing.T) {
 		waits time.Duration
 	}{
 		"at once":                     {between: func(*queue) {}},
-		"while it is hidden":          {between: func(q *queue) { q.wait(letterHidden - time.Second) }},
-		"when it is no longer hidden": {between: func(q *queue) { q.wait(time.Minute) }},
+		"while it is hidden":          {between: func(q *queue) { q.Add(letterHidden - time.Second) }},
+		"when it is no longer hidden": {between: func(q *queue) { q.Add(time.Minute) }},
 		"while somebody else has it": {
-			between: func(q *queue) { q.wait(time.Minute); q.receive(8 * time.Second) }, waits: 9 * time.Second,
+			between: func(q *queue) { q.Add(time.Minute); q.receive(8 * time.Second) }, waits: 9 * time.Second,
 		},
 		"which takes too long": {between: func(*queue) {}, deleting: letterHidden + time.Second, waits: letterHidden + time.Second},
 		"which takes too long, and says so": {
 			between: func(*queue) {}, deleting: letterHidden + time.Second, refuses: true, waits: letterHidden + time.Second,
 		},
 		"when somebody else has dropped it": {
-			between: func(q *queue) { q.wait(time.Minute); q.there = false }, missing: true, waits: 2 * letterHidden,
+			between: func(q *queue) { q.Add(time.Minute); q.there = false }, missing: true, waits: 2 * letterHidden,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			q := &queue{now: time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC), there: true, deleting: c.deleting, refuses: c.refuses}
+			q := &queue{Clock: testkit.NewClock(time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)), there: true, deleting: c.deleting, refuses: c.refuses}
 			server := httptest.NewServer(q)
 			defer server.Close()
 			config, _ := recorded(t, http.StatusOK, "", "")
 			config.BaseEndpoint, config.HTTPClient = aws.String(server.URL), server.Client()
 			s := New(config, "prod", "123456789012", nil)
-			s.Now, s.Sleep = q.time, func(_ context.Context, d time.Duration) error { q.wait(d); return nil }
+			s.Now, s.Sleep = q.Now, func(_ context.Context, d time.Duration) error { q.Add(d); return nil }
 			if letters, err := s.Letters(t.Context()); err != nil || len(letters) != 1 {
 				t.Fatalf("%v %v", letters, err)
 			}
 			c.between(q)
-			begin := q.time()
+			begin := q.Now()
 			l, err := s.Letter(t.Context(), "m1")
 			if err == nil {
 				err = s.Drop(t.Context(), l)
@@ -141,7 +131,7 @@ func TestALetterIsDroppedHoweverLateThatIs(t *testing.T) {
 			if q.there {
 				t.Error("it is still there")
 			}
-			if took := q.time().Sub(begin); took > c.waits {
+			if took := q.Now().Sub(begin); took > c.waits {
 				t.Errorf("it took %v, at most %v are needed", took, c.waits)
 			}
 			if letters, err := s.Letters(t.Context()); err != nil || len(letters) != 0 {

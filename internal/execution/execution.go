@@ -99,9 +99,7 @@ func (e *Executions) Start(ctx context.Context, m message.Message) (accepted mes
 	var exists *types.ExecutionAlreadyExists
 	switch {
 	case err == nil:
-		if e.Records != nil {
-			e.Records.Accepted(ctx, m)
-		}
+		e.accepted(ctx, m)
 		return m, false, nil
 	case !errors.As(err, &exists):
 		return message.Message{}, false, fmt.Errorf("start message %s: %w", m.ID, err)
@@ -120,10 +118,15 @@ func (e *Executions) Start(ctx context.Context, m message.Message) (accepted mes
 		return stored, true, nil
 	}
 	// This very message: the answer to the request that started it was lost, the SDK has asked again, and it had ended by then.
+	e.accepted(ctx, m)
+	return m, false, nil
+}
+
+// accepted has the message written down.
+func (e *Executions) accepted(ctx context.Context, m message.Message) {
 	if e.Records != nil {
 		e.Records.Accepted(ctx, m)
 	}
-	return m, false, nil
 }
 
 // Find returns the message with this id as it was accepted; of one that has a record, what that has of it. The error is

@@ -6,6 +6,7 @@ package function
 import (
 	"context"
 	"fmt"
+	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
@@ -21,9 +22,9 @@ func FromEnvironment(name string) *wiring.Environment {
 
 // Parameters reads from Parameter Store.
 func Parameters(config aws.Config) parameters.Reader {
-	client := ssm.NewFromConfig(config)
+	client := sync.OnceValue(func() *ssm.Client { return ssm.NewFromConfig(config) }) // some functions read none
 	return func(ctx context.Context, names []string) (map[string]string, error) {
-		out, err := client.GetParameters(ctx, &ssm.GetParametersInput{Names: names, WithDecryption: aws.Bool(true)})
+		out, err := client().GetParameters(ctx, &ssm.GetParametersInput{Names: names, WithDecryption: aws.Bool(true)})
 		if err != nil {
 			return nil, fmt.Errorf("ask Parameter Store: %w", err)
 		}

@@ -336,6 +336,15 @@ func (l *Limits) share(shard int) int {
 	return n
 }
 
+// free is how much room there is, of what is used of each shard.
+func (l *Limits) free(used []int) int {
+	n := 0
+	for i, of := range used {
+		n += max(0, l.share(i)-of)
+	}
+	return n
+}
+
 // tries is how often a request looks for room among the shards that others take it from.
 const tries = 5
 
@@ -357,11 +366,7 @@ func (l *Limits) takeStack(ctx context.Context, due time.Time, t *Taken) ([]Hit,
 		if err != nil {
 			return nil, err
 		}
-		free := 0
-		for i, n := range used {
-			free += max(0, l.share(i)-n)
-		}
-		if free < t.count-sum(t.shards) {
+		if l.free(used) < t.count-sum(t.shards) {
 			l.tell(ctx, 100)
 			return []Hit{over}, nil
 		}

@@ -36,11 +36,7 @@ func (l *Limits) Rooms(ctx context.Context, caller string, trusted bool, due tim
 		if err != nil {
 			return nil, err
 		}
-		free := 0
-		for i, n := range used {
-			free += max(0, l.share(i)-n)
-		}
-		rooms = append(rooms, Room{Limit: StackDay, Max: l.StackDay, Free: free})
+		rooms = append(rooms, Room{Limit: StackDay, Max: l.StackDay, Free: l.free(used)})
 	}
 	return rooms, nil
 }

@@ -1,12 +1,10 @@
 package inbox
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"net/url"
 
 	"sms-api/awslocal/direct"
 	"sms-api/console/page"
@@ -22,16 +20,9 @@ type api struct{ handler http.Handler }
 
 // Ask makes a request. Whoever makes it is the caller of the local API, and may do what that may do.
 func (a api) Ask(ctx context.Context, q page.Request, into any) error {
-	address := &url.URL{Path: q.Path, RawQuery: q.Query.Encode()}
-	r, err := http.NewRequestWithContext(ctx, q.Method, address.String(), bytes.NewReader(q.Body))
+	r, err := q.HTTP(ctx, "")
 	if err != nil {
-		return fmt.Errorf("the API: %w", err)
-	}
-	if q.Body != nil {
-		r.Header.Set("Content-Type", "application/json")
-	}
-	if q.Key != "" {
-		r.Header.Set("Idempotency-Key", q.Key)
+		return err
 	}
 	answer := direct.Do(a.handler, r)
 	if answer.Status >= http.StatusBadRequest {
@@ -41,11 +32,5 @@ func (a api) Ask(ctx context.Context, q page.Request, into any) error {
 		}
 		return &p
 	}
-	if into == nil || answer.Body.Len() == 0 {
-		return nil
-	}
-	if err := json.Unmarshal(answer.Body.Bytes(), into); err != nil {
-		return fmt.Errorf("read the answer to %s %s: %w", q.Method, q.Path, err)
-	}
-	return nil
+	return q.Read(answer.Body.Bytes(), into)
 }

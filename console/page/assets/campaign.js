@@ -5,7 +5,7 @@ import { icon } from "./icons.js";
 import { has, t } from "./i18n.js";
 import { between, clock, moment, number, percent, span, won } from "./format.js";
 import { call, get, Problem, query } from "./api.js";
-import { channel, copyButton, empty, failure, status } from "./parts.js";
+import { channel, copyButton, empty, failure, status, sure } from "./parts.js";
 import { bubble } from "./bubble.js";
 import { nameOf, templateNames } from "./templates.js";
 import { campaignStatus, campaignTitle } from "./campaigns.js";
@@ -91,23 +91,13 @@ export function campaign({ parameters: [id], refresh, signal }) {
   function button(order, c) {
     const kinds = { start: "primary", cancel: "danger" };
     const said = { n: number(c.plan?.valid ?? 0), price: won(c.plan?.priceKRW ?? 0), most: won(c.plan?.priceAtMostKRW ?? 0) };
-    return h("button", { type: "button", class: kinds[order] ?? "", onclick: (event) => act(event.currentTarget, order, t(`campaign.${order}.sure`, said)) }, t(`campaign.${order}`));
-  }
-
-  async function act(pressed, order, question) {
-    if (!confirm(question)) return;
-    pressed.disabled = true;
-    try {
+    return sure(t(`campaign.${order}`), t(`campaign.${order}.sure`, said), async () => {
       await call("POST", `${path}/${order}`);
       put(note);
-      announce(t("operations.done"));
-    } catch (error) {
+    }, (error) => {
       put(note, error.errors?.length ? problems(error) : failure(error));
       note.scrollIntoView({ block: "nearest" });
-    } finally {
-      pressed.disabled = false;
-    }
-    await refresh();
+    }, { kind: kinds[order], after: refresh });
   }
 
   function problems(error) {

@@ -1,40 +1,30 @@
 // What operators look up, and set right: how much of their limits callers and numbers have used, and who has opted out.
-import { announce, h, put } from "./dom.js";
+import { h, put } from "./dom.js";
 import { icon } from "./icons.js";
 import { t } from "./i18n.js";
 import { moment, number, phone } from "./format.js";
 import { call, get, query } from "./api.js";
-import { failure } from "./parts.js";
+import { failure, sure } from "./parts.js";
 
 // lookup is a form that looks something up, and what it shows of the answer. ask gives what is shown; what it throws is shown as well.
 function lookup(signal, controls, ask) {
   const answer = h("div", { class: "stack", "aria-live": "polite" });
+  const refused = (error) => {
+    if (error.name !== "AbortError") put(answer, failure(error));
+  };
   const look = async (event) => {
     event?.preventDefault();
     try {
       put(answer, await ask(again));
     } catch (error) {
-      if (error.name !== "AbortError") put(answer, failure(error));
+      refused(error);
     }
   };
   // again does something that asks once, and looks again.
-  const again = (label, question, work, kind = "") => h("button", {
-    type: "button", class: kind,
-    onclick: async (event) => {
-      if (!confirm(question)) return;
-      const button = event.currentTarget;
-      button.disabled = true;
-      try {
-        await work();
-        await look();
-        announce(t("operations.done"));
-      } catch (error) {
-        if (error.name !== "AbortError") put(answer, failure(error));
-      } finally {
-        button.disabled = false;
-      }
-    },
-  }, label);
+  const again = (label, question, work, kind = "") => sure(label, question, async () => {
+    await work();
+    await look();
+  }, refused, { kind });
   return [h("form", { class: "inline", onsubmit: look }, controls, h("button", { type: "submit" }, icon("search"), t("lookup.look"))), answer];
 }
 

@@ -1,11 +1,11 @@
 // What operators look after on a deployed stack. Each part is read for itself, so that what one may not see hides nothing else.
-import { announce, h, keyed, put, show } from "./dom.js";
+import { h, keyed, put, show } from "./dom.js";
 import { icon } from "./icons.js";
 import { has, t } from "./i18n.js";
 import { clock, moment, number, span } from "./format.js";
 import { call, get } from "./api.js";
 import { limitsOf, optOuts, usesOf } from "./lookups.js";
-import { copyButton, failure, jsonBlock, status } from "./parts.js";
+import { copyButton, failure, jsonBlock, status, sure } from "./parts.js";
 
 export function operations({ refresh, signal }) {
   const note = h("div", {});
@@ -121,27 +121,15 @@ export function operations({ refresh, signal }) {
         action(t("operations.drop"), t("operations.drop.sure"), "DELETE", path, "danger")));
   }
 
-  // action is a button that asks once.
   function action(label, question, method, path, kind = "") {
-    return h("button", {
-      type: "button", class: kind,
-      onclick: async (event) => {
-        if (!confirm(question)) return;
-        const button = event.currentTarget;
-        button.disabled = true;
-        try {
-          await call(method, path);
-          put(note);
-          announce(t("operations.done"));
-          await refresh();
-        } catch (error) {
-          put(note, failure(error));
-          note.scrollIntoView({ block: "nearest" });
-        } finally {
-          button.disabled = false;
-        }
-      },
-    }, label);
+    return sure(label, question, async () => {
+      await call(method, path);
+      put(note);
+      await refresh();
+    }, (error) => {
+      put(note, failure(error));
+      note.scrollIntoView({ block: "nearest" });
+    }, { kind });
   }
 
   return {

@@ -152,3 +152,24 @@ export function numberOf(digits) {
 export function empty(title, text, ...more) {
   return h("div", { class: "empty" }, h("h2", {}, title), h("p", {}, text), ...more);
 }
+
+// sure is a button that asks once. work is what it is for, refused is told what went wrong, and after comes in either case.
+export function sure(label, question, work, refused, { kind = "", after } = {}) {
+  return h("button", {
+    type: "button", class: kind,
+    onclick: async (event) => {
+      if (!confirm(question)) return;
+      const button = event.currentTarget;
+      button.disabled = true;
+      try {
+        await work();
+        announce(t("operations.done"));
+      } catch (error) {
+        refused(error);
+      } finally {
+        button.disabled = false;
+      }
+      await after?.();
+    },
+  }, label);
+}
