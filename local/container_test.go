@@ -4,6 +4,7 @@ import (
 	"io"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -45,12 +46,19 @@ func TestContainer(t *testing.T) {
 		t.Error("its addresses would be refused")
 	}
 	var compose struct {
-		Services map[string]struct{ Ports []string }
+		Services map[string]struct {
+			Ports, Tmpfs []string
+			ReadOnly     bool `yaml:"read_only"`
+		}
 	}
 	if err := yaml.Unmarshal([]byte(read("compose.yaml")), &compose); err != nil {
 		t.Fatal(err)
 	}
-	ports := compose.Services["sms-api"].Ports
+	service := compose.Services["sms-api"]
+	ports := service.Ports
+	if service.ReadOnly && !slices.Contains(service.Tmpfs, "/tmp") {
+		t.Error("campaigns cannot read their files: nothing can be written in /tmp")
+	}
 	for i, address := range []struct{ in, out string }{
 		{inside.listen, outside.listen}, {inside.aws, outside.aws}, {inside.aligo, outside.aligo},
 	} {
