@@ -4,7 +4,7 @@
 //
 //	go run ./console -stack prod -region ap-northeast-2
 //	go run ./console dead-letters -stack prod [again ID… | drop ID…]
-//	go run ./console templates plan|submit|status -stack prod
+//	go run ./console templates pull|plan|submit|status -stack prod
 //	go run ./console opt-outs import FILE -stack prod [-dry-run]
 package main
 
@@ -156,7 +156,7 @@ func runTemplates(ctx context.Context, args []string, out, log io.Writer) error 
 		do, args = args[0], args[1:]
 	}
 	var more templatesFlags
-	f, rest, err := parse("console templates", args, log, more.add)
+	f, rest, err := parse("console templates pull|plan|submit|status", args, log, more.add)
 	if err != nil {
 		return err
 	}

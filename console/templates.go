@@ -27,7 +27,8 @@ type templatesFlags struct {
 
 func (f *templatesFlags) add(set *flag.FlagSet) {
 	set.StringVar(&f.folder, "dir", "templates", "folder of the templates; the lock file is beside it, with .lock.yaml behind the name")
-	set.BoolVar(&f.overwrite, "overwrite", false, "submit: write also what was changed at Aligo by hand")
+	set.BoolVar(&f.overwrite, "overwrite", false,
+		"submit: write also what was changed at Aligo by hand; pull: write also the files that say something else than Aligo")
 }
 
 // templatesCommand is one run of the command templates.
@@ -40,7 +41,8 @@ type templatesCommand struct {
 	lock  *files.Lock
 }
 
-// templates compares the templates of a folder with what Aligo has, or makes Aligo have them, or says how they are there.
+// templates compares the templates of a folder with what Aligo has, or makes Aligo have them, or the folder have what Aligo has, or
+// says how they are there.
 func templates(ctx context.Context, s desk, stack, do string, f templatesFlags, out io.Writer) error {
 	c := templatesCommand{templatesFlags: f, stack: stack, desk: s, out: out}
 	var err error
@@ -54,8 +56,10 @@ func templates(ctx context.Context, s desk, stack, do string, f templatesFlags, 
 		return c.submit(ctx)
 	case "status":
 		return c.status(ctx)
+	case "pull":
+		return c.pull(ctx)
 	}
-	return fmt.Errorf("templates %s? It is plan, submit or status", do)
+	return fmt.Errorf("templates %s? It is pull, plan, submit or status", do)
 }
 
 // ask has the function do something, and fails with what Aligo says.
@@ -69,27 +73,37 @@ func (c *templatesCommand) ask(ctx context.Context, r template.Request) (templat
 
 // compare reads the files and Aligo's list, and compares them.
 func (c *templatesCommand) compare(ctx context.Context) ([]template.Compared, []template.Listed, error) {
-	all, err := files.Read(c.folder)
-	if err != nil {
-		return nil, nil, err
+	all, listed, err := c.both(ctx)
+	if err == nil && len(all) == 0 {
+		err = fmt.Errorf("there is no file in %s: it has a .yaml file for each template, as docs/templates.md says; pull writes those that "+
+			"Aligo has", c.folder)
 	}
-	answer, err := c.ask(ctx, template.Request{Do: template.DoList})
 	if err != nil {
 		return nil, nil, err
 	}
 	locked := c.lock.Of(c.stack)
-	if len(answer.Listed) == 0 && len(locked) > 0 {
-		return nil, nil, fmt.Errorf("%d templates were written, and Aligo lists none at all: is it the right sender key?", len(locked))
-	}
 	var compared []template.Compared
 	for _, t := range all {
 		var l *template.Locked
 		if one, ok := locked[t.Name]; ok {
 			l = &one
 		}
-		compared = append(compared, template.Compare(t, l, answer.Listed))
+		compared = append(compared, template.Compare(t.Template, l, listed))
 	}
-	return compared, answer.Listed, nil
+	return compared, listed, nil
+}
+
+// both reads the files and Aligo's list.
+func (c *templatesCommand) both(ctx context.Context) ([]files.File, []template.Listed, error) {
+	all, err := files.Read(c.folder)
+	if err != nil {
+		return nil, nil, err
+	}
+	answer, err := c.ask(ctx, template.Request{Do: template.DoList})
+	if written := len(c.lock.Of(c.stack)); err == nil && len(answer.Listed) == 0 && written > 0 {
+		err = fmt.Errorf("%d templates were written, and Aligo lists none at all: is it the right sender key?", written)
+	}
+	return all, answer.Listed, err
 }
 
 func (c *templatesCommand) plan(ctx context.Context) error {
@@ -166,7 +180,7 @@ func (c *templatesCommand) submit(ctx context.Context) error {
 	var failed []error
 	wrong := 0
 	for _, one := range compared {
-		overwritten := c.overwrite && one.State == template.Drift && one.At.Editable()
+		overwritten := c.overwrite && one.State == template.Drift && one.At.Editable() && len(one.Unknown) == 0
 		switch {
 		case one.Acts(), overwritten:
 			goesOn, err := c.write(ctx, one, len(listed))
@@ -182,7 +196,7 @@ func (c *templatesCommand) submit(ctx context.Context) error {
 		}
 		c.tell(one)
 		if one.At != nil && slices.Contains([]template.State{template.Nothing, template.Waiting, template.Stopped}, one.State) {
-			if err := c.lock.Put(c.stack, one.Name, lockedAs(one.Template, *one.At)); err != nil {
+			if err := c.lock.Put(c.stack, one.Name, c.locked(one, *one.At, false)); err != nil {
 				return err
 			}
 		}
@@ -193,8 +207,14 @@ func (c *templatesCommand) submit(ctx context.Context) error {
 	return errors.Join(append(failed, needed(wrong))...)
 }
 
-func lockedAs(t template.Template, at template.Listed) template.Locked {
-	return template.Locked{Code: at.Code, Sent: t.Sent(), Seen: at.Seen()}
+// locked is the entry of a template that is at Aligo as its file says. What others sent of what Aligo does not list stays unknown
+// until it is written.
+func (c *templatesCommand) locked(one template.Compared, at template.Listed, written bool) template.Locked {
+	l := template.Locked{Code: at.Code, Sent: one.Sent(), Seen: at.Seen()}
+	if !written && c.lock.Of(c.stack)[one.Name].Pulled() {
+		l.Sent = ""
+	}
+	return l
 }
 
 // write has a template created or changed, and its review requested. goesOn is false when the next would fail, too.
@@ -214,7 +234,7 @@ func (c *templatesCommand) write(ctx context.Context, one template.Compared, lis
 		if len(answer.Did) > 0 {
 			fmt.Fprintf(c.out, "%-10s %s (%s): %s\n", "done", one.Name, answer.Listed[0].Code, strings.Join(answer.Did, ", "))
 		}
-		entry := lockedAs(one.Template, answer.Listed[0])
+		entry := c.locked(one, answer.Listed[0], r.Whole)
 		if err != nil {
 			entry = template.Locked{Code: entry.Code}
 		}

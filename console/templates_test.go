@@ -128,7 +128,7 @@ func TestTemplates(t *testing.T) {
 	review(aligotest.TemplateState{Code: code, InspStatus: "APR", Status: "S"})
 	f.says("plan", "stopped    공지 (UK_0001)\n", "error: templates that need somebody: 1")
 	f.says("status", "공지: approved, stopped\n")
-	f.says("dance", "plan, submit or status")
+	f.says("dance", "pull, plan, submit or status")
 }
 
 // lost is a stack whose answers to some calls are lost, after they were carried out or before.

@@ -71,6 +71,9 @@ func typedBlocks() []typed {
 		{page: "docs/templates.md", begins: "mkdir", answers: []string{
 			"", "", `create     방문 안내\n`, `방문 안내 \(UK_0001\): created, sent for review`, `방문 안내: under review`,
 		}},
+		{page: "docs/templates.md", begins: "go run ./console templates pull", answers: []string{
+			`(?s)pulled     주문 접수 \(TX_1234\): templates/주문-접수.yaml.*need somebody: 0`, `nothing    주문 접수 \(TX_1234\)\n`,
+		}},
 		{page: "docs/templates.md", begins: "export AWS_ACCESS_KEY_ID", answers: []string{
 			"", "", "", `영업 안내 \(UK_0001\): created, sent for review`, "", `(?s)영업 안내: rejected\n.*the reviewer: 영업 시간의 예를 적어 주세요`,
 			"", `영업 안내 \(UK_0001\): changed, sent for review`, "", "영업 안내: approved, never used",

@@ -128,9 +128,6 @@ func (t *TemplateDesk) look(ctx context.Context) (template.Answer, error) {
 
 // write creates or changes a template and requests its review, whatever of that has been done before.
 func (t *TemplateDesk) write(ctx context.Context, r template.Request) (template.Answer, error) {
-	if problems := r.Template.Draft().Problems(); len(problems) > 0 {
-		return t.answer(ctx, template.Answer{}, &aligo.Error{Class: aligo.ClassInvalid, Endpoint: "/akv10/template/add/", Problems: problems})
-	}
 	owner := uuid.NewString()
 	free, err := t.Book.Take(ctx, owner, penHeld)
 	switch {

@@ -12,9 +12,12 @@ import (
 // what Aligo listed then. Without digests it is one that was about to be written.
 type Locked struct {
 	Code string `yaml:"code"`
-	Sent string `yaml:"sent"`
-	Seen string `yaml:"seen"`
+	Sent string `yaml:"sent,omitempty"`
+	Seen string `yaml:"seen,omitempty"`
 }
+
+// Pulled says that others have written it: what they sent of what Aligo does not list is not known.
+func (l Locked) Pulled() bool { return l.Sent == "" && l.Seen != "" }
 
 // State is what lies between a file and Aligo.
 type State string
@@ -45,6 +48,8 @@ const (
 	Doubled State = "doubled"
 	// Unsendable has parts that no call of Aligo's can send.
 	Unsendable State = "unsendable"
+	// Incomplete would have to be written, and its file leaves open what Aligo does not list.
+	Incomplete State = "incomplete"
 )
 
 // Compared is a template and what lies between its file and Aligo.
@@ -83,6 +88,14 @@ func Find(listed []Listed, code, name string) (found *Listed, many bool) {
 
 // Compare says what lies between a template's file and Aligo's list; locked is nil for a template that was not written yet.
 func Compare(t Template, locked *Locked, listed []Listed) Compared {
+	c := compare(t, locked, listed)
+	if len(t.Unknown) > 0 && (c.State == Create || c.State == Change) {
+		c.State, c.Detail = Incomplete, "the file leaves "+strings.Join(t.Unknown, ", ")+" open, which would have to be written anew"
+	}
+	return c
+}
+
+func compare(t Template, locked *Locked, listed []Listed) Compared {
 	c := Compared{Template: t}
 	var l Locked
 	if locked != nil {
@@ -108,13 +121,15 @@ func Compare(t Template, locked *Locked, listed []Listed) Compared {
 	switch {
 	case locked == nil:
 		changedHere = len(differs) > 0
-	case l.Sent == "":
+	case l == Locked{Code: l.Code}:
 		// It was about to be written, and nobody knows how far that came.
 		changedHere = len(differs) > 0 || found.Editable()
 	case changedAtAligo && len(differs) == 0:
 		// The file has followed what was changed by hand, or a submit was cut off after it had written: what was rejected before
 		// that has to be written once more, for nobody knows whether its review was requested.
 		changedHere = found.Review == aligo.InspRejected
+	case l.Pulled():
+		changedHere = len(differs) > 0
 	default:
 		changedHere = t.Sent() != l.Sent
 	}

@@ -32,6 +32,8 @@ type Template struct {
 	Advert string `json:"advert,omitempty"`
 	Secure bool   `json:"secure,omitempty"`
 	Image  *Image `json:"image,omitempty"`
+	// Unknown are those of these that the file leaves open: it was pulled, and nobody has written them into it.
+	Unknown []string `json:"-"`
 }
 
 // Button is a button of a template; Type is WL, AL, BK, MD, DS or AC.
@@ -79,6 +81,8 @@ type Listed struct {
 	Words []string `json:"words,omitempty"`
 	// Unsendable are parts that no call of Aligo's can send, such as 대표링크.
 	Unsendable []string `json:"unsendable,omitempty"`
+	// Picture is where the image is, of which Aligo lists nothing else.
+	Picture string `json:"picture,omitempty"`
 	// Created is when it was made.
 	Created time.Time `json:"created"`
 	// UnusedSince is since when no use of it is known; nil where nothing is known of that, or it is not approved.
@@ -90,6 +94,7 @@ type Listed struct {
 func FromAligo(a aligo.Template) Listed {
 	l := Listed{
 		Code: a.Code, Review: a.InspStatus, Status: a.Status, Words: a.Comments, Unsendable: a.Unsendable, Created: a.CreatedAt,
+		Picture: a.ImageURL,
 		Template: Template{
 			Name: a.Name, Text: a.Content, Type: string(a.Type), Emphasis: string(a.EmphasisType), Title: a.Title, Subtitle: a.Subtitle,
 		},
@@ -107,9 +112,11 @@ func (l Listed) Editable() bool {
 	return l.Status == aligo.StatusWaiting && (l.Review == aligo.InspRegistered || l.Review == aligo.InspRejected)
 }
 
-// plain is what of a template Aligo lists, in one form: its examples have \r\n where a file has \n.
+// plain is what of a template Aligo lists, in one form: its examples have \r\n where a file has \n, and a file cannot say how many
+// of them end a text.
 func (t Template) plain() Template {
-	lines := strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace
+	breaks := strings.NewReplacer("\r\n", "\n", "\r", "\n")
+	lines := func(text string) string { return strings.TrimRight(breaks.Replace(text), "\n") }
 	p := Template{Name: t.Name, Text: lines(t.Text), Type: t.Type, Emphasis: t.Emphasis, Buttons: slices.Clone(t.Buttons)}
 	if p.Type == "" {
 		p.Type = string(aligo.TemplateBasic)

@@ -1,4 +1,4 @@
-// Package files reads templates from YAML files, and keeps the file that says which code Aligo has given to which of them.
+// Package files reads and writes templates as YAML files, and keeps the file that says which code Aligo has given to which of them.
 package files
 
 import (
@@ -21,17 +21,21 @@ import (
 	"sms-api/internal/template"
 )
 
-// Read reads all templates of a folder, a file each, in the order of their names. The error says everything that is wrong, each with
-// its file and line.
-func Read(folder string) ([]template.Template, error) {
+// File is a template and the path of its file.
+type File struct {
+	template.Template
+
+	Path string
+}
+
+// Read reads all templates of a folder, a file each, in the order of their names; one that is not there has none. The error says
+// everything that is wrong, each with its file and line.
+func Read(folder string) ([]File, error) {
 	entries, err := os.ReadDir(folder)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("there is no folder %s: it has a YAML file for each template, as docs/templates.md says", folder)
-	case err != nil:
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	var all []template.Template
+	var all []File
 	var errs []error
 	named := map[string]string{}
 	for _, entry := range entries {
@@ -56,12 +60,9 @@ func Read(folder string) ([]template.Template, error) {
 			errs = append(errs, fmt.Errorf("%s: the name %q is that of %s, too", path, t.Name, other))
 		}
 		named[t.Name] = path
-		all = append(all, t)
+		all = append(all, File{Template: t, Path: path})
 	}
-	if len(all)+len(errs) == 0 {
-		errs = append(errs, fmt.Errorf("there is no .yaml file in %s", folder))
-	}
-	slices.SortFunc(all, func(a, b template.Template) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(all, func(a, b File) int { return strings.Compare(a.Name, b.Name) })
 	return all, errors.Join(errs...)
 }
 
@@ -155,7 +156,7 @@ func unsendable(key string) string {
 // text reads a text into one part of the draft. A file ends its last line; a template does not.
 func (r *reader) text(part string, into *string) member {
 	return func(key string, n *yaml.Node) {
-		if n.Kind != yaml.ScalarNode || n.Tag == "!!null" {
+		if n.Kind != yaml.ScalarNode || n.Tag == null {
 			r.fail(n.Line, "%s is no text", key)
 			return
 		}
@@ -164,33 +165,51 @@ func (r *reader) text(part string, into *string) member {
 	}
 }
 
+// open lets a member be null, of which only Aligo has something.
+func (r *reader) open(name string, read member) member {
+	return func(key string, n *yaml.Node) {
+		if n.Tag == null {
+			r.t.Unknown = append(r.t.Unknown, name)
+			return
+		}
+		read(key, n)
+	}
+}
+
+const null = "!!null"
+
 func (r *reader) template(n *yaml.Node) {
 	t := &r.t
 	r.mapping(n, "a template", map[string]member{
 		"name": r.text("Name", &t.Name), "text": r.text("Content", &t.Text), "type": r.text("Type", &t.Type),
-		"extra": r.text("Extra", &t.Extra), "advert": r.text("Advert", &t.Advert),
-		"secure": func(key string, n *yaml.Node) {
+		"extra": r.open("extra", r.text("Extra", &t.Extra)), "advert": r.open("advert", r.text("Advert", &t.Advert)),
+		"secure": r.open("secure", func(key string, n *yaml.Node) {
 			if n.Tag != "!!bool" || n.Decode(&t.Secure) != nil {
 				r.fail(n.Line, "%s is neither true nor false", key)
 			}
-		},
+		}),
 		"emphasis": func(key string, n *yaml.Node) { r.emphasis(key, n) },
 		"buttons":  func(key string, n *yaml.Node) { r.buttons(key, n) },
 		"example":  func(key string, n *yaml.Node) { r.example(key, n) },
 	})
 }
 
+const openImage = "emphasis.image"
+
 func (r *reader) emphasis(key string, n *yaml.Node) {
 	r.lines["EmphasisType"] = n.Line
 	var image string
 	r.mapping(n, key, map[string]member{
-		"title": r.text("Title", &r.t.Title), "subtitle": r.text("Subtitle", &r.t.Subtitle), "image": r.text("Image", &image),
+		"title": r.text("Title", &r.t.Title), "subtitle": r.text("Subtitle", &r.t.Subtitle), "image": r.open(openImage, r.text("Image", &image)),
 	})
+	pulled := slices.Contains(r.t.Unknown, openImage)
 	switch text := r.t.Title != "" || r.t.Subtitle != ""; {
-	case text && image != "":
+	case text && (image != "" || pulled):
 		r.fail(n.Line, "emphasis has a title and an image: Aligo takes one of them")
 	case text:
 		r.t.Emphasis = string(aligo.EmphasisText)
+	case pulled:
+		r.t.Emphasis = string(aligo.EmphasisImage)
 	case image != "":
 		r.t.Emphasis = string(aligo.EmphasisImage)
 		data, err := os.ReadFile(filepath.Join(filepath.Dir(r.path), filepath.FromSlash(image)))
@@ -238,12 +257,12 @@ func (r *reader) example(key string, n *yaml.Node) {
 // check finds the rules of Aligo's that the template breaks, and whether a message with the example's values fits.
 func (r *reader) check() {
 	for _, p := range r.t.Draft().Problems() {
+		if slices.Contains(r.t.Unknown, inYAML(p.Field)) {
+			continue
+		}
 		r.fail(r.line(p.Field), "%s %s", inYAML(p.Field), p.Detail)
 	}
-	approved := aligo.Template{
-		Code: r.t.Name, Content: r.t.Text, InspStatus: aligo.InspApproved, EmphasisType: aligo.EmphasisType(r.t.Emphasis), Title: r.t.Title,
-		Buttons: r.t.Draft().Buttons,
-	}
+	approved := approved(r.t)
 	variables := approved.Variables()
 	for name := range maps.Keys(r.examples) {
 		if !slices.Contains(variables, name) {
@@ -263,6 +282,14 @@ func (r *reader) check() {
 			line = r.line("example")
 		}
 		r.fail(line, "a message with the values of the example would not fit: %s", strings.Join(wrong.Problems, "; "))
+	}
+}
+
+// approved is the template as it is sent once it has been approved.
+func approved(t template.Template) aligo.Template {
+	return aligo.Template{
+		Code: t.Name, Content: t.Text, InspStatus: aligo.InspApproved, EmphasisType: aligo.EmphasisType(t.Emphasis), Title: t.Title,
+		Buttons: t.Draft().Buttons,
 	}
 }
 

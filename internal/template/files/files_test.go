@@ -143,11 +143,9 @@ func TestWhatIsWrong(t *testing.T) {
 func TestWhatIsWrongWithAFolder(t *testing.T) {
 	t.Parallel()
 	for want, dir := range map[string]string{
-		"there is no folder":     filepath.Join(t.TempDir(), "none"),
-		"there is no .yaml file": t.TempDir(),
-		"call it .yaml":          folder(t, map[string]string{"a.yml": "name: 가\ntext: 나\n"}),
-		"is that of":             folder(t, map[string]string{"a.yaml": "name: 가\ntext: 나\n", "b.yaml": "name: 가\ntext: 다\n"}),
-		"b.yaml: is empty":       folder(t, map[string]string{"a.yaml": "name: 가\ntext: 나\n", "b.yaml": ""}),
+		"call it .yaml":    folder(t, map[string]string{"a.yml": "name: 가\ntext: 나\n"}),
+		"is that of":       folder(t, map[string]string{"a.yaml": "name: 가\ntext: 나\n", "b.yaml": "name: 가\ntext: 다\n"}),
+		"b.yaml: is empty": folder(t, map[string]string{"a.yaml": "name: 가\ntext: 나\n", "b.yaml": ""}),
 	} {
 		if _, err := files.Read(dir); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q", err, want)

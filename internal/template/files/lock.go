@@ -7,7 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 
 	"go.yaml.in/yaml/v3"
 
@@ -21,7 +20,7 @@ type Lock struct {
 }
 
 const heading = "# Which code Aligo has given to which template, and digests of what was written. go run ./console templates submit\n" +
-	"# writes it; keep it in the repository.\n"
+	"# and pull write it; keep it in the repository.\n"
 
 // ReadLock reads the lock file; one that is not there is empty.
 func ReadLock(path string) (*Lock, error) {
@@ -51,7 +50,7 @@ func ReadLock(path string) (*Lock, error) {
 // Of are the entries of a stack, by the templates' names.
 func (l *Lock) Of(stack string) map[string]template.Locked { return l.stacks[stack] }
 
-// Put keeps an entry of a stack and writes the file, as a whole or not at all.
+// Put keeps an entry of a stack and writes the file.
 func (l *Lock) Put(stack, name string, entry template.Locked) error {
 	if l.stacks[stack][name] == entry {
 		return nil
@@ -63,23 +62,22 @@ func (l *Lock) Put(stack, name string, entry template.Locked) error {
 		l.stacks[stack] = map[string]template.Locked{}
 	}
 	l.stacks[stack][name] = entry
+	return l.write()
+}
+
+// Drop forgets an entry of a stack, whose template has another name now.
+func (l *Lock) Drop(stack, name string) error {
+	if _, there := l.stacks[stack][name]; !there {
+		return nil
+	}
+	delete(l.stacks[stack], name)
+	return l.write()
+}
+
+func (l *Lock) write() error {
 	text, err := yaml.Marshal(l.stacks)
 	if err != nil {
 		return fmt.Errorf("write %s: %w", l.path, err)
 	}
-	f, err := os.CreateTemp(filepath.Dir(l.path), filepath.Base(l.path)+".*")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(append([]byte(heading), text...))
-	const readable = 0o644 // it is in the repository
-	err = errors.Join(err, f.Chmod(readable), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), l.path)
-	}
-	if err != nil {
-		_ = os.Remove(f.Name())
-		return fmt.Errorf("write %s: %w", l.path, err)
-	}
-	return nil
+	return Write(l.path, append([]byte(heading), text...))
 }

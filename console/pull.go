@@ -1,0 +1,133 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"sms-api/internal/template"
+	"sms-api/internal/template/files"
+)
+
+// pull writes files of the templates that Aligo has, and which codes they have. It changes nothing at Aligo, nor in the stack.
+func (c *templatesCommand) pull(ctx context.Context) error {
+	all, listed, err := c.both(ctx)
+	if err != nil {
+		return err
+	}
+	p := puller{templatesCommand: c, files: all, names: map[string]string{}}
+	for name, l := range c.lock.Of(c.stack) {
+		p.names[l.Code] = name
+	}
+	for _, l := range listed {
+		if err := p.one(l, listed); err != nil {
+			return err
+		}
+	}
+	fmt.Fprintf(c.out, "templates at Aligo: %d, files written: %d, need somebody: %d\n", len(listed), p.written, p.wrong)
+	return needed(p.wrong)
+}
+
+// What pull says besides of templates that it has not pulled.
+const (
+	// leftOut is what no file can say.
+	leftOut template.State = "left out"
+	// differ is a template whose file says something else.
+	differ template.State = "differs"
+)
+
+// puller is one run of pull.
+type puller struct {
+	*templatesCommand
+
+	files []files.File
+	// names are those that templates have in the lock file, by their codes.
+	names          map[string]string
+	written, wrong int
+}
+
+// one pulls one template.
+func (p *puller) one(l template.Listed, listed []template.Listed) error {
+	name, known := p.names[l.Code]
+	if !known {
+		name = l.Name
+	}
+	if reason := p.another(l, listed); !known && reason != "" {
+		p.leave(template.Doubled, l, reason)
+		return nil
+	}
+	if len(l.Unsendable) > 0 {
+		p.leave(template.Unsendable, l, "has "+strings.Join(l.Unsendable, ", ")+", which Aligo's API cannot send")
+		return nil
+	}
+	at := slices.IndexFunc(p.files, func(f files.File) bool { return f.Name == name })
+	if at < 0 {
+		text, err := files.Text("its file", nil, l)
+		if err != nil {
+			p.leave(leftOut, l, err.Error())
+			return nil
+		}
+		path, err := files.WriteNew(p.folder, l, text)
+		if err != nil {
+			return err
+		}
+		return p.wrote(name, l, path)
+	}
+	file := p.files[at]
+	differs := template.Differences(file.Template, l.Template)
+	switch {
+	case len(differs) == 0:
+		fmt.Fprintf(p.out, "%-10s %s (%s): %s\n", "same", l.Name, l.Code, file.Path)
+		if known {
+			return nil
+		}
+		return p.lock.Put(p.stack, name, template.Locked{Code: l.Code, Seen: l.Seen()})
+	case !p.overwrite:
+		p.leave(differ, l, file.Path+" says something else: "+strings.Join(differs, ", ")+"; -overwrite writes into it what Aligo has")
+		return nil
+	}
+	before, err := os.ReadFile(file.Path)
+	if err != nil {
+		return err
+	}
+	text, err := files.Text(file.Path, before, l)
+	if err != nil {
+		p.leave(leftOut, l, err.Error())
+		return nil
+	}
+	if err := files.Write(file.Path, text); err != nil {
+		return err
+	}
+	return p.wrote(name, l, file.Path)
+}
+
+// another says why a template's name is that of another, and what to do.
+func (p *puller) another(l template.Listed, listed []template.Listed) string {
+	if locked := p.lock.Of(p.stack)[l.Name]; locked.Code != "" {
+		return "the lock file has " + locked.Code + " for this name"
+	}
+	if _, many := template.Find(listed, "", l.Name); many {
+		return "Aligo has several templates of this name: write the code of the one that is meant into the lock file, and pull again"
+	}
+	return ""
+}
+
+func (p *puller) leave(what template.State, l template.Listed, why string) {
+	p.wrong++
+	fmt.Fprintf(p.out, "%-10s %s (%s)\n", what, l.Name, l.Code)
+	p.line(why)
+}
+
+// wrote notes a file that was written, of a template that had another name perhaps.
+func (p *puller) wrote(before string, l template.Listed, path string) error {
+	p.written++
+	fmt.Fprintf(p.out, "%-10s %s (%s): %s\n", "pulled", l.Name, l.Code, path)
+	if before != l.Name {
+		if err := p.lock.Drop(p.stack, before); err != nil {
+			return err
+		}
+	}
+	return p.lock.Put(p.stack, l.Name, template.Locked{Code: l.Code, Seen: l.Seen()})
+}

@@ -1,0 +1,205 @@
+package files_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"sms-api/internal/template"
+	"sms-api/internal/template/files"
+)
+
+// pieces are what texts are made of that YAML, line ends or placeholders may make something else of.
+func pieces() []string {
+	return []string{
+		"가나다", "Abc", " ", "  ", "\n", "\n\n", "\r\n", "\t", ":", ": ", "#", " # ", "'", `"`, `\`, `\n`, "|", ">", "-", "- ", "---", "...", "{",
+		"}", "[", "%", "@", "`", "~", "null", "true", "1e3", "0x1f", "2026-12-01", "<<", "*", "&", "!", "?", ",", "=", "■", "\u200b", "\u00a0",
+		"\u2028", "\u0085", "\ufeff", "👩‍👧", "e\u0301", "#{주문번호}", "#{고객명}", "#{a: b}", "#{상품 이름}", "http://", "\a",
+	}
+}
+
+func anyText(r *rand.Rand, most int) string {
+	var b strings.Builder
+	for range 1 + r.IntN(most) {
+		b.WriteString(pieces()[r.IntN(len(pieces()))])
+	}
+	return b.String()
+}
+
+// anyListed is a template of one of the kinds that Aligo's list may name.
+func anyListed(r *rand.Rand) template.Listed {
+	pick := func(all ...string) string { return all[r.IntN(len(all))] }
+	l := template.Listed{
+		Code: "UK_0001", Review: pick("REG", "REQ", "APR", "REJ"), Status: "R",
+		Template: template.Template{
+			Name: "가" + anyText(r, 4) + "가", Text: anyText(r, 20),
+			Type: pick("", "BA", "EX", "AD", "MI"), Emphasis: pick("", "NONE", "TEXT", "IMAGE"),
+		},
+	}
+	if l.Emphasis == "TEXT" {
+		l.Title, l.Subtitle = "가"+anyText(r, 3), "가"+anyText(r, 3)
+	}
+	if l.Emphasis == "IMAGE" {
+		l.Picture = pick("", "https://images.masil.example/a.png", "x # y: z\n")
+	}
+	for range r.IntN(6) {
+		b := template.Button{Name: pick("열기", "1", "true", "가"+anyText(r, 3)+"가"), Type: pick("WL", "AL", "BK", "MD", "DS", "AC")}
+		switch b.Type {
+		case "WL":
+			b.Mobile, b.PC = "https://masil.example/"+pick("", "#{주문번호}", "?a=b&c=d#e"), pick("", "https://masil.example")
+		case "AL":
+			b.IOS, b.Android = "masil://"+pick("p", "#{주문번호}"), pick("", "masil://p")
+		}
+		l.Buttons = append(l.Buttons, b)
+	}
+	return l
+}
+
+// Whatever Aligo lists, its file says just that, and nothing is to be done; or the reason is a rule that a file has to keep.
+func TestTextOfWhateverAligoLists(t *testing.T) {
+	t.Parallel()
+	const templates = 1000
+	r := rand.New(rand.NewPCG(1, 2))
+	states := map[string]template.State{"REG": template.Review, "REQ": template.Waiting, "APR": template.Nothing, "REJ": template.Rejected}
+	said := map[string]int{}
+	for i := range templates {
+		l := anyListed(r)
+		text, err := files.Text("x.yaml", nil, l)
+		if err != nil {
+			whole := l.Draft()
+			whole.Extra, whole.Advert, whole.EmphasisType = "a", "a", ""
+			if l.Emphasis == "TEXT" {
+				whole.EmphasisType = "TEXT"
+			}
+			if len(whole.Problems()) == 0 && !strings.Contains(err.Error(), "would not fit") && !strings.Contains(err.Error(), "cannot say its") {
+				t.Fatalf("%d: %+v: %v", i, l, err)
+			}
+			said["not"]++
+			continue
+		}
+		said[l.Type+l.Emphasis]++
+		got, problems := files.Parse("x.yaml", text)
+		if len(problems) > 0 {
+			t.Fatalf("%d: %v\n%s", i, problems, text)
+		}
+		locked := template.Locked{Code: l.Code, Seen: l.Seen()}
+		if c := template.Compare(got, &locked, []template.Listed{l}); c.State != states[l.Review] {
+			t.Fatalf("%d: %s %s: %+v\n%s", i, c.State, c.Detail, l, text)
+		}
+		// What Aligo lists is pulled into the file as it is, which stays as it was but for nothing.
+		again, err := files.Text("x.yaml", text, l)
+		if err != nil || string(again) != string(text) {
+			t.Fatalf("%d: once more it is (%v)\n%s\nand was\n%s", i, err, again, text)
+		}
+	}
+	if len(said) != 5*4+1 || said["not"] > templates/2 {
+		t.Errorf("kinds: %v", said)
+	}
+}
+
+func listed() template.Listed {
+	return template.Listed{
+		Code: "UK_1", Review: "APR", Status: "A", Picture: "https://images.masil.example/a.png",
+		Template: template.Template{
+			Name: "배송 출발", Type: "MI", Text: "[마실상점] 출발했습니다.\r\n\r\n#{고객명}님, #{송장번호}입니다.", Emphasis: "IMAGE",
+			Buttons: []template.Button{{Name: "배송 조회", Type: "WL", Mobile: "https://masil.example/#{송장번호}"}},
+		},
+	}
+}
+
+func TestText(t *testing.T) {
+	t.Parallel()
+	text, err := files.Text("x.yaml", nil, listed())
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = `name: 배송 출발
+type: MI
+extra: null # Aligo has it, and does not list it
+advert: null # Aligo has it, and does not list it
+secure: null # Aligo has it, and does not list it
+text: |
+  [마실상점] 출발했습니다.
+
+  #{고객명}님, #{송장번호}입니다.
+emphasis:
+  image: null # Aligo has it at https://images.masil.example/a.png
+buttons:
+  - name: 배송 조회
+    type: WL
+    mobile: https://masil.example/#{송장번호}
+`
+	if string(text) != want {
+		t.Errorf("got\n%s", text)
+	}
+}
+
+// What people have written into a file beside what Aligo lists stays.
+func TestTextOfAFileThatIsThere(t *testing.T) {
+	t.Parallel()
+	l := listed()
+	l.Emphasis, l.Title, l.Subtitle, l.Type, l.Buttons = "TEXT", "제목", "부제", "EX", nil
+	const want = `# Logistics asks for it.
+name: 배송 출발
+type: EX
+extra: 문의는 고객센터로 주세요.
+secure: true
+text: |
+  [마실상점] 출발했습니다.
+
+  #{고객명}님, #{송장번호}입니다.
+emphasis:
+  title: 제목
+  subtitle: 부제
+example:
+  송장번호: "7"
+`
+	before := "# Logistics asks for it.\n" + strings.Replace(whole, "example:", "example:\n  송장번호: \"7\"", 1)
+	text, err := files.Text("x.yaml", []byte(before), l)
+	if err != nil || string(text) != want {
+		t.Errorf("got (%v)\n%s", err, text)
+	}
+}
+
+// A text that is nearly too long has examples that fit.
+func TestTextOfALongOne(t *testing.T) {
+	t.Parallel()
+	l := listed()
+	l.Text = strings.Repeat("가", 990) + "#{주소}"
+	text, err := files.Text("x.yaml", nil, l)
+	if err != nil || !strings.Contains(string(text), "example:\n  주소: \"1\"\n") {
+		t.Errorf("%v\n%s", err, text)
+	}
+	l.Buttons = []template.Button{{Name: "봇", Type: "BT"}}
+	if _, err := files.Text("x.yaml", nil, l); err == nil || !strings.Contains(err.Error(), "buttons[0].type") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestWriteNew(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "templates")
+	for i, want := range []string{"배송-출발.yaml", "배송-출발-UK_1.yaml", ""} {
+		path, err := files.WriteNew(dir, listed(), fmt.Append(nil, i))
+		if want == "" && err != nil {
+			continue
+		}
+		text, read := os.ReadFile(filepath.Join(dir, want))
+		if err != nil || read != nil || path != filepath.Join(dir, want) || string(text) != fmt.Sprint(i) {
+			t.Errorf("got %s %v, it says %q (%v), want %s", path, err, text, read, want)
+		}
+	}
+	for name, want := range map[string]string{
+		"../../etc/passwd": "etc-passwd.yaml", "주문: 접수 (2차)": "주문-접수-2차.yaml", "…": "UK_1.yaml",
+		strings.Repeat("가", 99): strings.Repeat("가", 60) + ".yaml",
+	} {
+		l := listed()
+		l.Name = name
+		if path, err := files.WriteNew(dir, l, nil); err != nil || path != filepath.Join(dir, want) {
+			t.Errorf("%s: %s %v", name, path, err)
+		}
+	}
+}
