@@ -71,6 +71,8 @@ func TestBrowserConsole(t *testing.T) {
 	}
 	b.Visit("/operations")
 	b.See("what is parked, and what to do", `document.querySelector('[aria-labelledby="part-parked"]').innerText.includes("알리고 잔액을 충전하세요")`)
+	b.See("when it is tried next", `((x) => x.innerText.startsWith("다음 시도 ") && Date.parse(x.dateTime) > Date.now())
+		(document.querySelector('[aria-labelledby="part-parked"] time.next'))`)
 	b.See("the alarm that rings", `document.querySelector(".alarm")?.dataset.state === "ALARM"`)
 	b.See("the names of the parameters",
 		`document.querySelector('[aria-labelledby="part-parameters"]').innerText.includes("/sms-api/aligo/api-key")`)

@@ -488,13 +488,27 @@ func TestBrowserFiveHundred(t *testing.T) {
 // A word that the page has no text for is shown as it is, and the list is whole.
 func TestBrowserShowsParkedMessages(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newWorld(t, func(o *worldOptions) { o.speed = 1 }) // it is not tried again while the test looks
 	b := browsertest.Open(t, w.url, "en")
 	b.Expected = []string{"status of 503"} // of the names of templates, which Aligo refuses with all else
 	w.call(t, http.MethodPost, "/inbox/standin/faults", `{"fault":"unknown-refusal","times":-1}`)
 	w.send(t, order("01012345678", ""))
 	b.Visit("/messages")
 	b.See("why it is parked", `document.querySelector("tbody .sub")?.innerText === "refused, nobody knows why"`)
+	parked := get[list[item]](t, w, "/inbox/messages?status=parked").Items[0]
+	if waits := parked.Parked.Next.Sub(parked.Parked.Since); waits < time.Minute || waits > time.Minute+time.Second {
+		t.Errorf("it is tried next %s after it was parked", waits)
+	}
+	// It is shown in the list and with the message itself; what an earlier version has parked says how often it is tried.
+	says := fmt.Sprintf(`((x) => x.innerText.startsWith("Next attempt ") && Date.parse(x.dateTime) === %d)`+
+		`(document.querySelector("time.next"))`, parked.Parked.Next.UnixMilli())
+	b.See("when it is tried next", says)
+	b.Visit("/messages/" + parked.ID)
+	b.See("when it is tried next", says)
+	older := browsertest.JS[string](b, `import("/inbox/assets/parts.js").then((m) => m.triedNext({ wait: 60 }))`)
+	if older != "Tried again every 1 min" {
+		t.Errorf("what is parked by an earlier version: %q", older)
+	}
 	if got := browsertest.JS[string](b, `import("/inbox/assets/i18n.js").then((m) => m.t("parked.fire"))`); got != "fire" {
 		t.Errorf("an unheard-of cause is shown as %q", got)
 	}

@@ -127,7 +127,10 @@ type item struct {
 	CreatedAt, SettledAt, Template string
 	Counts                         map[string]int
 	Recipients                     []struct{ To, Status string }
-	Parked                         *struct{ Cause string }
+	Parked                         *struct {
+		Cause       string
+		Since, Next time.Time
+	}
 }
 
 type delivery struct {

@@ -164,7 +164,7 @@ func TestWordsHaveTexts(t *testing.T) {
 	}{
 		{`status\.(.*)`, values("../../internal/message", testkit.OfType("MessageStatus", "Status")), nil},
 		{`channel\.(.*)`, append(values("../../internal/message", testkit.OfType("Channel")), kinds...), nil},
-		{`parked\.(.*)`, causes, []string{"wait"}},
+		{`parked\.(.*)`, causes, []string{"goes", "next", "wait"}},
 		{`repair\.(.*)`, causes, nil},
 		{`ended\.(.*)`, values("../../internal/way", testkit.OfType("Ending")), []string{"not"}},
 		{`fault\.([^.]*)`, values("../../internal/aligo/aligotest", testkit.OfType("FaultKind")), nil},

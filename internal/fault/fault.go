@@ -36,8 +36,9 @@ type Repair struct {
 	Reason string `json:"reason"`
 	// Since is when the message was parked first.
 	Since time.Time `json:"since,omitzero"`
-	// Wait is how many seconds to wait before the next attempt.
-	Wait int `json:"wait,omitempty"`
+	// Wait is how many seconds to wait before the next attempt, and Next when that is.
+	Wait int       `json:"wait,omitempty"`
+	Next time.Time `json:"next,omitzero"`
 }
 
 // Later says that nothing of the message may be sent before a time, such as advertising at night. The error's message is

@@ -96,13 +96,14 @@ func fallsBack(in Input) bool {
 	return in.Progress.Queue != nil && in.Progress.Queue.Channel == message.AlimTalk && in.Message.Fallback.Enabled
 }
 
-// park says since when a message is parked and how long it waits before the next attempt.
+// park says since when a message is parked, how long it waits before the next attempt, and when that is.
 func (d *Dispatch) park(in Input, err error) {
 	r := repairOf(err)
 	if r == nil {
 		return
 	}
-	now := d.Now().UTC().Truncate(time.Second)
+	clock := d.Now().UTC()
+	now := clock.Truncate(time.Second)
 	r.Since, r.Wait = now, seconds(firstParking)
 	if before := in.Progress.Parked; before != nil && before.Cause == r.Cause {
 		r.Since, r.Wait = before.Since, min(2*before.Wait, seconds(longestParking))
@@ -111,6 +112,8 @@ func (d *Dispatch) park(in Input, err error) {
 	if r.Cause == string(aligo.CauseUnknown) && fallsBack(in) && left > 0 {
 		r.Wait = min(r.Wait, seconds(left))
 	}
+	// The state machine begins to wait a moment from now, when it has caught the error.
+	r.Next = clock.Add(time.Duration(r.Wait)*time.Second + time.Second - 1).Truncate(time.Second)
 }
 
 // The waits of a parked message double from the first to the longest.

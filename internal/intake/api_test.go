@@ -403,7 +403,7 @@ func outcomes() map[message.MessageStatus]message.Outcome {
 	onItsWay.Channel = message.AlimTalk
 	delivered := message.Result{To: "010****5678", Status: message.Delivered, Channel: message.AlimTalk, Code: "0", At: at(5)}
 	parked := with(message.Parked, 0, pending)
-	parked.Parked = &message.Parking{Cause: "ip", Reason: "register 203.0.113.7 with Aligo", Since: at(1), Wait: 60}
+	parked.Parked = &message.Parking{Cause: "ip", Reason: "register 203.0.113.7 with Aligo", Since: at(1), Wait: 60, Next: at(61)}
 	return map[message.MessageStatus]message.Outcome{
 		message.Scheduled:    with(message.Scheduled, 0, pending),
 		message.Sending:      with(message.Sending, 0, onItsWay),

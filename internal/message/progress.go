@@ -139,6 +139,8 @@ type Parking struct {
 	Since  time.Time `json:"since"`
 	// Wait is how many seconds to wait before the next attempt.
 	Wait int `json:"wait,omitempty"`
+	// Next is when that wait is over. It is past while the message is being tried again, and zero in what earlier versions wrote.
+	Next time.Time `json:"next,omitzero"`
 }
 
 // UnmarshalJSON also reads what the state machine of version 0.1.0, which looks for "cause: reason" in the error's

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"testing/synctest"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -34,6 +35,7 @@ func stories() map[string]func(*world) {
 		"an execution that runs longer than any message is announced from outside": timeOut,
 		"the same event twice is one message":                                      sameEvent,
 		"a parked message says what to repair":                                     parkedStatus,
+		"a parked message says when it is tried next":                              parkedNext,
 		"a long outage of Aligo's network ends in delivery":                        unreachable,
 
 		// Who is outside AWS hears of it too.
@@ -301,6 +303,39 @@ func sameEvent(w *world) {
 			w.t.Errorf("on the bus were %v, want %v", heard, want)
 		}
 	}
+}
+
+// parkedNext has a message tried again when it says so, however long the waits have become, and while reading receipts as well.
+func parkedNext(w *world) {
+	time.Sleep(300 * time.Millisecond) // a time that is no whole second
+	waits := func(id string, attempts ...int) {
+		w.t.Helper()
+		time.Sleep(30 * time.Second)
+		for i, minutes := range attempts {
+			made, p := len(w.vendorCalls()), w.get(id).Parked
+			if p == nil || p.Wait != 60*minutes || !p.Next.Equal(p.Next.Truncate(time.Second)) {
+				w.t.Fatalf("attempt %d: parked %+v, want %d minutes between two attempts", i+1, p, minutes)
+			}
+			time.Sleep(time.Until(p.Next) - time.Second)
+			if n := len(w.vendorCalls()) - made; n != 0 {
+				w.t.Errorf("attempt %d: %d calls before %s", i+1, n, p.Next)
+			}
+			time.Sleep(time.Second)
+			synctest.Wait()
+			if n := len(w.vendorCalls()) - made; n == 0 {
+				w.t.Errorf("attempt %d: nothing is tried at %s", i+1, p.Next)
+			}
+		}
+	}
+	refused := func(endpoint string, times int) {
+		w.fault(aligotest.Fault{Endpoint: endpoint, Kind: aligotest.FaultUnregisteredIP, Times: times})
+	}
+	refused(send, 6)
+	refused(detail, 3)
+	id := w.post(to("", "5678"))
+	waits(id, 1, 2, 4, 8, 15, 15)
+	waits(id, 1, 2, 4)
+	w.settlesAs(id, "delivered: delivered alimtalk 0")
 }
 
 func parkedStatus(w *world) {

@@ -5,7 +5,7 @@ import { icon } from "./icons.js";
 import { has, t } from "./i18n.js";
 import { between, clock, moment, number, percent, span, won } from "./format.js";
 import { call, get, Problem, query } from "./api.js";
-import { channel, copyButton, empty, failure, status, sure } from "./parts.js";
+import { channel, copyButton, empty, failure, status, sure, triedNext } from "./parts.js";
 import { bubble } from "./bubble.js";
 import { nameOf, templateNames } from "./templates.js";
 import { campaignStatus, campaignTitle } from "./campaigns.js";
@@ -179,7 +179,7 @@ export function campaign({ parameters: [id], refresh, signal }) {
   function messages(all) {
     return h("section", { class: "box", "aria-labelledby": "messages-title" }, h("h2", { id: "messages-title" }, t("campaign.messages")), h("p", { class: "muted" }, t("campaign.messages.text", { n: number(mostMessages) })),
       h("ul", { class: "plain rows-plain" }, all.map((m) => h("li", { class: "item" },
-        h("div", { class: "grow" }, status(m.status), " ", h("a", { href: `/messages/${m.id}` }, h("code", {}, m.id)), m.parked ? h("p", {}, t(`parked.${m.parked.cause}`)) : null),
+        h("div", { class: "grow" }, status(m.status), " ", h("a", { href: `/messages/${m.id}` }, h("code", {}, m.id)), m.parked ? h("p", {}, t(`parked.${m.parked.cause}`), " · ", triedNext(m.parked)) : null),
         h("span", { class: "tallies" }, ["delivered", "failed", "unknown", "pending"].filter((name) => m.counts[name]).map((name) => h("span", { class: "tally", "data-status": name }, `${t(`status.${name}`)} ${number(m.counts[name])}`))),
         h("span", { class: "muted" }, m.settledAt ? between(m.createdAt, m.settledAt) : clock(m.createdAt))))));
   }

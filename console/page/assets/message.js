@@ -5,7 +5,7 @@ import { said } from "./details.js";
 import { has, t } from "./i18n.js";
 import { between, clock, duration, moment, number, span } from "./format.js";
 import { call, get, Problem, query, reader } from "./api.js";
-import { channel, copyButton, empty, failure, jsonBlock, status, statusOf } from "./parts.js";
+import { channel, copyButton, empty, failure, jsonBlock, status, statusOf, triedNext } from "./parts.js";
 import { delivery } from "./bubble.js";
 import { callLine, calls, groups } from "./calls.js";
 import { recipients } from "./recipients.js";
@@ -129,7 +129,7 @@ function parked(p) {
   const repair = reason !== p.reason && has(`repair.${p.cause}`) ? t(`repair.${p.cause}`) : "";
   return h("div", { class: "failure warn", role: "status" }, icon("pause"),
     h("div", {}, h("strong", {}, `${t("status.parked")}: ${t(`parked.${p.cause}`)}`), repair ? h("p", {}, repair) : null, h("p", { class: repair ? "muted" : "" }, reason),
-      h("p", { class: "muted" }, t("parked.wait", { wait: span((p.wait ?? 0) * 1000) }))));
+      h("p", { class: "muted" }, t("parked.goes"), " ", triedNext(p))));
 }
 
 function facts(m) {

@@ -5,7 +5,7 @@ import { t } from "./i18n.js";
 import { between, clock, moment, number } from "./format.js";
 import { get, query } from "./api.js";
 import { nameOf, templateNames } from "./templates.js";
-import { arrows, channel, cursorPager, empty, failure, searchBox, status, statusOf, told } from "./parts.js";
+import { arrows, channel, cursorPager, empty, failure, searchBox, status, statusOf, told, triedNext } from "./parts.js";
 
 const filters = ["", "scheduled", "sending", "parked", "delivered", "partial", "failed", "expired", "cancelled"];
 
@@ -36,7 +36,7 @@ export function messages({ query: q, go, signal }) {
     const results = ["delivered", "pending", "failed", "unknown"].filter((name) => m.counts[name]);
     const people = results.reduce((sum, name) => sum + m.counts[name], 0);
     return h("tr", {},
-      h("td", {}, status(statusOf(m)), m.parked ? h("span", { class: "sub" }, t(`parked.${m.parked.cause}`)) : null,
+      h("td", {}, status(statusOf(m)), m.parked ? [h("span", { class: "sub" }, t(`parked.${m.parked.cause}`)), h("span", { class: "sub" }, triedNext(m.parked))] : null,
         m.status === "scheduled" ? h("span", { class: "sub" }, clock(m.sendAt)) : null),
       h("th", { scope: "row" }, h("a", { href: `/messages/${m.id}` }, m.template ? nameOf(m.template) : t("messages.text")),
         m.reference ? h("span", { class: "reference" }, m.reference) : null,

@@ -2,10 +2,10 @@
 import { h, keyed, put, show } from "./dom.js";
 import { icon } from "./icons.js";
 import { has, t } from "./i18n.js";
-import { clock, moment, number, span } from "./format.js";
+import { clock, moment, number } from "./format.js";
 import { call, get } from "./api.js";
 import { limitsOf, optOuts, usesOf } from "./lookups.js";
-import { copyButton, failure, jsonBlock, status, sure } from "./parts.js";
+import { copyButton, failure, jsonBlock, status, sure, triedNext } from "./parts.js";
 
 export function operations({ refresh, signal }) {
   const note = h("div", {});
@@ -93,7 +93,7 @@ export function operations({ refresh, signal }) {
   function parkedRow(m) {
     return h("li", { class: "item" },
       h("div", { class: "grow" }, h("a", { href: `/messages/${m.id}` }, m.reference || m.template || t("messages.text")), " ", status(m.status), " ", h("strong", {}, t(`parked.${m.parked?.cause}`)),
-        h("p", {}, repair(m.parked)), h("p", { class: "muted" }, t("operations.parked.since", { since: moment(m.parked?.since ?? m.createdAt), wait: span((m.parked?.wait ?? 0) * 1000) }))));
+        h("p", {}, repair(m.parked)), h("p", { class: "muted" }, t("operations.parked.since", { since: moment(m.parked?.since ?? m.createdAt) }), m.parked ? [" · ", triedNext(m.parked)] : null)));
   }
 
   const repair = (parked) => (parked && has(`repair.${parked.cause}`) ? t(`repair.${parked.cause}`) : parked?.reason);

@@ -3,7 +3,7 @@ import { announce, h, put } from "./dom.js";
 import { said } from "./details.js";
 import { icon } from "./icons.js";
 import { has, t } from "./i18n.js";
-import { phone, spoken } from "./format.js";
+import { clock, moment, phone, span, spoken } from "./format.js";
 import { query } from "./api.js";
 
 const statusIcons = {
@@ -19,6 +19,13 @@ export function status(name) {
 // statusOf is the status of a message for people: one that surely nobody has, and perhaps somebody, is not partly delivered.
 export function statusOf(m) {
   return m.status === "partial" && m.counts && !m.counts.delivered ? "unknown" : m.status;
+}
+
+// triedNext is when a parked message is tried next. What an earlier version has parked does not know it, but how often it is tried.
+export function triedNext(parked) {
+  return parked.next
+    ? h("time", { class: "next", datetime: parked.next, title: moment(parked.next) }, t("parked.next", { at: clock(parked.next) }))
+    : t("parked.wait", { wait: span((parked.wait ?? 0) * 1000) });
 }
 
 // channel is a channel or a type of message as a chip.
