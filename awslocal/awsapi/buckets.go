@@ -149,12 +149,15 @@ func (b *buckets) check(r *http.Request, key string) *bucketError {
 		return nil
 	}
 	for parameter := range query {
-		if !strings.HasPrefix(parameter, "X-Amz-") && parameter != "x-id" {
+		if !strings.HasPrefix(parameter, "X-Amz-") && parameter != "x-id" && parameter != disposition {
 			return no("the parameter %s", parameter)
 		}
 	}
 	return nil
 }
+
+// disposition is the parameter of a link that says as what the object is saved.
+const disposition = "response-content-disposition"
 
 // length is how long the body of a request is said to be, also by one whose ContentLength was taken away from its handler; -1 when
 // nobody says.
@@ -224,7 +227,7 @@ func (b *buckets) verified(r *http.Request, o BucketOptions) (*http.Request, *bu
 			"The request signature we calculated does not match the signature you provided. Check your key and signing method.")
 	}
 	plain := r.Clone(r.Context())
-	plain.URL.RawQuery = ""
+	plain.URL.RawQuery = url.Values{disposition: query[disposition]}.Encode()
 	return plain, nil
 }
 

@@ -62,7 +62,8 @@ func newObjects(t *testing.T) *objects {
 // link signs a request for an object with a body of so many bytes.
 func (o *objects) link(method, path, secret string, length int64, header ...string) string {
 	o.t.Helper()
-	r, err := http.NewRequestWithContext(o.t.Context(), method, o.url+path+"?X-Amz-Expires=60", nil)
+	path, query, _ := strings.Cut(path, "?")
+	r, err := http.NewRequestWithContext(o.t.Context(), method, o.url+path+"?X-Amz-Expires=60"+query, nil)
 	if err != nil {
 		o.t.Fatal(err)
 	}
@@ -143,6 +144,14 @@ func TestLinks(t *testing.T) {
 	get := o.link(http.MethodGet, "/files/a/b", "secret", 0)
 	if resp, answer := o.do(http.MethodGet, get, ""); resp.StatusCode != http.StatusOK || answer != "12345" {
 		t.Errorf("%d %s", resp.StatusCode, answer)
+	}
+	const saved = "&response-content-disposition=attachment%3B+filename%3Dreport.csv"
+	resp, answer := o.do(http.MethodGet, o.link(http.MethodGet, "/files/a/b?"+saved, "secret", 0), "")
+	if resp.Header.Get("Content-Disposition") != "attachment; filename=report.csv" || answer != "12345" {
+		t.Errorf("saved under a name: %v %s", resp, answer)
+	}
+	if resp, answer := o.do(http.MethodGet, get+saved, ""); !strings.Contains(answer, "SignatureDoesNotMatch") {
+		t.Errorf("saved under a name that is not signed: %v %s", resp, answer)
 	}
 	o.now = o.now.Add(61 * time.Second)
 	if resp, answer := o.do(http.MethodGet, get, ""); resp.StatusCode != http.StatusForbidden || !strings.Contains(answer, "expired") {

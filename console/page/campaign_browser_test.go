@@ -2,6 +2,7 @@ package page_test
 
 import (
 	"fmt"
+	"mime"
 	"net/http"
 	"strings"
 	"testing"
@@ -18,8 +19,8 @@ func chooseFile(b *browsertest.Tab, name, text string) {
 		return true; })()`, text, name))
 }
 
-// follow is what a link of the page's leads to, which is elsewhere.
-func (w *world) follow(t *testing.T, path string) string {
+// follow is what a link of the page's leads to, which is elsewhere, and the name under which a browser saves it.
+func (w *world) follow(t *testing.T, path string) (text, saved string) {
 	t.Helper()
 	there := w.call(t, http.MethodGet, path, "")
 	if there.status != http.StatusSeeOther {
@@ -29,8 +30,12 @@ func (w *world) follow(t *testing.T, path string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, _, text := testkit.Do(t, http.DefaultClient, r)
-	return string(text)
+	_, header, body := testkit.Do(t, http.DefaultClient, r)
+	_, as, err := mime.ParseMediaType(header.Get("Content-Disposition"))
+	if err != nil {
+		t.Error(err)
+	}
+	return string(body), as["filename"]
 }
 
 // looks holds the page to accessibility in both themes and widths, and keeps pictures of it.
@@ -102,13 +107,15 @@ func TestBrowserCampaign(t *testing.T) {
 	b.See("its message", `document.querySelectorAll('[aria-labelledby="messages-title"] li').length === 1`)
 	b.See("nothing is left to do", `document.querySelectorAll(".orders button").length === 0`)
 	looks(t, b, "campaign-settled")
-	if got := w.follow(t, browsertest.JS[string](b, `document.querySelector('a[href$="/report"]').getAttribute("href")`)); !strings.Contains(
-		got, "row,reference,to,result") || strings.Count(got, "\r\n") != 12 {
-		t.Errorf("the report is %q", got)
+	file := func(name string) (text, saved string) {
+		return w.follow(t, browsertest.JS[string](b, fmt.Sprintf(`document.querySelector('a[href$="/%s"]').getAttribute("href")`, name)))
 	}
-	if got := w.follow(t, browsertest.JS[string](b, `document.querySelector('a[href$="/errors"]').getAttribute("href")`)); !strings.Contains(
-		got, "9,/to,") || !strings.Contains(got, "12,/to,") {
-		t.Errorf("what was refused is %q", got)
+	if got, saved := file("report"); !strings.Contains(got, "row,reference,to,result") || strings.Count(got, "\r\n") != 12 ||
+		saved != "12월 공지-report.csv" {
+		t.Errorf("the report is %s: %q", saved, got)
+	}
+	if got, saved := file("errors"); !strings.Contains(got, "9,/to,") || !strings.Contains(got, "12,/to,") || saved != "12월 공지-errors.csv" {
+		t.Errorf("what was refused is %s: %q", saved, got)
 	}
 	b.Press("all of them", `document.querySelector("nav a[href='/campaigns']")`)
 	b.See("it is on the list", `document.querySelector("tbody tr th a")?.innerText === "12월 공지" &&

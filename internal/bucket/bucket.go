@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -67,9 +68,12 @@ func (b *Bucket) Upload(ctx context.Context, key string, size int64, valid time.
 	return l, err
 }
 
-// Download signs the link for reading an object.
-func (b *Bucket) Download(ctx context.Context, key string, valid time.Duration) (Link, error) {
-	r, err := b.request(ctx, http.MethodGet, key, nil, nil)
+// Download signs the link for reading an object, which browsers save under the name.
+//
+// https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html#API_GetObject_RequestSyntax
+func (b *Bucket) Download(ctx context.Context, key, name string, valid time.Duration) (Link, error) {
+	saved := mime.FormatMediaType("attachment", map[string]string{"filename": name})
+	r, err := b.request(ctx, http.MethodGet, key, url.Values{"response-content-disposition": {saved}}, nil)
 	if err != nil {
 		return Link{}, err
 	}

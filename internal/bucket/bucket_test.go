@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -142,8 +144,16 @@ func TestLinks(t *testing.T) {
 		!l.ExpiresAt.Equal(b.Now().Add(15*time.Minute)) {
 		t.Errorf("%+v", l)
 	}
-	l, err = b.Download(t.Context(), "a", time.Minute)
+	l, err = b.Download(t.Context(), "a", "새해 인사.csv", time.Minute)
 	if err != nil || l.Method != http.MethodGet || !strings.Contains(l.URL, "SignedHeaders=host&") {
 		t.Errorf("%+v, %v", l, err)
+	}
+	u, err := url.Parse(l.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, saved, err := mime.ParseMediaType(u.Query().Get("response-content-disposition"))
+	if err != nil || saved["filename"] != "새해 인사.csv" {
+		t.Errorf("%s is saved as %q, %v", l.URL, saved["filename"], err)
 	}
 }

@@ -3,6 +3,7 @@ package campaign
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/csv"
 	"encoding/json"
@@ -11,6 +12,8 @@ import (
 	"io"
 	"os"
 	"strconv"
+	"strings"
+	"unicode"
 )
 
 // objects is what is used of *bucket.Bucket.
@@ -32,6 +35,21 @@ func ReportKey(id string) string { return prefix(id) + "report.csv" }
 
 // ErrorsKey is that of the list of what is wrong with its file, as its plan has it.
 func ErrorsKey(c Campaign) string { return planned(c.ID, c.Attempt) + "errors.csv" }
+
+// FileName is what a file of the campaign, its report or what is wrong, is saved as: by the campaign's name, as far as file names
+// may have it, or by its id.
+func (c Campaign) FileName(what string) string {
+	const most = 60       // characters, whose three bytes each leave room in the 255 of file systems
+	const outside = "-. " // what a name neither begins nor ends with
+	name := []rune(strings.Trim(strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r) || strings.ContainsRune("-_.() ", r) {
+			return r
+		}
+		return '-'
+	}, c.Reference), outside))
+	name = name[:min(len(name), most)]
+	return cmp.Or(strings.TrimRight(string(name), outside), c.ID) + "-" + what + ".csv"
+}
 
 func prefix(id string) string { return "campaigns/" + id + "/" }
 

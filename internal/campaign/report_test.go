@@ -91,3 +91,25 @@ func TestReport(t *testing.T) {
 		t.Error("an outcome without recipients is a report")
 	}
 }
+
+// Files are saved under the name of the campaign, without what some file system refuses or takes for something else.
+func TestFileNames(t *testing.T) {
+	t.Parallel()
+	const id = "k7mnv4q2"
+	for reference, want := range map[string]string{
+		"":                             "k7mnv4q2-report.csv",
+		"notice-2026.12":               "notice-2026.12-report.csv",
+		"새해 인사 (VIP)":                  "새해 인사 (VIP)-report.csv",
+		"../../etc/passwd":             "etc-passwd-report.csv",
+		`C:\a"b*?<>|`:                  "C--a-b-report.csv",
+		"a\u202egpj.exe\r\nx":          "a-gpj.exe--x-report.csv",
+		"/🎉/":                          "k7mnv4q2-report.csv",
+		" .- ":                         "k7mnv4q2-report.csv",
+		strings.Repeat("가", 128):       strings.Repeat("가", 60) + "-report.csv",
+		strings.Repeat("a", 59) + " b": strings.Repeat("a", 59) + "-report.csv",
+	} {
+		if got := (campaign.Campaign{ID: id, Reference: reference}).FileName("report"); got != want {
+			t.Errorf("%q is saved as %q, want %q", reference, got, want)
+		}
+	}
+}

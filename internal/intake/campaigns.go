@@ -31,7 +31,7 @@ type Campaigns struct {
 	// Links are to the files.
 	Links interface {
 		Upload(ctx context.Context, key string, size int64, valid time.Duration) (bucket.Link, error)
-		Download(ctx context.Context, key string, valid time.Duration) (bucket.Link, error)
+		Download(ctx context.Context, key, name string, valid time.Duration) (bucket.Link, error)
 	}
 	// Runs starts an execution of the state machine of campaigns. To start it once more does nothing.
 	Runs func(ctx context.Context, id string, run int) error
@@ -245,7 +245,7 @@ func (a *API) getCampaign(w http.ResponseWriter, r *http.Request, caller Caller)
 func (a *API) showCampaign(w http.ResponseWriter, r *http.Request, c campaign.Campaign) error {
 	v := c.View()
 	if c.Plan != nil && len(c.Plan.Errors) > 0 && !c.Deleted {
-		link, err := a.Campaigns.Links.Download(r.Context(), campaign.ErrorsKey(c), linkValid)
+		link, err := a.Campaigns.Links.Download(r.Context(), campaign.ErrorsKey(c), c.FileName("errors"), linkValid)
 		if err != nil {
 			return err
 		}
@@ -269,7 +269,7 @@ func (a *API) showCampaign(w http.ResponseWriter, r *http.Request, c campaign.Ca
 }
 
 func (a *API) reportLink(ctx context.Context, c campaign.Campaign) (campaign.Report, error) {
-	link, err := a.Campaigns.Links.Download(ctx, campaign.ReportKey(c.ID), linkValid)
+	link, err := a.Campaigns.Links.Download(ctx, campaign.ReportKey(c.ID), c.FileName("report"), linkValid)
 	return campaign.Report{URL: link.URL, ExpiresAt: link.ExpiresAt}, err
 }
 
