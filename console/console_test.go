@@ -171,16 +171,8 @@ func TestTheDoor(t *testing.T) {
 		if host != "" {
 			r.Host = host
 		}
-		answer, err := client.Do(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = answer.Body.Close() }()
-		body, err := io.ReadAll(answer.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return answer.StatusCode, string(body)
+		status, _, body := testkit.Do(t, client, r)
+		return status, string(body)
 	}
 	jar, err := cookiejar.New(nil)
 	if err != nil {

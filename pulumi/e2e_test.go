@@ -7,7 +7,6 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
-	"io"
 	"maps"
 	"net/http"
 	"os"
@@ -40,6 +39,7 @@ import (
 	"sms-api/internal/awsenv"
 	"sms-api/internal/deployment"
 	"sms-api/internal/route"
+	"sms-api/internal/testkit"
 	"sms-api/internal/untrusted"
 	"sms-api/statemachine"
 )
@@ -809,15 +809,7 @@ func (s *stack) ask(t *testing.T, bucket, what string) string {
 	if err := v4.NewSigner().SignHTTP(t.Context(), credentials, r, nothing, "s3", s.aws.Region, time.Now()); err != nil {
 		t.Fatal(err)
 	}
-	answer, err := http.DefaultClient.Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = answer.Body.Close() }()
-	body, err := io.ReadAll(answer.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
+	_, _, body := testkit.Do(t, http.DefaultClient, r)
 	return string(body)
 }
 

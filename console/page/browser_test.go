@@ -207,13 +207,20 @@ func TestBrowserSaysItInKorean(t *testing.T) {
 	}
 }
 
-func TestBrowserEvents(t *testing.T) {
-	t.Parallel()
+// composing has the form filled in, where what is sent may be refused.
+func composing(t *testing.T, language string) (*world, *browsertest.Tab) {
+	t.Helper()
 	w := newWorld(t)
-	b := browsertest.Open(t, w.url, "ko")
+	b := browsertest.Open(t, w.url, language)
 	b.Expected = []string{"status of 422"}
 	b.Visit("/compose")
 	form(b)
+	return w, b
+}
+
+func TestBrowserEvents(t *testing.T) {
+	t.Parallel()
+	_, b := composing(t, "ko")
 	b.Press("as an event", `document.querySelector('label[for="' + document.querySelector("input[name=as][value=event]").id + '"]')`)
 	b.See("the aws line", `document.querySelector("pre.line").textContent.includes("events put-events")`)
 	b.Press("put", browsertest.Button("이벤트 넣기"))
@@ -245,11 +252,7 @@ func TestBrowserEvents(t *testing.T) {
 // TestBrowserResult: what has been read of a message is not shown in place of what was sent after it.
 func TestBrowserResult(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	b := browsertest.Open(t, w.url, "en")
-	b.Expected = []string{"status of 422"}
-	b.Visit("/compose")
-	form(b)
+	w, b := composing(t, "en")
 	b.Press("send", browsertest.Button("Send"))
 	b.See("it is delivered", `document.querySelector(".accepted .status")?.dataset.status === "delivered"`)
 	// The next answer with that message is held back; data-held says that it is, and data-read that the page has drawn what

@@ -45,21 +45,22 @@ func found(pattern, text string) []string {
 	return all
 }
 
+// missing are those of want that are not in got.
+func missing(got, want []string) []string {
+	return slices.DeleteFunc(slices.Clone(want), func(s string) bool { return slices.Contains(got, s) })
+}
+
 func TestBothLanguagesSayTheSameThings(t *testing.T) {
 	t.Parallel()
 	files := sources(t)
 	const entry = `(?m)^  "([^"]+)": "`
 	english, korean := found(entry, files["strings/en.js"]), found(entry, files["strings/ko.js"])
 	if !slices.Equal(english, korean) {
-		for _, key := range english {
-			if !slices.Contains(korean, key) {
-				t.Errorf("there is no Korean for %s", key)
-			}
+		for _, key := range missing(korean, english) {
+			t.Errorf("there is no Korean for %s", key)
 		}
-		for _, key := range korean {
-			if !slices.Contains(english, key) {
-				t.Errorf("there is no English for %s", key)
-			}
+		for _, key := range missing(english, korean) {
+			t.Errorf("there is no English for %s", key)
 		}
 		t.Error("the entries of the two languages differ, or stand in another order")
 	}

@@ -9,8 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-
 	"sms-api/internal/deployment"
 )
 
@@ -37,9 +35,7 @@ func TestDeployed(t *testing.T) {
 			description, at)
 	}))
 	defer cloud.Close()
-	config, _ := recorded(t, http.StatusOK, "", "")
-	config.BaseEndpoint, config.HTTPClient = aws.String(cloud.URL), cloud.Client()
-	s := New(config, "prod", "123456789012", nil)
+	s := prod(cloud)
 	now := time.Date(2026, 12, 1, 4, 0, 0, 0, time.UTC)
 	s.Now = func() time.Time { return now }
 	d, err := s.Deployed(t.Context())

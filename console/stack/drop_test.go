@@ -13,8 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-
 	"sms-api/console/page"
 	"sms-api/internal/testkit"
 )
@@ -111,9 +109,7 @@ func TestALetterIsDroppedHoweverLateThatIs(t *testing.T) {
 			q := &queue{Clock: testkit.NewClock(time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)), there: true, deleting: c.deleting, refuses: c.refuses}
 			server := httptest.NewServer(q)
 			defer server.Close()
-			config, _ := recorded(t, http.StatusOK, "", "")
-			config.BaseEndpoint, config.HTTPClient = aws.String(server.URL), server.Client()
-			s := New(config, "prod", "123456789012", nil)
+			s := prod(server)
 			s.Now, s.Sleep = q.Now, func(_ context.Context, d time.Duration) error { q.Add(d); return nil }
 			if letters, err := s.Letters(t.Context()); err != nil || len(letters) != 1 {
 				t.Fatalf("%v %v", letters, err)

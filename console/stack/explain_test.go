@@ -25,14 +25,22 @@ func recorded(t *testing.T, status int, contentType, body string) (aws.Config, s
 		_, _ = w.Write([]byte(body))
 	}))
 	t.Cleanup(server.Close)
+	return somebody(server), server.URL
+}
+
+// somebody asks an AWS, with credentials of theirs.
+func somebody(cloud *httptest.Server) aws.Config {
 	return aws.Config{
-		Region: "ap-northeast-2", BaseEndpoint: &server.URL, HTTPClient: server.Client(),
+		Region: "ap-northeast-2", BaseEndpoint: &cloud.URL, HTTPClient: cloud.Client(),
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "AKIA", SecretAccessKey: "secret"}, nil
 		}),
 		Retryer: func() aws.Retryer { return aws.NopRetryer{} },
-	}, server.URL
+	}
 }
+
+// prod is the stack in an AWS.
+func prod(cloud *httptest.Server) *Stack { return New(somebody(cloud), "prod", "123456789012", nil) }
 
 // What AWS answers, and what the page says to it.
 func TestEachRefusalSaysWhatToDo(t *testing.T) {
@@ -140,9 +148,7 @@ func finding(t *testing.T, apis string, status int) aws.Config {
 		_, _ = w.Write(identity)
 	}))
 	t.Cleanup(server.Close)
-	config, _ := recorded(t, 200, "", "")
-	config.BaseEndpoint, config.HTTPClient = &server.URL, server.Client()
-	return config
+	return somebody(server)
 }
 
 func TestAStackIsFoundByItsName(t *testing.T) {

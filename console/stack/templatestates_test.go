@@ -9,8 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-
 	"sms-api/console/page"
 	"sms-api/internal/aligo"
 	"sms-api/internal/template"
@@ -39,9 +37,7 @@ func TestTemplateStates(t *testing.T) {
 		_ = json.NewEncoder(w).Encode(answer)
 	}))
 	defer cloud.Close()
-	config, _ := recorded(t, http.StatusOK, "", "")
-	config.BaseEndpoint, config.HTTPClient = aws.String(cloud.URL), cloud.Client()
-	s := New(config, "prod", "123456789012", nil)
+	s := prod(cloud)
 	now := time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)
 	s.Now = func() time.Time { return now }
 	var told []string

@@ -141,14 +141,20 @@ func TestPlanTellsOfLimits(t *testing.T) {
 	}
 }
 
+// people are the rows of so many.
+func people(n int) *strings.Builder {
+	var file strings.Builder
+	file.WriteString("이름,전화번호,주문\n")
+	for i := range n {
+		fmt.Fprintf(&file, "홍길동,010-2000-%04d,A-%d\n", i, i)
+	}
+	return &file
+}
+
 // Each row is sent to, or it is said why not.
 func TestPlan(t *testing.T) {
 	t.Parallel()
-	var file strings.Builder
-	file.WriteString("이름,전화번호,주문\n")
-	for i := range 1200 {
-		fmt.Fprintf(&file, "홍길동,010-2000-%04d,A-%d\n", i, i)
-	}
+	file := people(1200)
 	file.WriteString("김철수,010-1234-567,A\n")  // 1202
 	file.WriteString("김철수,01020000000,A\n")   // 1203, as 2
 	file.WriteString("김철수,010-3000-9999,A\n") // 1204, has opted out
@@ -203,11 +209,7 @@ func TestTheFirstOfTwo(t *testing.T) {
 // What it comes to is that of the valid rows, over all chunks; of what is wrong the first hundred are told, and all are written down.
 func TestWhatAPlanComesTo(t *testing.T) {
 	t.Parallel()
-	var file strings.Builder
-	file.WriteString("이름,전화번호,주문\n")
-	for i := range 1100 {
-		fmt.Fprintf(&file, "홍길동,010-2000-%04d,A-%d\n", i, i)
-	}
+	file := people(1100)
 	for range 150 {
 		file.WriteString("홍길동,010-2000,A\n")
 	}

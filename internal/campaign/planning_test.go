@@ -70,10 +70,14 @@ type bell struct{ *desk }
 
 func (b bell) Put(_ context.Context, detailType string, detail any) error {
 	v, ok := detail.(campaign.View)
-	if !ok || detailType != "CampaignPlanned" {
+	switch {
+	case ok && detailType == "CampaignPlanned":
+		b.told = append(b.told, v)
+	case ok && detailType == "CampaignSettled":
+		b.ended = append(b.ended, v)
+	default:
 		return fmt.Errorf("%s %T", detailType, detail)
 	}
-	b.told = append(b.told, v)
 	return nil
 }
 
@@ -248,25 +252,13 @@ func TestPlanThatCannotBeWritten(t *testing.T) {
 func (d *desk) ends(e campaign.End) campaign.Next {
 	d.t.Helper()
 	r := campaign.Reporting{
-		Store: d.Store, Files: d.Files, Messages: archive{}, Bus: knell{d}, Kept: time.Hour, Now: d.Now, Log: d.Log,
+		Store: d.Store, Files: d.Files, Messages: archive{}, Bus: bell{d}, Kept: time.Hour, Now: d.Now, Log: d.Log,
 	}
 	next, err := r.Handle(d.t.Context(), e)
 	if err != nil {
 		d.t.Fatal(err)
 	}
 	return next
-}
-
-// knell is a bus.
-type knell struct{ *desk }
-
-func (k knell) Put(_ context.Context, detailType string, detail any) error {
-	v, ok := detail.(campaign.View)
-	if !ok || detailType != "CampaignSettled" {
-		return fmt.Errorf("%s %T", detailType, detail)
-	}
-	k.ended = append(k.ended, v)
-	return nil
 }
 
 // The end is written and announced once, by the execution that goes on with the campaign, and its files are deleted by none that

@@ -12,18 +12,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"sms-api/internal/attr"
+	"sms-api/internal/ddb"
 )
-
-// client is what is used of *dynamodb.Client.
-type client interface {
-	GetItem(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error)
-	PutItem(context.Context, *dynamodb.PutItemInput, ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error)
-}
 
 // Store keeps campaigns in the table of sends, each as one item that is written as a whole on the condition that nobody else has
 // written it since it was read. It is safe for concurrent use.
 type Store struct {
-	Client client
+	Client ddb.Client
 	// Table is the table's name.
 	Table string
 	// Kept is how long a campaign is kept after it has expired.

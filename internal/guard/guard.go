@@ -29,6 +29,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"sms-api/internal/attr"
+	"sms-api/internal/ddb"
 	"sms-api/internal/deployment"
 	"sms-api/internal/message"
 )
@@ -53,19 +54,9 @@ const Kept = deployment.Redrivable + 7*24*time.Hour
 // listingKept is how long a listing is kept that nobody deletes. Look-ups only ask for listings that are minutes old.
 const listingKept = 24 * time.Hour
 
-// client is what is used of *dynamodb.Client. Transactions would cost twice as much, and nothing is ever scanned for.
-type client interface {
-	GetItem(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error)
-	PutItem(context.Context, *dynamodb.PutItemInput, ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error)
-	UpdateItem(context.Context, *dynamodb.UpdateItemInput, ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error)
-	DeleteItem(context.Context, *dynamodb.DeleteItemInput, ...func(*dynamodb.Options)) (*dynamodb.DeleteItemOutput, error)
-	Query(context.Context, *dynamodb.QueryInput, ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error)
-	BatchGetItem(context.Context, *dynamodb.BatchGetItemInput, ...func(*dynamodb.Options)) (*dynamodb.BatchGetItemOutput, error)
-}
-
 // Guards is the table. It keeps nothing between calls and is safe for concurrent use.
 type Guards struct {
-	Client client
+	Client ddb.Client
 	// Table is the table's name.
 	Table string
 	// Now is the clock; nil means time.Now.

@@ -128,15 +128,12 @@ func TestNothingIsGivenBackTwice(t *testing.T) {
 	w.wants(t, w.ask(lee), "")
 	w.wants(t, w.ask(lee), "")
 	a := w.keyed("body", kim)
-	taken, err := w.Take(t.Context(), a)
-	if err != nil {
-		t.Fatal(err)
-	}
+	undo := w.taken(t, a)
 	if err := w.Cancelled(t.Context(), a.Message, a.Body); err != nil {
 		t.Fatal(err)
 	}
-	w.Undo(t.Context(), taken)
-	w.Undo(t.Context(), taken)
+	undo()
+	undo()
 	w.wants(t, w.ask(kim), "")
 	w.wants(t, w.ask(kim), "caller-day 3 02T00:00:00 [], stack-day 3 02T00:00:00 []")
 }
@@ -207,9 +204,8 @@ func TestARepetitionIsNotTheSameContent(t *testing.T) {
 func TestRepetitionsUnderFaultsNeverLetThroughTooMuch(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(6) {
-		t.Run(fmt.Sprint(seed), func(t *testing.T) {
-			t.Parallel()
-			w := newWorld(t)
+		seeded(t, seed, func(t *testing.T, w *world) {
+			t.Helper()
 			w.Untrusted, w.StackDay, w.Same = limits.Rules{NumberHour: 4, NumberDay: 6, CallerDay: 9}, 11, time.Minute
 			source := rand.New(rand.NewPCG(seed, 2))
 			w.table.Fail(func(string) tabletest.Fault {

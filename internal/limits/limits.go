@@ -35,20 +35,10 @@ import (
 	"sync"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-
+	"sms-api/internal/ddb"
 	"sms-api/internal/message"
 	"sms-api/internal/numberkey"
 )
-
-// client is what is used of *dynamodb.Client.
-type client interface {
-	GetItem(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error)
-	PutItem(context.Context, *dynamodb.PutItemInput, ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error)
-	UpdateItem(context.Context, *dynamodb.UpdateItemInput, ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error)
-	DeleteItem(context.Context, *dynamodb.DeleteItemInput, ...func(*dynamodb.Options)) (*dynamodb.DeleteItemOutput, error)
-	BatchGetItem(context.Context, *dynamodb.BatchGetItemInput, ...func(*dynamodb.Options)) (*dynamodb.BatchGetItemOutput, error)
-}
 
 // Rules are the limits of a class of callers. 0 is no limit.
 type Rules struct {
@@ -60,7 +50,7 @@ type Rules struct {
 
 // Limits are all of them. All fields but the limits are needed.
 type Limits struct {
-	Client client
+	Client ddb.Client
 	Table  string
 	// Numbers has what numbers are hashed with. With a new secret the counts of numbers begin anew.
 	Numbers numberkey.Source

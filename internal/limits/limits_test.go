@@ -79,6 +79,25 @@ func (w *world) wants(tb testing.TB, a limits.Ask, want string) {
 	}
 }
 
+// taken takes what a message needs, and returns what gives it back.
+func (w *world) taken(tb testing.TB, a limits.Ask) (undo func()) {
+	tb.Helper()
+	taken, err := w.Take(tb.Context(), a)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return func() { w.Undo(tb.Context(), taken) }
+}
+
+// seeded is a test beside others in a world of its own.
+func seeded(t *testing.T, seed uint64, test func(*testing.T, *world)) {
+	t.Helper()
+	t.Run(fmt.Sprint(seed), func(t *testing.T) {
+		t.Parallel()
+		test(t, newWorld(t))
+	})
+}
+
 func TestTheSixthMessageInAnHourIsOver(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -311,13 +330,9 @@ func TestUndo(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.Untrusted = limits.Rules{NumberDay: 1, CallerDay: 1}
-	a := w.ask(kim)
-	taken, err := w.Take(t.Context(), a)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.Undo(t.Context(), taken)
-	w.Undo(t.Context(), taken)
+	undo := w.taken(t, w.ask(kim))
+	undo()
+	undo()
 	w.wants(t, w.ask(kim), "")
 	w.wants(t, w.ask(kim), "number-day 1 02T00:00:00 [0], caller-day 1 02T00:00:00 []")
 }
@@ -428,9 +443,8 @@ func TestABatchIsTakenAsAWhole(t *testing.T) {
 func TestFaultsNeverLetThroughTooMuch(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(12) {
-		t.Run(fmt.Sprint(seed), func(t *testing.T) {
-			t.Parallel()
-			w := newWorld(t)
+		seeded(t, seed, func(t *testing.T, w *world) {
+			t.Helper()
 			w.Untrusted, w.StackDay = limits.Rules{NumberHour: 4, NumberDay: 6, CallerDay: 9}, 11
 			source := rand.New(rand.NewPCG(seed, 1))
 			w.table.Fail(func(string) tabletest.Fault {

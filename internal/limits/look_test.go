@@ -16,9 +16,8 @@ import (
 func TestToLookIsToldWhatIsRefused(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(8) {
-		t.Run(fmt.Sprint(seed), func(t *testing.T) {
-			t.Parallel()
-			w := newWorld(t)
+		seeded(t, seed, func(t *testing.T, w *world) {
+			t.Helper()
 			random := rand.New(rand.NewPCG(seed, 5))
 			w.Trusted = limits.Rules{NumberHour: random.IntN(3), NumberDay: random.IntN(5), CallerDay: random.IntN(2) * 40}
 			w.StackDay, w.Same = random.IntN(2)*60, time.Duration(random.IntN(2))*90*time.Minute

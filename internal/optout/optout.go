@@ -24,20 +24,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"sms-api/internal/attr"
+	"sms-api/internal/ddb"
 	"sms-api/internal/message"
 	"sms-api/internal/numberkey"
 )
 
-// client is what is used of *dynamodb.Client.
-type client interface {
-	PutItem(context.Context, *dynamodb.PutItemInput, ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error)
-	Query(context.Context, *dynamodb.QueryInput, ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error)
-	BatchGetItem(context.Context, *dynamodb.BatchGetItemInput, ...func(*dynamodb.Options)) (*dynamodb.BatchGetItemOutput, error)
-}
-
 // List is the list. It keeps nothing between calls and is safe for concurrent use. All fields are needed.
 type List struct {
-	Client  client
+	Client  ddb.Client
 	Table   string
 	Numbers numberkey.Source
 }

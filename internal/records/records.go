@@ -34,23 +34,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"sms-api/internal/attr"
+	"sms-api/internal/ddb"
 	"sms-api/internal/message"
 	"sms-api/internal/numberkey"
 )
 
-// client is what is used of *dynamodb.Client. Nothing is ever scanned for.
-type client interface {
-	GetItem(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error)
-	PutItem(context.Context, *dynamodb.PutItemInput, ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error)
-	UpdateItem(context.Context, *dynamodb.UpdateItemInput, ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error)
-	Query(context.Context, *dynamodb.QueryInput, ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error)
-	BatchGetItem(context.Context, *dynamodb.BatchGetItemInput, ...func(*dynamodb.Options)) (*dynamodb.BatchGetItemOutput, error)
-	BatchWriteItem(context.Context, *dynamodb.BatchWriteItemInput, ...func(*dynamodb.Options)) (*dynamodb.BatchWriteItemOutput, error)
-}
-
 // Store is the table. It keeps nothing between calls and is safe for concurrent use.
 type Store struct {
-	Client client
+	Client ddb.Client
 	// Table is the table's name.
 	Table string
 	// Numbers is needed by whoever sends, searches by number or erases.

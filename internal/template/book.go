@@ -15,19 +15,13 @@ import (
 
 	"sms-api/internal/aligo"
 	"sms-api/internal/attr"
+	"sms-api/internal/ddb"
 )
-
-// client is what is used of *dynamodb.Client.
-type client interface {
-	Query(context.Context, *dynamodb.QueryInput, ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error)
-	PutItem(context.Context, *dynamodb.PutItemInput, ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error)
-	DeleteItem(context.Context, *dynamodb.DeleteItemInput, ...func(*dynamodb.Options)) (*dynamodb.DeleteItemOutput, error)
-}
 
 // Book is what a stack remembers of templates, in the table of sends: which it keeps an eye on, when each was last used, and who
 // writes at the moment. It is safe for concurrent use.
 type Book struct {
-	Client client
+	Client ddb.Client
 	// Table is the table's name.
 	Table string
 	Now   func() time.Time

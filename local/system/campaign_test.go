@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"math/rand/v2"
 	"net/http"
@@ -33,6 +32,7 @@ import (
 	"sms-api/internal/intake"
 	"sms-api/internal/intake/contract/contracttest"
 	"sms-api/internal/message"
+	"sms-api/internal/testkit"
 )
 
 // campaignBody is a request for a campaign of order notices with a file of this size; more are further members.
@@ -65,6 +65,15 @@ func (w *world) create(body, file string) string {
 	return created.ID
 }
 
+// planned is a campaign with so many rows whose plan is made. More are further members of its request.
+func planned(t *testing.T, rows int, more string) (w *world, id, file string) {
+	t.Helper()
+	w, file = newWorld(t), many(rows)
+	id = w.create(campaignBody(len(file), more), file)
+	w.reaches(id, campaign.Planned)
+	return w, id, file
+}
+
 // upload does what whoever has a link does.
 func (w *world) upload(u intake.Upload, file string) (int, string) {
 	w.t.Helper()
@@ -77,16 +86,8 @@ func (w *world) upload(u intake.Upload, file string) (int, string) {
 			r.Header.Set(name, value)
 		}
 	}
-	resp, err := w.client.Do(r)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	defer func() { _ = resp.Body.Close() }()
-	answer, err := io.ReadAll(resp.Body)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return resp.StatusCode, string(answer)
+	status, _, answer := testkit.Do(w.t, w.client, r)
+	return status, string(answer)
 }
 
 // campaign is one as GET tells of it.
@@ -451,10 +452,7 @@ func campaignStories() map[string]func(*testing.T) *world {
 		},
 		"a template that is withdrawn before the start is not started": func(t *testing.T) *world {
 			t.Helper()
-			w := newWorld(t)
-			file := many(3)
-			id := w.create(campaignBody(len(file), ""), file)
-			w.reaches(id, campaign.Planned)
+			w, id, file := planned(t, 3, "")
 			w.template("REJ", "R")
 			time.Sleep(11 * time.Minute)
 			if answer := w.order(id, "start", http.StatusUnprocessableEntity); !strings.Contains(string(answer), `"/template"`) {
@@ -468,10 +466,7 @@ func campaignStories() map[string]func(*testing.T) *world {
 		},
 		"a template that is withdrawn in the middle parks the campaign": func(t *testing.T) *world {
 			t.Helper()
-			w := newWorld(t)
-			file := many(1200)
-			id := w.create(campaignBody(len(file), `"rate":100,`), file)
-			w.reaches(id, campaign.Planned)
+			w, id, file := planned(t, 1200, `"rate":100,`)
 			w.order(id, "start", http.StatusOK)
 			time.Sleep(6 * time.Minute)
 			w.template("REJ", "R")
@@ -484,10 +479,7 @@ func campaignStories() map[string]func(*testing.T) *world {
 		},
 		"a wallet that is empty in the middle parks the campaign": func(t *testing.T) *world {
 			t.Helper()
-			w := newWorld(t)
-			file := many(1200)
-			id := w.create(campaignBody(len(file), `"rate":1000,`), file)
-			w.reaches(id, campaign.Planned)
+			w, id, file := planned(t, 1200, `"rate":1000,`)
 			balance := w.Aligo.Balance()
 			w.Aligo.SetBalance(5000) // of which 500 AlimTalk are paid
 			w.order(id, "start", http.StatusOK)
@@ -504,10 +496,7 @@ func campaignStories() map[string]func(*testing.T) *world {
 		},
 		"a campaign that is started twice is sent once": func(t *testing.T) *world {
 			t.Helper()
-			w := newWorld(t)
-			file := many(600)
-			id := w.create(campaignBody(len(file), ""), file)
-			w.reaches(id, campaign.Planned)
+			w, id, file := planned(t, 600, "")
 			for range 3 {
 				w.crew.Go(func() { w.order(id, "start", http.StatusOK) })
 			}
@@ -528,10 +517,7 @@ func campaignStories() map[string]func(*testing.T) *world {
 		},
 		"a campaign that is paused sends no more, and goes on where it was": func(t *testing.T) *world {
 			t.Helper()
-			w := newWorld(t)
-			file := many(1600)
-			id := w.create(campaignBody(len(file), `"rate":500,`), file)
-			w.reaches(id, campaign.Planned)
+			w, id, file := planned(t, 1600, `"rate":500,`)
 			w.order(id, "pause", http.StatusConflict)
 			w.order(id, "start", http.StatusOK)
 			time.Sleep(90 * time.Second)
@@ -550,10 +536,7 @@ func campaignStories() map[string]func(*testing.T) *world {
 		},
 		"a campaign that is cancelled sends no more": func(t *testing.T) *world {
 			t.Helper()
-			w := newWorld(t)
-			file := many(1600)
-			id := w.create(campaignBody(len(file), `"rate":500,`), file)
-			w.reaches(id, campaign.Planned)
+			w, id, file := planned(t, 1600, `"rate":500,`)
 			w.order(id, "start", http.StatusOK)
 			time.Sleep(90 * time.Second)
 			w.order(id, "cancel", http.StatusOK)
@@ -586,10 +569,7 @@ func campaignStories() map[string]func(*testing.T) *world {
 		},
 		"a campaign that is cancelled while a chunk is about to be sent": func(t *testing.T) *world {
 			t.Helper()
-			w := newWorld(t)
-			file := many(1600)
-			id := w.create(campaignBody(len(file), `"rate":60000,`), file)
-			w.reaches(id, campaign.Planned)
+			w, id, file := planned(t, 1600, `"rate":60000,`)
 			cancels := func(ctx context.Context, next func(context.Context) ([]byte, error)) ([]byte, error) {
 				w.order(id, "cancel", http.StatusOK)
 				time.Sleep(5 * time.Second) // the campaign's next turn comes before the send
@@ -602,10 +582,7 @@ func campaignStories() map[string]func(*testing.T) *world {
 		},
 		"a campaign waits for its time, and is over when it has expired": func(t *testing.T) *world {
 			t.Helper()
-			w := newWorld(t)
-			file := many(1600)
-			id := w.create(campaignBody(len(file), `"rate":100,"sendAt":"2000-01-02T00:00:00Z","expiresAt":"2000-01-02T00:07:00Z",`), file)
-			w.reaches(id, campaign.Planned)
+			w, id, file := planned(t, 1600, `"rate":100,"sendAt":"2000-01-02T00:00:00Z","expiresAt":"2000-01-02T00:07:00Z",`)
 			w.order(id, "start", http.StatusOK)
 			time.Sleep(time.Until(time.Date(2000, 1, 1, 23, 59, 59, 0, time.UTC)))
 			if n := len(w.phones()); n > 0 {
