@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"sms-api/console/browsertest"
 	"sms-api/internal/version"
@@ -119,6 +120,27 @@ func TestBrowserConsole(t *testing.T) {
 	b.Visit("/messages/" + parked)
 	b.Press("cancel", browsertest.Button("발송 취소"))
 	b.See("cancelled", `document.querySelector(".actions .status").dataset.status === "cancelled"`)
+	if asked := b.Asked(); !strings.Contains(asked[len(asked)-1], "이 메시지를 취소할까요?") {
+		t.Errorf("it has asked %q", asked)
+	}
+	if log := w.log.String(); !strings.Contains(log, `"cancel a message" who=arn:aws:iam::000000000000:user/kim which=`+parked+" result=done") {
+		t.Errorf("the log does not say who has cancelled: %s", log)
+	}
+	// Each list has what has its status, and nothing else.
+	lists := func(status, reference string) {
+		t.Helper()
+		b.Visit("/messages?status=" + status)
+		b.See("what is "+status, fmt.Sprintf(`[...document.querySelectorAll("tbody .reference")].map((x) => x.innerText).join() === %q`, reference))
+	}
+	lists("cancelled", "order-19")
+	w.send(t, order("01012345678", `,"reference":"order-20"`))
+	lists("parked", "order-20")
+	later := time.Now().Add(30 * 24 * time.Hour).UTC().Format(time.RFC3339)
+	w.send(t, order("01012345678", `,"reference":"order-21","sendAt":"`+later+`"`))
+	lists("scheduled", "order-21")
+	w.standin.SetBalance(10_000)
+	w.send(t, order("01012340003", `,"reference":"order-22","fallback":{"after":"24h"}`))
+	lists("sending", "order-22")
 	b.Visit("/overview")
 	b.See("the counts", `document.querySelector(".bars")?.innerText.includes("취소됨")`)
 	b.Visit("/docs")

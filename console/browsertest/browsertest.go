@@ -60,6 +60,7 @@ type Tab struct {
 
 	mu     sync.Mutex
 	errors []string
+	asked  []string
 }
 
 // Open starts a browser with one tab, for pages at an address. What the page writes to the console is an error of the test, and so
@@ -92,6 +93,9 @@ func Open(t *testing.T, url, acceptLanguage string) *Tab {
 			if d.Type != page.DialogTypeConfirm {
 				note("dialog: " + d.Message)
 			}
+			b.mu.Lock()
+			b.asked = append(b.asked, d.Message)
+			b.mu.Unlock()
 			_, _ = chromedp.Call(ctx, page.HandleJavaScriptDialog, page.HandleJavaScriptDialogParams{Accept: true})
 		}
 	}()
@@ -138,6 +142,13 @@ func (b *Tab) Theme(name string) {
 	b.Must(chromedp.Call(b.Context, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
 		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: name}},
 	}))
+}
+
+// Asked is what the page has asked so far before it did something. Each question is answered with yes.
+func (b *Tab) Asked() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.asked)
 }
 
 // Visit opens a path.

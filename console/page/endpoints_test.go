@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"sms-api/internal/aligo/aligotest"
 	"sms-api/internal/testkit"
 )
 
@@ -359,6 +360,46 @@ func TestParkedMessagesSayWhy(t *testing.T) {
 	w.settled(t, id)
 	if o := get[overview](t, w, "/inbox/overview"); o.Messages["delivered"] != 1 || o.Messages["parked"] != 0 {
 		t.Errorf("the overview counts %v", o.Messages)
+	}
+}
+
+// A list of one status has the messages that have it now, of all or of those that are looked for.
+func TestListsOfAStatus(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(o *worldOptions) { o.speed = 1 }) // nothing goes on while the test looks
+	listed := func(query string) (ids []string) {
+		for _, m := range get[list[item]](t, w, "/inbox/messages?"+query).Items {
+			ids = append(ids, m.ID)
+		}
+		return ids
+	}
+	is := func(status, id string) {
+		t.Helper()
+		w.until(t, id+" is "+status, func() bool { return slices.Equal(listed("status="+status), []string{id}) })
+	}
+	later := time.Now().Add(time.Hour).UTC().Format(time.RFC3339)
+	ids := map[string]string{"scheduled": w.send(t, order("01012345678", `,"reference":"scheduled","sendAt":"`+later+`"`))}
+	is("scheduled", ids["scheduled"])
+	ids["sending"] = w.send(t, order("01012340003", `,"reference":"sending"`))
+	is("sending", ids["sending"])
+	w.until(t, "it is sent", func() bool {
+		return slices.ContainsFunc(w.standin.Calls(), func(c aligotest.Call) bool { return c.Endpoint == "/akv10/alimtalk/send/" })
+	})
+	w.standin.SetBalance(0)
+	ids["parked"] = w.send(t, order("01012345678", `,"reference":"parked"`))
+	is("parked", ids["parked"])
+	for status, id := range ids {
+		is(status, id)
+		for _, query := range []string{"status=" + status + "&q=" + status, "status=" + status + "&q=" + id} {
+			if got := listed(query); !slices.Equal(got, []string{id}) {
+				t.Errorf("%s: %q, want %s", query, got, id)
+			}
+		}
+		for _, query := range []string{"status=delivered&q=" + id, "status=delivered&q=" + status} {
+			if got := listed(query); len(got) > 0 {
+				t.Errorf("%s: %q", query, got)
+			}
+		}
 	}
 }
 

@@ -155,15 +155,33 @@ type items[T any] struct {
 	Links map[string]string `json:"links,omitempty"`
 }
 
-// did logs what somebody did, and who.
-func (s *Stack) did(log *slog.Logger) func(r *http.Request, what, which string, err error) {
-	return func(r *http.Request, what, which string, err error) {
-		result := "done"
-		if err != nil {
-			result = "refused"
-		}
-		log.InfoContext(r.Context(), what, "who", s.Who, "which", which, "result", result)
+// note logs what somebody did, and who.
+func (s *Stack) note(ctx context.Context, log *slog.Logger, what, which string, err error) {
+	result := "done"
+	if err != nil {
+		result = "refused"
 	}
+	log.InfoContext(ctx, what, "who", s.Who, "which", which, "result", result)
+}
+
+func (s *Stack) did(log *slog.Logger) func(r *http.Request, what, which string, err error) {
+	return func(r *http.Request, what, which string, err error) { s.note(r.Context(), log, what, which, err) }
+}
+
+// Source is what the page shows of messages. Who cancels one is logged.
+func (s *Stack) Source(log *slog.Logger) page.Source { return source{s.API, s, log} }
+
+type source struct {
+	*API
+
+	stack *Stack
+	log   *slog.Logger
+}
+
+func (s source) Cancel(ctx context.Context, id string) (message.Outcome, error) {
+	o, err := s.API.Cancel(ctx, id)
+	s.stack.note(ctx, s.log, "cancel a message", id, err)
+	return o, err
 }
 
 // Campaigns are the campaigns of the stack, as a part of the page. Files are uploaded by a client without a time limit: what is

@@ -5,7 +5,7 @@ import { said } from "./details.js";
 import { has, t } from "./i18n.js";
 import { between, clock, duration, moment, number, span } from "./format.js";
 import { call, get, Problem, query, reader } from "./api.js";
-import { channel, copyButton, empty, failure, jsonBlock, status, statusOf, triedNext } from "./parts.js";
+import { channel, copyButton, empty, failure, jsonBlock, status, statusOf, sure, triedNext } from "./parts.js";
 import { delivery } from "./bubble.js";
 import { callLine, calls, groups } from "./calls.js";
 import { recipients } from "./recipients.js";
@@ -15,7 +15,7 @@ import { part } from "./system.js";
 
 let machine = null;
 
-export function message({ parameters: [id], signal }) {
+export function message({ parameters: [id], refresh: again, signal }) {
   const note = h("div", {});
   const trouble = h("div", {});
   const body = h("div", { class: "detail" });
@@ -82,17 +82,13 @@ export function message({ parameters: [id], signal }) {
     }
   }
 
-  async function cancel(event) {
-    const button = event.currentTarget;
-    button.disabled = true;
-    try {
+  function cancel(m) {
+    const button = sure(t(m.status === "parked" ? "message.cancel.parked" : "message.cancel"), t("message.cancel.sure"), async () => {
       await call("DELETE", `/inbox/messages/${encodeURIComponent(id)}`);
       put(note);
-      announce(t("message.cancelled"));
-    } catch (error) {
-      put(note, failure(error));
-      button.disabled = false;
-    }
+    }, (error) => put(note, failure(error)), { kind: "danger", after: again });
+    button.id = "cancel";
+    return button;
   }
 
   // sections are the parts of the view with the data that they show; each is drawn again only when those change.
@@ -106,7 +102,7 @@ export function message({ parameters: [id], signal }) {
           h("h1", {}, title),
           h("p", { class: "idline" }, h("code", {}, m.id), copyButton(() => m.id))),
         h("div", { class: "actions" }, status(statusOf(m)),
-          m.cancellable ? h("button", { type: "button", id: "cancel", class: "danger", onclick: cancel }, t(m.status === "parked" ? "message.cancel.parked" : "message.cancel")) : null))),
+          m.cancellable ? cancel(m) : null))),
       ...(m.parked ? [section("parked", m.parked, () => parked(m.parked))] : []),
       section("facts", [m.sendAt, m.settledAt], () => facts(m)),
       // The list of recipients and the way draw themselves, only what has changed of them.

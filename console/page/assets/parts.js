@@ -173,10 +173,10 @@ export function sure(label, question, work, refused, { kind = "", after } = {}) 
         announce(t("operations.done"));
       } catch (error) {
         refused(error);
-      } finally {
-        button.disabled = false;
       }
+      // What can be done may be another thing now.
       await after?.();
+      button.disabled = false;
     },
   }, label);
 }

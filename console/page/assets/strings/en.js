@@ -122,7 +122,7 @@ export const en = {
   "message.untold": "Nobody knows its way any more, only what became of it.",
   "message.cancel": "Cancel message",
   "message.cancel.parked": "Cancel message",
-  "message.cancelled": "Cancelled",
+  "message.cancel.sure": "Cancel this message? There is no way back.",
   "message.recipients": "Recipients ({n})",
   "message.recipients.more": "Show the other {n}",
   "message.recipient.number": "Number",

@@ -122,7 +122,7 @@ export const ko = {
   "message.untold": "처리 이력은 더 남아 있지 않고, 결과만 남아 있습니다.",
   "message.cancel": "예약 취소",
   "message.cancel.parked": "발송 취소",
-  "message.cancelled": "취소했습니다",
+  "message.cancel.sure": "이 메시지를 취소할까요? 되돌릴 수 없습니다.",
   "message.recipients": "받는 사람 {n}명",
   "message.recipients.more": "나머지 {n}명 보기",
   "message.recipient.number": "번호",
