@@ -146,3 +146,46 @@ func TestBrowserConsole(t *testing.T) {
 	b.Visit("/docs")
 	b.See("the contract", `document.querySelector(".operation")`)
 }
+
+// What comes in while somebody works through the lists of an operator takes neither focus nor what was opened away.
+func TestBrowserOperationsStay(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	address, link, _ := strings.Cut(w.link, "/?")
+	b := browsertest.Open(t, address, "ko")
+	b.Visit("/?" + link)
+	b.See("an empty list", `document.querySelector("main").innerText.includes("아직 메시지가 없습니다")`)
+	w.standin.SetBalance(0)
+	w.send(t, order("01012345678", ""))
+	dead := func(source string) {
+		t.Helper()
+		err := w.system.AWS.Send(system.DeadLetters, fmt.Sprintf(`{"version":"0","id":"1","detail-type":"MessageRequested","source":%q,`+
+			`"account":"000000000000","time":"2026-12-01T00:00:00Z","region":"ap-northeast-2","resources":[],"detail":{}}`, source))
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	dead("shop")
+	rows := func(part string, n int) {
+		t.Helper()
+		b.See(part, fmt.Sprintf(`document.querySelectorAll('[aria-labelledby="part-%s"] .rows-plain > li').length === %d`, part, n))
+	}
+	b.Visit("/operations")
+	rows("parked", 1)
+	rows("letters", 1)
+	if name := browsertest.JS[string](b, `document.querySelector('[aria-labelledby="part-parked"] li a').innerText`); name != "주문 접수" {
+		t.Errorf("a message without a reference is called %q", name)
+	}
+	browsertest.JS[bool](b, `(document.querySelector('[aria-labelledby="part-parked"] li a').focus(),
+		document.querySelector('[aria-labelledby="part-letters"] li details').open = true)`)
+	w.send(t, order("01012345679", `,"reference":"news"`))
+	dead("billing")
+	rows("parked", 2)
+	rows("letters", 2)
+	if at := browsertest.JS[string](b, `document.activeElement.innerText`); at != "주문 접수" {
+		t.Errorf("the focus is on %.80q", at)
+	}
+	if open := browsertest.JS[int](b, `document.querySelectorAll('[aria-labelledby="part-letters"] li details[open]').length`); open != 1 {
+		t.Errorf("%d of the letters are open", open)
+	}
+}

@@ -812,6 +812,29 @@ func TestBrowserDetails(t *testing.T) {
 	}
 }
 
+// What is long or odd leaves the page in one piece.
+func TestBrowserWithOddNames(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.settled(t, w.send(t, `{"template":"TX_1234","reference":"`+strings.Repeat("A", 128)+`","recipients":[`+
+		`{"to":"01012345678","name":"홍길동","variables":{"주문번호":"1"}},{"to":"01012340001","name":"홍길동","variables":{"주문번호":"2"}}]}`))
+	b := browsertest.Open(t, w.url, "ko")
+	b.Expected = []string{"status of 404"}
+	b.Visit("/messages")
+	b.See("the message", `document.querySelector("tbody .reference")`)
+	if lines := browsertest.JS[int](b, `document.querySelector("tbody a").getClientRects().length`); lines != 1 {
+		t.Errorf("a long reference breaks the name before it into %d lines", lines)
+	}
+	ends := browsertest.JS[int](b, `new Set([...document.querySelectorAll("tbody tr > *")].map((x) => x.getBoundingClientRect().bottom)).size`)
+	if ends != 1 {
+		t.Errorf("the cells of a row end at %d heights, and with them the line below it", ends)
+	}
+	for path, says := range map[string]string{"/messages/%E0%A4": "없는 메시지", "/campaigns/%E0%A4": "없는 캠페인"} {
+		b.Visit(path)
+		b.See("that there is none", fmt.Sprintf(`document.querySelector("main").innerText.includes(%q)`, says))
+	}
+}
+
 func TestBrowserWithTenThousandMessages(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -127,7 +127,7 @@ async function open(moved) {
       link.scrollIntoView({ block: "nearest", inline: "nearest" });
     } else link.removeAttribute("aria-current");
   }
-  const parameters = [...(pattern.exec(path) ?? [])].slice(1).map(decodeURIComponent);
+  const parameters = [...(pattern.exec(path) ?? [])].slice(1).map(decoded);
   const same = current?.show === show && current.view.move;
   if (same) {
     current.view.move(parameters, new URLSearchParams(location.search));
@@ -152,6 +152,15 @@ async function open(moved) {
   await refresh();
   clearTimeout(slow);
   wait.remove();
+}
+
+// decoded is a part of an address. One that somebody has mangled is an id that nothing has.
+function decoded(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
 }
 
 function nothing() {

@@ -38,7 +38,7 @@ export function messages({ query: q, go, signal }) {
     return h("tr", {},
       h("td", {}, status(statusOf(m)), m.parked ? [h("span", { class: "sub" }, t(`parked.${m.parked.cause}`)), h("span", { class: "sub" }, triedNext(m.parked))] : null,
         m.status === "scheduled" ? h("span", { class: "sub" }, clock(m.sendAt)) : null),
-      h("th", { scope: "row" }, h("a", { href: `/messages/${m.id}` }, m.template ? nameOf(m.template) : t("messages.text")),
+      h("th", { scope: "row" }, h("a", { href: `/messages/${m.id}` }, m.template ? nameOf(m.template) : t("messages.text")), " ",
         m.reference ? h("span", { class: "reference" }, m.reference) : null,
         m.recipients?.length ? h("span", { class: "sub heard" }, m.recipients.map((r) => `${r.to}: ${told(r)}`).join(" ")) : h("span", { class: "sub" }, whom(m, people))),
       h("td", { "data-label": t("messages.channel") }, channel(m.channel), m.channel === "alimtalk" && m.counts.fellBack ? [" → ", channel("sms")] : null),

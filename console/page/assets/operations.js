@@ -6,20 +6,21 @@ import { clock, moment, number } from "./format.js";
 import { call, get } from "./api.js";
 import { limitsOf, optOuts, usesOf } from "./lookups.js";
 import { copyButton, failure, jsonBlock, status, sure, triedNext } from "./parts.js";
+import { nameOf, templateNames } from "./templates.js";
 
 export function operations({ refresh, signal }) {
   const note = h("div", {});
   const parts = [
-    part("parked", "/inbox/messages?status=parked", (d) => [rows(d.items, (m) => m.id, parkedRow), d.next ? h("p", {}, h("a", { href: "/messages?status=parked" }, t("operations.parked.all"))) : null]),
-    part("alarms", "/inbox/alarms", (d) => [rows(d.items, (a) => a.name, alarmRow), links(d.links)]),
-    part("failed", "/inbox/failed", (d) => rows(d.items, (x) => x.id, failedRow)),
-    part("letters", "/inbox/dead-letters", (d) => rows(d.items, (l) => l.id, letterRow)),
-    part("deployed", "/inbox/deployed", deployed),
-    part("account", "/inbox/balance", (d) => h("p", {}, t("operations.balance", { sms: number(d.sms), lms: number(d.lms), alimtalk: d.alimtalk === undefined ? "–" : number(d.alimtalk) }))),
-    part("templates", "/inbox/template-states", (d) => rows(d.items, (x) => x.code, templateRow)),
-    part("limits", "/inbox/limits", (d) => usesOf(d.limits ?? []), limitsOf(signal)),
+    part("parked", "/inbox/messages?status=parked", listed((m) => m.id, parkedRow, (d) => (d.next ? h("p", {}, h("a", { href: "/messages?status=parked" }, t("operations.parked.all"))) : null))),
+    part("alarms", "/inbox/alarms", listed((a) => a.name, alarmRow, (d) => links(d.links))),
+    part("failed", "/inbox/failed", listed((x) => x.id, failedRow)),
+    part("letters", "/inbox/dead-letters", listed((l) => l.id, letterRow)),
+    part("deployed", "/inbox/deployed", drawn(deployed)),
+    part("account", "/inbox/balance", drawn((d) => h("p", {}, t("operations.balance", { sms: number(d.sms), lms: number(d.lms), alimtalk: d.alimtalk === undefined ? "–" : number(d.alimtalk) })))),
+    part("templates", "/inbox/template-states", listed((x) => x.code, templateRow)),
+    part("limits", "/inbox/limits", drawn((d) => usesOf(d.limits ?? [])), limitsOf(signal)),
     box("optouts", optOuts(signal)),
-    part("parameters", "/inbox/parameters", (d) => rows(d.items, (p) => p.name, (p) => h("li", { class: "line" }, h("code", {}, p.name), h("span", { class: "muted" }, ` ${p.type} · `, at(p.changed))))),
+    part("parameters", "/inbox/parameters", listed((p) => p.name, (p) => h("li", { class: "line" }, h("code", {}, p.name), h("span", { class: "muted" }, ` ${p.type} · `, at(p.changed))))),
   ];
   const node = h("div", { class: "page" },
     h("header", { class: "page-head" }, h("div", {}, h("h1", {}, t("nav.operations")), h("p", { class: "muted" }, t("operations.text")))),
@@ -27,22 +28,43 @@ export function operations({ refresh, signal }) {
 
   const at = (time) => h("time", { datetime: time, title: moment(time) }, clock(time));
 
-  // part is a part of the view: read from a path, and drawn when it has changed.
-  function part(name, path, draw, more = []) {
+  // part is a part of the view: read from a path, and shown by a body.
+  function part(name, path, body, more = []) {
     const state = h("div", {});
-    const body = h("div", {});
     return {
-      node: box(name, [state, body, more]).node,
+      node: box(name, [state, body.nodes, more]).node,
       async read() {
         try {
           const data = await get(path, signal);
           show(state, null);
-          show(body, data, draw);
+          body.draw(data);
         } catch (error) {
           if (error.name === "AbortError") throw error;
-          show(body, null);
+          body.draw(null);
           show(state, { failure: error.message }, () => failure(error));
         }
+      },
+    };
+  }
+
+  // drawn is a body that is drawn anew when its data have changed.
+  function drawn(make) {
+    const node = h("div", {});
+    return { nodes: [node], draw: (data) => show(node, data, make) };
+  }
+
+  // listed is a body that is a list, of which only those entries are drawn anew that have changed.
+  function listed(keyOf, row, more = () => null) {
+    const list = h("ul", { class: "plain rows-plain", hidden: true });
+    const none = h("p", { class: "muted", hidden: true }, t("operations.none"));
+    const after = drawn(more);
+    return {
+      nodes: [list, none, after.nodes],
+      draw(data) {
+        keyed(list, data?.items ?? [], keyOf, row);
+        list.hidden = !data?.items.length;
+        none.hidden = !data || data.items.length > 0;
+        after.draw(data);
       },
     };
   }
@@ -51,13 +73,6 @@ export function operations({ refresh, signal }) {
   function box(name, content) {
     const id = `part-${name}`;
     return { node: h("section", { class: "box", "aria-labelledby": id }, h("h2", { id }, t(`operations.${name}`)), h("p", { class: "muted" }, t(`operations.${name}.text`)), content) };
-  }
-
-  function rows(all, keyOf, draw) {
-    if (!all.length) return h("p", { class: "muted" }, t("operations.none"));
-    const list = h("ul", { class: "plain rows-plain" });
-    keyed(list, all, keyOf, draw);
-    return list;
   }
 
   function links(all = {}) {
@@ -83,7 +98,7 @@ export function operations({ refresh, signal }) {
   const looks = { approved: ["delivered", "check"], review: ["scheduled", "clock"], draft: ["pending", "dots"], rejected: ["failed", "cross"], stopped: ["failed", "cross"], dormant: ["failed", "cross"], soon: ["parked", "clock"] };
 
   function templateRow(x) {
-    const [look, drawing] = looks[x.state];
+    const [look, drawing] = looks[x.state] ?? ["pending", "question"];
     return h("li", { class: "item" },
       h("div", { class: "grow" }, h("span", { class: "status", "data-status": look, "data-template": x.state }, icon(drawing), t(`template.${x.state}`)), " ", h("strong", {}, x.name), " ", h("code", { class: "muted" }, x.code),
         x.unusedSince && x.state !== "approved" ? h("p", { class: "muted" }, t("template.unused", { at: moment(x.unusedSince) })) : null,
@@ -91,12 +106,12 @@ export function operations({ refresh, signal }) {
   }
 
   function parkedRow(m) {
+    const { cause, reason, since } = m.parked ?? {};
     return h("li", { class: "item" },
-      h("div", { class: "grow" }, h("a", { href: `/messages/${m.id}` }, m.reference || m.template || t("messages.text")), " ", status(m.status), " ", h("strong", {}, t(`parked.${m.parked?.cause}`)),
-        h("p", {}, repair(m.parked)), h("p", { class: "muted" }, t("operations.parked.since", { since: moment(m.parked?.since ?? m.createdAt) }), m.parked ? [" · ", triedNext(m.parked)] : null)));
+      h("div", { class: "grow" }, h("a", { href: `/messages/${m.id}` }, m.reference || nameOf(m.template) || t("messages.text")), " ", status(m.status),
+        cause ? [" ", h("strong", {}, t(`parked.${cause}`)), h("p", {}, has(`repair.${cause}`) ? t(`repair.${cause}`) : reason),
+          h("p", { class: "muted" }, t("operations.parked.since", { since: moment(since) }), " · ", triedNext(m.parked))] : null));
   }
-
-  const repair = (parked) => (parked && has(`repair.${parked.cause}`) ? t(`repair.${parked.cause}`) : parked?.reason);
 
   function alarmRow(a) {
     return h("li", { class: "item" },
@@ -135,6 +150,9 @@ export function operations({ refresh, signal }) {
   return {
     title: () => t("nav.operations"),
     node,
-    refresh: () => Promise.all(parts.map((p) => p.read?.())),
+    async refresh() {
+      await templateNames();
+      await Promise.all(parts.map((p) => p.read?.()));
+    },
   };
 }
