@@ -123,14 +123,16 @@ func TestBrowserConsole(t *testing.T) {
 	if asked := b.Asked(); !strings.Contains(asked[len(asked)-1], "이 메시지를 취소할까요?") {
 		t.Errorf("it has asked %q", asked)
 	}
-	if log := w.log.String(); !strings.Contains(log, `"cancel a message" who=arn:aws:iam::000000000000:user/kim which=`+parked+" result=done") {
+	by := `"cancel a message" who=arn:aws:iam::000000000000:user/kim which=` + parked + " result=done"
+	if log := w.log.String(); !strings.Contains(log, by) {
 		t.Errorf("the log does not say who has cancelled: %s", log)
 	}
 	// Each list has what has its status, and nothing else.
 	lists := func(status, reference string) {
 		t.Helper()
 		b.Visit("/messages?status=" + status)
-		b.See("what is "+status, fmt.Sprintf(`[...document.querySelectorAll("tbody .reference")].map((x) => x.innerText).join() === %q`, reference))
+		b.See("what is "+status,
+			fmt.Sprintf(`[...document.querySelectorAll("tbody .reference")].map((x) => x.innerText).join() === %q`, reference))
 	}
 	lists("cancelled", "order-19")
 	w.send(t, order("01012345678", `,"reference":"order-20"`))

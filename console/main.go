@@ -185,7 +185,8 @@ func newPage(s *stack.Stack, refresh time.Duration, log *slog.Logger) (http.Hand
 		return nil, err
 	}
 	shown, err := page.New(page.Options{
-		Source: s.Source(log), Definition: definition, System: s.System, Parts: []page.Part{s.Part(log), s.Campaigns(log)}, Refresh: refresh, Log: log,
+		Source: s.Source(log), Definition: definition, System: s.System, Parts: []page.Part{s.Part(log), s.Campaigns(log)},
+		Refresh: refresh, Log: log,
 	})
 	if err != nil {
 		return nil, err
