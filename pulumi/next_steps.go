@@ -90,6 +90,7 @@ func monthlyFixedCost(config config, alarms []deployment.Alarm) pulumi.Map {
 	add(fmt.Sprintf("alarms: %d, on %d metrics", len(alarms), watched), price.Usage{price.Alarms: float64(watched)})
 	metrics := deployment.CustomMetrics(alarms)
 	add(fmt.Sprintf("custom metrics: %d", metrics), price.Usage{price.Metrics: float64(metrics)})
+	add("the queue of events, asked by Lambda", price.Usage{price.QueueRequests: deployment.EventPolls(price.HoursPerMonth)})
 	add("dashboard", price.Usage{price.Dashboards: deployment.Dashboards})
 	if config.encryption.makes() {
 		add("KMS key", price.Usage{price.Keys: 1})

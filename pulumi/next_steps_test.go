@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -65,11 +66,13 @@ func TestNextSteps(t *testing.T) {
 func TestMonthlyFixedCost(t *testing.T) {
 	t.Parallel()
 	var lines []string
+	totals := map[string]float64{}
 	for _, tc := range []struct {
 		name     string
 		settings map[string]string
 	}{
 		{"a new stack", nil},
+		{"a NAT instance", map[string]string{"network:egress": egressNATInstance}},
 		{"a NAT instance and a key", map[string]string{"network:egress": egressNATInstance, "encryption:key": keyNew}},
 		{"one way out in each zone", map[string]string{"network:egress": egressNATGatewayPerAZ}},
 		{"advertising", map[string]string{
@@ -81,6 +84,7 @@ func TestMonthlyFixedCost(t *testing.T) {
 	} {
 		cost := deployed(t, tc.settings).outputs["monthlyFixedCost"].(map[string]any)
 		lines = append(lines, fmt.Sprintf("%s: %v USD", tc.name, cost["usd"]))
+		totals[tc.name] = cost["usd"].(float64)
 		items, sum := cost["items"].(map[string]any), 0.0
 		for _, item := range slices.Sorted(maps.Keys(items)) {
 			lines = append(lines, fmt.Sprintf("  %s: %v", item, items[item]))
@@ -95,4 +99,15 @@ func TestMonthlyFixedCost(t *testing.T) {
 		}
 	}
 	golden(t, "fixed-cost.txt", lines)
+	// The page is made of the cost model, which a deployment cannot ask.
+	page, err := os.ReadFile("../docs/deploying.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := fmt.Sprintf("`monthlyFixedCost`: %.2f USD with the defaults, %.2f with a gateway in each\nzone, about %.0f with a NAT instance, "+
+		"%.2f in a network of your own.\n", totals["a new stack"], totals["one way out in each zone"], totals["a NAT instance"],
+		totals["a network of their own"])
+	if !strings.Contains(string(page), said) {
+		t.Errorf("docs/deploying.md does not say: %s", said)
+	}
 }

@@ -34,6 +34,14 @@ func EventRuns(rate int) int {
 // EventHidden is for how long an event is hidden that the function has been given, whose time limit this is.
 func EventHidden(timeout time.Duration) time.Duration { return hiddenLimits * timeout }
 
+// EventPolls is how often Lambda asks the queue for events in some hours in which there is none: every 20 s, five times over.
+//
+// https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
+func EventPolls(hours float64) float64 {
+	const pollers, every = 5, 20 * time.Second
+	return pollers * hours * float64(time.Hour/every)
+}
+
 // APIThrottle is how many requests a second the API takes, and how many at once, where a stack says nothing.
 func APIThrottle() (rate, burst int) { return 20, 40 }
 

@@ -129,8 +129,7 @@ func Fixed() Usage {
 	u[price.AddressHours] = hours
 	watch(&u, deployment.Watched{Gateways: 1})
 	u[price.Dashboards] = deployment.Dashboards
-	// Lambda asks the queue of events for more every 20 s, five times over.
-	u[price.QueueRequests] = 5 * hours * 3600 / 20
+	u[price.QueueRequests] = deployment.EventPolls(hours)
 	return u
 }
 
