@@ -413,7 +413,8 @@ func TestBrowserFiveHundred(t *testing.T) {
 	b.See("the button is pressed and has the focus", `document.activeElement.getAttribute("aria-pressed") === "true"`)
 	search := func(text string) {
 		t.Helper()
-		browsertest.JS[bool](b, fmt.Sprintf(`(() => { const x = document.querySelector('.box input[type="search"]'); x.value = %q; `+
+		browsertest.JS[bool](b, fmt.Sprintf(`(() => { const x = [...document.querySelectorAll('.box input[type="search"]')]`+
+			`.find((x) => x.checkVisibility()); x.value = %q; `+
 			`x.dispatchEvent(new Event("input")); return true; })()`, text))
 	}
 	search("member-119")
@@ -472,6 +473,28 @@ func TestBrowserFiveHundred(t *testing.T) {
 	})`)
 	if got != "7" {
 		t.Errorf("rows drawn again: %q, want 7", got)
+	}
+	// Who has chosen those that wait is told when nobody waits any more; a kind of outcome that nobody has is chosen no longer.
+	got = browsertest.JS[string](b, `import("/inbox/assets/recipients.js").then(({ recipients }) => {
+		const view = recipients();
+		const show = (status, code) => view.draw({ counts: { [status]: 2 }, recipients: [1, 2].map((i) =>
+			({ to: "010****0000", status, channel: i > 1 ? "sms" : "alimtalk", code })) });
+		const pressed = () => view.node.querySelector(".pick[aria-pressed=true]")?.textContent + "/" +
+			view.node.querySelectorAll("tbody tr").length;
+		show("pending");
+		view.node.querySelectorAll(".counts .pick")[1].click();
+		const all = [pressed()];
+		show("delivered", "0");
+		all.push(pressed());
+		view.node.querySelector(".counts .pick").click();
+		view.node.querySelector(".kinds .pick").click();
+		all.push(pressed());
+		show("failed", "A");
+		all.push(pressed());
+		return all.join(", ");
+	})`)
+	if want := "Pending 2/2, Pending 0/0, 1AlimTalk arrived/1, All 2/2"; got != want {
+		t.Errorf("what is chosen while results come in: %q, want %q", got, want)
 	}
 	b.Press("the way", `document.querySelector("#way > summary")`)
 	b.See("the way", `document.querySelectorAll(".timeline h3").length > 10`)

@@ -158,3 +158,101 @@ func TestBrowserCampaignStops(t *testing.T) {
 	b.See("it is cancelled", campaignStatus("cancelled"))
 	b.See("nothing can be done", `document.querySelectorAll(".orders button").length === 0`)
 }
+
+// A campaign's view says what its campaign is, whatever that may be, and what became of an order.
+func TestBrowserCampaignView(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	b := browsertest.Open(t, w.url, "en")
+	b.Visit("/overview")
+	b.See("the page", drawn)
+	got := browsertest.JS[map[string]string](b, `(async () => {
+		const counts = { rows: 12, accepted: 4, delivered: 1, failed: 2, unknown: 0, pending: 1, fellBack: 2, by: { alimtalk: 1, sms: 0 } };
+		const plan = { format: "csv", encoding: "utf-8", delimiter: "\t", rows: 18, valid: 4, refused: 14, duplicates: 0, optedOut: 0,
+			messages: 1, priceKRW: 26, priceAtMostKRW: 60, seconds: 0, walletSuffices: false, examples: [], errors: [
+				...Array.from({ length: 13 }, (_, i) => ({ row: i + 2, pointer: "/to", detail: "is the same number as in row " + (i + 1) })),
+				{ row: 2, pointer: "/to", detail: "is the same number as in row 9" },
+				{ row: 20, pointer: "/variables/a~1b", detail: "is missing" }] };
+		let c = { id: "c1", status: "sending", channel: "alimtalk", template: "TX_1234", reference: "notice", rate: 600,
+			createdAt: "2026-12-01T00:00:00Z", startedAt: "2026-12-01T00:01:00Z", counts, plan };
+		const asked = [];
+		const answers = {
+			"GET /inbox/campaigns/c1": () => [200, c],
+			"GET /inbox/system": () => [200, {}],
+			"GET /v1/templates": () => [200, { templates: [] }],
+			"GET /inbox/messages": () => [200, { items: [] }],
+			"POST /inbox/campaigns/c1/pause": () => [409, { type: "urn:sms-api:problem:campaign-status", title: "no", status: 409 }],
+		};
+		const real = window.fetch;
+		window.fetch = async (url, options) => {
+			const answer = answers[options.method + " " + url.split("?")[0]];
+			if (!answer) return real(url, options);
+			asked.push(url);
+			const [status, body] = answer();
+			return new Response(JSON.stringify(body), { status });
+		};
+		window.confirm = () => true;
+		const { campaign } = await import("/inbox/assets/campaign.js");
+		const told = {};
+		const refresh = () => {
+			told.disabled = String(view.node.querySelector(".orders button").disabled);
+			return view.refresh();
+		};
+		const view = campaign({ parameters: ["c1"], refresh, signal: new AbortController().signal });
+		const part = (name) => view.node.querySelector('[aria-labelledby="' + name + '-title"]')?.textContent ?? "";
+		const buttons = () => [...view.node.querySelectorAll(".orders button")].map((x) => x.textContent).join();
+		await view.refresh();
+		told.title = view.title();
+		told.all = buttons();
+		told.plan = part("plan");
+		told.progress = part("progress");
+		told.rows = [...view.node.querySelectorAll('[aria-labelledby="refused-title"] tbody tr')].map((r) =>
+			[...r.children].map((x) => x.textContent).join(": ")).join("; ");
+		told.first = String(part("refused").includes("first"));
+		c = { ...c, counts: { ...counts, accepted: 3 } };
+		await view.refresh();
+		told.left = buttons();
+		view.node.querySelector(".orders button").click();
+		await new Promise((ok) => { const look = () => view.node.querySelector(".failure") ? ok() : requestAnimationFrame(look); look(); });
+		told.refused = view.node.querySelector(".failure").textContent;
+		await new Promise((ok) => { const look = () => told.disabled ? ok() : requestAnimationFrame(look); look(); });
+		c = { ...c, status: "parked", parked: "no room" };
+		answers["GET /inbox/messages"] = () => [200, { items: [{ id: "m1", status: "parked", counts: { pending: 1 }, createdAt: c.createdAt,
+			parked: { cause: "balance", next: "2026-12-01T00:02:00Z" } }] }];
+		await view.refresh();
+		told.parked = view.node.querySelector(".failure.warn")?.textContent;
+		told.said = document.getElementById("announcer").textContent;
+		told.parkedOrders = buttons();
+		told.messages = String(part("messages").includes("Next attempt"));
+		told.asks = String(asked.some((x) => x.includes("status=parked") && x.includes("campaign=c1")));
+		c = { ...c, status: "planned", parked: undefined, startedAt: undefined, counts: { ...counts, accepted: 0 },
+			plan: { ...plan, walletSuffices: undefined } };
+		await view.refresh();
+		told.planned = buttons();
+		told.wallet = part("plan");
+		return told;
+	})()`)
+	for name, want := range map[string]string{
+		"title": "notice", "all": "Cancel", "left": "Pause,Cancel", "parkedOrders": "Pause,Cancel", "planned": "Start,Cancel",
+		"rows": "Number: The number of a row before it, which is the one that is sent to.: 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13 and 1 more; " +
+			"a/b: is missing: 20",
+		"first": "false", "messages": "true", "asks": "true", "said": "notice: waits for repair", "disabled": "true",
+	} {
+		if got[name] != want {
+			t.Errorf("%s: %q, want %q", name, got[name], want)
+		}
+	}
+	for name, parts := range map[string][]string{
+		"plan":     {"tab", "14", "does not pay"},
+		"wallet":   {"Nobody knows"},
+		"progress": {"1 · 25%", "2 · 50%", "0 · 0%"},
+		"parked":   {"balance too low", "Top up"},
+		"refused":  {"not where this can be done"},
+	} {
+		for _, part := range parts {
+			if !strings.Contains(got[name], part) {
+				t.Errorf("%s lacks %q: %q", name, part, got[name])
+			}
+		}
+	}
+}

@@ -36,6 +36,7 @@ export function recipients() {
   function draw(next) {
     m = next;
     kinds = m.recipients.map(kindOf);
+    if (chosen.kind && !kinds.includes(chosen.kind)) chosen = { status: "", kind: "" };
     title.textContent = t("message.recipients", { n: number(m.recipients.length) });
     // One recipient needs no counts: what became of it is one sentence.
     const one = m.recipients.length === 1;
@@ -66,8 +67,8 @@ export function recipients() {
   function drawCounts() {
     const all = pick(!chosen.status && !chosen.kind, { status: "", kind: "" }, t("messages.all"), " ", number(m.recipients.length));
     all.dataset.id = "status ";
-    const buttons = results.filter((name) => m.counts[name]).map((name) => {
-      const button = pick(chosen.status === name, { status: name, kind: "" }, status(name), " ", number(m.counts[name]));
+    const buttons = results.filter((name) => m.counts[name] || chosen.status === name).map((name) => {
+      const button = pick(chosen.status === name, { status: name, kind: "" }, status(name), " ", number(m.counts[name] ?? 0));
       button.dataset.id = `status ${name}`;
       return button;
     });
