@@ -48,7 +48,8 @@ import (
 // changed, its NAT gateway replaced, destroyed. What was made is read with AWS's SDK and not from Pulumi's outputs.
 //
 // It needs the pulumi command, its aws plugin and an AWS emulator: AWS_ENDPOINT_URL with AWS_REGION, AWS_ACCESS_KEY_ID and
-// AWS_SECRET_ACCESS_KEY. It fails without the first, because that would be a real account. It takes 10 to 20 minutes, of
+// AWS_SECRET_ACCESS_KEY. It fails without the first, because that would be a real account. The emulator has to give back a queue's
+// RedrivePolicy as it was written, or a second deployment changes it; moto 5.2 puts blanks into it. It takes 10 to 20 minutes, of
 // which three are the provider's waiting for a queue to be gone: go test -tags e2e -timeout 30m -run TestDeployment ./pulumi
 func TestDeployment(t *testing.T) {
 	s := newStack(t)
