@@ -213,9 +213,14 @@ func TestBrowserCampaignView(t *testing.T) {
 		await view.refresh();
 		told.left = buttons();
 		view.node.querySelector(".orders button").click();
-		await new Promise((ok) => { const look = () => view.node.querySelector(".failure") ? ok() : requestAnimationFrame(look); look(); });
+		const until = (holds) => new Promise((ok, fail) => {
+			const look = () => (holds() ? ok() : requestAnimationFrame(look));
+			setTimeout(() => fail(new Error("not within 20 seconds: " + holds)), 20000);
+			look();
+		});
+		await until(() => view.node.querySelector(".failure"));
 		told.refused = view.node.querySelector(".failure").textContent;
-		await new Promise((ok) => { const look = () => told.disabled ? ok() : requestAnimationFrame(look); look(); });
+		await until(() => told.disabled);
 		c = { ...c, status: "parked", parked: "no room" };
 		answers["GET /inbox/messages"] = () => [200, { items: [{ id: "m1", status: "parked", counts: { pending: 1 }, createdAt: c.createdAt,
 			parked: { cause: "balance", next: "2026-12-01T00:02:00Z" } }] }];
