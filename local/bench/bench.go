@@ -11,6 +11,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"time"
 
@@ -56,6 +57,7 @@ func Command(ctx context.Context, args []string, out io.Writer) error {
 
 // burstCommand makes a run on the virtual clock. What it has measured is printed also when it was not as it should be.
 func burstCommand(ctx context.Context, o options, out io.Writer) error {
+	o.burst.progress = os.Stderr
 	report, err := runBurst(ctx, o.burst)
 	if err != nil {
 		return err

@@ -311,3 +311,19 @@ func TestHistogram(t *testing.T) {
 	h.add(-time.Second)
 	h.add(24 * time.Hour)
 }
+
+// A run that takes hours says every minute how far it is.
+func TestARunSaysHowFarItIs(t *testing.T) {
+	t.Parallel()
+	var said strings.Builder
+	b, err := newBurst(burstOptions{messages: 3, over: time.Second, through: "events", quotas: "seoul", progress: &said})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.toldAt = time.Now().Add(-time.Hour)
+	b.tell()
+	b.tell()
+	if got, want := said.String(), "after 0s of virtual time: 0 of 3 messages have ended\n"; got != want {
+		t.Errorf("it said %q, want %q", got, want)
+	}
+}

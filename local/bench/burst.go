@@ -47,6 +47,8 @@ type burstOptions struct {
 	atOnce, again bool
 	// reads is how many requests for a message's status come every second.
 	reads int
+	// progress is told every minute how far a run has come; nil is nobody.
+	progress io.Writer
 }
 
 // What things take where nobody has measured it, as the cost model assumes: a call of AWS and of Aligo, one of DynamoDB, and
@@ -83,6 +85,8 @@ type burst struct {
 	// lastDoor is when the last invocation of the function events ended.
 	lastDoor    atomic.Pointer[time.Time]
 	bottlenecks []bottleneck
+	// toldAt is when progress was told last, on the machine's clock.
+	toldAt time.Time
 }
 
 // runBurst makes a system, sends the messages through it, and reports.
@@ -321,6 +325,7 @@ func (b *burst) load(ctx context.Context, round int) error {
 		if err := b.clock.Sleep(ctx, due.Sub(b.clock.Now())); err != nil {
 			return err
 		}
+		b.tell()
 		b.clock.Go(func() {
 			var err error
 			if b.through == "events" {
@@ -472,9 +477,24 @@ func (b *burst) await(ctx context.Context, round int) (took time.Duration, _ err
 			}
 		}
 		b.watch(before)
+		b.tell()
 		before = b.throttled()
 	}
 	return b.clock.Now().Sub(b.began), nil
+}
+
+// tell says how far the run is. A day of a million messages takes hours of the machine's time.
+func (b *burst) tell() {
+	now := time.Now()
+	if b.toldAt.IsZero() {
+		b.toldAt = now
+	}
+	if b.progress == nil || now.Sub(b.toldAt) < time.Minute {
+		return
+	}
+	b.toldAt = now
+	fmt.Fprintf(b.progress, "after %s of virtual time: %d of %d messages have ended\n", round(b.clock.Now().Sub(b.began)), b.tally.done(),
+		b.messages)
 }
 
 // deadLetters is how many there are.
