@@ -169,7 +169,8 @@ func TestBrowserCampaignView(t *testing.T) {
 	got := browsertest.JS[map[string]string](b, `(async () => {
 		const counts = { rows: 12, accepted: 4, delivered: 1, failed: 2, unknown: 0, pending: 1, fellBack: 2, by: { alimtalk: 1, sms: 0 } };
 		const plan = { format: "csv", encoding: "utf-8", delimiter: "\t", rows: 18, valid: 4, refused: 14, duplicates: 0, optedOut: 0,
-			messages: 1, priceKRW: 26, priceAtMostKRW: 60, seconds: 0, walletSuffices: false, examples: [], errors: [
+			messages: 1, priceKRW: 26, priceAtMostKRW: 60, seconds: 0, walletSuffices: false, examples: [],
+			limits: [{ limit: "number-day", max: 5, recipients: 3, rows: [4, 6] }, { limit: "stack-day", max: 2000, recipients: 1 }], errors: [
 				...Array.from({ length: 13 }, (_, i) => ({ row: i + 2, pointer: "/to", detail: "is the same number as in row " + (i + 1) })),
 				{ row: 2, pointer: "/to", detail: "is the same number as in row 9" },
 				{ row: 20, pointer: "/variables/a~1b", detail: "is missing" }] };
@@ -235,6 +236,9 @@ func TestBrowserCampaignView(t *testing.T) {
 		await view.refresh();
 		told.planned = buttons();
 		told.wallet = part("plan");
+		c = { ...c, status: "settled" };
+		await view.refresh();
+		told.over = String(part("plan").includes("wallet"));
 		return told;
 	})()`)
 	for name, want := range map[string]string{
@@ -242,13 +246,15 @@ func TestBrowserCampaignView(t *testing.T) {
 		"rows": "Number: The number of a row before it, which is the one that is sent to.: 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13 and 1 more; " +
 			"a/b: is missing: 20",
 		"first": "false", "messages": "true", "asks": "true", "said": "notice: waits for repair", "disabled": "true",
+		"over": "false",
 	} {
 		if got[name] != want {
 			t.Errorf("%s: %q, want %q", name, got[name], want)
 		}
 	}
 	for name, parts := range map[string][]string{
-		"plan":     {"tab", "14", "does not pay"},
+		"plan": {"tab", "14", "does not pay", "3 recipients wait for room under a limit (A number, a day: 5). Rows 4, 6…",
+			"1 recipients wait for room under a limit (All together, a day: 2,000)."},
 		"wallet":   {"Nobody knows"},
 		"progress": {"1 · 25%", "2 · 50%", "0 · 0%"},
 		"parked":   {"balance too low", "Top up"},

@@ -625,6 +625,8 @@ export const en = {
   "campaign.delimiter.comma": "commas",
   "campaign.delimiter.semicolon": "semicolons",
   "campaign.delimiter.tab": "tabs",
+  "campaign.limit": "{n} recipients wait for room under a limit ({limit}: {max}).",
+  "campaign.limit.rows": "Rows {rows}{more}",
   "campaign.wallet.yes": "The wallet at Aligo pays for the most that it may cost.",
   "campaign.wallet.no": "The wallet at Aligo does not pay for the most that it may cost.",
   "campaign.wallet.unknown": "Nobody knows whether the wallet at Aligo pays for it.",

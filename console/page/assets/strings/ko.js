@@ -625,6 +625,8 @@ export const ko = {
   "campaign.delimiter.comma": "쉼표로 구분",
   "campaign.delimiter.semicolon": "쌍반점으로 구분",
   "campaign.delimiter.tab": "탭으로 구분",
+  "campaign.limit": "수신자 {n}명은 한도({limit} {max}건)에 자리가 날 때까지 기다립니다.",
+  "campaign.limit.rows": "행: {rows}{more}",
   "campaign.wallet.yes": "알리고 잔액으로 최대 요금까지 낼 수 있습니다.",
   "campaign.wallet.no": "알리고 잔액이 최대 요금에 모자랍니다.",
   "campaign.wallet.unknown": "알리고 잔액을 확인하지 못했습니다.",
