@@ -62,7 +62,14 @@ func (p *puller) one(l template.Listed, listed []template.Listed) error {
 		p.leave(template.Unsendable, l, "has "+strings.Join(l.Unsendable, ", ")+", which Aligo's API cannot send")
 		return nil
 	}
-	at := slices.IndexFunc(p.files, func(f files.File) bool { return f.Name == name })
+	at := p.file(name)
+	if name != l.Name {
+		reason := ""
+		if at, reason = p.renamed(l, at); reason != "" {
+			p.leave(template.Doubled, l, reason)
+			return nil
+		}
+	}
 	if at < 0 {
 		text, err := files.Text("its file", nil, l)
 		if err != nil {
@@ -73,6 +80,7 @@ func (p *puller) one(l template.Listed, listed []template.Listed) error {
 		if err != nil {
 			return err
 		}
+		p.files = append(p.files, files.File{Template: l.Template, Path: path})
 		return p.wrote(name, l, path)
 	}
 	file := p.files[at]
@@ -80,10 +88,10 @@ func (p *puller) one(l template.Listed, listed []template.Listed) error {
 	switch {
 	case len(differs) == 0:
 		fmt.Fprintf(p.out, "%-10s %s (%s): %s\n", "same", l.Name, l.Code, file.Path)
-		if known {
+		if known && name == l.Name {
 			return nil
 		}
-		return p.lock.Put(p.stack, name, template.Locked{Code: l.Code, Seen: l.Seen()})
+		return p.note(name, l)
 	case !p.overwrite:
 		p.leave(differ, l, file.Path+" says something else: "+strings.Join(differs, ", ")+"; -overwrite writes into it what Aligo has")
 		return nil
@@ -100,7 +108,29 @@ func (p *puller) one(l template.Listed, listed []template.Listed) error {
 	if err := files.Write(file.Path, text); err != nil {
 		return err
 	}
+	p.files[at].Template = l.Template
 	return p.wrote(name, l, file.Path)
+}
+
+// file is where the file of a name is among the files, -1 for one that is not there.
+func (p *puller) file(name string) int {
+	return slices.IndexFunc(p.files, func(f files.File) bool { return f.Name == name })
+}
+
+// renamed is the file of a template that was given another name at Aligo: the one with the name before that, or the one that has
+// followed already. The reason says whose its new name is here; two files of one name nobody could read.
+func (p *puller) renamed(l template.Listed, before int) (at int, reason string) {
+	if locked := p.lock.Of(p.stack)[l.Name]; locked.Code != "" {
+		return before, "it was called " + p.names[l.Code] + ", and the lock file has " + locked.Code + " for its new name"
+	}
+	switch after := p.file(l.Name); {
+	case after >= 0 && before >= 0:
+		return before, "it was called " + p.names[l.Code] + " as " + p.files[before].Path + " is, and its new name is that of " +
+			p.files[after].Path + ": take one of them away"
+	case after >= 0:
+		return after, ""
+	}
+	return before, ""
 }
 
 // another says why a template's name is that of another, and what to do.
@@ -124,6 +154,11 @@ func (p *puller) leave(what template.State, l template.Listed, why string) {
 func (p *puller) wrote(before string, l template.Listed, path string) error {
 	p.written++
 	fmt.Fprintf(p.out, "%-10s %s (%s): %s\n", "pulled", l.Name, l.Code, path)
+	return p.note(before, l)
+}
+
+// note puts what a file now says into the lock file.
+func (p *puller) note(before string, l template.Listed) error {
 	if before != l.Name {
 		if err := p.lock.Drop(p.stack, before); err != nil {
 			return err

@@ -147,3 +147,52 @@ func TestPullLeaves(t *testing.T) {
 	f.desk = says{}
 	f.says("pull", "error: 2 templates were written, and Aligo lists none at all")
 }
+
+// A template that was given another name at Aligo never takes the place of another, neither in the lock file nor among the files.
+func TestPullOfWhatHasAnotherName(t *testing.T) {
+	t.Parallel()
+	at := func(code, name, text string) template.Listed {
+		return template.Listed{Template: template.Template{Name: name, Text: text}, Code: code, Review: "APR", Status: "A"}
+	}
+	desk := func(all ...template.Listed) desk { return says{Listed: all} }
+	pulled := func(all ...template.Listed) *folder {
+		f := newFolder(t, desk(all...), nil)
+		f.says("pull", "no error")
+		return f
+	}
+
+	// Its file has followed.
+	f := pulled(at("UK_1", "가", "하나"))
+	f.put("가", "name: 나\ntext: 하나\n")
+	f.desk = desk(at("UK_1", "나", "하나"))
+	f.says("pull", "same       나 (UK_1): "+filepath.Join(f.dir, "가.yaml"), "files written: 0, need somebody: 0", "no error")
+	f.says("plan", "nothing    나 (UK_1)\n", "templates: 1, to submit: 0, need somebody: 0", "no error")
+	if lock := f.lock(); strings.Contains(lock, "가:") || !strings.Contains(lock, "나:\n        code: UK_1\n") {
+		t.Errorf("the lock file is\n%s", lock)
+	}
+
+	// Another is to be created under that name.
+	f = pulled(at("UK_1", "가", "하나"))
+	f.put("나", "name: 나\ntext: 둘\n")
+	f.desk = desk(at("UK_1", "나", "하나"))
+	f.says("pull -overwrite", "doubled    나 (UK_1)\n", "it was called 가", "나.yaml: take one of them away", "need somebody: 1\n", "error: ")
+	f.reads("나.yaml", "name: 나\ntext: 둘\n")
+	f.says("plan", "templates: 2")
+
+	// Two have changed names.
+	f = pulled(at("UK_1", "가", "하나"), at("UK_2", "나", "둘"))
+	lock := f.lock()
+	f.desk = desk(at("UK_1", "나", "하나"), at("UK_2", "가", "둘"))
+	f.says("pull -overwrite", "doubled    나 (UK_1)\n", "the lock file has UK_2 for its new name", "doubled    가 (UK_2)\n", "need somebody: 2\n")
+	f.says("plan", "templates: 2")
+	if f.lock() != lock {
+		t.Errorf("the lock file has changed:\n%s\nwas\n%s", f.lock(), lock)
+	}
+
+	// A new one has the name before that.
+	f = pulled(at("UK_1", "가", "하나"))
+	f.desk = desk(at("UK_1", "나", "하나"), at("UK_2", "가", "둘"))
+	f.says("pull -overwrite", "pulled     나 (UK_1): "+filepath.Join(f.dir, "가.yaml"), "pulled     가 (UK_2): "+filepath.Join(f.dir, "가-UK_2.yaml"),
+		"files written: 2, need somebody: 0", "no error")
+	f.says("plan", "nothing    가 (UK_2)\n", "nothing    나 (UK_1)\n", "no error")
+}
