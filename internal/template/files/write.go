@@ -132,8 +132,10 @@ func (w writer) write(before []byte, l template.Listed) ([]byte, error) {
 	}
 	put(root, "text", w.text(l.Text))
 	w.emphasis(root, l)
-	if drop(root, "buttons"); len(l.Buttons) > 0 {
-		put(root, "buttons", w.buttons(l.Buttons))
+	if len(l.Buttons) == 0 {
+		drop(root, "buttons")
+	} else {
+		w.buttons(under(root, "buttons", yaml.SequenceNode), l.Buttons)
 	}
 	w.example(root, approved(l.Template))
 	var b bytes.Buffer
@@ -147,10 +149,10 @@ func (w writer) write(before []byte, l template.Listed) ([]byte, error) {
 func (w writer) emphasis(root *yaml.Node, l template.Listed) {
 	switch aligo.EmphasisType(l.Emphasis) {
 	case aligo.EmphasisText:
-		both := &yaml.Node{Kind: yaml.MappingNode}
+		both := under(root, "emphasis", yaml.MappingNode)
+		drop(both, "image")
 		put(both, "title", w.text(l.Title))
 		put(both, "subtitle", w.text(l.Subtitle))
-		put(root, "emphasis", both)
 	case aligo.EmphasisImage:
 		if i := at(root, "emphasis"); i >= 0 && at(root.Content[i+1], "image") >= 0 {
 			return
@@ -159,9 +161,10 @@ func (w writer) emphasis(root *yaml.Node, l template.Listed) {
 		if l.Picture != "" {
 			image.LineComment = "Aligo has it at " + strings.Join(strings.Fields(l.Picture), " ")
 		}
-		both := &yaml.Node{Kind: yaml.MappingNode}
+		both := under(root, "emphasis", yaml.MappingNode)
+		drop(both, "title")
+		drop(both, "subtitle")
 		put(both, "image", image)
-		put(root, "emphasis", both)
 	default:
 		drop(root, "emphasis")
 	}
@@ -169,10 +172,7 @@ func (w writer) emphasis(root *yaml.Node, l template.Listed) {
 
 // example takes values out of variables that the template no longer has.
 func (w writer) example(root *yaml.Node, t aligo.Template) {
-	example := &yaml.Node{Kind: yaml.MappingNode}
-	if i := at(root, "example"); i >= 0 {
-		example = root.Content[i+1]
-	}
+	example := under(root, "example", yaml.MappingNode)
 	all := t.Variables()
 	for i := len(example.Content) - 2; i >= 0; i -= 2 {
 		if name := example.Content[i].Value; !slices.Contains(all, name) {
@@ -184,25 +184,32 @@ func (w writer) example(root *yaml.Node, t aligo.Template) {
 			put(example, name, w.text("1"))
 		}
 	}
-	if drop(root, "example"); len(example.Content) > 0 {
-		put(root, "example", example)
+	if len(example.Content) == 0 {
+		drop(root, "example")
 	}
 }
 
-func (w writer) buttons(all []template.Button) *yaml.Node {
-	list := &yaml.Node{Kind: yaml.SequenceNode}
+// buttons puts buttons into a list, in which one that has its name already stays as far as it is the same.
+func (w writer) buttons(list *yaml.Node, all []template.Button) {
+	before := list.Content
+	list.Content = nil
 	for _, b := range all {
 		one := &yaml.Node{Kind: yaml.MappingNode}
+		if i := slices.IndexFunc(before, func(n *yaml.Node) bool { return n.Kind == yaml.MappingNode && valueOf(n, "name") == b.Name }); i >= 0 {
+			one = before[i]
+			before = slices.Delete(slices.Clone(before), i, i+1)
+		}
 		for _, m := range [][2]string{
 			{"name", b.Name}, {"type", b.Type}, {"mobile", b.Mobile}, {"pc", b.PC}, {"ios", b.IOS}, {"android", b.Android},
 		} {
-			if m[1] != "" {
+			if m[1] == "" {
+				drop(one, m[0])
+			} else {
 				put(one, m[0], w.text(m[1]))
 			}
 		}
 		list.Content = append(list.Content, one)
 	}
-	return list
 }
 
 // text is a text; several lines stand below each other where that can be.
@@ -241,12 +248,45 @@ func at(mapping *yaml.Node, key string) int {
 	return -1
 }
 
+// valueOf is the text of a member of a mapping, as it is read; empty for one that is not there.
+func valueOf(mapping *yaml.Node, key string) string {
+	i := at(mapping, key)
+	if i < 0 {
+		return ""
+	}
+	return mapping.Content[i+1].Value
+}
+
+// merge is the tag of <<, which is written with it if its node is kept.
+const merge = "!!merge"
+
+// put has a member of a mapping say something. One that says so already stays as it is, and what people have noted beside it does.
 func put(mapping *yaml.Node, key string, value *yaml.Node) {
-	if i := at(mapping, key); i >= 0 {
-		mapping.Content[i+1] = value
+	i := at(mapping, key)
+	if i < 0 {
+		mapping.Content = append(mapping.Content, writer{}.text(key), value)
 		return
 	}
-	mapping.Content = append(mapping.Content, writer{}.text(key), value)
+	before := mapping.Content[i+1]
+	if before.Kind == yaml.ScalarNode && before.Tag != null {
+		same := strings.TrimRight(before.Value, "\n") == strings.TrimRight(value.Value, "\n")
+		if same && value.Kind == yaml.ScalarNode && value.Tag != null && before.Tag != merge {
+			return
+		}
+		if value.LineComment == "" {
+			value.LineComment = before.LineComment
+		}
+		value.HeadComment, value.FootComment = before.HeadComment, before.FootComment
+	}
+	mapping.Content[i+1] = value
+}
+
+// under is the value of a member that has parts, which is put there if it is not, or is of another kind.
+func under(mapping *yaml.Node, key string, kind yaml.Kind) *yaml.Node {
+	if i := at(mapping, key); i < 0 || mapping.Content[i+1].Kind != kind {
+		put(mapping, key, &yaml.Node{Kind: kind})
+	}
+	return mapping.Content[at(mapping, key)+1]
 }
 
 func drop(mapping *yaml.Node, key string) {

@@ -164,6 +164,41 @@ example:
 	}
 }
 
+// Comments and the way that people write stay wherever what they belong to does.
+func TestTextKeepsComments(t *testing.T) {
+	t.Parallel()
+	const before = `# Logistics asks for it.
+name: "배송 출발" # as on the label
+# The greeting is marketing's.
+text: |
+  [마실상점] 출발했습니다.
+# The plan differs by day.
+emphasis:
+  title: 옛 제목 # from the app
+  subtitle: '부제'
+# Order matters.
+buttons:
+  # Opens the carrier's page.
+  - {name: 배송 조회, type: WL, mobile: "https://masil.example/#{송장번호}"}
+  - name: 문의
+    type: BK # a bot answers
+# Made up.
+example:
+  송장번호: "7" # none of ours
+extra: 더 있습니다. # legal
+type: EX
+`
+	l := listed()
+	l.Type, l.Emphasis, l.Title, l.Subtitle, l.Text = "EX", "TEXT", "제목", "부제", "[마실상점] 도착했습니다.\r\n#{송장번호}"
+	l.Buttons = append(l.Buttons, template.Button{Name: "문의", Type: "MD"}, template.Button{Name: "채널 추가", Type: "AC"})
+	want := strings.NewReplacer("출발했습니다.", "도착했습니다.\n  #{송장번호}", "옛 제목", "제목", "type: BK # a bot answers\n",
+		"type: MD # a bot answers\n  - name: 채널 추가\n    type: AC\n").Replace(before)
+	text, err := files.Text("x.yaml", []byte(before), l)
+	if err != nil || string(text) != want {
+		t.Errorf("got (%v)\n%s\nwant\n%s", err, text, want)
+	}
+}
+
 // A text that is nearly too long has examples that fit.
 func TestTextOfALongOne(t *testing.T) {
 	t.Parallel()
