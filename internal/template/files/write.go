@@ -7,11 +7,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
 
 	"go.yaml.in/yaml/v3"
+	"golang.org/x/text/unicode/norm"
 
 	"sms-api/internal/aligo"
 	"sms-api/internal/template"
@@ -62,14 +64,22 @@ func Write(path string, text []byte) error {
 	return nil
 }
 
-// WriteNew writes a file of a template into a folder, under a name that no other file has, and says its path.
+// WriteNew writes a file of a template into a folder, under a name that no other file has on any system, and says its path.
 func WriteNew(folder string, l template.Listed, text []byte) (string, error) {
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return "", err
 	}
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return "", err
+	}
+	taken := map[string]bool{}
+	for _, entry := range entries {
+		taken[folded(entry.Name())] = true
+	}
 	name, code := fileName(l.Name), fileName(l.Code)
 	for _, name := range []string{name, strings.Trim(name+"-"+code, "-")} {
-		if name == "" {
+		if name == "" || device.MatchString(name) || taken[folded(name+".yaml")] {
 			continue
 		}
 		path := filepath.Join(folder, name+".yaml")
@@ -77,20 +87,32 @@ func WriteNew(folder string, l template.Listed, text []byte) (string, error) {
 		if errors.Is(err, fs.ErrExist) {
 			continue
 		}
-		if err == nil {
-			_, err = f.Write(text)
-			err = errors.Join(err, f.Close())
+		if err != nil {
+			return "", err
 		}
-		return path, err
+		// Only the name is taken by now: half a template could be read as a whole one.
+		if err := errors.Join(f.Close(), Write(path, text)); err != nil {
+			_ = os.Remove(path)
+			return "", err
+		}
+		return path, nil
 	}
 	return "", fmt.Errorf("there are files %s.yaml and %[1]s-%s.yaml in %s already", name, code, folder)
 }
+
+// folded is the name of a file as it is the same for systems that tell neither small letters from large ones nor forms of Unicode.
+func folded(name string) string { return norm.NFC.String(strings.ToLower(norm.NFC.String(name))) }
+
+// device matches what Windows takes for a device, whatever follows the first dot.
+//
+// https://learn.microsoft.com/en-us/windows/win32/fileio/naming-a-file#naming-conventions
+var device = regexp.MustCompile(`(?i)^(con|prn|aux|nul|com[1-9¹²³]|lpt[1-9¹²³])$`)
 
 // fileName is the name of a file for a template: its name in letters and digits, which is readable in Korean, too.
 func fileName(name string) string {
 	const longest = 60 // letters, of which the file systems take 255 bytes
 	var b strings.Builder
-	for i, word := range strings.FieldsFunc(name, func(r rune) bool { return r != '_' && !unicode.In(r, unicode.L, unicode.M, unicode.N) }) {
+	for i, word := range strings.FieldsFunc(norm.NFC.String(name), func(r rune) bool { return r != '_' && !unicode.In(r, unicode.L, unicode.M, unicode.N) }) {
 		if i > 0 {
 			b.WriteByte('-')
 		}

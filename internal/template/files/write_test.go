@@ -238,3 +238,23 @@ func TestWriteNew(t *testing.T) {
 		}
 	}
 }
+
+// A folder that is written on one system is checked out on others, which take two names for one or have none of them.
+func TestWriteNewForOtherSystems(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for _, one := range []struct{ name, want string }{
+		{"Notice", "Notice.yaml"}, {"NOTICE", "NOTICE-UK_1.yaml"}, {"caf\u00e9", "caf\u00e9.yaml"}, {"cafe\u0301", "caf\u00e9-UK_1.yaml"},
+		{"\u1112\u1161\u11ab\u1100\u1173\u11af", "한글.yaml"}, {"Con", "Con-UK_1.yaml"}, {"lpt1", "lpt1-UK_1.yaml"}, {"lpt10", "lpt10.yaml"},
+	} {
+		l := listed()
+		l.Name = one.name
+		path, err := files.WriteNew(dir, l, []byte("x"))
+		if got, rel := filepath.Rel(dir, path); err != nil || rel != nil || got != one.want {
+			t.Errorf("%q is in %q (%v, %v), want %q", one.name, got, err, rel, one.want)
+		}
+	}
+	if left, err := filepath.Glob(filepath.Join(dir, "*.yaml.*")); err != nil || len(left) > 0 {
+		t.Errorf("beside them are %q, %v", left, err)
+	}
+}
