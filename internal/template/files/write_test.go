@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -74,7 +75,10 @@ func TestTextOfWhateverAligoLists(t *testing.T) {
 			if l.Emphasis == "TEXT" {
 				whole.EmphasisType = "TEXT"
 			}
-			if len(whole.Problems()) == 0 && !strings.Contains(err.Error(), "would not fit") && !strings.Contains(err.Error(), "cannot say its") {
+			// Line breaks of another kind than a file's survive in texts alone.
+			broken := strings.Contains(err.Error(), "cannot say its") && (strings.Contains(l.Name, "\r") ||
+				slices.ContainsFunc(l.Buttons, func(b template.Button) bool { return strings.Contains(b.Name, "\r") }))
+			if len(whole.Problems()) == 0 && !strings.Contains(err.Error(), "would not fit") && !broken {
 				t.Fatalf("%d: %+v: %v", i, l, err)
 			}
 			said["not"]++
