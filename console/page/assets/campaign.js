@@ -135,6 +135,7 @@ export function campaign({ parameters: [id], refresh, signal }) {
   }
 
   function planned({ plan, status }) {
+    const over = ["cancelled", "settled"].includes(status);
     const wallet = plan.walletSuffices === undefined ? "unknown" : plan.walletSuffices ? "yes" : "no";
     return h("section", { class: "box", "aria-labelledby": "plan-title" }, h("h2", { id: "plan-title" }, t("campaign.plan")),
       h("p", { class: "muted" }, [t(`campaign.format.${plan.format}`), plan.encoding?.toUpperCase(), plan.delimiter ? t(`campaign.delimiter.${{ ",": "comma", ";": "semicolon", "\t": "tab" }[plan.delimiter]}`) : null].filter(Boolean).join(" · ")),
@@ -145,9 +146,9 @@ export function campaign({ parameters: [id], refresh, signal }) {
         plan.optedOut ? figure("optedOut", number(plan.optedOut)) : null,
         figure("price", won(plan.priceKRW), plan.priceAtMostKRW > plan.priceKRW ? t("campaign.plan.most", { most: won(plan.priceAtMostKRW) }) : t("campaign.plan.list")),
         figure("seconds", plan.seconds ? span(plan.seconds * 1000) : t("campaign.plan.moment"), t("campaign.plan.messages", { n: number(plan.messages) }))),
-      (plan.limits ?? []).map((l) => h("p", { class: "error" }, t("campaign.limit", { limit: t(`limit.${l.limit}`), max: number(l.max), n: number(l.recipients) }),
+      (over ? [] : plan.limits ?? []).map((l) => h("p", { class: "error" }, t("campaign.limit", { limit: t(`limit.${l.limit}`), max: number(l.max), n: number(l.recipients) }),
         l.rows ? ` ${t("campaign.limit.rows", { rows: l.rows.join(", "), more: l.recipients > l.rows.length ? "…" : "" })}` : null)),
-      plan.valid && !["cancelled", "settled"].includes(status) ? h("p", { class: wallet === "no" ? "error" : "muted" }, t(`campaign.wallet.${wallet}`)) : null);
+      plan.valid && !over ? h("p", { class: wallet === "no" ? "error" : "muted" }, t(`campaign.wallet.${wallet}`)) : null);
   }
 
   function refused(plan) {
