@@ -21,10 +21,16 @@ func (c *templatesCommand) pull(ctx context.Context) error {
 	for name, l := range c.lock.Of(c.stack) {
 		p.names[l.Code] = name
 	}
-	for _, l := range listed {
-		if err := p.one(l, listed); err != nil {
-			return err
+	err = c.lock.Together(func() error {
+		for _, l := range listed {
+			if err := p.one(l, listed); err != nil {
+				return err
+			}
 		}
+		return nil
+	})
+	if err != nil {
+		return err
 	}
 	fmt.Fprintf(c.out, "templates at Aligo: %d, files written: %d, need somebody: %d\n", len(listed), p.written, p.wrong)
 	return needed(p.wrong)

@@ -175,6 +175,28 @@ func TestLock(t *testing.T) {
 	if got := read(); len(got.Of("dev")) != 1 || got.Of("prod")["배송: 출발"] != entry || got.Of("none") != nil {
 		t.Errorf("got %v %v", got.Of("dev"), got.Of("prod"))
 	}
+	// Whatever a template is called, its entry is found again.
+	odd := []string{"<<", "null", "~", "true", "1e3", "- a", "? b", ": c", "#d", "'e", `"f`, "!g", "&h", "*i", "%j", "=", "", "a\u0085b", "a\n"}
+	l := read()
+	err := l.Together(func() error {
+		for _, name := range odd {
+			if err := l.Put("odd", name, entry); err != nil {
+				return err
+			}
+		}
+		if got := read().Of("odd"); got != nil {
+			t.Errorf("it has %v before all of it is there", got)
+		}
+		return l.Drop("odd", "null")
+	})
+	if err != nil || len(read().Of("odd")) != len(odd)-1 {
+		t.Errorf("got %v, %v", read().Of("odd"), err)
+	}
+	for _, name := range odd {
+		if got, there := read().Of("odd")[name]; got != entry && name != "null" || there && name == "null" {
+			t.Errorf("%q has %v", name, got)
+		}
+	}
 	left, err := filepath.Glob(path + "*")
 	if err != nil || len(left) != 1 {
 		t.Errorf("beside it are %q", left)

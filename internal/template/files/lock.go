@@ -17,6 +17,8 @@ import (
 type Lock struct {
 	path   string
 	stacks map[string]map[string]template.Locked
+	// held says that it is written later, changed that there is something to write then.
+	held, changed bool
 }
 
 const heading = "# Which code Aligo has given to which template, and digests of what was written. go run ./console templates submit\n" +
@@ -74,8 +76,37 @@ func (l *Lock) Drop(stack, name string) error {
 	return l.write()
 }
 
+// Together writes the file once for all that work changes: with a thousand entries each time takes long. What was changed before an
+// error is written, too.
+func (l *Lock) Together(work func() error) error {
+	l.held = true
+	err := work()
+	l.held = false
+	if !l.changed {
+		return err
+	}
+	l.changed = false
+	return errors.Join(err, l.write())
+}
+
 func (l *Lock) write() error {
-	text, err := yaml.Marshal(l.stacks)
+	if l.held {
+		l.changed = true
+		return nil
+	}
+	var all yaml.Node
+	if err := all.Encode(l.stacks); err != nil {
+		return fmt.Errorf("write %s: %w", l.path, err)
+	}
+	for i := 1; i < len(all.Content); i += 2 {
+		for _, name := range all.Content[i].Content {
+			if name.Tag == merge {
+				// Without quotes it would be no name of a template.
+				name.Tag, name.Style = "!!str", yaml.DoubleQuotedStyle
+			}
+		}
+	}
+	text, err := yaml.Marshal(&all)
 	if err != nil {
 		return fmt.Errorf("write %s: %w", l.path, err)
 	}
