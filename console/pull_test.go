@@ -183,7 +183,8 @@ func TestPullOfWhatHasAnotherName(t *testing.T) {
 	f = pulled(at("UK_1", "가", "하나"), at("UK_2", "나", "둘"))
 	lock := f.lock()
 	f.desk = desk(at("UK_1", "나", "하나"), at("UK_2", "가", "둘"))
-	f.says("pull -overwrite", "doubled    나 (UK_1)\n", "the lock file has UK_2 for its new name", "doubled    가 (UK_2)\n", "need somebody: 2\n")
+	f.says("pull -overwrite", "doubled    나 (UK_1)\n", "the lock file has UK_2 for its new name", "doubled    가 (UK_2)\n",
+		"need somebody: 2\n")
 	f.says("plan", "templates: 2")
 	if f.lock() != lock {
 		t.Errorf("the lock file has changed:\n%s\nwas\n%s", f.lock(), lock)
@@ -192,7 +193,7 @@ func TestPullOfWhatHasAnotherName(t *testing.T) {
 	// A new one has the name before that.
 	f = pulled(at("UK_1", "가", "하나"))
 	f.desk = desk(at("UK_1", "나", "하나"), at("UK_2", "가", "둘"))
-	f.says("pull -overwrite", "pulled     나 (UK_1): "+filepath.Join(f.dir, "가.yaml"), "pulled     가 (UK_2): "+filepath.Join(f.dir, "가-UK_2.yaml"),
-		"files written: 2, need somebody: 0", "no error")
+	f.says("pull -overwrite", "pulled     나 (UK_1): "+filepath.Join(f.dir, "가.yaml"),
+		"pulled     가 (UK_2): "+filepath.Join(f.dir, "가-UK_2.yaml"), "files written: 2, need somebody: 0", "no error")
 	f.says("plan", "nothing    가 (UK_2)\n", "nothing    나 (UK_1)\n", "no error")
 }

@@ -112,7 +112,8 @@ var device = regexp.MustCompile(`(?i)^(con|prn|aux|nul|com[1-9¹²³]|lpt[1-9¹�
 func fileName(name string) string {
 	const longest = 60 // letters, of which the file systems take 255 bytes
 	var b strings.Builder
-	for i, word := range strings.FieldsFunc(norm.NFC.String(name), func(r rune) bool { return r != '_' && !unicode.In(r, unicode.L, unicode.M, unicode.N) }) {
+	between := func(r rune) bool { return r != '_' && !unicode.In(r, unicode.L, unicode.M, unicode.N) }
+	for i, word := range strings.FieldsFunc(norm.NFC.String(name), between) {
 		if i > 0 {
 			b.WriteByte('-')
 		}
