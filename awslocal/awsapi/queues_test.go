@@ -16,6 +16,15 @@ import (
 	"sms-api/awslocal/awsapi"
 )
 
+// queued has a queue whose messages are dead letters after so many receives.
+func queued(t *testing.T, receives int) world {
+	t.Helper()
+	w := newWorld(t, awsapi.Options{})
+	w.Queue("dead", awsapi.QueueOptions{})
+	w.Queue("q", awsapi.QueueOptions{Visibility: time.Minute, DeadLetters: "dead", MaxReceives: receives})
+	return w
+}
+
 // sqs calls an operation of SQS and returns the answer.
 func sqs(t *testing.T, w world, operation, body string, into any) (status int) {
 	t.Helper()
@@ -32,9 +41,7 @@ func sqs(t *testing.T, w world, operation, body string, into any) (status int) {
 func TestQueues(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, awsapi.Options{})
-		w.Queue("dead", awsapi.QueueOptions{})
-		w.Queue("q", awsapi.QueueOptions{Visibility: time.Minute, DeadLetters: "dead", MaxReceives: 2})
+		w := queued(t, 2)
 		var url struct {
 			QueueURL string `json:"QueueUrl"`
 		}
@@ -119,9 +126,7 @@ func TestAnAnswerThatIsNoneFailsTheBatch(t *testing.T) {
 	t.Parallel()
 	for _, answer := range []string{`"fine"`, `{"batchItemFailures":[{"itemIdentifier":"somebody"}]}`} {
 		synctest.Test(t, func(t *testing.T) {
-			w := newWorld(t, awsapi.Options{})
-			w.Queue("dead", awsapi.QueueOptions{})
-			w.Queue("q", awsapi.QueueOptions{Visibility: time.Minute, DeadLetters: "dead", MaxReceives: 2})
+			w := queued(t, 2)
 			calls, dead := 0, 0
 			w.Function("f", 0, func() (json.RawMessage, error) {
 				calls++
@@ -153,9 +158,7 @@ func TestAnAnswerThatIsNoneFailsTheBatch(t *testing.T) {
 func TestAFunctionTakesMessages(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, awsapi.Options{})
-		w.Queue("dead", awsapi.QueueOptions{})
-		w.Queue("q", awsapi.QueueOptions{Visibility: time.Minute, DeadLetters: "dead", MaxReceives: 3})
+		w := queued(t, 3)
 		var mu sync.Mutex
 		running, most, batches := 0, 0, []int{}
 		seen := map[string]int{}

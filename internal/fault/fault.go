@@ -29,17 +29,7 @@ type Unrecognised struct{ Repair }
 
 // Repair is what parks a message. The error's message is its JSON, which the state machine takes over as the progress's
 // "parked".
-type Repair struct {
-	// Cause is one word, of those that aligo.Repairable lists.
-	Cause string `json:"cause"`
-	// Reason says what to repair.
-	Reason string `json:"reason"`
-	// Since is when the message was parked first.
-	Since time.Time `json:"since,omitzero"`
-	// Wait is how many seconds to wait before the next attempt, and Next when that is.
-	Wait int       `json:"wait,omitempty"`
-	Next time.Time `json:"next,omitzero"`
-}
+type Repair message.Parking
 
 // Later says that nothing of the message may be sent before a time, such as advertising at night. The error's message is
 // JSON, which the state machine merges into the progress.

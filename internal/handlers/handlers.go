@@ -151,7 +151,7 @@ func (d *Dispatch) recordWaiting(ctx context.Context, in Input, err error) {
 		return
 	}
 	if r := repairOf(err); r != nil {
-		p.Parked = &message.Parking{Cause: r.Cause, Reason: r.Reason, Since: r.Since, Wait: r.Wait, Next: r.Next}
+		p.Parked = (*message.Parking)(r)
 		d.record(ctx, in, message.Underway(in.Message, p), p)
 	}
 }

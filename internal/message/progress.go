@@ -135,8 +135,9 @@ type Parking struct {
 	// Cause is one of those that aligo.Repairable lists.
 	Cause string `json:"cause"`
 	// Reason is for the operator; for ip it names the address to register.
-	Reason string    `json:"reason"`
-	Since  time.Time `json:"since"`
+	Reason string `json:"reason"`
+	// Since is when the message was parked first.
+	Since time.Time `json:"since,omitzero"`
 	// Wait is how many seconds to wait before the next attempt.
 	Wait int `json:"wait,omitempty"`
 	// Next is when that wait is over. It is past while the message is being tried again, and zero in what earlier versions wrote.
