@@ -123,11 +123,17 @@ func TestExecution(t *testing.T) {
 	})
 }
 
+// failed is an execution that is about to fail.
+func failed(t *testing.T) (w world, execution string) {
+	t.Helper()
+	w = newWorld(t, awsapi.Options{})
+	return w, start(t, w, w.machine(t, "m", failing), "x", "{}")
+}
+
 func TestExecutionFails(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, awsapi.Options{})
-		x := start(t, w, w.machine(t, "m", failing), "x", "{}")
+		w, x := failed(t)
 		synctest.Wait()
 		if d := describe(t, w, x); d.Status != types.ExecutionStatusFailed || *d.Error != "Sorry" || *d.Cause != "no luck" || d.Output != nil ||
 			d.OutputDetails != nil {
@@ -661,8 +667,7 @@ func TestRedrive(t *testing.T) {
 func TestRedriveOncePerClientToken(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, awsapi.Options{})
-		x := start(t, w, w.machine(t, "m", failing), "x", "{}")
+		w, x := failed(t)
 		redrive := func(token string) (time.Time, error) {
 			synctest.Wait()
 			out, err := w.states.RedriveExecution(t.Context(), &sfn.RedriveExecutionInput{ExecutionArn: &x, ClientToken: &token})
@@ -716,8 +721,7 @@ func TestRedriveOncePerClientToken(t *testing.T) {
 func TestRedriveHasItsTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, awsapi.Options{})
-		x := start(t, w, w.machine(t, "m", failing), "x", "{}")
+		w, x := failed(t)
 		y := start(t, w, w.machine(t, "w", waiting), "y", "{}")
 		if _, err := w.states.RedriveExecution(t.Context(), &sfn.RedriveExecutionInput{ExecutionArn: &y}); code(err) != "ExecutionNotRedrivable" {
 			t.Errorf("while it runs: %v", err)

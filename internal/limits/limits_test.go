@@ -89,6 +89,13 @@ func (w *world) taken(tb testing.TB, a limits.Ask) (undo func()) {
 	return func() { w.Undo(tb.Context(), taken) }
 }
 
+// roomForOne wants that one more message to kim gets through, and what has no room for the next.
+func (w *world) roomForOne(tb testing.TB, over string) {
+	tb.Helper()
+	w.wants(tb, w.ask(kim), "")
+	w.wants(tb, w.ask(kim), over)
+}
+
 // seeded is a test beside others in a world of its own.
 func seeded(t *testing.T, seed uint64, test func(*testing.T, *world)) {
 	t.Helper()
@@ -333,8 +340,7 @@ func TestUndo(t *testing.T) {
 	undo := w.taken(t, w.ask(kim))
 	undo()
 	undo()
-	w.wants(t, w.ask(kim), "")
-	w.wants(t, w.ask(kim), "number-day 1 02T00:00:00 [0], caller-day 1 02T00:00:00 []")
+	w.roomForOne(t, "number-day 1 02T00:00:00 [0], caller-day 1 02T00:00:00 []")
 }
 
 // However many ask at once, no more than there is room for get through, and no fewer.
