@@ -172,8 +172,8 @@ func (b *Tab) See(what, condition string) string {
 		const look = () => { let v; try { v = (%s); } catch { v = null; } if (v) { watch.disconnect(); ok(String(v)); } };
 		const watch = new MutationObserver(look);
 		watch.observe(document, { subtree: true, childList: true, attributes: true, characterData: true });
-		setTimeout(() => fail(new Error("not within 20 seconds; the focus is on " + document.activeElement.outerHTML.slice(0, 200) +
-			" and the page is: " + document.querySelector("main").innerText.slice(0, 1000))), 20000);
+		setTimeout(() => fail(new Error("not within 90 seconds; the focus is on " + document.activeElement.outerHTML.slice(0, 200) +
+			" and the page is: " + document.querySelector("main").innerText.slice(0, 1000))), 90000);
 		look();
 	})`
 	v, err := chromedp.Run(b.Context, chromedp.Evaluate[string](fmt.Sprintf(wait, condition), chromedp.EvalAwaitPromise))

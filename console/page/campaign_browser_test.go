@@ -216,7 +216,7 @@ func TestBrowserCampaignView(t *testing.T) {
 		view.node.querySelector(".orders button").click();
 		const until = (holds) => new Promise((ok, fail) => {
 			const look = () => (holds() ? ok() : requestAnimationFrame(look));
-			setTimeout(() => fail(new Error("not within 20 seconds: " + holds)), 20000);
+			setTimeout(() => fail(new Error("not within 90 seconds: " + holds)), 90000);
 			look();
 		});
 		await until(() => view.node.querySelector(".failure"));
