@@ -2,6 +2,7 @@ package files_test
 
 import (
 	"encoding/base64"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -112,6 +113,7 @@ func TestWhatIsWrong(t *testing.T) {
 		"name: 가\ntext: " + strings.Repeat("가", 1001) + "\n":                             {"x.yaml:2: text"},
 		"name: 가\ntext: 나\nemphasis: {}\n":                                               {"x.yaml:3: emphasis has neither"},
 		"name: 가\ntext: 나\nemphasis:\n  title: 다\n":                                      {"emphasis.subtitle is missing"},
+		"name: 가\ntext: 나\nemphasis: {title: 다, subtitle: 라, image: null}\n":             {"x.yaml:3: emphasis has a title and an image"},
 		"name: 가\ntext: 나\nemphasis:\n  image: none.png\n":                               {"x.yaml:4: the image cannot be read"},
 		"name: 가\ntext: 나\nbuttons: x\n":                                                 {"x.yaml:3: buttons is no list"},
 		"name: 가\ntext: 나\nbuttons:\n  - {name: 열기, type: WL}\n":                         {"x.yaml:4: buttons[0].mobile is missing"},
@@ -196,6 +198,14 @@ func TestLock(t *testing.T) {
 		if got, there := read().Of("odd")[name]; got != entry && name != "null" || there && name == "null" {
 			t.Errorf("%q has %v", name, got)
 		}
+	}
+	// What was done before something failed stays done.
+	failed := errors.New("failed")
+	if err := l.Together(func() error { return errors.Join(l.Put("half", "가", entry), failed) }); !errors.Is(err, failed) {
+		t.Errorf("%v, want %v", err, failed)
+	}
+	if got := read().Of("half"); got["가"] != entry {
+		t.Errorf("of what failed half way there is %v", got)
 	}
 	left, err := filepath.Glob(path + "*")
 	if err != nil || len(left) != 1 {
