@@ -341,6 +341,39 @@ func TestFaultsShowInTheWay(t *testing.T) {
 	}
 }
 
+// What a message that has settled went through is read once, however often the page asks for it.
+func TestWayIsReadOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id := w.send(t, order("01012345678", ""))
+	w.until(t, "its execution ends", func() bool {
+		return get[messageDetail](t, w, "/inbox/messages/"+id).Way.Status == "SUCCEEDED"
+	})
+	later := w.send(t, order("01012345679", `,"sendAt":"`+time.Now().Add(240*time.Hour).Format(time.RFC3339)+`"`))
+	if a := w.call(t, http.MethodDelete, "/inbox/messages/"+later, ""); a.status != http.StatusOK {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	ways := map[string]string{}
+	for _, c := range []struct {
+		id   string
+		want int64
+		why  string
+	}{
+		{id, 0, "it was read when it had succeeded"}, {later, 1, "it is another"}, {later, 1, "an aborted one may be redriven"},
+		{id, 0, "the other one is not kept"},
+	} {
+		before := w.ways.Load()
+		way := get[messageDetail](t, w, "/inbox/messages/"+c.id).states()
+		if n := w.ways.Load() - before; n != c.want {
+			t.Errorf("the history was read %d times, want %d: %s", n, c.want, c.why)
+		}
+		if first, ok := ways[c.id]; way == "" || ok && way != first {
+			t.Errorf("its way is %q, was %q", way, first)
+		}
+		ways[c.id] = way
+	}
+}
+
 func TestParkedMessagesSayWhy(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

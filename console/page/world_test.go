@@ -1,11 +1,14 @@
 package page_test
 
 import (
+	"bytes"
 	"context"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -26,6 +29,8 @@ type world struct {
 	standin  *aligotest.Standin
 	inbox    *inbox.Inbox
 	front    *http.Server
+	// ways counts how often the beginning of a history was read.
+	ways atomic.Int64
 }
 
 type worldOptions struct {
@@ -62,7 +67,16 @@ func newWorld(t *testing.T, configure ...func(*worldOptions)) *world {
 		t.Fatal(err)
 	}
 	serve(t, vendor, w.standin)
-	serve(t, cloud, s.AWS)
+	serve(t, cloud, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".GetExecutionHistory") {
+			body, _ := io.ReadAll(r.Body)
+			r.Body = io.NopCloser(bytes.NewReader(body))
+			if !bytes.Contains(body, []byte(`"reverseOrder":true`)) {
+				w.ways.Add(1)
+			}
+		}
+		s.AWS.ServeHTTP(rw, r)
+	}))
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()

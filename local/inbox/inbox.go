@@ -27,6 +27,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
+
 	"sms-api/awslocal/asl"
 	"sms-api/awslocal/awsapi"
 	"sms-api/console/page"
@@ -72,6 +74,16 @@ type Inbox struct {
 
 	mu      sync.Mutex
 	cleared time.Time
+
+	ways ways
+}
+
+// ways remembers the way that was read last if it has succeeded: that one can grow no more, and a page that looks at a message
+// with 500 recipients asks for megabytes each time that something happens elsewhere. Others may be redriven.
+type ways struct {
+	mu sync.Mutex
+	id string
+	way.Way
 }
 
 // New makes the page and lets it listen to the buses and the stand-in: what they did before is not on it.
@@ -148,9 +160,17 @@ func (b *Inbox) Message(ctx context.Context, id string) (message.Outcome, error)
 	return o, told(err)
 }
 
-// Way tells the way that it took.
+// Way tells the way that it took. Who asks while the same is being read waits for it.
 func (b *Inbox) Way(ctx context.Context, id string) (way.Way, error) {
+	b.ways.mu.Lock()
+	defer b.ways.mu.Unlock()
+	if b.ways.id == id {
+		return b.ways.Way, nil
+	}
 	w, err := b.options.Executions.Way(ctx, id)
+	if err == nil && w.Status == string(types.ExecutionStatusSucceeded) {
+		b.ways.id, b.ways.Way = id, w
+	}
 	return w, told(err)
 }
 
