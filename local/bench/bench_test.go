@@ -50,6 +50,7 @@ func TestObject(t *testing.T) {
 		"quantiles are in order":               r.LatencyMS.P50 > 0 && r.LatencyMS.P50 <= r.LatencyMS.P95 && r.LatencyMS.P95 <= r.LatencyMS.P99,
 		"a message is done after its latency":  r.LatencyMS.P99 < 1000*r.Seconds,
 		"six transitions are most of the cost": r.USDPerMessage > 6*0.0000271 && r.USDPerMessage < 6*0.00004,
+		"the table's is a part":                r.TableCallsPerMessage >= 11 && r.TableProcessorMSPerMessage < r.ProcessorMSPerMessage,
 		"cost goes by recipients":              about(r.USDPerMillionRecipients, r.USDPerMessage*1e6/3),
 	} {
 		if !holds {

@@ -76,17 +76,14 @@ func run(ctx context.Context, o options) (Report, error) {
 	defer debug.SetGCPercent(debug.SetGCPercent(200))
 	began := time.Now()
 	before, _ := used()
-	err = b.load(ctx)
+	share, err := profiled(func() error { return b.load(ctx) })
 	elapsed := time.Since(began)
 	after, peakRSS := used()
-	tableCalls := b.tableCalls.Load()
-	perCall, tableErr := b.tableCall(ctx)
-	err = errors.Join(err, tableErr)
 	// A message that is sent twice may be sent late: nothing is final before everything has come to rest.
 	if err = errors.Join(err, b.stop(), b.ledger.verdict()); err != nil {
 		return Report{}, err
 	}
-	return b.report(elapsed, after-before, peakRSS, tableCalls, perCall), nil
+	return b.report(elapsed, after-before, peakRSS, share), nil
 }
 
 // start makes a system that listens on loopback addresses of its own. ring is told what phones receive; without it the ledger is.

@@ -1,22 +1,13 @@
 package bench
 
 import (
+	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"strconv"
-	"time"
+	"runtime/pprof"
+	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"golang.org/x/sync/errgroup"
-
-	"sms-api/awslocal/awsapi"
-	"sms-api/internal/awsenv"
-	"sms-api/internal/deployment"
-	"sms-api/internal/guard"
-	"sms-api/internal/message"
-	"sms-api/internal/records"
+	"github.com/google/pprof/profile"
 )
 
 // table counts an operation on the table of sends and records.
@@ -25,91 +16,62 @@ func (b *bench) table(ctx context.Context, _, _ string, next func(context.Contex
 	return next(ctx)
 }
 
-// tableCall measures what one operation on the table takes of the processors, client and emulator together. It does with a
-// table of its own what messages do, and nothing else: they are accepted, a send is opened and answered, it is written down
-// how far they have come, and what became of them. As many of them are under way as in the load. The table's share of a message
-// is so many operations; in AWS most of it is DynamoDB's.
-func (b *bench) tableCall(ctx context.Context) (time.Duration, error) {
-	const name = "bench"
-	keys := deployment.GuardsTable()
-	if err := b.system.AWS.Table(name, keys.PartitionKey, keys.SortKey); err != nil {
+// tableCode is in the names of functions that run because of the table: what keeps it, its client, and its emulator, most of
+// which is DynamoDB's in AWS.
+var tableCode = []string{
+	"sms-api/internal/records.", "sms-api/internal/guard.", "sms-api/internal/limits.", "sms-api/internal/ddb.",
+	"aws-sdk-go-v2/service/dynamodb", "kumo/internal/service/dynamodb", "sms-api/awslocal/awsapi.(*tables)",
+	"sms-api/awslocal/awsapi.(*tableRequest)",
+}
+
+// profiled runs the load and tells which part of the time that the processors took for it was the table's, from 0 to 1. It is 0 if
+// somebody else profiles this process.
+func profiled(load func() error) (share float64, _ error) {
+	var taken bytes.Buffer
+	if pprof.StartCPUProfile(&taken) != nil {
+		return 0, load()
+	}
+	err := load()
+	pprof.StopCPUProfile()
+	if err != nil {
 		return 0, err
 	}
-	config := awsenv.New(awsapi.Region, aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local"}, b.aws)
-	config.HTTPClient = pooled()
-	client := dynamodb.NewFromConfig(config)
-	r := replay{
-		guards:   guard.Guards{Client: client, Table: name},
-		records:  *b.system.Records,
-		digester: guard.NewDigester([]byte(name)),
-	}
-	r.records.Client, r.records.Table = client, name
-	calls := b.tableCalls.Load()
-	before, _ := used()
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(b.concurrency)
-	for i := range max(20, 1000/b.recipients) {
-		group.Go(func() error { return r.message(ctx, b, i) })
-	}
-	if err := group.Wait(); err != nil {
-		return 0, fmt.Errorf("measure the table: %w", err)
-	}
-	after, _ := used()
-	return (after - before) / time.Duration(b.tableCalls.Load()-calls), nil
-}
-
-// replay does what messages do with their table.
-type replay struct {
-	guards   guard.Guards
-	records  records.Store
-	digester guard.Digester
-}
-
-func (r *replay) message(ctx context.Context, b *bench, i int) error {
-	request, err := message.Decode(b.request("replay-"+strconv.Itoa(i), b.numbers(i)))
+	p, err := profile.Parse(&taken)
 	if err != nil {
-		return err
+		return 0, fmt.Errorf("read the profile of the load: %w", err)
 	}
-	m, problems := message.Accept(request, message.Acceptance{ID: fmt.Sprintf("%032d", i), Caller: "bench", Now: b.clock.Now()})
-	if len(problems) > 0 {
-		return errors.New(problems[0].Detail)
-	}
-	opening := guard.Opening{Message: m.ID, Account: "bench", Channel: m.Channel, Key: r.digester.KeyID(), Expiry: m.ExpiresAt}
-	results := message.Pendings(m)
-	for i := range m.Recipients {
-		opening.Recipients = append(opening.Recipients, i)
-		opening.Digests = append(opening.Digests, r.digester.Digest(string(m.Recipients[i].To), m.Template))
-	}
-	progress := message.Progress{Recipients: results, Seq: 1}
-	// Each step has a goroutine of its own, as an invocation has, whose stack has yet to grow to what an SDK needs.
-	for _, step := range []func() error{
-		func() error { r.records.Accepted(ctx, m); return nil },
-		func() error {
-			send, err := r.guards.Open(ctx, opening)
-			if err == nil {
-				_, err = r.guards.Answered(ctx, send, strconv.Itoa(i))
-			}
-			r.records.Went(ctx, m, message.Underway(m, progress), records.VersionOf(progress, 0), true)
-			return err
-		},
-		func() error {
-			for i := range results {
-				results[i].Status = message.Delivered
-			}
-			progress.Seq++
-			r.records.Went(ctx, m, message.Settled(m, results, b.clock.Now()), records.VersionOf(progress, 0), false)
-			return nil
-		},
-		func() error {
-			_, err := r.records.Settled(ctx, message.Settled(m, results, b.clock.Now()))
-			return err
-		},
-	} {
-		done := make(chan error, 1)
-		go func() { done <- step() }()
-		if err := <-done; err != nil {
-			return err
+	return tableShare(p), nil
+}
+
+// tableShare is the table's part of a profile's samples. Those that do not show for whom they work, as of collecting memory, of
+// moving bytes and of taking requests of AWS, are divided as the others are.
+func tableShare(p *profile.Profile) float64 {
+	var table, others int64
+	for _, s := range p.Sample {
+		switch n := s.Value[0]; {
+		case runs(s, tableCode...):
+			table += n
+		case runs(s, "sms-api/awslocal/awsapi.(*Endpoint).ServeHTTP"):
+		case runs(s, "sms-api/"):
+			others += n
 		}
 	}
-	return nil
+	if table == 0 {
+		return 0
+	}
+	return float64(table) / float64(table+others)
+}
+
+// runs says whether there is a function on a sample's stack whose name has one of these in it.
+func runs(s *profile.Sample, names ...string) bool {
+	for _, l := range s.Location {
+		for _, line := range l.Line {
+			for _, name := range names {
+				if strings.Contains(line.Function.Name, name) {
+					return true
+				}
+			}
+		}
+	}
+	return false
 }
