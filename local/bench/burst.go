@@ -118,14 +118,15 @@ func newBurst(o burstOptions) (*burst, error) {
 	b := &burst{burstOptions: o, clock: c, limits: quota.New(profile, c), tally: newTally(), began: c.Now()}
 	standin := aligotest.New(aligotest.Options{Now: c.Now, Balance: 1e12, Keep: o.remembered()})
 	standin.Subscribe(func(m aligotest.PhoneMessage) { b.tally.ring(m.To, c.Now()) })
-	b.client = &http.Client{Transport: &inside{b: b, handlers: map[string]http.Handler{"aligo": standin}}}
+	// Its limit would be of the machine's time, in which a large run rests for seconds while it collects its memory.
+	b.client = &http.Client{Transport: &inside{b: b, handlers: map[string]http.Handler{"aligo": standin}}, Timeout: 24 * time.Hour}
 	variables := map[string]string{}
 	if o.rate > 0 {
 		variables[deployment.EventRate] = strconv.Itoa(o.rate)
 	}
 	s, err := system.New(system.Options{
 		AWS: awsapi.Options{
-			Clock: c, Limits: b.limits, Kept: b.kept(), KeptBytes: 1 << 30, Around: b.invoke,
+			Clock: c, Limits: b.limits, Kept: b.kept(), KeptBytes: 1 << 26, Around: b.invoke,
 			Trace: func(string) { b.transitions.Add(1) },
 		},
 		Aligo: standin, AWSURL: "http://aws", AligoURL: "http://aligo", HTTP: b.client,
