@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -45,8 +46,12 @@ type templatesCommand struct {
 // says how they are there.
 func templates(ctx context.Context, s desk, stack, do string, f templatesFlags, out io.Writer) error {
 	c := templatesCommand{templatesFlags: f, stack: stack, desk: s, out: out}
-	var err error
-	if c.lock, err = files.ReadLock(strings.TrimRight(f.folder, "/") + ".lock.yaml"); err != nil {
+	// The folder may be told of as the one that this is run in, which has no name to put something behind.
+	folder, err := filepath.Abs(f.folder)
+	if err != nil {
+		return err
+	}
+	if c.lock, err = files.ReadLock(folder + ".lock.yaml"); err != nil {
 		return err
 	}
 	switch do {

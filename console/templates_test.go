@@ -235,6 +235,23 @@ func TestSubmitGoesOnAfterARefusal(t *testing.T) {
 	f.says("submit", "error: 2 templates were written, and Aligo lists none at all")
 }
 
+// The lock file is beside the folder, however one tells of it.
+func TestLockBesideTheFolder(t *testing.T) {
+	w := newWorld(t)
+	f := newFolder(t, w.stack, map[string]string{"a": "name: 가\ntext: 하나\n"})
+	beside := f.dir
+	t.Chdir(beside)
+	for _, f.dir = range []string{".", "./", "../templates/", beside + "/"} {
+		f.says("submit", "no error")
+		if _, err := os.Stat(beside + ".lock.yaml"); err != nil {
+			t.Errorf("-dir %s: %v", f.dir, err)
+		}
+		if err := os.Remove(beside + ".lock.yaml"); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // says is a stack that answers so.
 type says template.Answer
 

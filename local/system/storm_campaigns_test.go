@@ -373,11 +373,12 @@ func (s *storm) misdriven() (wrong []string) {
 }
 
 // checkInvalid holds a campaign that cannot be sent to the reason: its template was withdrawn between its request and its plan. It is
-// nobody's message then.
+// nobody's message then. Rows that were wrong before this was found out are told of first.
 func (s *storm) checkInvalid(d *drive, complain func(string, ...any)) {
 	p, messages := d.ended.Plan, s.found(records.Query{Campaign: d.id})
-	if d.ad || !s.reviewed || p.Valid > 0 || len(p.Errors) != 1 || p.Errors[0].Pointer != "/template" || len(messages) > 0 {
-		complain("it is %+v, with the messages %q", d.ended, messages)
+	ofMessage := slices.DeleteFunc(slices.Clone(p.Errors), func(e campaign.RowError) bool { return e.Row > 0 && d.rows[e.Row-2].wrong })
+	if d.ad || !s.reviewed || p.Valid > 0 || len(ofMessage) != 1 || ofMessage[0].Pointer != "/template" || len(messages) > 0 {
+		complain("it is %s, ad %v, reviewed %v, with the messages %q and the plan %+v", d.ended.Status, d.ad, s.reviewed, messages, *p)
 	}
 }
 
