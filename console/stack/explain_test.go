@@ -3,6 +3,7 @@ package stack
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
 
 	"sms-api/console/page"
 )
@@ -180,5 +182,37 @@ func TestAStackIsFoundByItsName(t *testing.T) {
 	s, err = Find(t.Context(), finding(t, `{}`, 403), "prod", "https://api.example/", "")
 	if err != nil || s.API.URL != "https://api.example" {
 		t.Errorf("with the address of the API: %v", err)
+	}
+}
+
+// The log of what operators did says that something was refused only when it was.
+func TestResultOf(t *testing.T) {
+	t.Parallel()
+	of := func(status int) error {
+		config, _ := recorded(t, status, "application/x-amz-json-1.0", `{"__type":"SomethingElse","message":"no"}`)
+		_, err := sfn.NewFromConfig(config).StopExecution(t.Context(), &sfn.StopExecutionInput{ExecutionArn: aws.String("arn")})
+		return err
+	}
+	gone := httptest.NewServer(http.NotFoundHandler())
+	nobody := somebody(gone)
+	gone.Close()
+	_, lost := sfn.NewFromConfig(nobody).StopExecution(t.Context(), &sfn.StopExecutionInput{ExecutionArn: aws.String("arn")})
+	for name, c := range map[string]struct {
+		err  error
+		want string
+	}{
+		"nothing is wrong":         {nil, "done"},
+		"the API says no":          {fmt.Errorf("cancel: %w", &page.ProblemError{Status: http.StatusConflict}), "refused"},
+		"the API is broken":        {&page.ProblemError{Status: http.StatusBadGateway}, "unknown"},
+		"AWS says no":              {of(http.StatusBadRequest), "refused"},
+		"AWS says no, explained":   {explained(of(http.StatusForbidden)), "refused"},
+		"AWS is broken":            {of(http.StatusInternalServerError), "unknown"},
+		"nobody answers":           {lost, "unknown"},
+		"nobody answers, in words": {explained(lost), "unknown"},
+		"who asked has gone":       {context.Canceled, "unknown"},
+	} {
+		if got := resultOf(c.err); got != c.want {
+			t.Errorf("%s: %s, want %s, of %v", name, got, c.want, c.err)
+		}
 	}
 }

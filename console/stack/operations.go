@@ -155,13 +155,28 @@ type items[T any] struct {
 	Links map[string]string `json:"links,omitempty"`
 }
 
-// note logs what somebody did, and who.
+// note logs what somebody did, who, and what came of it.
 func (s *Stack) note(ctx context.Context, log *slog.Logger, what, which string, err error) {
-	result := "done"
-	if err != nil {
-		result = "refused"
+	log.InfoContext(ctx, what, "who", s.Who, "which", which, "result", resultOf(err))
+}
+
+// resultOf is done, refused, or unknown: what was not answered, or with a failure over there, may have been done.
+func resultOf(err error) string {
+	var p *page.ProblemError
+	var answer interface{ HTTPStatusCode() int }
+	status := 0
+	switch {
+	case err == nil:
+		return "done"
+	case errors.As(err, &p):
+		status = p.Status
+	case errors.As(err, &answer):
+		status = answer.HTTPStatusCode()
 	}
-	log.InfoContext(ctx, what, "who", s.Who, "which", which, "result", result)
+	if status >= http.StatusBadRequest && status < http.StatusInternalServerError {
+		return "refused"
+	}
+	return "unknown"
 }
 
 func (s *Stack) did(log *slog.Logger) func(r *http.Request, what, which string, err error) {
