@@ -51,7 +51,7 @@ type world struct {
 	// table is what happens to the operations of DynamoDB.
 	table *tableFaults
 	// crew is what goes on though nobody waits for it.
-	crew sync.WaitGroup
+	crew crew
 
 	// others are the worlds that were made beside this one.
 	others []*world
@@ -83,6 +83,48 @@ func (f *invocationFaults) always(fault invocationFault, functions ...string) {
 
 // tableFault replaces one operation of DynamoDB, or wraps it.
 type tableFault func(ctx context.Context, operation string, next func(context.Context) ([]byte, error)) ([]byte, error)
+
+// crew is goroutines that a test waits for. Unlike those of a sync.WaitGroup they may begin while somebody waits already.
+type crew struct {
+	mu      sync.Mutex
+	running int
+	waiting []chan struct{}
+}
+
+func (c *crew) Go(f func()) {
+	c.mu.Lock()
+	c.running++
+	c.mu.Unlock()
+	go func() {
+		defer c.ended()
+		f()
+	}()
+}
+
+func (c *crew) ended() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.running--; c.running > 0 {
+		return
+	}
+	for _, w := range c.waiting {
+		close(w)
+	}
+	c.waiting = nil
+}
+
+// Wait waits until none of them runs.
+func (c *crew) Wait() {
+	c.mu.Lock()
+	if c.running == 0 {
+		c.mu.Unlock()
+		return
+	}
+	idle := make(chan struct{})
+	c.waiting = append(c.waiting, idle)
+	c.mu.Unlock()
+	<-idle
+}
 
 // tableFaults have one fault come over every operation, once nothing is queued any more.
 type tableFaults struct {
