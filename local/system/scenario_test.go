@@ -479,7 +479,9 @@ func TestScenarios(t *testing.T) {
 					mu.Lock()
 					defer mu.Unlock()
 					for _, one := range append(w.others, w) {
+						one.mu.Lock()
 						maps.Copy(taken, one.taken)
+						one.mu.Unlock()
 					}
 				})
 			})
