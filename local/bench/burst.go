@@ -124,9 +124,10 @@ func newBurst(o burstOptions) (*burst, error) {
 	if o.rate > 0 {
 		variables[deployment.EventRate] = strconv.Itoa(o.rate)
 	}
+	kept, keptBytes := b.kept()
 	s, err := system.New(system.Options{
 		AWS: awsapi.Options{
-			Clock: c, Limits: b.limits, Kept: b.kept(), KeptBytes: 1 << 26, Around: b.invoke,
+			Clock: c, Limits: b.limits, Kept: kept, KeptBytes: keptBytes, Around: b.invoke,
 			Trace: func(string) { b.transitions.Add(1) },
 		},
 		Aligo: standin, AWSURL: "http://aws", AligoURL: "http://aligo", HTTP: b.client,
@@ -151,13 +152,14 @@ func newBurst(o burstOptions) (*burst, error) {
 	return b, b.listen()
 }
 
-// kept is how many finished executions are remembered. Nothing asks for those of half an hour ago, but a replay for all of them.
-func (b *burst) kept() int {
+// kept is how many finished executions are remembered, and how large they may be together. Nothing asks for those of some minutes
+// ago, but a replay for all of them, whose names must still be taken.
+func (b *burst) kept() (executions, size int) {
 	const lately = 20_000
 	if b.again {
-		return b.messages + lately
+		return b.messages + lately, 1 << 30
 	}
-	return lately
+	return lately, 1 << 26
 }
 
 // persistent are producers who do not give up.
