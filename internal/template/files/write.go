@@ -43,17 +43,24 @@ func Text(path string, before []byte, l template.Listed) ([]byte, error) {
 	return nil, why
 }
 
-// readable are the rights of what is in the repository.
-const readable = 0o644
+// readable are the rights of what is new in the repository.
+const readable fs.FileMode = 0o644
 
-// Write writes a file as a whole or not at all.
+// Write writes a file as a whole or not at all. One that is there keeps its rights, and a link to it stays one.
 func Write(path string, text []byte) error {
+	rights := readable
+	if to, err := filepath.EvalSymlinks(path); err == nil {
+		path = to
+		if now, err := os.Stat(path); err == nil {
+			rights = now.Mode().Perm()
+		}
+	}
 	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
 	if err != nil {
 		return err
 	}
 	_, err = f.Write(text)
-	err = errors.Join(err, f.Chmod(readable), f.Close())
+	err = errors.Join(err, f.Chmod(rights), f.Close())
 	if err == nil {
 		err = os.Rename(f.Name(), path)
 	}

@@ -262,3 +262,31 @@ func TestWriteNewForOtherSystems(t *testing.T) {
 		t.Errorf("beside them are %q, %v", left, err)
 	}
 }
+
+// What a team has made of a file, a link into another folder or one that nobody else may read, stays.
+func TestWriteKeepsLinksAndRights(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	file, link := filepath.Join(folder, "shared.yaml"), filepath.Join(folder, "link.yaml")
+	if err := os.WriteFile(file, []byte("before"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("shared.yaml", link); err != nil {
+		t.Fatal(err)
+	}
+	if err := files.Write(link, []byte("after")); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]os.FileMode{file: 0o600, link: 0o600 | os.ModeSymlink} {
+		text, err := os.ReadFile(path)
+		if err != nil || string(text) != "after" {
+			t.Errorf("%s says %q, error %v", path, text, err)
+		}
+		if now, err := os.Lstat(path); err != nil || now.Mode()&os.ModeSymlink != want&os.ModeSymlink {
+			t.Errorf("%s is %v, error %v: want %v", path, now.Mode(), err, want)
+		}
+		if now, err := os.Stat(path); err != nil || now.Mode().Perm() != want.Perm() {
+			t.Errorf("%s has the rights %v, error %v: want %v", path, now.Mode(), err, want)
+		}
+	}
+}
