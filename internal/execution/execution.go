@@ -199,7 +199,8 @@ func (e *Executions) outcome(ctx context.Context, d *sfn.DescribeExecutionOutput
 		if err != nil {
 			return message.Outcome{}, err
 		}
-		cancelled := g.Cancelled || d.Status == types.ExecutionStatusAborted && !p.sent(progress) && !g.Open
+		// What the guard would not let be cancelled is not: whoever tells of it cancels it for good.
+		cancelled := g.Cancelled || d.Status == types.ExecutionStatusAborted && !p.sent(progress) && !g.Open && !g.Sent
 		return stopped(m, p, progress, cancelled, aws.ToTime(d.StopDate)), nil
 	}
 	return e.running(m, p, progress), nil

@@ -383,6 +383,13 @@ var (
 		},
 		Batches: accepted.Batches, Queue: &message.Queue{Channel: message.SMS, Recipients: []int{1}},
 	}
+	perhapsAlimTalk = message.Progress{
+		Recipients: []message.Result{
+			{To: "010****5678", Status: message.Pending, Channel: message.AlimTalk, Code: message.CodeAmbiguous},
+			{To: "010****4321", Status: message.Pending, Channel: message.AlimTalk, Code: message.CodeAmbiguous},
+		},
+		Queue: &message.Queue{Channel: message.SMS, Recipients: []int{0, 1}},
+	}
 	parkedFirst = message.Progress{Queue: queuedAlimTalk.Queue,
 		Parked: &message.Parking{Cause: "ip", Reason: "register it", Since: created, Wait: 60}}
 )
@@ -485,6 +492,8 @@ func TestOutcome(t *testing.T) {
 			[]string{"unknown alimtalk Stopped", "unknown alimtalk Stopped"}},
 		{"stopped before the SMS", begin(t, m).entered(statemachine.StateSendSMS, oneUndelivered).end(aborted), message.PartlyDelivered,
 			[]string{"delivered alimtalk 0", "failed sms Stopped"}},
+		{"stopped before the SMS of an AlimTalk that may have gone out", begin(t, m).entered(statemachine.StateWaitForRepair,
+			parked(perhapsAlimTalk)).end(aborted), message.NoneDelivered, []string{"failed sms Stopped", "failed sms Stopped"}},
 		{"stopped while sending the SMS", begin(t, m).entered(statemachine.StateSendSMS, oneUndelivered).scheduled().end(aborted),
 			message.PartlyDelivered, []string{"delivered alimtalk 0", "unknown sms Stopped"}},
 		{"stopped when nobody could find out", begin(t, m).entered(statemachine.StateSettled,

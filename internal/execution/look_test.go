@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
 
 	"sms-api/internal/execution"
+	"sms-api/internal/guard"
 	"sms-api/internal/message"
 	"sms-api/internal/records"
 	"sms-api/internal/testkit"
@@ -123,5 +124,18 @@ func TestLookAtWhatCannotBeRead(t *testing.T) {
 	f.table.err = errors.New("throttled")
 	if _, err := e.Look(t.Context(), "0193"); err == nil {
 		t.Error("it is cancelled, and nobody knows for how long")
+	}
+}
+
+// Whoever looks cancels for good what turns out to be cancelled: that must never be what the table does not let be cancelled.
+func TestLookAtAStoppedOneThatMayHaveBeenSent(t *testing.T) {
+	t.Parallel()
+	for name, known := range map[string]guard.Guard{"a send is open": {Open: true}, "one was accepted before": {Sent: true}} {
+		e, f := executions(begin(t, newMessage()).end(types.ExecutionStatusAborted), created)
+		f.table.Guard = known
+		seen, err := e.Look(t.Context(), "0193")
+		if err != nil || seen.Outcome.Status == message.MessageCancelled || f.table.Cancelled {
+			t.Errorf("%s: %s, error %v", name, seen.Outcome.Status, err)
+		}
 	}
 }

@@ -99,4 +99,4 @@ func (p position) doubtful(v progress) bool {
 }
 
 // sent says that something was sent, or that it may have been.
-func (p position) sent(v progress) bool { return len(v.Batches) > 0 || p.doubtful(v) }
+func (p position) sent(v progress) bool { return v.Sent() || p.doubtful(v) }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"slices"
 	"time"
 
 	"sms-api/internal/aligo"
@@ -71,7 +70,7 @@ func (d *Dispatch) guarded(
 				return refused
 			}
 			opening := guard.Opening{
-				Message: m.ID, Sends: p.Sends, Account: account, Channel: channel, Sent: maySent(p), Expiry: m.ExpiresAt,
+				Message: m.ID, Sends: p.Sends, Account: account, Channel: channel, Sent: p.Sent(), Expiry: m.ExpiresAt,
 				Ahead: d.Aligo.Ahead(),
 			}
 			opening.Recipients, opening.Digests, opening.Key = digests(m, drafts, channel, key)
@@ -118,7 +117,7 @@ func (d *Dispatch) open(ctx context.Context, o guard.Opening) (guard.Send, error
 
 // raise ends the attempt that the progress counts, of which this invocation has made no call.
 func (d *Dispatch) raise(ctx context.Context, m message.Message, p message.Progress) error {
-	return d.Guards.Raise(ctx, guard.Send{Message: m.ID, Sends: p.Sends, Expiry: m.ExpiresAt}, maySent(p))
+	return d.Guards.Raise(ctx, guard.Send{Message: m.ID, Sends: p.Sends, Expiry: m.ExpiresAt}, p.Sent())
 }
 
 // guardFault is what the state machine is told when the table does not let an invocation send.
@@ -155,12 +154,6 @@ func (d *Dispatch) claim(ctx context.Context, s guard.Send, mid string) bool {
 // tableFault is for a table that cannot be asked: nothing is sent without it.
 func tableFault(err error) error {
 	return &fault.Transient{Reason: "the table of sends: " + err.Error()}
-}
-
-// maySent says that an earlier call of the message was accepted, or may have been: it can no longer be cancelled.
-func maySent(p message.Progress) bool {
-	return len(p.Batches) > 0 ||
-		slices.ContainsFunc(p.Recipients, func(r message.Result) bool { return r.Code == fault.NameAmbiguous })
 }
 
 // digests stand for what each recipient of a call is sent.

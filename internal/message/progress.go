@@ -2,6 +2,7 @@ package message
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"time"
 )
@@ -73,6 +74,13 @@ type Progress struct {
 // Over says that nothing is left to do: the message has settled.
 func (p Progress) Over() bool {
 	return p.Queue == nil && p.Failure == nil && p.Doubt == nil && p.Wait == 0
+}
+
+// Sent says that a call was accepted, or may have been: the message can no longer be cancelled.
+func (p Progress) Sent() bool {
+	return len(p.Batches) > 0 || slices.ContainsFunc(p.Recipients, func(r Result) bool {
+		return r.Code == CodeAmbiguous || slices.ContainsFunc(r.Attempts, func(a Attempt) bool { return a.Code == CodeAmbiguous })
+	})
 }
 
 // Queue names the recipients of the next call. Without Recipients it is everybody.

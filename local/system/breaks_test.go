@@ -288,18 +288,36 @@ func unreadableTemplates(w *world) {
 
 // Whether Aligo has accepted the AlimTalk nobody could tell, and the SMS that is to follow waits for a repair.
 func cancelAfterDoubt(w *world) {
-	w.fault(aligotest.Fault{Endpoint: history, Kind: aligotest.FaultHTTP500, Times: -1})
-	w.fault(aligotest.Fault{Endpoint: sms, Kind: aligotest.FaultUnregisteredIP, Times: -1})
-	id := w.post(to(`"fallback":{"onUnknown":"sms"},`, "0005"))
-	time.Sleep(20 * time.Hour)
-	if got, want := w.phones(), []string{"01010000005 alimtalk"}; !slices.Equal(got, want) {
-		w.t.Fatalf("phones received %q, want %q", got, want)
-	}
+	id := w.parkedAfterDoubt()
 	if status, body := w.cancel(id); status != http.StatusConflict {
 		w.t.Errorf("cancel: %d %s", status, body)
 	}
 	w.Aligo.RemoveFaults(aligotest.FaultUnregisteredIP, sms)
 	w.settlesAs(id, "delivered: delivered sms delivered")
+}
+
+// parkedAfterDoubt is a message of which nobody could tell whether Aligo has accepted its AlimTalk, which it has, and whose SMS is
+// parked.
+func (w *world) parkedAfterDoubt() (id string) {
+	w.t.Helper()
+	w.fault(aligotest.Fault{Endpoint: history, Kind: aligotest.FaultHTTP500, Times: -1})
+	w.fault(aligotest.Fault{Endpoint: sms, Kind: aligotest.FaultUnregisteredIP, Times: -1})
+	id = w.post(to(`"fallback":{"onUnknown":"sms"},`, "0005"))
+	time.Sleep(20 * time.Hour)
+	if got, want := w.phones(), []string{"01010000005 alimtalk"}; !slices.Equal(got, want) {
+		w.t.Fatalf("phones received %q, want %q", got, want)
+	}
+	return id
+}
+
+// It cannot be said to be cancelled, and nobody has to look at it for ever.
+func stopAfterDoubt(w *world) {
+	id := w.parkedAfterDoubt()
+	w.stop(id)
+	w.settlesAs(id, "failed: failed sms Stopped")
+	if r := w.sweep(); r.Failed != 0 {
+		w.t.Errorf("a sweep that comes after it says %+v", r)
+	}
 }
 
 func expiredParked(w *world) {

@@ -412,8 +412,8 @@ func (s *storm) meddle(one *sent, what, when float64) {
 		s.mu.Unlock()
 		time.Sleep(later)
 	}
-	if what < 0.13 {
-		// An operator who redrives whatever has failed, cancelled or not. Nothing happens when it has not.
+	if what < 0.11 || what >= 0.12 && what < 0.13 {
+		// An operator who redrives whatever has failed, cancelled or not, but for some who only stop it. Nothing happens when it has not.
 		_, _ = s.sfn.RedriveExecution(s.t.Context(), &sfn.RedriveExecutionInput{ExecutionArn: s.arn(one.id)})
 	}
 }

@@ -54,6 +54,7 @@ func stories() map[string]func(*world) {
 		"a call whose answer is claimed by nobody, because the table is away, is its own":         unclaimed,
 		"a list of templates that cannot be read for hours is no refusal of the message":          unreadableTemplates,
 		"a message that may have gone out as AlimTalk is not cancelled before its SMS":            cancelAfterDoubt,
+		"a message that may have gone out as AlimTalk and is stopped before its SMS is announced": stopAfterDoubt,
 		"a message that has expired while it was parked does not say what was to be done":         expiredParked,
 		"everything goes wrong in turn for six days, and then the message goes out":               everythingInTurn,
 		"an urgent message that was scheduled gets its SMS after fallback.after, and not at once": scheduledUrgent,
