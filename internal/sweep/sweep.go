@@ -19,6 +19,8 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/aws/smithy-go"
+
 	"sms-api/internal/deadline"
 	"sms-api/internal/deployment"
 	"sms-api/internal/execution"
@@ -95,7 +97,7 @@ const (
 	spare, enough = 2 * time.Second, 15 * time.Second
 	// batch is how many records are looked at together.
 	batch = 100
-	// patience is how many looks may fail one after the other before the rest waits for the next sweep.
+	// patience is how many looks AWS may refuse one after the other before the rest waits for the next sweep.
 	patience = 5
 )
 
@@ -155,7 +157,7 @@ type run struct {
 	// hashes says that there is a key that numbers can be hashed with.
 	hashes bool
 	report Report
-	// looked are the messages that were looked at, and failures how many looks have failed since one that has not.
+	// looked are the messages that were looked at, and failures how many looks at a shard's AWS has refused since one that it has not.
 	looked   map[string]bool
 	failures int
 }
@@ -315,29 +317,34 @@ func again(since, now time.Time) time.Time {
 func (r *run) look(ctx context.Context) error {
 	inTime, cancel := part(ctx, 1)
 	defer cancel()
+	var all error
 	for shard := range records.Shards {
-		var after *records.Check
-		for {
-			due, err := r.Records.Due(ctx, shard, batch, after)
-			switch {
-			case err != nil:
-				return err
-			case len(due) > 0 && isOver(inTime):
-				r.report.Unfinished = true
-				return nil
-			case len(due) > 0:
-				err = r.all(ctx, inTime, due)
-			}
-			if err != nil {
-				return err
-			}
-			if len(due) == 0 {
-				break
-			}
-			after = &due[len(due)-1]
-		}
+		// What holds up one shard may leave the others alone.
+		all = errors.Join(all, r.shard(ctx, inTime, shard))
 	}
-	return nil
+	return all
+}
+
+// shard looks at those of a shard.
+func (r *run) shard(ctx, inTime context.Context, shard int) error {
+	r.failures = 0
+	var after *records.Check
+	for {
+		due, err := r.Records.Due(ctx, shard, batch, after)
+		switch {
+		case err != nil:
+			return err
+		case len(due) == 0:
+			return nil
+		case isOver(inTime):
+			r.report.Unfinished = true
+			return nil
+		}
+		if err := r.all(ctx, inTime, due); err != nil {
+			return err
+		}
+		after = &due[len(due)-1]
+	}
 }
 
 // all looks at some messages, as far as the time takes it.
@@ -362,13 +369,27 @@ func (r *run) all(ctx, inTime context.Context, due []records.Check) error {
 		err := r.check(ctx, inTime, c, g, ok)
 		if err == nil {
 			r.failures = 0
-			continue
+		} else if err := r.failed(ctx, c, err); err != nil {
+			return err
 		}
-		r.report.Failed++
-		r.Log.LogAttrs(ctx, slog.LevelWarn, "a message could not be looked at", slog.String("message", c.ID), slog.String("error", err.Error()))
-		if r.failures++; r.failures == patience {
-			return fmt.Errorf("%d looks have failed one after the other, this one at last: %w", r.failures, err)
-		}
+	}
+	return nil
+}
+
+// failed puts a message off that could not be looked at, so that the next sweep begins with others: there may be some that never
+// can. The error says that it is not for the message's sake, and the rest waits, too.
+func (r *run) failed(ctx context.Context, c records.Check, why error) error {
+	r.report.Failed++
+	r.Log.LogAttrs(ctx, slog.LevelWarn, "a message could not be looked at", slog.String("message", c.ID), slog.String("error", why.Error()))
+	if err := r.Records.Checked(ctx, c, &records.Check{ID: c.ID, At: r.Now().Add(often), Ended: c.Ended}); err != nil {
+		return err
+	}
+	var refused *smithy.OperationError
+	if !errors.As(why, &refused) {
+		return nil
+	}
+	if r.failures++; r.failures == patience {
+		return fmt.Errorf("%d looks have failed one after the other, this one at last: %w", r.failures, why)
 	}
 	return nil
 }

@@ -10,6 +10,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/smithy-go"
+
+	"sms-api/internal/execution"
 	"sms-api/internal/message"
 	"sms-api/internal/records"
 	"sms-api/internal/sweep"
@@ -415,6 +418,59 @@ func TestSweepPassesOneByThatFails(t *testing.T) {
 	w.Add(hour)
 	w.sweeps()
 	w.allComplete()
+}
+
+// unreadable is a world some of whose executions can never be looked at, for a reason of their own or because AWS refuses.
+type unreadable struct {
+	*world
+
+	ids map[string]error
+}
+
+func (u unreadable) Look(ctx context.Context, id string) (execution.Seen, error) {
+	if err := u.ids[id]; err != nil {
+		return execution.Seen{}, err
+	}
+	return u.world.Look(ctx, id)
+}
+
+// Messages that can never be looked at hold up none that come after them.
+func TestSweepPassesThoseByThatAlwaysFail(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		err    error
+		sweeps int
+	}{
+		"for their own sake": {errors.New("its history is nonsense"), 1},
+		"AWS refuses":        {&smithy.OperationError{ServiceID: "SFN", OperationName: "DescribeExecution", Err: errThrottled}, 5},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			u := unreadable{w, map[string]error{}}
+			for n := range 40 {
+				m := w.message(n)
+				r := w.start(m, true)
+				if n < 20 {
+					u.ids[m.ID] = c.err
+				}
+				w.end(r, message.Failed, false, false)
+				w.Add(time.Second)
+			}
+			w.Add(20 * time.Minute)
+			for range c.sweeps {
+				s := w.sweeper()
+				s.Executions = u
+				if _, err := s.Handle(t.Context()); err != nil && !errors.Is(err, errThrottled) {
+					t.Fatal(err)
+				}
+				w.Add(hour)
+			}
+			if _, announced := w.did(); len(announced) != 20 {
+				t.Errorf("%d messages are announced, want the 20 that can be looked at", len(announced))
+			}
+		})
+	}
 }
 
 // Pages are gone through once, and a pass that was ended goes on at its page, or from the start when that is not known any more.
