@@ -39,7 +39,7 @@ func (d *Dispatch) receipts(ctx context.Context, in Input) (message.Progress, er
 	for n := range p.Batches {
 		b := &p.Batches[n]
 		waiting := waitingIn(m, p, *b)
-		if len(waiting) == 0 {
+		if len(waiting) == 0 && !b.Found {
 			continue
 		}
 		owned, err := d.owned(ctx, m, b)
@@ -47,7 +47,10 @@ func (d *Dispatch) receipts(ctx context.Context, in Input) (message.Progress, er
 			return message.Progress{}, err
 		}
 		if !owned {
-			return d.doubtAgain(m, p, n, waiting), nil
+			return d.doubtAgain(m, p, n), nil
+		}
+		if len(waiting) == 0 {
+			continue
 		}
 		found, err := d.read(ctx, *b)
 		switch {
@@ -108,20 +111,24 @@ func (d *Dispatch) owned(ctx context.Context, m message.Message, b *message.Batc
 }
 
 // doubtAgain takes out a batch that turned out to be another message's: what was sent to its recipients is looked up once
-// more.
-func (d *Dispatch) doubtAgain(m message.Message, p message.Progress, batch int, waiting []int) message.Progress {
+// more, also to those who had settled.
+func (d *Dispatch) doubtAgain(m message.Message, p message.Progress, batch int) message.Progress {
 	b := p.Batches[batch]
 	p.Batches = slices.Delete(p.Batches, batch, batch+1)
-	for _, i := range waiting {
-		forget(&p.Recipients[i]) // the receipts were the other message's
+	var who []int
+	for _, i := range recipientsOf(m, b) {
+		if r := &p.Recipients[i]; r.Channel == b.Channel {
+			who, r.Status = append(who, i), message.Pending
+			forget(r) // the receipts were the other message's
+		}
 	}
 	now := d.Now().UTC()
-	if p.Queue != nil || p.Sends != b.Sends+1 {
+	if p.Queue != nil || p.Sends != b.Sends+1 || len(who) == 0 {
 		// Another call was made since, and the table knows the latest only.
-		p = settle(p, waiting, message.Unknown, fault.NameAmbiguous, "", now)
+		p = settle(p, who, message.Unknown, fault.NameAmbiguous, "", now)
 		return d.waitFor(m, p)
 	}
-	p.Sends, p.Queue = b.Sends, &message.Queue{Channel: b.Channel, Recipients: waiting}
+	p.Sends, p.Queue = b.Sends, &message.Queue{Channel: b.Channel, Recipients: who}
 	p.Doubt = &message.Doubt{Error: fault.NameAmbiguous, Since: b.At, At: now, Wait: seconds(firstWait)}
 	return p
 }
@@ -187,15 +194,19 @@ func (d *Dispatch) decide(m message.Message, p message.Progress, before map[int]
 	return d.waitFor(m, p)
 }
 
+// recipientsOf are those whom a batch was sent to.
+func recipientsOf(m message.Message, b message.Batch) []int {
+	if len(b.Recipients) == 0 {
+		return everybody(m)
+	}
+	return b.Recipients
+}
+
 // waitingIn are the recipients of a batch whose receipts are read: those who have none, and those who are not queued yet
 // for the SMS that theirs asks for.
 func waitingIn(m message.Message, p message.Progress, b message.Batch) []int {
-	who := b.Recipients
-	if len(who) == 0 {
-		who = everybody(m)
-	}
 	var waiting []int
-	for _, i := range who {
+	for _, i := range recipientsOf(m, b) {
 		if r := p.Recipients[i]; (open(r) || undelivered(r) && p.Queue == nil) && r.Channel == b.Channel {
 			waiting = append(waiting, i)
 		}

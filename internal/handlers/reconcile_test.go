@@ -3,6 +3,7 @@ package handlers_test
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"testing"
 	"time"
 
@@ -275,27 +276,61 @@ func TestWhatTheTableKnowsIsNotAsked(t *testing.T) {
 }
 
 // A call that a look-up found is another message's as soon as that has an answer with its id: then this one's is in doubt
-// again.
+// again, of everybody whom it was for. Who has settled by the other message's receipts has not.
 func TestReceiptsAreReadOfOwnBatchesOnly(t *testing.T) {
 	t.Parallel()
+	reached := message.Result{Status: message.Delivered, Channel: message.SMS, Code: "delivered", At: noon()}
+	waits := message.Result{Status: message.Pending, Channel: message.SMS}
 	for _, owns := range []bool{true, false} {
-		d := newDoubt(t, aligo.NotAccepted)
-		d.table.owns = owns
-		d.in.Progress = message.Progress{Sends: 1, Wait: 5, Batches: []message.Batch{
-			{Channel: message.SMS, MID: "7", At: noon(), Account: "shop", Found: true},
-		}}
-		for range d.in.Message.Recipients {
-			d.in.Progress.Recipients = append(d.in.Progress.Recipients, message.Result{Status: message.Pending, Channel: message.SMS})
+		for name, results := range map[string][]message.Result{
+			"everybody waits": {waits, waits}, "one has settled": {reached, waits}, "everybody has settled": {reached, reached},
+		} {
+			d := newDoubt(t, aligo.NotAccepted)
+			d.table.owns = owns
+			d.in.Progress = message.Progress{Sends: 1, Wait: 5, Recipients: slices.Clone(results), Batches: []message.Batch{
+				{Channel: message.SMS, MID: "7", At: noon(), Account: "shop", Found: true},
+			}}
+			h := &handlers.Dispatch{
+				Aligo: d.vendor, Guards: d.table, Now: func() time.Time { return noon().Add(time.Minute) }, Log: slog.New(slog.DiscardHandler),
+			}
+			out, err := h.Receipts(t.Context(), d.in)
+			if err != nil {
+				t.Fatal(err)
+			}
+			p := out.Progress
+			if owns {
+				if p.Doubt != nil || out.Outcome == nil && len(p.Batches) != 1 || out.Outcome == nil && p.Recipients[0].Status != results[0].Status {
+					t.Errorf("%s, its own: %+v %+v", name, p, out.Outcome)
+				}
+				continue
+			}
+			doubted := p.Doubt != nil && p.Queue != nil && len(p.Queue.Recipients) == len(results) && len(p.Batches) == 0 && p.Sends == 0
+			settled := slices.ContainsFunc(p.Recipients, func(r message.Result) bool { return r.Status != message.Pending })
+			if !doubted || settled {
+				t.Errorf("%s, another's: %+v", name, p)
+			}
 		}
-		h := &handlers.Dispatch{
-			Aligo: d.vendor, Guards: d.table, Now: func() time.Time { return noon().Add(time.Minute) }, Log: slog.New(slog.DiscardHandler),
-		}
-		out, err := h.Receipts(t.Context(), d.in)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if doubted := out.Doubt != nil && out.Queue != nil && len(out.Batches) == 0 && out.Sends == 0; doubted == owns {
-			t.Errorf("owned %v: %+v", owns, out.Progress)
-		}
+	}
+}
+
+// Those whose SMS has been sent already stay as that goes, and the batch is forgotten.
+func TestABatchOfAnotherWhoseRecipientsWentOn(t *testing.T) {
+	t.Parallel()
+	d := newDoubt(t, aligo.NotAccepted)
+	d.table.owns = false
+	sms := message.Result{Status: message.Pending, Channel: message.SMS}
+	d.in.Progress = message.Progress{Sends: 2, Wait: 5, Recipients: []message.Result{sms, sms}, Batches: []message.Batch{
+		{Channel: message.AlimTalk, MID: "7", At: noon(), Account: "shop", Found: true},
+		{Channel: message.SMS, MID: "8", At: noon(), Account: "shop"},
+	}}
+	h := &handlers.Dispatch{
+		Aligo: d.vendor, Guards: d.table, Now: func() time.Time { return noon().Add(time.Minute) }, Log: slog.New(slog.DiscardHandler),
+	}
+	out, err := h.Receipts(t.Context(), d.in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p := out.Progress; p.Doubt != nil || p.Queue != nil || len(p.Batches) != 1 || p.Batches[0].MID != "8" || p.Wait == 0 {
+		t.Errorf("%+v", p)
 	}
 }
