@@ -97,7 +97,8 @@ func Functions() []Function {
 	announce := Permission{EventBus, []string{"events:PutEvents"}}
 	cancels := Permission{Guards, []string{"dynamodb:GetItem", "dynamodb:PutItem"}}
 	opens := Permission{Guards, []string{"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"}}
-	// Whoever accepts a message writes its record, and a task also the items of its numbers, when nobody has erased them.
+	// Whoever accepts a message writes its record, and a task also the items of its numbers, when nobody has erased them. Of one that
+	// is scheduled the door writes these, too.
 	accepts := Permission{Records, []string{"dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:BatchWriteItem"}}
 	records := Permission{Records, []string{
 		"dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:BatchWriteItem", "dynamodb:BatchGetItem",
@@ -208,7 +209,7 @@ func Functions() []Function {
 			Files: []string{RoutesFile},
 			Permissions: []Permission{
 				start, {Executions, []string{"states:DescribeExecution"}},
-				accepts, counts, writes, announce, bury, credentials,
+				records, counts, writes, announce, bury, credentials,
 				{WaitingEvents, []string{"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}},
 			},
 		},

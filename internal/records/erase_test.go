@@ -153,25 +153,40 @@ func TestEraseLasts(t *testing.T) {
 	}
 }
 
-// A message that was accepted before and is sent for the first time after has nothing of the number either.
+// A message that is scheduled loses the number at once. Where its numbers could not be indexed yet it does when it is sent.
 func TestEraseBeforeTheFirstSend(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	m := sms(id, erasedNumber, keptNumber)
-	m.SendAt = began.Add(time.Hour)
-	w.Accepted(t.Context(), m)
-	w.clock = began.Add(time.Minute)
-	if _, err := w.Erase(t.Context(), erasedNumber); err != nil {
-		t.Fatal(err)
+	for name, key := range map[string]keyed{"with a key": {"secret"}, "with one that comes later": {}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.Numbers = key
+			m := sms(id, erasedNumber, keptNumber)
+			m.SendAt = began.Add(time.Hour)
+			w.Accepted(t.Context(), m)
+			w.Numbers, w.clock = keyed{"secret"}, began.Add(time.Minute)
+			for _, to := range []message.Phone{erasedNumber, keptNumber} {
+				found, err := w.Search(t.Context(), records.Query{To: to})
+				if err != nil || len(found.Found) != len(key) {
+					t.Errorf("found %+v, error %v, want %d", found, err, len(key))
+				}
+			}
+			if n, err := w.Erase(t.Context(), erasedNumber); err != nil || n != len(key) {
+				t.Fatalf("erased in %d messages, error %v, want %d", n, err, len(key))
+			}
+			if len(key) > 0 {
+				w.nothingOf(t, id)
+			}
+			w.clock = m.SendAt
+			w.went(m, progress(m, 1), 0)
+			w.nothingOf(t, id)
+			w.went(m, progress(m, 2), 0)
+			if _, err := w.Settled(t.Context(), settled(m, w.clock)); err != nil {
+				t.Fatal(err)
+			}
+			w.nothingOf(t, id)
+		})
 	}
-	w.clock = m.SendAt
-	w.went(m, progress(m, 1), 0)
-	w.nothingOf(t, id)
-	w.went(m, progress(m, 2), 0)
-	if _, err := w.Settled(t.Context(), settled(m, w.clock)); err != nil {
-		t.Fatal(err)
-	}
-	w.nothingOf(t, id)
 }
 
 // A record that is newer than what a sweep has found loses the number all the same.

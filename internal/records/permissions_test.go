@@ -23,13 +23,20 @@ func TestPermissions(t *testing.T) {
 		_, _, _ = w.Find(ctx, id)
 		w.Went(ctx, m, settled(m, began), records.Version{Seq: 2}, false)
 	}
-	api := func(w *world) {
+	door := func(w *world) {
 		accepts(w)
+		later := m
+		later.SendAt = began.Add(time.Hour)
+		w.Numbers = keyed{"key"}
+		w.Accepted(ctx, later)
+	}
+	api := func(w *world) {
+		door(w)
 		_, _ = w.Search(ctx, records.Query{Limit: 1})
 		_, _ = w.Erase(ctx, "01012345678")
 	}
 	uses := map[string]func(*world){
-		deployment.API: api, deployment.Events: accepts, deployment.Settle: accepts, "campaign": accepts,
+		deployment.API: api, deployment.Events: door, deployment.Settle: accepts, "campaign": accepts,
 		"report": func(w *world) { _, _, _ = w.Find(ctx, id) },
 	}
 	uses[deployment.Record] = func(w *world) {

@@ -19,7 +19,7 @@
 //   - sweep: how far the last sweep has come, and until when somebody is at it.
 //
 // A message to one recipient that is sent once takes seven writes of one unit in all: the record four times (accepted, sent,
-// settled, announced), two lists and the number.
+// settled, announced), two lists and the number, and one that is scheduled the number once more.
 package records
 
 import (
@@ -98,11 +98,18 @@ func (s *Store) Accepted(ctx context.Context, m message.Message) {
 	if m.SendAt.After(s.now()) {
 		o.Status = message.Scheduled
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	ctx = context.WithoutCancel(ctx)
+	var more extras
+	if o.Status == message.Scheduled {
+		// Its first task, which else does it, may be months away: until then nobody would find it by a number, or erase that.
+		more = s.indexEarly(ctx, m)
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	listed := s.list(ctx, m)
-	s.missed(ctx, "list", m.ID, listed)
-	s.missed(ctx, "accepted", m.ID, s.write(ctx, m, o, Version{}, extras{listed: listed == nil}))
+	err := s.list(ctx, m)
+	s.missed(ctx, "list", m.ID, err)
+	more.listed = err == nil
+	s.missed(ctx, "accepted", m.ID, s.write(ctx, m, o, Version{}, more))
 }
 
 // Went writes down how far a message has come: the outcome so far, or that it has settled. first says that this is the first
@@ -130,6 +137,18 @@ func (s *Store) indexFirst(ctx context.Context, m message.Message) extras {
 		return extras{}
 	case err != nil:
 		s.missed(ctx, "numbers", m.ID, err)
+		return extras{}
+	}
+	return extras{indexed: true, erased: erased}
+}
+
+// indexEarly indexes the numbers of a message before its first task does. What fails is left to that.
+func (s *Store) indexEarly(ctx context.Context, m message.Message) extras {
+	ctx, cancel := context.WithTimeout(ctx, indexing)
+	defer cancel()
+	erased, err := s.index(ctx, m)
+	if err != nil {
+		s.Log.LogAttrs(ctx, slog.LevelInfo, "numbers are not indexed yet", slog.String("message", m.ID), slog.String("error", err.Error()))
 		return extras{}
 	}
 	return extras{indexed: true, erased: erased}

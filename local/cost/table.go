@@ -2,9 +2,11 @@ package cost
 
 import (
 	"math"
+	"slices"
 
 	"sms-api/internal/deployment"
 	"sms-api/internal/deployment/price"
+	"sms-api/statemachine"
 )
 
 // What the table of sends and records is asked, in request units; internal/guard and internal/records say what its items are.
@@ -133,6 +135,9 @@ func recordRead() Usage { return table(1, 0, 1) }
 // Aligo was not reached by writes nothing.
 func (p Path) recordUsage(n float64) Usage {
 	u, tasks := recordNumbers(n), deployment.Tasks()
+	if slices.Contains(p.States, statemachine.StateWaitUntilSendTime) {
+		u = u.Plus(recordNumbers(n)) // by the door, too
+	}
 	for i, s := range p.States {
 		// A send that is in doubt has told nobody.
 		doubted := (s == sendAlimTalk || s == sendSMS) && i+1 < len(p.States) && p.States[i+1] == reconcile && p.Lookups > 0
