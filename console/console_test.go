@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"io"
 	"log/slog"
 	"net"
@@ -29,6 +30,7 @@ import (
 	"sms-api/internal/intake"
 	"sms-api/internal/parameters"
 	"sms-api/internal/testkit"
+	"sms-api/internal/version"
 	"sms-api/local/system"
 )
 
@@ -106,11 +108,11 @@ func newWorld(t *testing.T) *world {
 			return aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local"}, nil
 		}),
 	}
-	w.stack = stack.New(config, "local", awsapi.Account,
-		&stack.API{URL: w.api, Region: awsapi.Region, Credentials: config.Credentials, HTTP: client.Client(), Now: time.Now})
-	// The names that a stack's would be.
-	w.stack.Now, w.stack.Sleep = c.Now, c.Sleep
-	w.stack.Who, w.stack.StateMachine, w.stack.DeadLetters = "arn:aws:iam::000000000000:user/kim", w.system.StateMachineARN, system.DeadLetters
+	w.system.AWS.HTTPAPI(system.StackName, w.api)
+	if w.stack, err = stack.Find(t.Context(), config, "local", "", ""); err != nil {
+		t.Fatal(err)
+	}
+	w.stack.Now, w.stack.Sleep, w.stack.Who = c.Now, c.Sleep, "arn:aws:iam::000000000000:user/kim"
 	w.stack.Parameters = parameters.DefaultPrefix
 	shown, err := newPage(w.stack, time.Second, slog.New(slog.NewTextHandler(w.log, nil)))
 	if err != nil {
@@ -218,9 +220,45 @@ func TestArguments(t *testing.T) {
 		{nil, "-stack is missing"},
 		{[]string{"dead-letters"}, "-stack is missing"},
 		{[]string{"-stack", "prod", "-nonsense"}, "not defined"},
+		{[]string{"dead-leters", "-stack", "prod"}, `no command "dead-leters"`},
+		{[]string{"-stack", "prod", "dead-letters"}, `unknown argument "dead-letters"`},
+		// Nobody is asked for anything before what is wrong with the words is said.
+		{[]string{"dead-letters", "frob", "-stack", "prod"}, "neither again nor drop"},
+		{[]string{"dead-letters", "-stack", "prod", "drop"}, "drop what?"},
+		{[]string{"templates", "-stack", "prod"}, "templates what?"},
+		{[]string{"templates", "plan", "submit", "-stack", "prod"}, `unknown argument "submit"`},
+		{[]string{"opt-outs", "import", "-stack", "prod"}, "want console opt-outs import FILE"},
+		{[]string{"opt-outs", "import", "nowhere.csv", "-stack", "prod"}, "nowhere.csv"},
 	} {
 		if err := run(t.Context(), c.args, io.Discard, io.Discard); err == nil || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%q: %v, want %q", c.args, err, c.says)
+		}
+	}
+}
+
+// Whoever asks is told of every command, and of all that each takes.
+func TestHelp(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		args []string
+		says []string
+	}{
+		{[]string{"help"}, []string{"dead-letters", "again", "drop", "templates", "plan", "opt-outs", "import FILE", "version", "-listen"}},
+		{[]string{"-h"}, []string{"dead-letters", "templates", "opt-outs", "-stack"}},
+		{[]string{"dead-letters", "-h"}, []string{"again ID…|all", "drop ID…|all", "-stack"}},
+		{[]string{"templates", "-h"}, []string{"pull|plan|submit|status", "-dir", "-overwrite"}},
+		{[]string{"opt-outs", "import", "-h"}, []string{"import FILE", "-via", "-at", "-rate", "-column", "-dry-run"}},
+		{[]string{"version"}, []string{version.Line()}},
+	} {
+		var out bytes.Buffer
+		err := run(t.Context(), c.args, &out, &out)
+		if err != nil && !errors.Is(err, flag.ErrHelp) {
+			t.Errorf("%q: %v", c.args, err)
+		}
+		for _, says := range c.says {
+			if !strings.Contains(out.String(), says) {
+				t.Errorf("%q does not say %q: %s", c.args, says, out.String())
+			}
 		}
 	}
 }

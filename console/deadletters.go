@@ -18,9 +18,25 @@ type letters interface {
 	Drop(ctx context.Context, l stack.DeadLetter) error
 }
 
+// checkOrders says what is wrong with what deadLetters is to do.
+func checkOrders(args []string) error {
+	switch {
+	case len(args) == 0:
+		return nil
+	case args[0] != "again" && args[0] != "drop":
+		return fmt.Errorf("%q is neither again nor drop", args[0])
+	case len(args) == 1:
+		return fmt.Errorf("%s what? The ids, or all", args[0])
+	}
+	return nil
+}
+
 // deadLetters explains what is in the queue, or handles letters again, or drops them. Without ids it explains all; all is the
 // name of all of them.
 func deadLetters(ctx context.Context, s letters, args []string, out io.Writer) error {
+	if err := checkOrders(args); err != nil {
+		return err
+	}
 	found, err := s.Letters(ctx)
 	if err != nil {
 		return err
@@ -33,15 +49,8 @@ func deadLetters(ctx context.Context, s letters, args []string, out io.Writer) e
 		return nil
 	}
 	do, said := s.Again, "handled"
-	switch args[0] {
-	case "again":
-	case "drop":
+	if args[0] == "drop" {
 		do, said = s.Drop, "dropped"
-	default:
-		return fmt.Errorf("%q is neither again nor drop", args[0])
-	}
-	if len(args) == 1 {
-		return fmt.Errorf("%s what? The ids, or all", args[0])
 	}
 	var failed []error
 	left := args[1:]

@@ -30,6 +30,7 @@ import (
 	"sms-api/console/stack"
 	"sms-api/internal/deployment"
 	"sms-api/internal/intake/contract"
+	"sms-api/internal/version"
 	"sms-api/statemachine"
 )
 
@@ -49,10 +50,17 @@ type flags struct {
 	listen                                  string
 }
 
-func parse(name string, args []string, out io.Writer, more ...func(*flag.FlagSet)) (flags, []string, error) {
-	var f flags
-	set := flag.NewFlagSet(name, flag.ContinueOnError)
+// parse reads the flags of a command, and the words before and behind them. usage is what -h prints before the flags.
+func parse(usage string, args []string, out io.Writer, more ...func(*flag.FlagSet)) (f flags, words []string, err error) {
+	for len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+		words, args = append(words, args[0]), args[1:]
+	}
+	set := flag.NewFlagSet("console", flag.ContinueOnError)
 	set.SetOutput(out)
+	set.Usage = func() {
+		_, _ = io.WriteString(out, usage)
+		set.PrintDefaults()
+	}
 	set.StringVar(&f.stack, "stack", "", "name of the Pulumi stack, such as prod")
 	set.StringVar(&f.region, "region", "", "AWS region; without it that of the profile or the environment")
 	set.StringVar(&f.profile, "profile", "", "AWS profile; without it that of the environment")
@@ -68,7 +76,7 @@ func parse(name string, args []string, out io.Writer, more ...func(*flag.FlagSet
 	if f.stack == "" {
 		return f, nil, errors.New("-stack is missing: the name of the Pulumi stack, such as prod")
 	}
-	return f, set.Args(), nil
+	return f, append(words, set.Args()...), nil
 }
 
 // callTimeout is how long a call of AWS's or the API's may take.
@@ -112,8 +120,8 @@ func find(ctx context.Context, loaded aws.Config, f flags) (*stack.Stack, error)
 }
 
 // open reads the arguments of a command that takes flags alone, and finds the stack that is meant.
-func open(ctx context.Context, name string, args []string, log io.Writer, more ...func(*flag.FlagSet)) (flags, *stack.Stack, error) {
-	f, rest, err := parse(name, args, log, more...)
+func open(ctx context.Context, usage string, args []string, log io.Writer) (flags, *stack.Stack, error) {
+	f, rest, err := parse(usage, args, log)
 	if err != nil {
 		return f, nil, err
 	}
@@ -124,47 +132,98 @@ func open(ctx context.Context, name string, args []string, log io.Writer, more .
 	return f, s, err
 }
 
+// command is what the first argument asks for in place of the page.
+type command struct {
+	name string
+	// takes is what may follow the name, and does what it is for.
+	takes, does string
+	run         func(ctx context.Context, args []string, out, log io.Writer) error
+}
+
+func commands() []command {
+	return []command{
+		{
+			"dead-letters", "[again ID…|all] [drop ID…|all]",
+			"explains what could not be handled, hands it to its function again, or drops it", runDeadLetters,
+		},
+		{"templates", "pull|plan|submit|status", "keeps the templates at Aligo as files say them", runTemplates},
+		{"opt-outs", "import FILE", "puts a list of people who want no advertising into a stack", optOuts},
+		{"version", "", "prints the version, and what it was built with", func(_ context.Context, _ []string, out, _ io.Writer) error {
+			_, err := fmt.Fprintln(out, version.Line())
+			return err
+		}},
+		{"help", "", "prints this", func(_ context.Context, _ []string, out, _ io.Writer) error {
+			_, _, err := parse(usage(), []string{"-h"}, out)
+			return err
+		}},
+	}
+}
+
+// usage is what -h prints before the flags.
+func usage() string {
+	var b strings.Builder
+	b.WriteString("go run ./console -stack STACK shows the page on a deployed stack. " +
+		"go run ./console COMMAND -stack STACK does something else:\n\n")
+	for _, c := range commands() {
+		fmt.Fprintf(&b, "  %-44s %s\n", strings.TrimSpace(c.name+" "+c.takes), c.does)
+	}
+	b.WriteString("\nCOMMAND -h prints the flags of a command. Those of the page:\n\n")
+	return b.String()
+}
+
+// usageOf is what -h prints before the flags of a command.
+func usageOf(name string) string {
+	for _, c := range commands() {
+		if c.name == name {
+			return fmt.Sprintf("go run ./console %s %s -stack STACK %s.\n\n", c.name, c.takes, c.does)
+		}
+	}
+	return ""
+}
+
 func run(ctx context.Context, args []string, out, log io.Writer) error {
-	if len(args) > 0 && args[0] == "dead-letters" {
-		f, rest, err := parse("console dead-letters", args[1:], log)
-		if err != nil {
-			return err
+	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+		for _, c := range commands() {
+			if c.name == args[0] {
+				return c.run(ctx, args[1:], out, log)
+			}
 		}
-		s, err := f.found(ctx)
-		if err != nil {
-			return err
-		}
-		return deadLetters(ctx, s, rest, out)
+		return fmt.Errorf("there is no command %q; help prints what there is", args[0])
 	}
-	if len(args) > 0 && args[0] == "templates" {
-		return runTemplates(ctx, args[1:], out, log)
-	}
-	if len(args) > 0 && args[0] == "opt-outs" {
-		return optOuts(ctx, args[1:], out, log)
-	}
-	f, s, err := open(ctx, "console", args, log)
+	f, s, err := open(ctx, usage(), args, log)
 	if err != nil {
 		return err
 	}
 	return serve(ctx, s, f.listen, out, slog.New(slog.NewTextHandler(log, nil)))
 }
 
-// runTemplates is the command templates, which needs nothing of a stack but one function of it.
-func runTemplates(ctx context.Context, args []string, out, log io.Writer) error {
-	do := ""
-	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
-		do, args = args[0], args[1:]
-	}
-	var more templatesFlags
-	f, rest, err := parse("console templates pull|plan|submit|status", args, log, more.add)
+// runDeadLetters is the command dead-letters.
+func runDeadLetters(ctx context.Context, args []string, out, log io.Writer) error {
+	f, orders, err := parse(usageOf("dead-letters"), args, log)
 	if err != nil {
 		return err
 	}
-	if do == "" && len(rest) > 0 {
-		do, rest = rest[0], rest[1:]
+	if err := checkOrders(orders); err != nil {
+		return err
 	}
-	if len(rest) > 0 {
-		return fmt.Errorf("unknown argument %q", rest[0])
+	s, err := f.found(ctx)
+	if err != nil {
+		return err
+	}
+	return deadLetters(ctx, s, orders, out)
+}
+
+// runTemplates is the command templates, which needs nothing of a stack but one function of it.
+func runTemplates(ctx context.Context, args []string, out, log io.Writer) error {
+	var more templatesFlags
+	f, words, err := parse(usageOf("templates"), args, log, more.add)
+	switch {
+	case err != nil:
+		return err
+	case len(words) == 0:
+		return errors.New("templates what? pull, plan, submit or status")
+	case len(words) > 1:
+		return fmt.Errorf("unknown argument %q", words[1])
 	}
 	loaded, err := f.config(ctx)
 	if err != nil {
@@ -172,7 +231,7 @@ func runTemplates(ctx context.Context, args []string, out, log io.Writer) error 
 	}
 	// A call is Aligo's, through the function, which may take as long as it has.
 	loaded.HTTPClient = &http.Client{Timeout: deployment.LongestFunction + callTimeout}
-	return templates(ctx, stack.New(loaded, f.stack, "", nil), f.stack, do, more, out)
+	return templates(ctx, stack.New(loaded, f.stack, "", nil), f.stack, words[0], more, out)
 }
 
 // refresh is how often an open page reads again: nobody tells it of changes.

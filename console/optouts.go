@@ -29,15 +29,6 @@ type listing struct {
 	dry                   bool
 }
 
-// take takes what comes before the flags, and returns the rest.
-func (l *listing) take(args []string) ([]string, error) {
-	if len(args) < 2 || args[0] != "import" || strings.HasPrefix(args[1], "-") {
-		return nil, errors.New("want console opt-outs import FILE -stack STACK")
-	}
-	l.file = args[1]
-	return args[2:], nil
-}
-
 // flags adds those of an import.
 func (l *listing) flags(set *flag.FlagSet) {
 	set.StringVar(&l.column, "column", "", "name of the column with the numbers; without it one that is called as such a column is")
@@ -78,14 +69,22 @@ type importer struct {
 	refused                   map[string][]int
 }
 
-// optOuts is the command.
+// optOuts is the command opt-outs. The file stands before the flags or behind them.
 func optOuts(ctx context.Context, args []string, out, log io.Writer) error {
 	var l listing
-	args, err := l.take(args)
+	f, words, err := parse(usageOf("opt-outs"), args, log, l.flags)
 	if err != nil {
 		return err
 	}
-	_, s, err := open(ctx, "console opt-outs import", args, log, l.flags)
+	if len(words) != 2 || words[0] != "import" {
+		return errors.New("want console opt-outs import FILE -stack STACK")
+	}
+	l.file = words[1]
+	// What is wrong with it is said before anybody is asked for anything.
+	if _, err := os.Stat(l.file); err != nil {
+		return err
+	}
+	s, err := f.found(ctx)
 	if err != nil {
 		return err
 	}

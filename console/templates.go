@@ -64,7 +64,7 @@ func templates(ctx context.Context, s desk, stack, do string, f templatesFlags, 
 	case "pull":
 		return c.pull(ctx)
 	}
-	return fmt.Errorf("templates %s? It is pull, plan, submit or status", do)
+	return fmt.Errorf("templates has no %q; it is pull, plan, submit or status", do)
 }
 
 // ask has the function do something, and fails with what Aligo says.

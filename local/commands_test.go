@@ -39,6 +39,7 @@ func typedBlocks() []typed {
 			`(?s)m-1,010\*\*\*\*5678,delivered,alimtalk.*m-2,010\*\*\*\*0001,delivered,sms`,
 		}},
 		{page: "docs/console.md", begins: "aws sso login", answers: []string{"", "<!doctype html>"}},
+		{page: "docs/console.md", begins: "export AWS_ACCESS_KEY_ID", answers: []string{"", "0 dead letters", "<!doctype html>"}},
 		{
 			page: "docs/console.md", begins: "go run ./console dead-letters",
 			answers: []string{`(?s)MessageRequested.*1 dead letters`, later + "handled", later + "dropped"},

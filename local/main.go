@@ -15,7 +15,6 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
-	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -90,7 +89,7 @@ func printVersion(_ context.Context, args []string, out io.Writer) error {
 	if len(args) > 0 {
 		return fmt.Errorf("unknown argument %q", args[0])
 	}
-	_, err := fmt.Fprintf(out, "sms-api %s, %s %s/%s\n", version.Number, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	_, err := fmt.Fprintln(out, version.Line())
 	return err
 }
 
@@ -235,6 +234,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	s.AWS.HTTPAPI(system.StackName, apiURL)
 	mux := http.NewServeMux()
 	api, vendorHandler := s.API, http.Handler(standin)
 	if limits != nil {

@@ -791,19 +791,12 @@ func (s *shell) cp(_ context.Context, in *interp.HandlerContext, args []string) 
 	return os.WriteFile(filepath.Join(in.Dir, args[1]), text, 0o600)
 }
 
-// deployed has the local system's AWS endpoint answer as that of a stack called prod: under its names, and who asks.
+// deployed has the local system's AWS endpoint answer as that of a stack called prod, under its names.
 func deployed(endpoint string) http.Handler {
-	names := strings.NewReplacer("sms-api-prod-dead-letters", system.DeadLetters, "sms-api-prod-", "sms-api-local-", "sms-api-prod",
-		system.BusName)
+	names := strings.NewReplacer("sms-api-prod-", "sms-api-local-", "sms-api-prod", system.BusName)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
-			return
-		}
-		if strings.Contains(string(body), "Action=GetCallerIdentity") {
-			w.Header().Set("Content-Type", "text/xml")
-			_, _ = io.WriteString(w, `<GetCallerIdentityResponse><GetCallerIdentityResult><Account>`+awsapi.Account+`</Account>`+
-				`<Arn>arn:aws:iam::`+awsapi.Account+`:user/kim</Arn></GetCallerIdentityResult></GetCallerIdentityResponse>`)
 			return
 		}
 		ahead, err := http.NewRequestWithContext(r.Context(), r.Method, endpoint+names.Replace(r.URL.RequestURI()),

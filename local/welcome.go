@@ -22,7 +22,7 @@ func welcome(out io.Writer, api, aws, aligo, time string) {
 	fmt.Fprintf(out, `sms-api, on this machine only. Nothing is sent to anybody.
 
   API and inbox page       %[1]s
-  AWS-compatible endpoint  %[2]s   (Step Functions, EventBridge, DynamoDB, SSM, Lambda; region %[4]s, account %[5]s)
+  AWS-compatible endpoint  %[2]s   (Step Functions, EventBridge, SQS, DynamoDB, S3, SSM, Lambda; region %[4]s, account %[5]s)
   Aligo stand-in           %[3]s   (what phones received: %[3]s/_standin/messages)
 
 %[11]s

@@ -1,6 +1,7 @@
 // Package awsapi is an AWS-compatible HTTP endpoint in one process: Step Functions, EventBridge, SQS, DynamoDB, S3, Systems
 // Manager parameters and Lambda invocations, as far as this system uses them, in AWS's wire protocols and with AWS's error names,
-// so that the aws CLI and every SDK work with it unchanged.
+// so that the aws CLI and every SDK work with it unchanged. It tells, too, who asks and where the HTTP API is, which is how a stack is
+// found.
 //
 // It refuses what it does not serve, by name: operations, members of their requests, states' resources and event targets.
 // Signatures and rights are not checked, but for the signatures of links to objects. It is held to AWS by its tests, which call
@@ -91,6 +92,10 @@ type Endpoint struct {
 	buckets   *buckets
 	services  map[string]service
 	models    models
+
+	// found is held for apis.
+	found sync.Mutex
+	apis  []httpAPI
 }
 
 // service is the operations of one AWS service by their name in X-Amz-Target.
@@ -240,6 +245,9 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	target := r.Header.Get("X-Amz-Target")
+	if target == "" && e.find(w, r) {
+		return
+	}
 	if bucket, key, o, ok := e.buckets.of(r); ok && target == "" {
 		e.buckets.serve(w, r, bucket, key, o)
 		return
@@ -291,7 +299,7 @@ func throttled() error {
 
 // unknownTarget says what is served here when a request is for something else.
 func unknownTarget(r *http.Request, target string) string {
-	const served = "The local endpoint serves Step Functions, EventBridge, SQS, DynamoDB, SSM parameters and Lambda functions"
+	const served = "The local endpoint serves Step Functions, EventBridge, SQS, DynamoDB, S3, SSM parameters and Lambda functions"
 	if target != "" {
 		return fmt.Sprintf("%s; it does not know %s.", served, target)
 	}

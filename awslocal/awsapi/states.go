@@ -30,10 +30,28 @@ type states struct {
 
 	mu       sync.RWMutex
 	machines map[string]*stateMachine
+	// others are other names of theirs.
+	others map[string]string
 }
 
 func newStates(e *Endpoint) *states {
-	return &states{endpoint: e, machines: map[string]*stateMachine{}}
+	return &states{endpoint: e, machines: map[string]*stateMachine{}, others: map[string]string{}}
+}
+
+// AlsoCalled has a state machine answer to another name, too. What it says of itself has its own.
+func (e *Endpoint) AlsoCalled(other, name string) {
+	e.states.mu.Lock()
+	defer e.states.mu.Unlock()
+	e.states.others[other] = name
+}
+
+// called is the state machine of this name, which may be its other one. The lock is held.
+func (s *states) called(name string) (*stateMachine, bool) {
+	if own, ok := s.others[name]; ok {
+		name = own
+	}
+	m, ok := s.machines[name]
+	return m, ok
 }
 
 // StateMachineARN is the ARN of a state machine of the endpoint.
@@ -81,7 +99,7 @@ func (s *states) stateMachine(arn string) (*stateMachine, error) {
 	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	m, ok := s.machines[name]
+	m, ok := s.called(name)
 	if !ok || !here(arn) {
 		return nil, &ServiceError{Code: "StateMachineDoesNotExist", Message: fmt.Sprintf("State Machine Does Not Exist: '%s'", arn)}
 	}
@@ -98,7 +116,7 @@ func (s *states) execution(arn string) (*execution, error) {
 		return nil, invalidARN("Invalid Arn: '%s'", arn)
 	}
 	s.mu.RLock()
-	m, ok := s.machines[machine]
+	m, ok := s.called(machine)
 	s.mu.RUnlock()
 	if !ok || !here(arn) {
 		return nil, executionDoesNotExist(arn)

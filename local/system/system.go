@@ -49,11 +49,11 @@ const (
 	Bucket      = "sms-api-campaigns"
 	GuardTable  = "sms-api-guards"
 	EventQueue  = "sms-api-events"
-	DeadLetters = "sms-api-dead-letters"
+	DeadLetters = StackName + "-dead-letters"
 )
 
-// StackName is what the names of a stack's resources would begin with: whoever invokes a function by hand finds it under the
-// name that it has on a stack called local.
+// StackName is what the names of a stack's resources would begin with: the console, and whoever invokes a function by hand, find
+// things under the names that they have on a stack called local.
 const StackName = "sms-api-local"
 
 // accessKey is the ID of the functions' access key, and its secret.
@@ -217,6 +217,7 @@ func New(o Options) (*System, error) {
 	if s.StateMachineARN, err = endpoint.StateMachine(statemachine.Name, role, []byte(s.Definition)); err != nil {
 		return nil, err
 	}
+	endpoint.AlsoCalled(StackName+strings.TrimPrefix(statemachine.Name, BusName), statemachine.Name)
 	campaigns, err := statemachine.CampaignDefinition(tasks[deployment.CampaignTask])
 	if err != nil {
 		return nil, err
