@@ -188,6 +188,8 @@ func reportPaths(p *printer, prices price.List) {
 		// The function at the door is one more.
 		p.line(format, path.Name, path.Transitions(), path.Invocations()+2, path.Calls(1), path.Calls(500), money(1000*cost))
 	}
+	p.line("Calls of Aligo are without the list of templates, which a function that sends AlimTalk reads again after ten minutes: once with")
+	p.line("each try of a message that is parked for more than an hour.")
 }
 
 func reportUsage(p *printer, prices price.List, title string, u Usage, money func(float64) string) {
