@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -102,6 +103,12 @@ func parse(args []string, out io.Writer) (options, error) {
 	if err := set.Parse(args); err != nil {
 		return o, err
 	}
+	if set.NArg() > 0 {
+		return o, fmt.Errorf("unknown argument %q", set.Arg(0))
+	}
+	if err := together(set); err != nil {
+		return o, err
+	}
 	switch {
 	case o.campaign != 0:
 		o.recipients, o.concurrency = 500, 64
@@ -115,9 +122,6 @@ func parse(args []string, out io.Writer) (options, error) {
 			wrong = append(wrong, fmt.Errorf("-%s is %d, want 1 to %d", name, value, most))
 		}
 	}
-	if set.NArg() > 0 {
-		wrong = append(wrong, fmt.Errorf("unknown argument %q", set.Arg(0)))
-	}
 	within("messages", o.messages, 10_000_000)
 	within("recipients", o.recipients, 500)
 	if o.concurrency == 0 {
@@ -126,4 +130,29 @@ func parse(args []string, out io.Writer) (options, error) {
 	}
 	within("concurrency", o.concurrency, 1000)
 	return o, errors.Join(wrong...)
+}
+
+// together says which of the flags that were set say nothing of the run that is asked for.
+func together(set *flag.FlagSet) error {
+	kind := "messages"
+	given := map[string]bool{}
+	set.Visit(func(f *flag.Flag) { given[f.Name] = true })
+	for _, other := range []string{"campaign", "burst"} {
+		if given[other] {
+			kind = other
+		}
+	}
+	kinds := map[string][]string{
+		"messages": {"messages", "recipients", "concurrency", "faults"},
+		"campaign": {"campaign"},
+		"burst":    {"burst", "over", "through", "quotas", "rate", "reads", "at-once", "again"},
+	}
+	var wrong []error
+	for name := range given {
+		if name != "json" && !slices.Contains(kinds[kind], name) {
+			wrong = append(wrong, fmt.Errorf("-%s says nothing of a run of -%s", name, kind))
+		}
+	}
+	slices.SortFunc(wrong, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+	return errors.Join(wrong...)
 }

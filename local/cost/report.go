@@ -40,6 +40,9 @@ func Command(args []string, out io.Writer) error {
 	if err := set.Parse(args); err != nil {
 		return err
 	}
+	if err := together(set, c.Recipients > 0); err != nil {
+		return err
+	}
 	m.Fallback, m.LMS, m.ByEvent = float64(fallback), float64(lms), door == "events"
 	switch {
 	case set.NArg() > 0:
@@ -279,4 +282,22 @@ func grouped(s string) string {
 		whole += "." + fraction
 	}
 	return sign + whole
+}
+
+// together says which of the flags that were set say nothing of the bill that is asked for.
+func together(set *flag.FlagSet, campaign bool) error {
+	var wrong error
+	set.Visit(func(f *flag.Flag) {
+		switch f.Name {
+		case "messages", "recipients", "door":
+			if campaign {
+				wrong = errors.Join(wrong, fmt.Errorf("-%s says nothing of a campaign's bill", f.Name))
+			}
+		case "rate", "opt-outs":
+			if !campaign {
+				wrong = errors.Join(wrong, fmt.Errorf("-%s goes with -campaign", f.Name))
+			}
+		}
+	})
+	return wrong
 }
