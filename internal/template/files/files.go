@@ -68,12 +68,14 @@ func Read(folder string) ([]File, error) {
 
 // Parse reads the template of a file, whose path images are relative to. Each of the problems names file and line.
 func Parse(path string, text []byte) (template.Template, []error) {
-	r := &reader{path: path, lines: map[string]int{}}
+	r := &reader{path: path, lines: map[string]int{}, failed: map[int]bool{}}
 	decoder := yaml.NewDecoder(bytes.NewReader(text))
 	var document, more yaml.Node
 	switch err := decoder.Decode(&document); {
 	case errors.Is(err, io.EOF):
 		return r.t, []error{fmt.Errorf("%s: is empty", path)}
+	case err != nil && !strings.Contains(err.Error(), "line "):
+		return r.t, []error{fmt.Errorf("%s:1: %w", path, err)} // of the first line it does not say so
 	case err != nil:
 		return r.t, []error{fmt.Errorf("%s: %w", path, err)}
 	}
@@ -81,7 +83,7 @@ func Parse(path string, text []byte) (template.Template, []error) {
 		return r.t, []error{fmt.Errorf("%s: has more than one template: give each a file of its own", path)}
 	}
 	r.template(document.Content[0])
-	if len(r.problems) == 0 {
+	if document.Content[0].Kind == yaml.MappingNode {
 		r.check()
 	}
 	return r.t, r.problems
@@ -95,9 +97,12 @@ type reader struct {
 	// lines are where the parts of a draft stand, by their names in Go.
 	lines    map[string]int
 	problems []error
+	// failed are the lines that have some.
+	failed map[int]bool
 }
 
 func (r *reader) fail(line int, format string, args ...any) {
+	r.failed[line] = true
 	r.problems = append(r.problems, fmt.Errorf("%s:%d: "+format, append([]any{r.path, line}, args...)...))
 }
 
@@ -156,11 +161,11 @@ func unsendable(key string) string {
 // text reads a text into one part of the draft. A file ends its last line; a template does not.
 func (r *reader) text(part string, into *string) member {
 	return func(key string, n *yaml.Node) {
+		r.lines[part] = n.Line
 		if n.Kind != yaml.ScalarNode || n.Tag == null {
 			r.fail(n.Line, "%s is no text", key)
 			return
 		}
-		r.lines[part] = n.Line
 		*into = strings.TrimRight(strings.ReplaceAll(n.Value, "\r\n", "\n"), "\n")
 	}
 }
@@ -254,10 +259,12 @@ func (r *reader) example(key string, n *yaml.Node) {
 	}
 }
 
-// check finds the rules of Aligo's that the template breaks, and whether a message with the example's values fits.
+// check finds the rules of Aligo's that the template breaks, and whether a message with the example's values fits. Where something was
+// wrong already, more of it would only be what follows.
 func (r *reader) check() {
+	wrong := maps.Clone(r.failed)
 	for _, p := range r.t.Draft().Problems() {
-		if slices.Contains(r.t.Unknown, inYAML(p.Field)) {
+		if slices.Contains(r.t.Unknown, inYAML(p.Field)) || wrong[r.line(p.Field)] {
 			continue
 		}
 		r.fail(r.line(p.Field), "%s %s", inYAML(p.Field), p.Detail)
@@ -265,7 +272,7 @@ func (r *reader) check() {
 	approved := approved(r.t)
 	variables := approved.Variables()
 	for name := range maps.Keys(r.examples) {
-		if !slices.Contains(variables, name) {
+		if !slices.Contains(variables, name) && !wrong[r.line("Content")] && r.t.Text != "" {
 			r.fail(r.line("example."+name), "example has a value for %s, which is no variable of the template", name)
 		}
 	}
@@ -275,13 +282,13 @@ func (r *reader) check() {
 	values := example.For(approved)
 	maps.Copy(values, r.examples)
 	_, err := aligo.NewRenderer(approved).Render(values)
-	var wrong *aligo.RenderError
-	if errors.As(err, &wrong) {
+	var refused *aligo.RenderError
+	if errors.As(err, &refused) {
 		line := r.line("Content")
 		if r.examples != nil {
 			line = r.line("example")
 		}
-		r.fail(line, "a message with the values of the example would not fit: %s", strings.Join(wrong.Problems, "; "))
+		r.fail(line, "a message with the values of the example would not fit: %s", strings.Join(refused.Problems, "; "))
 	}
 }
 

@@ -93,9 +93,14 @@ func TestWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("가", 990)
 	for text, want := range map[string][]string{
-		"":                               {"x.yaml: is empty"},
-		"- a":                            {"x.yaml:1: a template is no mapping"},
-		"name: [":                        {"x.yaml: yaml:"},
+		"":                   {"x.yaml: is empty"},
+		"- a":                {"x.yaml:1: a template is no mapping"},
+		"name: [":            {"x.yaml: yaml: line 1"},
+		"name: a: b":         {"x.yaml:1: yaml:"},
+		"name: 가\ntxet: 나\n": {"x.yaml:2: a template has no member txet", "x.yaml:1: text is empty"},
+		"name: 가\ntext: 나\nheader: x\nbuttons:\n  - {name: 열기, type: ZZ}\n  - {type: WL}\n": {
+			"x.yaml:3: header", "x.yaml:5: buttons[0].type", "x.yaml:6: buttons[1].name", "x.yaml:6: buttons[1].mobile",
+		},
 		"name: 가\ntext: 나\n---\nname: 다": {"x.yaml: has more than one template"},
 		"name: 가\ntext: 나\ntext: 다\n":    {"x.yaml:3: text stands here twice"},
 		"name: 가\ntext: 나\ntitel: 다\n":   {"x.yaml:3: a template has no member titel; it has advert, buttons, emphasis"},
