@@ -147,10 +147,16 @@ func TestWhatCannotStartSaysWhy(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = taken.Close() })
+	wrong := filepath.Join(t.TempDir(), "Pulumi.wrong.yaml")
+	const webhooks = "config:\n  events:webhooks:\n    - { name: crm, url: \"ftp://crm.example.com\", detailTypes: [Foo] }\n"
+	if err := os.WriteFile(wrong, []byte(webhooks), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for says, args := range map[string][]string{
+		`"Foo" is none of`:                  {"-listen", "127.0.0.1:0", "-aws", "127.0.0.1:0", "-aligo", "127.0.0.1:0", "-stack", wrong},
 		"is in use; choose other addresses": {"-listen", taken.Addr().String(), "-aws", "127.0.0.1:0", "-aligo", "127.0.0.1:0"},
 		"is not a loopback address":         {"-listen", "0.0.0.0:8080"},
-		"is not host:port":                  {"-aws", "nowhere"},
+		"is not host:port":                  {"-listen", "127.0.0.1:0", "-aws", "nowhere"},
 		"-speed is 0":                       {"-speed", "0"},
 		"unknown argument":                  {"hello"},
 		"flag provided but not defined":     {"-colour"},

@@ -75,6 +75,10 @@ func readWebhooks(file string, all bool) (called, elsewhere []webhook.Webhook, e
 			elsewhere = append(elsewhere, w)
 		}
 	}
+	// The others are checked as they are deployed.
+	if errs, _ := webhook.CheckAll(elsewhere, false); len(errs) > 0 {
+		return nil, nil, fmt.Errorf("the %s of %s: %w", what, file, errors.Join(errs...))
+	}
 	return called, elsewhere, nil
 }
 
