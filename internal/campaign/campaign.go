@@ -149,12 +149,13 @@ type Campaign struct {
 	// Reported says that there is a report, Deleted that there are no files any more.
 	Reported bool `json:"reported,omitempty"`
 	Deleted  bool `json:"deleted,omitempty"`
-	// Next is the chunk that is handed out next. Open are those before it that have not settled, and Seen is what was last
-	// known of them. Ended is the sum of the others.
-	Next  int   `json:"next"`
-	Open  []int `json:"open,omitempty"`
-	Seen  Tally `json:"seen"`
-	Ended Tally `json:"ended"`
+	// Next is the chunk that is handed out next. Open are those before it that are under way, and Seen is what was last known of
+	// them. Slow have those that hold up no others. Ended is the sum of those that have settled.
+	Next  int    `json:"next"`
+	Open  []int  `json:"open,omitempty"`
+	Seen  Tally  `json:"seen"`
+	Slow  []Slow `json:"slow,omitempty"`
+	Ended Tally  `json:"ended"`
 	// Due is when the next chunk may be handed out.
 	Due time.Time `json:"due,omitzero"`
 	// Cause is why it is parked.
@@ -206,14 +207,9 @@ type Channels struct {
 	SMS      int `json:"sms"`
 }
 
-// add adds the recipients of a chunk.
-func (t *Tally) add(o message.Outcome) {
-	t.Accepted += len(o.Recipients)
-	t.Delivered += o.Counts.Delivered
-	t.Failed += o.Counts.Failed
-	t.Unknown += o.Counts.Unknown
-	t.Pending += o.Counts.Pending
-	t.FellBack += o.Counts.FellBack
+// tallyOf counts the recipients of a chunk.
+func tallyOf(o message.Outcome) Tally {
+	t := Tally{Accepted: len(o.Recipients), Counts: o.Counts}
 	for _, r := range o.Recipients {
 		switch {
 		case r.Status != message.Delivered:
@@ -223,6 +219,29 @@ func (t *Tally) add(o message.Outcome) {
 			t.By.AlimTalk++
 		}
 	}
+	return t
+}
+
+// add adds the recipients of others.
+func (t *Tally) add(o Tally) {
+	t.Accepted += o.Accepted
+	t.Delivered += o.Delivered
+	t.Failed += o.Failed
+	t.Unknown += o.Unknown
+	t.Pending += o.Pending
+	t.FellBack += o.FellBack
+	t.By.AlimTalk += o.By.AlimTalk
+	t.By.SMS += o.By.SMS
+}
+
+// handedOut counts the recipients of all chunks that were handed out.
+func (c Campaign) handedOut() Tally {
+	all := c.Ended
+	all.add(c.Seen)
+	for _, b := range c.Slow {
+		all.add(b.Seen)
+	}
+	return all
 }
 
 // Over says that nothing more becomes of it.
@@ -282,14 +301,8 @@ func (c Campaign) View() View {
 	if c.Plan == nil {
 		return v
 	}
-	v.Counts = Counts{
-		Rows: c.Plan.Rows, Accepted: c.Ended.Accepted + c.Seen.Accepted, Counts: message.Counts{
-			Delivered: c.Ended.Delivered + c.Seen.Delivered, Failed: c.Ended.Failed + c.Seen.Failed,
-			Unknown: c.Ended.Unknown + c.Seen.Unknown, Pending: c.Ended.Pending + c.Seen.Pending,
-			FellBack: c.Ended.FellBack + c.Seen.FellBack,
-		},
-		By: Channels{AlimTalk: c.Ended.By.AlimTalk + c.Seen.By.AlimTalk, SMS: c.Ended.By.SMS + c.Seen.By.SMS},
-	}
+	t := c.handedOut()
+	v.Counts = Counts{Rows: c.Plan.Rows, Accepted: t.Accepted, Counts: t.Counts, By: t.By}
 	if c.Status == Sending && c.Next < c.Plan.Messages {
 		v.EndsAt = c.Due.Add(pace(max(0, c.Plan.Valid-v.Counts.Accepted), c.Rate)).UTC().Truncate(time.Second)
 	}

@@ -73,7 +73,7 @@ type Next struct {
 }
 
 const (
-	// atOnce is how many chunks may be open: as many messages ask for receipts at the same time.
+	// atOnce is how many chunks may be under way: as many messages are sent and ask for their first receipts at the same time.
 	atOnce = 50
 	// step is how often chunks are handed out at least, as far as the rate lets it.
 	step = 30 * time.Second
@@ -108,7 +108,7 @@ func (s *Sender) Turn(ctx context.Context, t Turn) (Next, error) {
 		return n, fmt.Errorf("campaign %s: %w", t.ID, err)
 	case c.Run != t.Run || c.Status == Paused:
 		// Another execution goes on with it, or will.
-	case len(c.Open) == 0 && s.spent(c):
+	case len(c.Open) == 0 && len(c.Slow) == 0 && s.spent(c):
 		n.Next = NextReport
 	case n.Turns >= mostTurns:
 		// The next one takes over with its first turn; until then nobody else does.
@@ -138,7 +138,7 @@ func (s *Sender) opens(c Campaign) time.Time {
 
 // due says that a chunk may be handed out now.
 func (s *Sender) due(c Campaign) bool {
-	return !s.spent(c) && len(c.Open) < atOnce && !s.opens(c).After(s.Now())
+	return !s.spent(c) && len(c.Open) < atOnce && len(c.Slow) < mostSlow && !s.opens(c).After(s.Now())
 }
 
 // wait is until when nothing needs to be done.
@@ -147,15 +147,17 @@ func (s *Sender) wait(c Campaign) time.Duration {
 	switch {
 	case c.Status == Parked:
 		return parkedFor
+	case len(c.dueSlow(now)) > 0:
+		return step
 	case c.Status == Sending && !s.spent(c):
 		until := max(step, s.opens(c).Sub(now))
-		if len(c.Open) > 0 {
+		if len(c.Open)+len(c.Slow) > 0 {
 			until = min(until, longest)
 		}
 		return max(time.Second, min(until, c.ExpiresAt.Sub(now)))
 	}
 	// Only receipts are waited for: the longer it takes, the longer it may take.
-	return min(max(step, now.Sub(c.Due)/10), longest)
+	return patience(now.Sub(c.Due))
 }
 
 // look finds out what became of the chunks that are open, and whether one of them waits for an operator.
@@ -165,31 +167,38 @@ func (s *Sender) look(ctx context.Context, t Turn) (Campaign, error) {
 			return false, nil
 		}
 		c.Run = t.Run
+		for i := range c.Slow {
+			c.Slow[i].Looked = 0 // it may have been cancelled, or paused for days
+		}
 		return true, nil
 	})
 	if err != nil || c.Run != t.Run {
 		return c, err
 	}
+	numbers, slow := slices.Clone(c.Open), c.dueSlow(s.Now())
+	for _, b := range slow {
+		numbers = append(numbers, b.numbers()...)
+	}
 	if c.Status == Cancelled {
-		for _, number := range c.Open {
+		for _, number := range numbers {
 			if err := s.Messages.Cancel(ctx, c, number); err != nil {
 				return c, err
 			}
 		}
 	}
-	found, refused := map[int]message.Outcome{}, ""
-	for _, number := range c.Open {
+	found, refused := map[int]sight{}, ""
+	for i, number := range numbers {
 		o, ok, err := s.Messages.Outcome(ctx, c, number)
 		if err != nil {
 			return c, err
 		}
 		switch {
 		case ok:
-			found[number] = o
+			found[number] = sightOf(o, s.Now())
 		case c.Status == Cancelled, s.Now().After(c.ExpiresAt.Add(late)):
 			// It never starts: its guard says so, or the door.
-			found[number] = message.Outcome{SettledAt: s.Now()}
-		case refused == "" && s.Now().Before(c.ExpiresAt) && (c.Status == Sending || c.Status == Parked):
+			found[number] = sight{settled: true}
+		case i < len(c.Open) && refused == "" && s.Now().Before(c.ExpiresAt) && (c.Status == Sending || c.Status == Parked):
 			// It was about to be started when something broke off, or was refused then.
 			if _, refused, err = s.start(ctx, c, number); err != nil {
 				return c, err
@@ -203,7 +212,7 @@ func (s *Sender) look(ctx context.Context, t Turn) (Campaign, error) {
 		}
 		before := now.Status
 		now.Turned = s.Now()
-		now.see(found, refused)
+		now.see(found, slow, refused, s.Now())
 		parked = before != Parked && now.Status == Parked
 		return true, nil
 	})
@@ -216,32 +225,6 @@ func (s *Sender) look(ctx context.Context, t Turn) (Campaign, error) {
 // tellParked writes the line that an alarm counts.
 func (s *Sender) tellParked(ctx context.Context, c Campaign) {
 	s.Log.LogAttrs(ctx, slog.LevelError, "campaign parked", slog.String("campaign", c.ID), slog.String("parked", c.Cause))
-}
-
-// see takes down what became of open chunks; parked is why one of them cannot be started.
-func (c *Campaign) see(found map[int]message.Outcome, parked string) {
-	c.Seen = Tally{}
-	c.Open = slices.DeleteFunc(c.Open, func(number int) bool {
-		o, ok := found[number]
-		if !ok {
-			return false
-		}
-		if !o.SettledAt.IsZero() {
-			c.Ended.add(o)
-			return true
-		}
-		c.Seen.add(o)
-		if o.Status == message.Parked {
-			parked = "a message of it is parked"
-		}
-		return false
-	})
-	switch {
-	case c.Status == Sending && parked != "", c.Status == Parked && parked != "":
-		c.Status, c.Cause = Parked, parked
-	case c.Status == Parked:
-		c.Status, c.Cause = Sending, ""
-	}
 }
 
 // handOut hands the next chunk out: first it is put down that it is open, so that whoever cancels knows of it, then its message

@@ -1,0 +1,205 @@
+package campaign_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"sms-api/internal/campaign"
+	"sms-api/internal/message"
+	"sms-api/internal/testkit/tabletest"
+)
+
+// A phone that is off holds nothing up, though there is one in every chunk: all of them go out at the rate, and are looked at more and
+// more rarely until the last receipts come, which settles the campaign within the hour.
+func TestPhonesThatAreOff(t *testing.T) {
+	t.Parallel()
+	const chunks, perMinute = 300, 10
+	w := newSending(t, chunks, 100*perMinute)
+	w.off = func(int) bool { return true }
+	begin := w.now
+	most, turns := 0, 0
+	for w.now.Sub(begin) < 23*time.Hour {
+		w.reads = 0
+		w.turn(1)
+		turns++
+		most = max(most, w.reads)
+		if want := min(chunks, int(w.now.Sub(begin).Minutes()*perMinute)-2*perMinute); len(w.started) < want {
+			t.Fatalf("%d chunks after %v, want %d", len(w.started), w.now.Sub(begin), want)
+		}
+	}
+	if v := w.find().View(); v.Counts.Accepted != 100*chunks || v.Counts.Delivered != 99*chunks || v.Counts.Pending != chunks {
+		t.Errorf("a day later it has %+v", v.Counts)
+	}
+	// At each turn those that are under way, and 256 of the others at most; a turn for each half of a minute while chunks are handed out.
+	if most > 50+256 || turns > 60+5*60 {
+		t.Errorf("%d turns, of which one has looked at %d chunks", turns, most)
+	}
+	w.settleAll()
+	before := w.now
+	for w.turn(1).Next == campaign.NextWait {
+	}
+	c := w.find()
+	if c.Ended.Accepted != 100*chunks || c.Ended.Delivered != 90*chunks || c.View().Counts.Pending != 0 || len(c.Open)+len(c.Slow) > 0 {
+		t.Errorf("in the end it has %+v", c.Ended)
+	}
+	if took := w.now.Sub(before); took > 2*time.Hour {
+		t.Errorf("it has settled %v after the last receipt", took)
+	}
+}
+
+// Another execution, as after a pause of days or a cancellation, looks at everything at once, and no more in a turn than there is time for.
+func TestAnotherExecutionLooksAtEverything(t *testing.T) {
+	t.Parallel()
+	const chunks = 600
+	w := newSending(t, chunks, 6000)
+	w.off = func(int) bool { return true }
+	begin, last := w.now, campaign.Next{}
+	for w.now.Sub(begin) < 20*time.Hour || last.Seconds < 600 {
+		last = w.turn(1)
+	}
+	w.settleAll()
+	w.now = w.now.Add(time.Duration(1-last.Seconds) * time.Second) // an hour before the first would look at them
+	begin = w.now
+	for n := (campaign.Next{Next: campaign.NextWait}); n.Next == campaign.NextWait; {
+		w.reads = 0
+		n = w.turn(2)
+		if w.reads > 50+256 {
+			t.Errorf("a turn has looked at %d chunks", w.reads)
+		}
+	}
+	if took := w.now.Sub(begin); took > 5*time.Minute || w.find().Ended.Accepted != 100*chunks {
+		t.Errorf("after %v it has %+v", took, w.find().Ended)
+	}
+}
+
+// A vendor whose receipts are late for everybody slows a campaign down, and does not stop it.
+func TestReceiptsThatAreLateForEverybody(t *testing.T) {
+	t.Parallel()
+	w := newSending(t, 150, 100_000)
+	begin := w.now
+	for w.now.Sub(begin) < 9*time.Minute {
+		w.turn(1)
+	}
+	if n := len(w.started); n != 50 {
+		t.Errorf("%d chunks after nine minutes, want 50", n)
+	}
+	for w.now.Sub(begin) < 25*time.Minute {
+		w.turn(1)
+	}
+	if n := len(w.started); n != 150 {
+		t.Errorf("%d chunks after 25 minutes, want all 150", n)
+	}
+}
+
+// What waits for the receipt of a phone that is off is found to be parked or cancelled as well.
+func TestSlowChunksAreParkedAndCancelled(t *testing.T) {
+	t.Parallel()
+	w := newSending(t, 100, 100_000)
+	w.off = func(number int) bool { return number < 45 }
+	for range 5 {
+		w.turn(1)
+	}
+	if c := w.find(); len(c.Slow) == 0 || slices.Contains(c.Open, 7) {
+		t.Fatalf("%+v", c)
+	}
+	w.parked[7], w.parked[8] = true, true
+	for range 5 {
+		w.turn(1)
+	}
+	if c := w.find(); c.Status != campaign.Parked || !slices.Contains(c.Open, 7) || slices.Contains(c.Open, 8) {
+		t.Errorf("%+v", c)
+	}
+	w.parked[7], w.parked[8] = false, false
+	before := len(w.started)
+	w.turn(1)
+	if c := w.find(); c.Status != campaign.Sending || c.View().Counts.Accepted != 100*before {
+		t.Errorf("%s, %+v of %d chunks", c.Status, c.View().Counts, before)
+	}
+	w.set(campaign.Cancelled)
+	n := w.turn(2)
+	for ; n.Next == campaign.NextWait; n = w.turn(2) {
+	}
+	if c := w.find(); len(w.cancelled) != len(w.started) || c.Ended.Failed != 100*len(w.started) || n.Next != campaign.NextReport {
+		t.Errorf("%d of %d chunks are cancelled, %+v", len(w.cancelled), len(w.started), c.Ended)
+	}
+}
+
+// A campaign that an earlier version has begun goes on, and its counts stay right.
+func TestCampaignsOfEarlierVersions(t *testing.T) {
+	t.Parallel()
+	w := newSending(t, 120, 100_000)
+	w.off = func(int) bool { return true }
+	var open []string
+	for number := range 60 {
+		w.started[number] = w.now.Add(-time.Hour)
+		if number >= 10 {
+			open = append(open, fmt.Sprint(number))
+		}
+	}
+	body := fmt.Sprintf(`{"id":%q,"caller":"shop","rate":100000,"bytes":9,"createdAt":"2026-12-01T00:00:00Z","status":"sending","run":1,
+		"plan":{"rows":12000,"valid":12000,"messages":120},"expiresAt":"2026-12-02T00:00:00Z","due":"2026-12-01T00:00:00Z","next":60,
+		"open":[%s],"seen":{"accepted":5000,"delivered":4950,"pending":50,"by":{"alimtalk":4950,"sms":0}},
+		"ended":{"accepted":1000,"delivered":1000,"by":{"alimtalk":1000,"sms":0}}}`, id, strings.Join(open, ","))
+	if _, err := w.table.Client.PutItem(t.Context(), &dynamodb.PutItemInput{
+		TableName: aws.String(tabletest.Name), Item: map[string]types.AttributeValue{
+			"pk": &types.AttributeValueMemberS{Value: "campaign#" + id}, "sk": &types.AttributeValueMemberS{Value: "campaign"},
+			"version": &types.AttributeValueMemberN{Value: "7"}, "body": &types.AttributeValueMemberB{Value: []byte(body)},
+		},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if n := w.find().View().Counts; n.Accepted != 6000 || n.Pending != 50 {
+		t.Errorf("%+v", n)
+	}
+	for range 10 {
+		w.turn(1)
+	}
+	if n := w.find().View().Counts; len(w.started) != 120 || n.Accepted != 12_000 || n.Delivered != 1000+99*110 || n.Pending != 110 {
+		t.Errorf("%d chunks, %+v", len(w.started), n)
+	}
+	w.settleAll()
+	for w.turn(1).Next == campaign.NextWait {
+	}
+	if c := w.find(); c.Ended.Accepted != 12_000 || c.Ended.Delivered != 1000+90*110 {
+		t.Errorf("%+v", c.Ended)
+	}
+}
+
+// The item of a campaign fits into the table, though every chunk of a million rows stays open, forty of which fill one.
+func TestItemsOfLargeCampaigns(t *testing.T) {
+	t.Parallel()
+	const chunks = 1_000_000 / 40
+	c := campaign.Campaign{Request: json.RawMessage(`"` + strings.Repeat("x", 64<<10) + `"`), Plan: &campaign.Plan{Messages: chunks}}
+	for range campaign.MaxErrors {
+		c.Plan.Errors = append(c.Plan.Errors, campaign.RowError{
+			Row: 999_999, Pointer: "/variables/" + strings.Repeat("x", 50), Detail: strings.Repeat("x", 200),
+		})
+	}
+	all := campaign.Tally{
+		Accepted: 32_000, Counts: message.Counts{Delivered: 30_000, Failed: 10_000, Unknown: 10_000, Pending: 10_000, FellBack: 10_000},
+		By: campaign.Channels{AlimTalk: 30_000, SMS: 10_000},
+	}
+	for first := 0; first < chunks; first += 64 {
+		c.Slow = append(c.Slow, campaign.Slow{First: first, Open: 1<<64 - 1, Since: noon.Unix(), Looked: noon.Unix(), Seen: all})
+	}
+	body, err := json.Marshal(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d bytes, in %d parts", len(body), len(c.Slow))
+	if len(body) > 200<<10 {
+		t.Errorf("the item has %d bytes, and may have 400 KB", len(body))
+	}
+	var read campaign.Campaign
+	if err := json.Unmarshal(body, &read); err != nil || !slices.Equal(read.Slow, c.Slow) {
+		t.Errorf("it is read as something else: %v", err)
+	}
+}
