@@ -207,9 +207,9 @@ type Channels struct {
 	SMS      int `json:"sms"`
 }
 
-// tallyOf counts the recipients of a chunk.
+// tallyOf counts the recipients of a chunk. Through which channel somebody was reached who was erased since, nobody knows any more.
 func tallyOf(o message.Outcome) Tally {
-	t := Tally{Accepted: len(o.Recipients), Counts: o.Counts}
+	t := Tally{Accepted: o.Counts.Delivered + o.Counts.Failed + o.Counts.Unknown + o.Counts.Pending, Counts: o.Counts}
 	for _, r := range o.Recipients {
 		switch {
 		case r.Status != message.Delivered:

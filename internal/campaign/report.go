@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -33,6 +34,8 @@ const (
 	resultRefused   = "refused"
 	resultCancelled = "cancelled"
 	resultExpired   = "expired"
+	// resultErased is that of somebody of whom nothing is to be known any more, not even the number.
+	resultErased = "erased"
 )
 
 // columns of a report.
@@ -69,17 +72,22 @@ func (r *Reporter) chunk(ctx context.Context, c Campaign, number int, out *csv.W
 			return err
 		}
 	}
-	if ok && len(o.Recipients) != chunk.size() {
-		return fmt.Errorf("its message has %d recipients, and it %d", len(o.Recipients), chunk.size())
+	if n := len(o.Recipients) + len(o.Erased); ok && n != chunk.size() {
+		return fmt.Errorf("its message has %d recipients, and it %d", n, chunk.size())
 	}
 	unsent := resultCancelled
 	if c.Status != Cancelled {
 		unsent = resultExpired
 	}
+	results := o.Recipients
 	for i, recipient := range chunk.Recipients {
 		line := []string{strconv.Itoa(chunk.Rows[i]), unlike(recipient.Reference), recipient.To.Masked(), unsent, "", "", "", ""}
-		if ok {
-			result := o.Recipients[i]
+		switch {
+		case slices.Contains(o.Erased, i):
+			line = []string{line[0], "", "", resultErased, "", "", "", ""}
+		case ok:
+			result := results[0]
+			results = results[1:]
 			at := ""
 			if !result.At.IsZero() {
 				at = result.At.In(message.Korea()).Format(time.DateTime)

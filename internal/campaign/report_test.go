@@ -86,6 +86,12 @@ func TestReport(t *testing.T) {
 	if got, err := report(c); err != nil || got != strings.ReplaceAll(want, "cancelled", "expired") {
 		t.Errorf("of one that has expired: %s, %v", got, err)
 	}
+	// Of who was erased since nothing is told, and what became of the others stands in their rows.
+	a.outcomes[0] = message.Outcome{Recipients: a.outcomes[0].Recipients[1:], Erased: []int{0}}
+	_, others, _ := strings.Cut(strings.ReplaceAll(want, "cancelled", "expired"), "\n")
+	if got, err := report(c); err != nil || got != "2,,,erased,,,,\n"+others {
+		t.Errorf("of one somebody was erased from: %s, %v", got, err)
+	}
 	a.outcomes[1] = message.Outcome{}
 	if _, err := report(c); err == nil {
 		t.Error("an outcome without recipients is a report")

@@ -2,6 +2,7 @@ package records_test
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -56,6 +57,9 @@ func TestErase(t *testing.T) {
 		t.Fatal(n, err)
 	}
 	w.nothingOf(t, one.ID, two.ID)
+	if o := w.find(t, one.ID).Outcome; !slices.Equal(o.Erased, []int{1}) || o.Counts.Pending != 3 {
+		t.Errorf("erased are %v, %+v", o.Erased, o.Counts)
+	}
 	// What comes late brings nothing back: a task, an outcome and its repetition, a repair.
 	w.went(one, progress(one, 2), 0)
 	w.nothingOf(t, one.ID, two.ID)

@@ -130,6 +130,7 @@ func (s *Store) read(id string, item map[string]types.AttributeValue) (Record, e
 		return Record{}, err
 	}
 	erased := erasuresOf(item)
+	o.Erased = erased
 	r := Record{
 		Message: message.Message{
 			ID: id, Caller: attr.TextOf(item, attrCaller), Fingerprint: printOf(item), Echo: o.Echo,

@@ -733,6 +733,25 @@ func campaignStories() map[string]func(*testing.T) *world {
 			}
 			return w
 		},
+		"who is erased is counted, and of whom nothing is told": func(t *testing.T) *world {
+			t.Helper()
+			w, id, _ := planned(t, 1200, `"rate":500,`)
+			w.order(id, "start", http.StatusOK)
+			time.Sleep(time.Minute) // the first message has been delivered, and the others have not been handed out
+			if status, answer := w.do(http.MethodDelete, "/v1/recipients/010-2000-5678", ""); status != http.StatusOK {
+				t.Fatalf("%d %s", status, answer)
+			}
+			v := w.reaches(id, campaign.Settled)
+			if c := v.Counts; c.Accepted != 1200 || c.Delivered != 1200 {
+				t.Errorf("it has settled with %+v", c)
+			}
+			rows, whole := w.report(id)
+			if rows["2"] != "erased" || rows["3"] != "delivered alimtalk 0" || len(rows) != 1200 ||
+				!strings.Contains(whole, "\r\n2,,,erased,,,,\r\n") {
+				t.Errorf("the report has %q and %q, and %d rows", rows["2"], rows["3"], len(rows))
+			}
+			return w
+		},
 		"the files are gone some days after it has settled, and of a plan that nobody starts": func(t *testing.T) *world {
 			t.Helper()
 			w := newWorld(t)
