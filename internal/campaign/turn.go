@@ -106,8 +106,8 @@ func (s *Sender) Turn(ctx context.Context, t Turn) (Next, error) {
 	case errors.Is(err, ErrNotFound):
 	case err != nil:
 		return n, fmt.Errorf("campaign %s: %w", t.ID, err)
-	case c.Run != t.Run || c.Status == Paused:
-		// Another execution goes on with it, or will.
+	case c.Run != t.Run:
+		// Another execution goes on with it.
 	case len(c.Open) == 0 && len(c.Slow) == 0 && s.spent(c):
 		n.Next = NextReport
 	case n.Turns >= mostTurns:
@@ -147,6 +147,8 @@ func (s *Sender) wait(c Campaign) time.Duration {
 	switch {
 	case c.Status == Parked:
 		return parkedFor
+	case c.Status == Paused && !s.spent(c):
+		return c.ExpiresAt.Sub(now) // who resumes it starts another execution
 	case len(c.dueSlow(now)) > 0:
 		return step
 	case c.Status == Sending && !s.spent(c):

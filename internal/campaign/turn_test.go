@@ -214,17 +214,18 @@ func TestChunksGoOutAtTheirRate(t *testing.T) {
 	}
 }
 
-// A pause ends the execution before the next chunk, and the next one goes on without making up for what was missed.
+// A pause has the execution wait before the next chunk, and another one goes on without making up for what was missed.
 func TestPause(t *testing.T) {
 	t.Parallel()
 	w := newSending(t, 100, 600) // a chunk every ten seconds
 	w.turn(1)
 	w.set(campaign.Paused)
 	before := len(w.started)
-	if n := w.turn(1); n.Next != campaign.NextEnd || len(w.started) != before {
+	paused := w.now
+	if n := w.turn(1); n.Next != campaign.NextWait || !w.now.Equal(w.find().ExpiresAt) || len(w.started) != before {
 		t.Errorf("%+v, %d chunks after %d", n, len(w.started), before)
 	}
-	w.now = w.now.Add(time.Hour)
+	w.now = paused.Add(time.Hour)
 	w.set(campaign.Sending)
 	n := w.turn(2)
 	if n.Next != campaign.NextWait || len(w.started) > before+4 {
@@ -232,6 +233,23 @@ func TestPause(t *testing.T) {
 	}
 	if n := w.turn(1); n.Next != campaign.NextEnd {
 		t.Errorf("the first execution goes on: %+v", n)
+	}
+}
+
+// Who is paused until the end has expired: what was handed out is waited for, and then there is a report.
+func TestPausedUntilItExpires(t *testing.T) {
+	t.Parallel()
+	w := newSending(t, 100, 600)
+	w.turn(1)
+	w.set(campaign.Paused)
+	before := len(w.started)
+	w.turn(1)
+	if n := w.turn(1); n.Next != campaign.NextWait || n.Seconds > 3600 || len(w.started) != before {
+		t.Errorf("%+v, %d chunks after %d", n, len(w.started), before)
+	}
+	w.settleAll()
+	if n := w.turn(1); n.Next != campaign.NextReport || len(w.started) != before || w.find().Ended.Accepted != 100*before {
+		t.Errorf("%+v, %d chunks after %d", n, len(w.started), before)
 	}
 }
 

@@ -115,13 +115,13 @@ func (w *Watch) overdue(c Campaign, now time.Time) bool {
 	var pause time.Duration
 	switch c.Status {
 	case StatusPlanning:
-	case Sending, Parked, Cancelled:
+	case Sending, Parked, Paused, Cancelled:
 		if !c.SettledAt.IsZero() {
 			return false
 		}
 		then := Sender{NotBefore: w.NotBefore, Now: func() time.Time { return c.Turned }}
 		pause = then.wait(c)
-	case AwaitingFile, Invalid, Planned, Paused, Settled:
+	case AwaitingFile, Invalid, Planned, Settled:
 		return false
 	}
 	return now.Sub(c.Turned) > pause+silent

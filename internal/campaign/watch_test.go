@@ -143,7 +143,10 @@ func TestCampaignsThatDoNotGoOn(t *testing.T) {
 		"cancelled and settled": {campaign: with(3*time.Hour, func(c *campaign.Campaign) {
 			c.Status, c.SettledAt = campaign.Cancelled, noon
 		}), off: true},
-		"paused":        {campaign: with(30*time.Hour, is(campaign.Paused))},
+		"paused": {campaign: with(30*time.Hour, is(campaign.Paused))},
+		"paused, and nobody has ended it when it expired": {campaign: with(30*time.Hour, func(c *campaign.Campaign) {
+			c.Status, c.ExpiresAt = campaign.Paused, noon.Add(-2*time.Hour)
+		}), stuck: true, runs: again},
 		"planned":       {campaign: with(30*time.Hour, is(campaign.Planned))},
 		"being planned": {campaign: with(time.Hour, is(campaign.StatusPlanning))},
 		"not planned":   {campaign: with(2*time.Hour, is(campaign.StatusPlanning)), stuck: true},

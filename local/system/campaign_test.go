@@ -752,6 +752,31 @@ func campaignStories() map[string]func(*testing.T) *world {
 			}
 			return w
 		},
+		"one that is paused and never resumed ends when it expires": func(t *testing.T) *world {
+			t.Helper()
+			w, id, file := planned(t, 1600, `"rate":500,`)
+			announced := w.announcements()
+			w.order(id, "start", http.StatusOK)
+			time.Sleep(90 * time.Second)
+			w.order(id, "pause", http.StatusOK)
+			v := w.reaches(id, campaign.Settled)
+			if late := v.SettledAt.Sub(v.ExpiresAt); late < 0 || late > time.Hour || v.Counts.Accepted >= 1600 {
+				t.Errorf("it has settled %v after it expired, with %+v", late, v.Counts)
+			}
+			w.audit(id, file)
+			if got := announced(); !slices.Equal(got, []string{"CampaignSettled " + id + " settled"}) {
+				t.Errorf("announced were %q", got)
+			}
+			if said := w.logs.String(); strings.Contains(said, "a campaign does not go on") {
+				t.Errorf("it is alarmed of: %s", said)
+			}
+			time.Sleep(8 * 24 * time.Hour)
+			b := bucket.Bucket{Config: w.config, Name: Bucket, Now: time.Now, Sleep: clock.Real(1).Sleep}
+			if _, err := b.Get(t.Context(), campaign.Key(id), ""); !errors.Is(err, bucket.ErrNotFound) {
+				t.Errorf("its file: %v", err)
+			}
+			return w
+		},
 		"the files are gone some days after it has settled, and of a plan that nobody starts": func(t *testing.T) *world {
 			t.Helper()
 			w := newWorld(t)
