@@ -71,8 +71,8 @@ type Plan struct {
 	// Errors are the first that were found, at most MaxErrors; ErrorsURL leads to a CSV of all of them as long as there is one.
 	Errors    []RowError `json:"errors"`
 	ErrorsURL string     `json:"errorsUrl,omitempty"`
-	// Examples are of the first few recipients.
-	Examples []Example `json:"examples"`
+	// Examples are of the first few recipients. Nobody needs them, and they are gone, when the campaign has settled.
+	Examples []Example `json:"examples,omitzero"`
 }
 
 // PlanLimit is a limit that a campaign would meet.
@@ -259,7 +259,7 @@ func (c Chunk) size() int { return len(c.Recipients) }
 // pace is how long it takes to hand n recipients out at so many a minute.
 func pace(n, rate int) time.Duration { return time.Duration(n) * time.Minute / time.Duration(rate) }
 
-// View is a campaign as its caller sees it: the body of GET, and the detail of the events.
+// View is a campaign as its caller sees it: the body of GET.
 type View struct {
 	ID        string `json:"id"`
 	Status    Status `json:"status"`
@@ -286,6 +286,16 @@ type View struct {
 type Report struct {
 	URL       string    `json:"url"`
 	ExpiresAt time.Time `json:"expiresAt"`
+}
+
+// Announced is what events tell of a campaign: its View without texts and names, as archives and receivers keep events for long.
+func (c Campaign) Announced() View {
+	v := c.View()
+	if v.Plan != nil {
+		plan := *v.Plan
+		plan.Examples, v.Plan = nil, &plan
+	}
+	return v
 }
 
 // View tells of a campaign, without links.

@@ -67,7 +67,7 @@ func (p *Planning) Handle(ctx context.Context, u Upload) (Next, error) {
 		}
 	}
 	if !c.PlanTold && c.Status != Cancelled {
-		if err := p.Bus.Put(ctx, statemachine.DetailTypeCampaignPlan, c.View()); err != nil {
+		if err := p.Bus.Put(ctx, statemachine.DetailTypeCampaignPlan, c.Announced()); err != nil {
 			return n, fmt.Errorf("plan campaign %s: %w", u.ID, err)
 		}
 		if c, err = p.Store.Change(ctx, c.ID, func(c *Campaign) (bool, error) {

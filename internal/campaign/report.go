@@ -207,7 +207,7 @@ func Tell(ctx context.Context, s *Store, b bus, c Campaign) error {
 	if c.EndTold {
 		return nil
 	}
-	if err := b.Put(ctx, statemachine.DetailTypeCampaignEnded, c.View()); err != nil {
+	if err := b.Put(ctx, statemachine.DetailTypeCampaignEnded, c.Announced()); err != nil {
 		return err
 	}
 	_, err := s.Change(ctx, c.ID, func(c *Campaign) (bool, error) {

@@ -257,7 +257,8 @@ func (w *world) announcements() func() []string {
 	}
 }
 
-// hear subscribes to what is announced of campaigns. heard is called with w.mu held.
+// hear subscribes to what is announced of campaigns, and sees that it has neither texts and names nor links. heard is called with w.mu
+// held.
 func (w *world) hear(heard func(detailType string, v campaign.View)) {
 	w.t.Helper()
 	bus := w.AWS.Bus(BusName)
@@ -280,6 +281,11 @@ func (w *world) hear(heard func(detailType string, v campaign.View)) {
 		}
 		if err := contracttest.Schema(w.t, e.DetailType).Validate(v); err != nil {
 			w.t.Errorf("%s: %v", e.DetailType, err)
+		}
+		for _, private := range []string{`"examples"`, "홍길동", "주문해 주셔서", "X-Amz-"} {
+			if bytes.Contains(event, []byte(private)) {
+				w.t.Errorf("%s has %s: %s", e.DetailType, private, event)
+			}
 		}
 		w.mu.Lock()
 		defer w.mu.Unlock()

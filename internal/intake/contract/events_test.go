@@ -196,7 +196,15 @@ func generated(t *testing.T) map[string][]byte {
 
 	seen := schema("Campaign")
 	without := maps.Clone(at(t, seen, "properties").(object))
-	delete(without, "report") // links are for those who ask
+	delete(without, "report") // links are for those who ask, and so are texts
+	plan := schema("CampaignPlan")
+	public := maps.Clone(plan["properties"].(object))
+	required := plan["required"].([]any)
+	for _, private := range []string{"errorsUrl", "examples"} {
+		delete(public, private)
+		required = slices.DeleteFunc(slices.Clone(required), func(name any) bool { return name == private })
+	}
+	without["plan"] = with(plan, object{"properties": public, "required": required})
 	for detailType, about := range map[string]string{
 		"CampaignPlanned": "What would come of a campaign's file. It comes once, or with a repetition of the same.",
 		"CampaignSettled": "What has become of a campaign in the end. It comes once, or with a repetition of the same.",
@@ -247,6 +255,7 @@ func generated(t *testing.T) map[string][]byte {
 		delete(told, "report")
 		plan := maps.Clone(told["plan"].(object))
 		delete(plan, "errorsUrl")
+		delete(plan, "examples")
 		told["plan"] = plan
 		files["examples/"+detailType+".json"] = event(detailType, "sms-api", told)
 	}
