@@ -197,6 +197,14 @@ func (c *Campaign) Settle(now time.Time) {
 		c.Status = Settled
 	}
 	c.SettledAt, c.Cause = now.UTC().Truncate(time.Second), ""
+	c.forget()
+}
+
+// forget forgets the examples of the plan: masked numbers, and texts with names.
+func (c *Campaign) forget() {
+	if c.Plan != nil {
+		c.Plan.Examples = []Example{}
+	}
 }
 
 // tell announces the end.
@@ -228,6 +236,7 @@ func (r *Reporting) delete(ctx context.Context, c Campaign) error {
 			now.Settle(r.Now())
 		}
 		now.Deleted = true
+		now.forget() // also of one that is invalid, or that an earlier version has settled
 		return true, nil
 	})
 	if err != nil || !c.Deleted {

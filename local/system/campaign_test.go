@@ -789,14 +789,25 @@ func campaignStories() map[string]func(*testing.T) *world {
 			file := many(2)
 			sent := w.create(campaignBody(len(file), `"start":"auto",`), file)
 			idle := w.create(campaignBody(len(file), ""), file)
-			w.reaches(sent, campaign.Settled)
+			broken := file + `"홍길동,010-2002-5678,A-3,m-3`
+			wrong := w.create(campaignBody(len(broken), ""), broken)
+			w.reaches(wrong, campaign.Invalid)
+			// Texts are kept no longer than somebody may have to look at them.
+			for id, want := range map[string]int{sent: 0, idle: 2} {
+				if v := w.reaches(id, campaign.Settled, campaign.Planned); len(v.Plan.Examples) != want {
+					t.Errorf("%s, with %d examples", v.Status, len(v.Plan.Examples))
+				}
+			}
 			w.audit(sent, file)
 			time.Sleep(7*24*time.Hour + time.Hour)
 			if v := w.campaign(idle); v.Status != campaign.Cancelled || v.SettledAt.IsZero() {
 				t.Errorf("%+v", v)
 			}
 			w.order(idle, "start", http.StatusConflict)
-			for _, id := range []string{sent, idle} {
+			for _, id := range []string{sent, idle, wrong} {
+				if v := w.campaign(id); v.Plan.Examples == nil || len(v.Plan.Examples) > 0 {
+					t.Errorf("%s: its examples are %v", v.Status, v.Plan.Examples)
+				}
 				if status, _ := w.do(http.MethodGet, "/v1/campaigns/"+id+"/report", ""); status != http.StatusConflict {
 					t.Errorf("the report is there: %d", status)
 				}
