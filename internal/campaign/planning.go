@@ -61,7 +61,7 @@ func (p *Planning) Handle(ctx context.Context, u Upload) (Next, error) {
 	case c.Execution != u.Execution:
 		return n, nil
 	}
-	if c.Plan == nil {
+	if c.Plan == nil && c.SettledAt.IsZero() {
 		if c, err = p.plan(ctx, c); err != nil {
 			return n, fmt.Errorf("plan campaign %s: %w", u.ID, err)
 		}
@@ -123,8 +123,8 @@ func (p *Planning) plan(ctx context.Context, c Campaign) (Campaign, error) {
 		return c, err
 	}
 	c, err = p.Store.Change(ctx, c.ID, func(c *Campaign) (bool, error) {
-		if c.Plan != nil || c.Status != StatusPlanning && c.Status != Cancelled {
-			return false, nil
+		if c.Plan != nil || !c.SettledAt.IsZero() || c.Status != StatusPlanning && c.Status != Cancelled {
+			return false, nil // another attempt was quicker, or it was cancelled and nobody waited for the plan
 		}
 		c.Plan, c.Attempt = &plan, attempt
 		switch now := p.Now(); {

@@ -197,6 +197,24 @@ func TestPlannedByTwo(t *testing.T) {
 	}
 }
 
+// A plan that comes when its campaign has settled without one is none.
+func TestPlannedTooLate(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, two, nil)
+	d.writing = func() {
+		d.writing = nil
+		d.becomes(func(c *campaign.Campaign) {
+			c.Status, c.Run = campaign.Cancelled, 2
+			c.Settle(d.Now())
+		})
+	}
+	for range 2 {
+		if next, c := d.plans("first"); next.Next != campaign.NextEnd || c.Plan != nil || len(d.told) > 0 {
+			t.Errorf("%+v, %+v", next, c)
+		}
+	}
+}
+
 // It starts by itself when it was asked to, and no row is refused; then this very execution goes on.
 func TestPlannedAndStarted(t *testing.T) {
 	t.Parallel()

@@ -96,7 +96,7 @@ func (s *Sender) Turn(ctx context.Context, t Turn) (Next, error) {
 	n := Next{ID: t.ID, Run: t.Run, Turns: t.Turns + 1, Next: NextEnd}
 	end, ends := ctx.Deadline()
 	c, err := s.look(ctx, t)
-	if err == nil && c.Plan == nil {
+	if err == nil && c.Plan == nil && c.Status != Cancelled {
 		return n, nil
 	}
 	for err == nil && c.Run == t.Run && c.Status == Sending && s.due(c) && (!ends || time.Until(end) > margin) {

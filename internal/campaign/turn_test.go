@@ -236,6 +236,23 @@ func TestPause(t *testing.T) {
 	}
 }
 
+// One that is cancelled and has no plan, as none could be made, ends; one that waits for its plan does not.
+func TestWithoutAPlan(t *testing.T) {
+	t.Parallel()
+	w := newSending(t, 1, 600)
+	for status, want := range map[campaign.Status]string{campaign.Cancelled: campaign.NextReport, campaign.StatusPlanning: campaign.NextEnd} {
+		if _, err := w.store.Change(t.Context(), id, func(c *campaign.Campaign) (bool, error) {
+			c.Status, c.Plan = status, nil
+			return true, nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if n := w.turn(1); n.Next != want {
+			t.Errorf("%s: %+v", status, n)
+		}
+	}
+}
+
 // Who is paused until the end has expired: what was handed out is waited for, and then there is a report.
 func TestPausedUntilItExpires(t *testing.T) {
 	t.Parallel()

@@ -776,11 +776,37 @@ func campaignStories() map[string]func(*testing.T) *world {
 			if said := w.logs.String(); strings.Contains(said, "a campaign does not go on") {
 				t.Errorf("it is alarmed of: %s", said)
 			}
-			time.Sleep(8 * 24 * time.Hour)
-			b := bucket.Bucket{Config: w.config, Name: Bucket, Now: time.Now, Sleep: clock.Real(1).Sleep}
-			if _, err := b.Get(t.Context(), campaign.Key(id), ""); !errors.Is(err, bucket.ErrNotFound) {
-				t.Errorf("its file: %v", err)
+			w.fileGoes(id)
+			return w
+		},
+		"one that is cancelled because no plan can be made ends, and its file is deleted": func(t *testing.T) *world {
+			t.Helper()
+			w := newWorld(t)
+			announced := w.announcements()
+			file := many(3)
+			c, _ := w.created(campaignBody(len(file), ""))
+			time.Sleep(14 * time.Minute)
+			end := vendorOutage(aligotest.FaultUnregisteredIP, list)(w) // a plan waits for the templates until its execution fails
+			if status, answer := w.upload(*c.Upload, file); status != http.StatusOK {
+				t.Fatalf("%d %s", status, answer)
 			}
+			time.Sleep(6 * 24 * time.Hour)
+			w.order(c.ID, "cancel", http.StatusOK)
+			end()
+			time.Sleep(3 * time.Hour)
+			w.sweep()
+			w.reaches(c.ID, campaign.Cancelled)
+			if got := announced(); !slices.Equal(got, []string{"CampaignSettled " + c.ID + " cancelled"}) {
+				t.Errorf("announced were %q", got)
+			}
+			if rows, _ := w.report(c.ID); len(rows) > 0 {
+				t.Errorf("the report has %v", rows)
+			}
+			w.sweep()
+			if n := strings.Count(w.logs.String(), "a campaign does not go on"); n != 1 {
+				t.Errorf("it was started anew %d times", n)
+			}
+			w.fileGoes(c.ID)
 			return w
 		},
 		"the files are gone some days after it has settled, and of a plan that nobody starts": func(t *testing.T) *world {
@@ -820,6 +846,21 @@ func campaignStories() map[string]func(*testing.T) *world {
 			}
 			return w
 		},
+	}
+}
+
+// fileGoes sees that the file of a campaign that has ended is deleted when it was kept long enough, and not before.
+func (w *world) fileGoes(id string) {
+	w.t.Helper()
+	b := bucket.Bucket{Config: w.config, Name: Bucket, Now: time.Now, Sleep: clock.Real(1).Sleep}
+	if file, err := b.Get(w.t.Context(), campaign.Key(id), ""); err != nil {
+		w.t.Errorf("its file: %v", err)
+	} else {
+		_ = file.Close()
+	}
+	time.Sleep(7*24*time.Hour + time.Hour)
+	if _, err := b.Get(w.t.Context(), campaign.Key(id), ""); !errors.Is(err, bucket.ErrNotFound) {
+		w.t.Errorf("a week later, its file: %v", err)
 	}
 }
 
