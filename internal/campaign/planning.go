@@ -58,6 +58,10 @@ func (p *Planning) Handle(ctx context.Context, u Upload) (Next, error) {
 		return n, nil
 	case err != nil:
 		return n, fmt.Errorf("plan campaign %s: %w", u.ID, err)
+	case c.Execution == "":
+		// It was cancelled before it had a file, which goes as those of others do.
+		n.Run, n.Next, n.Seconds = c.Run, NextKeep, int(p.Kept/time.Second)
+		return n, nil
 	case c.Execution != u.Execution:
 		return n, nil
 	}

@@ -215,6 +215,20 @@ func TestPlannedTooLate(t *testing.T) {
 	}
 }
 
+// The file of a campaign that was cancelled before is not planned, and deleted like others.
+func TestAFileThatComesTooLate(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, two, nil)
+	d.becomes(func(c *campaign.Campaign) {
+		c.Status, c.EndTold = campaign.Cancelled, true
+		c.Settle(d.Now())
+	})
+	next, c := d.plans("first")
+	if next != (campaign.Next{ID: "c", Run: 1, Next: campaign.NextKeep, Seconds: 3600}) || c.Plan != nil || len(d.chunks()) > 0 {
+		t.Errorf("%+v, %+v", next, c)
+	}
+}
+
 // It starts by itself when it was asked to, and no row is refused; then this very execution goes on.
 func TestPlannedAndStarted(t *testing.T) {
 	t.Parallel()

@@ -809,6 +809,22 @@ func campaignStories() map[string]func(*testing.T) *world {
 			w.fileGoes(c.ID)
 			return w
 		},
+		"a file that comes after its campaign was cancelled is deleted": func(t *testing.T) *world {
+			t.Helper()
+			w := newWorld(t)
+			announced := w.announcements()
+			file := many(2)
+			c, _ := w.created(campaignBody(len(file), ""))
+			w.order(c.ID, "cancel", http.StatusOK)
+			if status, answer := w.upload(*c.Upload, file); status != http.StatusOK {
+				t.Fatalf("%d %s", status, answer)
+			}
+			w.fileGoes(c.ID)
+			if got := announced(); !slices.Equal(got, []string{"CampaignSettled " + c.ID + " cancelled"}) {
+				t.Errorf("announced were %q", got)
+			}
+			return w
+		},
 		"the files are gone some days after it has settled, and of a plan that nobody starts": func(t *testing.T) *world {
 			t.Helper()
 			w := newWorld(t)
