@@ -31,7 +31,8 @@ func (s *Store) list(ctx context.Context, c Campaign) error {
 	return nil
 }
 
-// Watch looks for campaigns that do not go on: whose start was lost, or whose execution is gone. All fields are needed.
+// Watch looks for campaigns that do not go on: whose start was lost, or whose execution is gone; and for those whose end was not
+// announced. All fields are needed.
 type Watch struct {
 	Store *Store
 	List  interface {
@@ -41,6 +42,7 @@ type Watch struct {
 	// Runs and NotBefore are those of a Sender.
 	Runs      func(ctx context.Context, id string, run int) error
 	NotBefore func(at time.Time) time.Time
+	Bus       bus
 	Now       func() time.Time
 	Log       *slog.Logger
 }
@@ -86,6 +88,12 @@ func (w *Watch) look(ctx context.Context, id string, listedAt time.Time) (stuck 
 	switch {
 	case errors.Is(err, ErrNotFound) && now.Sub(listedAt) < silent:
 		return false, nil // it is just being made
+	case err == nil && !c.SettledAt.IsZero() && !c.EndTold:
+		if now.Sub(c.SettledAt) < silent {
+			return false, nil // it is just being told
+		}
+		// Once that is known to be done the next look takes it off the list.
+		return false, Tell(ctx, w.Store, w.Bus, c)
 	case errors.Is(err, ErrNotFound), err == nil && c.Over(), err == nil && c.Status == AwaitingFile && now.Sub(c.CreatedAt) > forgotten:
 		_, err := w.List.DeleteItem(ctx, &dynamodb.DeleteItemInput{TableName: &w.Store.Table, Key: listed(id)})
 		return false, err

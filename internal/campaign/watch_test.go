@@ -29,6 +29,18 @@ type watched struct {
 	log   bytes.Buffer
 	runs  []string
 	fail  map[string]error
+	// told is what was announced, unless nobody answers.
+	told []string
+	away error
+}
+
+// Put announces.
+func (w *watched) Put(_ context.Context, detailType string, detail any) error {
+	if w.away != nil {
+		return w.away
+	}
+	w.told = append(w.told, fmt.Sprintf("%s %s", detailType, detail.(campaign.View).Status))
+	return nil
 }
 
 var noon = time.Date(2026, 12, 1, 3, 0, 0, 0, time.UTC)
@@ -39,7 +51,7 @@ func newWatched(t *testing.T, all ...campaign.Campaign) *watched {
 	store := &campaign.Store{Client: w.table.Client, Table: tabletest.Name, Kept: time.Hour}
 	w.Watch = &campaign.Watch{
 		Store: store, List: w.table.Client, Now: func() time.Time { return w.now }, Log: slog.New(slog.NewJSONHandler(&w.log, nil)),
-		NotBefore: func(at time.Time) time.Time { return at.Add(8 * time.Hour) },
+		NotBefore: func(at time.Time) time.Time { return at.Add(8 * time.Hour) }, Bus: w,
 		Runs: func(_ context.Context, id string, run int) error {
 			w.runs = append(w.runs, fmt.Sprintf("%s-%d", id, run))
 			return w.fail[id]
@@ -141,7 +153,7 @@ func TestCampaignsThatDoNotGoOn(t *testing.T) {
 		"parked, and nobody looks":   {campaign: with(2*time.Hour, is(campaign.Parked)), stuck: true, runs: again},
 		"cancelled, and not settled": {campaign: with(3*time.Hour, is(campaign.Cancelled)), stuck: true, runs: again},
 		"cancelled and settled": {campaign: with(3*time.Hour, func(c *campaign.Campaign) {
-			c.Status, c.SettledAt = campaign.Cancelled, noon
+			c.Status, c.SettledAt, c.EndTold = campaign.Cancelled, noon, true
 		}), off: true},
 		"paused": {campaign: with(30*time.Hour, is(campaign.Paused))},
 		"paused, and nobody has ended it when it expired": {campaign: with(30*time.Hour, func(c *campaign.Campaign) {
@@ -152,7 +164,7 @@ func TestCampaignsThatDoNotGoOn(t *testing.T) {
 		"not planned":   {campaign: with(2*time.Hour, is(campaign.StatusPlanning)), stuck: true},
 		"invalid":       {campaign: with(2*time.Hour, is(campaign.Invalid)), off: true},
 		"settled": {
-			campaign: with(2*time.Hour, func(c *campaign.Campaign) { c.Status, c.SettledAt = campaign.Settled, noon }),
+			campaign: with(2*time.Hour, func(c *campaign.Campaign) { c.Status, c.SettledAt, c.EndTold = campaign.Settled, noon, true }),
 			off:      true,
 		},
 		"without a file": {campaign: with(90*time.Minute, func(c *campaign.Campaign) {
@@ -178,6 +190,34 @@ func TestCampaignsThatDoNotGoOn(t *testing.T) {
 				t.Errorf("listed: %v", got)
 			}
 		})
+	}
+}
+
+// Whoever cancels a campaign announces its end. Where that failed and nobody has come again, the end is announced all the same, once,
+// and stays on the list until then.
+func TestAnEndThatWasNotAnnounced(t *testing.T) {
+	t.Parallel()
+	w := newWatched(t, campaign.Campaign{ID: "c", Status: campaign.Cancelled, CreatedAt: noon, SettledAt: noon})
+	look := func() {
+		t.Helper()
+		if _, err := w.Look(t.Context()); !errors.Is(err, w.away) {
+			t.Error(err)
+		}
+	}
+	look() // a moment later somebody may be about to do it
+	if len(w.told) > 0 {
+		t.Errorf("announced: %q", w.told)
+	}
+	w.now, w.away = noon.Add(time.Hour), errors.New("away")
+	look()
+	w.away = nil
+	look()
+	if got := w.listed(); len(got) != 1 || !slices.Equal(w.told, []string{"CampaignSettled cancelled"}) {
+		t.Errorf("announced: %q, listed %q", w.told, got)
+	}
+	look()
+	if got := w.listed(); len(got) > 0 || len(w.told) != 1 || len(w.runs)+len(w.stuck()) > 0 {
+		t.Errorf("announced: %q, listed %q, started %q", w.told, got, w.runs)
 	}
 }
 

@@ -385,7 +385,8 @@ func (e *Environment) chunks(messages *execution.Executions) *intake.Chunks {
 // watch looks for campaigns that do not go on.
 func (e *Environment) watch() *campaign.Watch {
 	return &campaign.Watch{
-		Store: e.campaigns(), List: dynamodb.NewFromConfig(e.AWS), Runs: e.runs(), NotBefore: e.notBefore(), Now: e.Now, Log: e.Log,
+		Store: e.campaigns(), List: dynamodb.NewFromConfig(e.AWS), Runs: e.runs(), NotBefore: e.notBefore(), Bus: e.Bus(),
+		Now: e.Now, Log: e.Log,
 	}
 }
 
