@@ -1,6 +1,7 @@
 package intake_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -8,6 +9,8 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -217,6 +220,42 @@ func TestWhatCostsNoCount(t *testing.T) {
 	l.post(t, http.StatusAccepted, service, orders("5676"), "Idempotency-Key", "b")
 	l.post(t, http.StatusOK, service, orders("5676"), "Idempotency-Key", "b")
 	used(1, 3, 3)
+}
+
+// held holds up the first start until it is let go.
+type held struct {
+	*store
+
+	first        atomic.Bool
+	reached, let chan struct{}
+}
+
+func (h *held) Start(ctx context.Context, m message.Message) (message.Message, bool, error) {
+	if h.first.CompareAndSwap(false, true) {
+		close(h.reached)
+		<-h.let
+	}
+	return h.store.Start(ctx, m)
+}
+
+// Of two requests with one key at once the one counts and the other starts the message: then that is counted, whatever the first
+// one's start comes to.
+func TestTwoRequestsWithOneKeyAtOnceAreCounted(t *testing.T) {
+	t.Parallel()
+	l := newLimited(t, func(l *limits.Limits) {
+		l.Untrusted, l.StackDay, l.Same = limits.Rules{NumberHour: 1, NumberDay: 1, CallerDay: 1}, 8, time.Hour
+	})
+	h := &held{store: l.store, reached: make(chan struct{}), let: make(chan struct{})}
+	l.serve(&intake.API{Limits: l.Limits, Executions: h})
+	var wait sync.WaitGroup
+	wait.Go(func() { l.post(t, http.StatusOK, untrusted, orders("5678"), "Idempotency-Key", "a") })
+	<-h.reached
+	l.post(t, http.StatusAccepted, untrusted, orders("5678"), "Idempotency-Key", "a")
+	close(h.let)
+	wait.Wait()
+	for _, key := range []string{"b", "c"} {
+		l.post(t, http.StatusTooManyRequests, untrusted, orders("5678"), "Idempotency-Key", key)
+	}
 }
 
 // Events over a limit are rejected on the bus, in the same words, and are no dead letters.

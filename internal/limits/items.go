@@ -25,7 +25,8 @@ const (
 	attrVersion = "version" // of the uses: whoever writes them has read it
 	attrMessage = "message"
 	attrNonce   = "nonce"
-	attrAt      = "at" // milliseconds since 1970
+	attrShared  = "shared" // another attempt than the nonce's goes by it
+	attrAt      = "at"     // milliseconds since 1970
 	attrNumbers = "numbers"
 	attrSame    = "same"
 	attrCaller  = "caller"
@@ -214,27 +215,66 @@ func (l *Limits) stackUse(ctx context.Context, at time.Time) ([]int, error) {
 	return used, err
 }
 
-// first makes a message the first one with a content. If there is one already, it returns that one's id, and until when it is.
+// first makes a message the first one with a content, and returns the id of the one that is: another one's, and until when it is,
+// if there was one already.
 func (l *Limits) first(ctx context.Context, pk, id, nonce string) (known string, until time.Time, err error) {
-	now := l.Now().UTC()
-	one := l.item(pk, now.Add(l.Same))
-	one[attrMessage], one[attrNonce], one[attrAt] = attr.Text(id), attr.Text(nonce), attr.Number(now.UnixMilli())
-	err = l.put(ctx, one, "attribute_not_exists(#pk) OR #at <= :over OR #nonce = :nonce",
-		map[string]string{"#pk": attrPK, "#at": attrAt, "#nonce": attrNonce},
-		item{":over": attr.Number(now.Add(-l.Same).UnixMilli()), ":nonce": attr.Text(nonce)})
-	if !refused(err) {
-		return "", time.Time{}, err
+	for range rounds {
+		now := l.Now().UTC()
+		one := l.item(pk, now.Add(l.Same))
+		one[attrMessage], one[attrNonce], one[attrAt] = attr.Text(id), attr.Text(nonce), attr.Number(now.UnixMilli())
+		err := l.put(ctx, one, "attribute_not_exists(#pk) OR #at <= :over", map[string]string{"#pk": attrPK, "#at": attrAt},
+			item{":over": attr.Number(now.Add(-l.Same).UnixMilli())})
+		if !refused(err) {
+			return id, time.Time{}, err
+		}
+		found, err := l.get(ctx, pk)
+		switch {
+		case err != nil:
+			return "", time.Time{}, err
+		case found == nil:
+			continue // it was given back in this moment
+		case attr.TextOf(found, attrNonce) == nonce:
+			return id, time.Time{}, nil // the answer to the write was lost
+		case attr.TextOf(found, attrMessage) != id:
+			return attr.TextOf(found, attrMessage), time.UnixMilli(attr.NumberOf(found, attrAt)).UTC().Add(l.Same), nil
+		}
+		// It is another attempt's, and this one may be the one that starts the message: now.
+		if ok, err := l.rely(ctx, pk, found, now); err != nil || ok {
+			return id, time.Time{}, err
+		}
 	}
-	found, err := l.get(ctx, pk)
-	if err != nil {
-		return "", time.Time{}, err
-	}
-	return attr.TextOf(found, attrMessage), time.UnixMilli(attr.NumberOf(found, attrAt)).UTC().Add(l.Same), nil
+	return "", time.Time{}, errBusy
 }
 
-// forget deletes what an attempt has written.
-func (l *Limits) forget(ctx context.Context, pk, nonce string) error {
-	_, err := l.delete(ctx, pk, nonce)
+// rely marks what another attempt for the same message has written, so that it does not delete it, and has it count from a time
+// on; false says that it is there no more.
+func (l *Limits) rely(ctx context.Context, pk string, found item, at time.Time) (bool, error) {
+	if _, shared := found[attrShared]; shared && attr.NumberOf(found, attrAt) == at.UnixMilli() {
+		return true, nil
+	}
+	_, err := l.Client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName: &l.Table, Key: key(pk), UpdateExpression: aws.String("SET #shared = :shared, #at = :at"),
+		ConditionExpression:      aws.String("#nonce = :nonce"),
+		ExpressionAttributeNames: map[string]string{"#shared": attrShared, "#at": attrAt, "#nonce": attrNonce},
+		ExpressionAttributeValues: item{
+			":shared": attr.Number(1), ":at": attr.Number(at.UnixMilli()), ":nonce": found[attrNonce],
+		},
+	})
+	if err != nil && !refused(err) {
+		return false, fmt.Errorf("share a count: %w", err)
+	}
+	return err == nil, nil
+}
+
+// forgetOwn deletes that a message is the first one with a content, if the attempt alone has written it.
+func (l *Limits) forgetOwn(ctx context.Context, pk string, t Taken) error {
+	_, err := l.deleteOwn(ctx, pk, t)
+	return err
+}
+
+// forgetAll does so whichever attempt for the message has written it.
+func (l *Limits) forgetAll(ctx context.Context, pk string, t Taken) error {
+	_, err := l.delete(ctx, pk, "#message = :message", map[string]string{"#message": attrMessage}, item{":message": attr.Text(t.message)})
 	return err
 }
 
@@ -260,35 +300,13 @@ func (l *Limits) remember(ctx context.Context, t Taken) (bool, error) {
 		}
 	}
 	put(attrShards, parts)
-	err := l.put(ctx, one, "attribute_not_exists(#pk) OR #nonce = :nonce", map[string]string{"#pk": attrPK, "#nonce": attrNonce},
-		item{":nonce": attr.Text(t.nonce)})
-	if refused(err) {
-		return false, nil
+	err := l.put(ctx, one, "attribute_not_exists(#pk)", map[string]string{"#pk": attrPK}, nil)
+	if !refused(err) {
+		return err == nil, err
 	}
-	return err == nil, err
-}
-
-// taken is what a message has taken.
-func (l *Limits) taken(ctx context.Context, id, body string) (Taken, bool, error) {
-	found, err := l.get(ctx, messagePK(id, body))
-	if err != nil || found == nil {
-		return Taken{}, false, err
-	}
-	return takenOf(id, body, found), true, nil
-}
-
-// release deletes what stands of a message, once: whoever has deleted it gives back.
-func (l *Limits) release(ctx context.Context, id, body string) (Taken, bool, error) {
-	old, err := l.delete(ctx, messagePK(id, body), "")
-	if err != nil || len(old) == 0 {
-		return Taken{}, false, err
-	}
-	return takenOf(id, body, old), true, nil
-}
-
-// disown deletes what stands of a message if it is this attempt's, and returns what it was.
-func (l *Limits) disown(ctx context.Context, t Taken) (item, error) {
-	return l.delete(ctx, messagePK(t.message, t.body), t.nonce)
+	// The answer to the write was lost, if it is this attempt's. It is not written anew: another one may share it by now.
+	found, err := l.get(ctx, messagePK(t.message, t.body))
+	return attr.TextOf(found, attrNonce) == t.nonce, err
 }
 
 func takenOf(id, body string, one item) Taken {
@@ -330,13 +348,14 @@ func (l *Limits) put(ctx context.Context, one item, condition string, names map[
 	return nil
 }
 
-// delete deletes an item, if it is the attempt's with this nonce, or whosever for none, and returns what it was.
-func (l *Limits) delete(ctx context.Context, pk, nonce string) (item, error) {
-	in := &dynamodb.DeleteItemInput{TableName: &l.Table, Key: key(pk), ReturnValues: types.ReturnValueAllOld}
-	if nonce != "" {
-		in.ConditionExpression = aws.String("#nonce = :nonce")
-		in.ExpressionAttributeNames = map[string]string{"#nonce": attrNonce}
-		in.ExpressionAttributeValues = item{":nonce": attr.Text(nonce)}
+// delete deletes an item on a condition, or on none, and returns what it was.
+func (l *Limits) delete(ctx context.Context, pk, condition string, names map[string]string, values item) (item, error) {
+	in := &dynamodb.DeleteItemInput{
+		TableName: &l.Table, Key: key(pk), ReturnValues: types.ReturnValueAllOld, ExpressionAttributeNames: names,
+		ExpressionAttributeValues: values,
+	}
+	if condition != "" {
+		in.ConditionExpression = &condition
 	}
 	out, err := l.Client.DeleteItem(ctx, in)
 	switch {
@@ -348,8 +367,14 @@ func (l *Limits) delete(ctx context.Context, pk, nonce string) (item, error) {
 	return out.Attributes, nil
 }
 
+// deleteOwn deletes what an attempt has written, if no other one shares it, and returns what it was.
+func (l *Limits) deleteOwn(ctx context.Context, pk string, t Taken) (item, error) {
+	return l.delete(ctx, pk, "#nonce = :nonce AND attribute_not_exists(#shared)",
+		map[string]string{"#nonce": attrNonce, "#shared": attrShared}, item{":nonce": attr.Text(t.nonce)})
+}
+
 func (l *Limits) remove(ctx context.Context, pk string) error {
-	_, err := l.delete(ctx, pk, "")
+	_, err := l.delete(ctx, pk, "", nil, nil)
 	return err
 }
 

@@ -13,6 +13,10 @@
 //   - limit#message#<id>#<hash>: what a message has taken, so that a replay takes nothing and a cancelled message gives it back.
 //     The hash is the request's: another one with the same key takes its own, whichever of them becomes the message.
 //
+// One request may be made several times at once, and each attempt may be the one that starts the message. An attempt that finds
+// what another one has taken goes by that, and marks it as shared. From then on the other one does not give it back, though its
+// own start was in vain: only who cancels the message does, or a later attempt when the message is not there.
+//
 // Days are those of Korea. A message counts when it is due and not when it is asked for: the place of one that waits for its
 // time is taken at the door already, on the day and in the hour of that time.
 //
@@ -35,6 +39,7 @@ import (
 	"sync"
 	"time"
 
+	"sms-api/internal/attr"
 	"sms-api/internal/ddb"
 	"sms-api/internal/message"
 	"sms-api/internal/numberkey"
@@ -125,7 +130,7 @@ func (e *ExceededError) Until() time.Time {
 	return until
 }
 
-// Taken is what a message has taken; the zero value is nothing.
+// Taken is what an attempt has taken for a message; the zero value is nothing.
 type Taken struct {
 	message, body string
 	due           time.Time
@@ -160,49 +165,69 @@ const tooOld = time.Minute
 // taken its part before takes nothing again. Any other error means that the table does not answer; what was taken by then may
 // stay taken.
 func (l *Limits) Take(ctx context.Context, a Ask) (Taken, error) {
-	t := Taken{message: a.Message, body: a.Body, due: a.Due, nonce: rand.Text(), count: len(a.Recipients), day: day(a.Due)}
 	if !l.Counts(a.Trusted) {
 		return Taken{}, nil
 	}
-	if a.Again {
+	for range tries {
 		if done, err := l.before(ctx, a); err != nil || done {
 			return Taken{}, err
 		}
-	}
-	hits, err := l.take(ctx, a, &t)
-	if err == nil && len(hits) == 0 {
-		switch first, err := l.remember(ctx, t); {
+		t, hits, err := l.attempt(ctx, a)
+		switch {
 		case err != nil:
-			// Perhaps it is written all the same, and another attempt will go by it: then it must stay true.
 			return Taken{}, err
-		case first:
+		case len(hits) > 0:
+			// Perhaps it was another attempt for the same message that has taken the room.
+			if done, err := l.before(ctx, a); err != nil || done {
+				return Taken{}, err
+			}
+			return Taken{}, &ExceededError{Hits: hits}
+		case t.nonce != "":
 			return t, nil
 		}
-		// Somebody else has asked for the same message in this moment, and has taken its part.
 	}
-	l.GiveBack(ctx, t)
-	if err == nil && len(hits) > 0 {
-		err = &ExceededError{Hits: hits}
-	}
-	return Taken{}, err
+	return Taken{}, errBusy
 }
 
-// before says whether the message has taken its part before. What it took for a time that is over gives it back, unless the
-// message was started then.
-func (l *Limits) before(ctx context.Context, a Ask) (bool, error) {
-	t, ok, err := l.taken(ctx, a.Message, a.Body)
-	switch {
-	case err != nil || !ok:
-		return false, err
-	case a.Started == nil || a.Due.Sub(t.due) <= tooOld:
-		return true, nil
+// attempt takes what a message needs and writes that down. It has taken nothing if there is no room, and if another attempt for
+// the same message was quicker: then there are no hits.
+func (l *Limits) attempt(ctx context.Context, a Ask) (Taken, []Hit, error) {
+	t := Taken{message: a.Message, body: a.Body, due: a.Due, nonce: rand.Text(), count: len(a.Recipients), day: day(a.Due)}
+	hits, err := l.take(ctx, a, &t)
+	if err == nil && len(hits) == 0 {
+		// After an error it is perhaps written all the same, and another attempt will go by it: then it must stay true.
+		if first, err := l.remember(ctx, t); err != nil || first {
+			return t, nil, err
+		}
 	}
-	started, err := a.Started(ctx)
-	if err != nil || started {
+	l.giveBack(ctx, t, l.forgetOwn)
+	return Taken{}, hits, err
+}
+
+// before says whether the message has taken its part before, and shares it then. What it took for a time that is over is given
+// back, unless the message was started then.
+func (l *Limits) before(ctx context.Context, a Ask) (bool, error) {
+	if !a.Again {
+		return false, nil
+	}
+	pk := messagePK(a.Message, a.Body)
+	found, err := l.get(ctx, pk)
+	if err != nil || found == nil {
+		return false, err
+	}
+	t := takenOf(a.Message, a.Body, found)
+	if a.Started == nil || a.Due.Sub(t.due) <= tooOld {
+		return l.rely(ctx, pk, found, t.due)
+	}
+	if started, err := a.Started(ctx); err != nil || started {
 		return started, err
 	}
-	l.Undo(ctx, t)
-	return false, nil
+	// Whoever took it, or shares it, has long given up.
+	old, err := l.delete(ctx, pk, "#nonce = :nonce", map[string]string{"#nonce": attrNonce}, item{":nonce": attr.Text(t.nonce)})
+	if err == nil && len(old) > 0 {
+		l.giveBack(ctx, t, l.forgetOwn)
+	}
+	return false, err
 }
 
 // take takes from the counters, as far as there is room; what has been taken stands in t.
@@ -335,7 +360,7 @@ func (l *Limits) free(used []int) int {
 	return n
 }
 
-// tries is how often a request looks for room among the shards that others take it from.
+// tries is how often a request looks for room among the shards that others take it from, or begins anew because of other attempts.
 const tries = 5
 
 func (l *Limits) takeStack(ctx context.Context, due time.Time, t *Taken) ([]Hit, error) {
@@ -426,32 +451,24 @@ func (l *Limits) takeSame(ctx context.Context, a Ask, t *Taken) ([]Hit, error) {
 		known, until, err := l.first(ctx, pk, a.Message, t.nonce)
 		mu.Lock()
 		defer mu.Unlock()
-		switch {
-		case err != nil:
-			t.same = append(t.same, pk)
-			return err
-		case known == "":
-			t.same = append(t.same, pk)
-		case known == a.Message:
-			// An earlier attempt of the same request, whose end nobody knows.
-		default:
+		if err == nil && known != a.Message {
 			hits = append(hits, Hit{Limit: SameContent, Max: 1, Until: until, Recipients: []int{i}, First: known})
+			return nil
 		}
-		return nil
+		// After an error it was perhaps written all the same.
+		t.same = append(t.same, pk)
+		return err
 	})
 	slices.SortFunc(hits, func(a, b Hit) int { return a.Recipients[0] - b.Recipients[0] })
 	return hits, err
 }
 
-// GiveBack gives back what was taken: the message was not started by it. What cannot be given back stays counted.
-func (l *Limits) GiveBack(ctx context.Context, t Taken) {
-	if t.nonce == "" {
-		return
-	}
+// giveBack gives back what was taken: the message was not started by it. What cannot be given back stays counted.
+func (l *Limits) giveBack(ctx context.Context, t Taken, forget func(ctx context.Context, pk string, t Taken) error) {
 	ctx = context.WithoutCancel(ctx)
 	err := errors.Join(
 		each(len(t.numbers), func(i int) error { return l.unuse(ctx, t.numbers[i], t.nonce) }),
-		each(len(t.same), func(i int) error { return l.forget(ctx, t.same[i], t.nonce) }),
+		each(len(t.same), func(i int) error { return forget(ctx, t.same[i], t) }),
 	)
 	if t.caller != "" {
 		err = errors.Join(err, l.subtract(ctx, t.caller, t.count))
@@ -466,28 +483,28 @@ func (l *Limits) GiveBack(ctx context.Context, t Taken) {
 	}
 }
 
-// Cancelled gives back what a message of a request has taken that was cancelled before anything of it was sent. Repeating it
-// does nothing.
+// Cancelled gives back what a message of a request has taken that was cancelled before anything of it was sent, whichever
+// attempt has taken it. Repeating it does nothing: whoever has deleted what stands of the message gives back.
 func (l *Limits) Cancelled(ctx context.Context, id, body string) error {
-	t, ok, err := l.release(ctx, id, body)
-	if err != nil || !ok {
+	old, err := l.delete(ctx, messagePK(id, body), "", nil, nil)
+	if err != nil || len(old) == 0 {
 		return err
 	}
-	l.GiveBack(ctx, t)
+	l.giveBack(ctx, takenOf(id, body, old), l.forgetAll)
 	return nil
 }
 
-// Undo takes back that a message has taken anything, which it has just done in vain, as a replay does. Repeating it does
-// nothing, nor does it after Cancelled: whoever has deleted what stands of it gives back.
+// Undo gives back what an attempt has taken in vain: it has started no message, as with a replay. It does nothing when another
+// attempt shares what was taken, whose message may stand, nor does it after Cancelled, or when it is repeated.
 func (l *Limits) Undo(ctx context.Context, t Taken) {
 	if t.nonce == "" {
 		return
 	}
-	switch own, err := l.disown(ctx, t); {
+	switch old, err := l.deleteOwn(ctx, messagePK(t.message, t.body), t); {
 	case err != nil:
 		l.Log.LogAttrs(ctx, slog.LevelWarn, "a count was not given back", slog.String("message", t.message), slog.String("error", err.Error()))
-	case len(own) > 0:
-		l.GiveBack(ctx, t)
+	case len(old) > 0:
+		l.giveBack(ctx, t, l.forgetOwn)
 	}
 }
 

@@ -1,0 +1,340 @@
+package limits_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"sms-api/internal/attr"
+	"sms-api/internal/ddb"
+	"sms-api/internal/limits"
+	"sms-api/internal/message"
+	"sms-api/internal/testkit/tabletest"
+)
+
+// fate is what becomes of a step of an attempt.
+type fate int
+
+const (
+	goes fate = iota
+	// lostBefore and lostAfter are answers that do not come, of what has been done or has not.
+	lostBefore
+	lostAfter
+	// again is what the SDK does when an answer is lost: it asks once more.
+	again
+	// crashes is the last step of an attempt.
+	crashes
+)
+
+// play has attempts go on one step at a time, whichever is drawn: a step is an operation of the table, or the start of a message.
+type play struct {
+	random *rand.Rand
+	// clumsy is how many of 40 steps go wrong.
+	clumsy  int
+	mu      sync.Mutex
+	waiting []waiting
+	// started are the messages that are there, by their ids, and whether they are cancelled.
+	started map[string]bool
+}
+
+// waiting is an attempt that waits for its turn.
+type waiting struct {
+	of   *attempt
+	turn chan fate
+}
+
+// run draws until nobody waits for a turn any more. Whoever had the last one mostly has the next, so that an attempt is also overtaken
+// by a whole other one.
+func (p *play) run(each func()) {
+	var last *attempt
+	for {
+		synctest.Wait()
+		p.mu.Lock()
+		if len(p.waiting) == 0 {
+			p.mu.Unlock()
+			return
+		}
+		n := slices.IndexFunc(p.waiting, func(w waiting) bool { return w.of == last })
+		if n < 0 || p.random.IntN(10) == 0 {
+			n = p.random.IntN(len(p.waiting))
+		}
+		next := p.waiting[n]
+		last = next.of
+		p.waiting = slices.Delete(p.waiting, n, n+1)
+		p.mu.Unlock()
+		got := goes
+		if p.random.IntN(40) < p.clumsy {
+			got = []fate{lostBefore, lostAfter, again, crashes}[p.random.IntN(4)]
+		}
+		next.turn <- got
+		synctest.Wait()
+		each()
+	}
+}
+
+// attempt is the table as one attempt for a message has it.
+type attempt struct {
+	ddb.Client
+	*play
+
+	mu   sync.Mutex
+	over bool
+}
+
+func (a *attempt) turn() fate {
+	a.mu.Lock()
+	over := a.over
+	a.mu.Unlock()
+	if over {
+		return lostBefore
+	}
+	turn := make(chan fate)
+	a.play.mu.Lock()
+	a.waiting = append(a.waiting, waiting{a, turn})
+	a.play.mu.Unlock()
+	got := <-turn
+	if got == crashes {
+		a.mu.Lock()
+		a.over = true
+		a.mu.Unlock()
+		return lostBefore
+	}
+	return got
+}
+
+func step[out any](a *attempt, do func() (out, error), opts []func(*dynamodb.Options)) (out, error) {
+	var none out
+	switch a.turn() {
+	case lostBefore:
+		return none, tabletest.ErrLost
+	case lostAfter:
+		_, _ = do()
+		return none, tabletest.ErrLost
+	case again:
+		if len(opts) == 0 { // what is not to be repeated says so
+			_, _ = do()
+			if a.turn() == lostBefore {
+				return none, tabletest.ErrLost
+			}
+		}
+	case goes, crashes:
+	}
+	return do()
+}
+
+func (a *attempt) GetItem(ctx context.Context, in *dynamodb.GetItemInput, o ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error) {
+	return step(a, func() (*dynamodb.GetItemOutput, error) { return a.Client.GetItem(ctx, in, o...) }, o)
+}
+
+func (a *attempt) PutItem(ctx context.Context, in *dynamodb.PutItemInput, o ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error) {
+	return step(a, func() (*dynamodb.PutItemOutput, error) { return a.Client.PutItem(ctx, in, o...) }, o)
+}
+
+func (a *attempt) UpdateItem(
+	ctx context.Context, in *dynamodb.UpdateItemInput, o ...func(*dynamodb.Options),
+) (*dynamodb.UpdateItemOutput, error) {
+	return step(a, func() (*dynamodb.UpdateItemOutput, error) { return a.Client.UpdateItem(ctx, in, o...) }, o)
+}
+
+func (a *attempt) DeleteItem(
+	ctx context.Context, in *dynamodb.DeleteItemInput, o ...func(*dynamodb.Options),
+) (*dynamodb.DeleteItemOutput, error) {
+	return step(a, func() (*dynamodb.DeleteItemOutput, error) { return a.Client.DeleteItem(ctx, in, o...) }, o)
+}
+
+// start starts a message: heard says whether the attempt learns what came of it, created whether it was this attempt that did.
+func (a *attempt) start(id string) (created, heard bool) {
+	got := a.turn()
+	if got == lostBefore {
+		return false, false
+	}
+	a.play.mu.Lock()
+	defer a.play.mu.Unlock()
+	if got == again {
+		return false, true // it is refused: surely nothing was started
+	}
+	_, replayed := a.started[id]
+	if !replayed {
+		a.started[id] = false
+	}
+	return !replayed, got != lostAfter
+}
+
+// goesOn is what the door does for one request, and perhaps what its caller does when it is accepted.
+func (a *attempt) goesOn(ctx context.Context, l *limits.Limits, of limits.Ask, cancels bool) {
+	taken, err := l.Take(ctx, of)
+	if err != nil {
+		return
+	}
+	created, heard := a.start(of.Message)
+	switch {
+	case heard && !created:
+		l.Undo(ctx, taken)
+	case heard && cancels && a.turn() != lostBefore:
+		a.play.mu.Lock()
+		a.started[of.Message] = true
+		a.play.mu.Unlock()
+		_ = l.Cancelled(ctx, of.Message, of.Body)
+	}
+}
+
+// Whichever of several attempts for one message starts it, and whichever step of theirs comes first, is lost, comes late or is the
+// last: what stands is counted, so that nothing passes a limit.
+func TestAttemptsForOneMessageNeverLetThroughTooMuch(t *testing.T) {
+	t.Parallel()
+	const messages, attempts = 4, 3
+	for seed := range uint64(60) {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t)
+			w.Untrusted, w.StackDay, w.Same = limits.Rules{NumberHour: 2, CallerDay: 3}, 3, time.Hour
+			p := &play{random: rand.New(rand.NewPCG(seed, 7)), clumsy: int(seed % 3), started: map[string]bool{}}
+			var all []limits.Ask
+			for i := range messages {
+				a := w.keyed(fmt.Sprint(i), [][]message.Phone{{kim}, {kim, lee}}[p.random.IntN(2)]...)
+				for n := range a.Contents {
+					a.Contents[n] = fmt.Sprint(i / 2)
+				}
+				a.Started = func(context.Context) (bool, error) {
+					p.mu.Lock()
+					defer p.mu.Unlock()
+					_, ok := p.started[a.Message]
+					return ok, nil
+				}
+				all = append(all, a)
+			}
+			check := func() {
+				p.mu.Lock()
+				defer p.mu.Unlock()
+				recipients, perNumber, same := 0, map[message.Phone]int{}, map[string]int{}
+				for _, a := range all {
+					if cancelled, ok := p.started[a.Message]; !ok || cancelled {
+						continue
+					}
+					for i, to := range a.Recipients {
+						recipients++
+						perNumber[to]++
+						same[string(to)+a.Contents[i]]++
+						if same[string(to)+a.Contents[i]] > 1 {
+							t.Errorf("seed %d: a number got the same content twice", seed)
+						}
+					}
+				}
+				if perNumber[kim] > 2 || perNumber[lee] > 2 || recipients > 3 {
+					t.Errorf("seed %d: %d and %d to a number, %d in all; at most 2 and 3", seed, perNumber[kim], perNumber[lee], recipients)
+				}
+			}
+			for range 2 { // some come again when what was counted is too old
+				for _, of := range all {
+					of.Due = w.clock
+					for n := range attempts {
+						a := &attempt{Client: w.table.Client, play: p}
+						l := *w.Limits
+						l.Client = a
+						go a.goesOn(t.Context(), &l, of, n == 0 && p.random.IntN(3) == 0)
+					}
+				}
+				p.run(check)
+				w.clock = w.clock.Add(2 * time.Minute)
+			}
+			// Whoever comes last gets what room there is, and no more.
+			for i := range 8 {
+				a := w.keyed(fmt.Sprint(messages+i), []message.Phone{kim, lee}[i%2])
+				a.Contents = []string{fmt.Sprint(i / 2)}
+				if w.take(t, a) == "" {
+					p.started[a.Message] = false
+				}
+				all = append(all, a)
+				check()
+			}
+		})
+	}
+}
+
+// Of two attempts at once one takes, and the other one, which goes by that, starts the message. The first one's own start is in vain
+// then, for whatever reason, and what it has taken stays.
+func TestWhatAnotherAttemptGoesByStaysTaken(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.Untrusted, w.StackDay, w.Same = limits.Rules{NumberDay: 1, CallerDay: 1}, 1, time.Hour
+	a := w.keyed("body", kim)
+	undo := w.taken(t, a)
+	w.wants(t, a, "")
+	undo()
+	const full = "number-day 1 02T00:00:00 [0], caller-day 1 02T00:00:00 [], stack-day 1 02T00:00:00 [], same-content 1 01T13:00:00 [0] "
+	w.wants(t, w.ask(kim), full+a.Message)
+	// Cancelled, it gives back all the same.
+	if err := w.Cancelled(t.Context(), a.Message, a.Body); err != nil {
+		t.Fatal(err)
+	}
+	b := w.keyed("another", kim)
+	w.wants(t, b, "")
+	w.wants(t, w.ask(kim), full+b.Message)
+}
+
+// What an attempt writes down once more, because the answer was lost, does not wipe out that another one goes by it.
+func TestARepeatedWriteLeavesTheMark(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.Untrusted, w.Same = limits.Rules{NumberDay: 1}, time.Hour
+	a := w.keyed("body", kim)
+	first := *w.Limits
+	first.Client = twice{w.table.Client, func() { w.wants(t, a, "") }}
+	taken, err := first.Take(t.Context(), a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Undo(t.Context(), taken)
+	w.wants(t, w.ask(kim), "number-day 1 02T00:00:00 [0], same-content 1 01T13:00:00 [0] "+a.Message)
+}
+
+// twice is a table whose answer is lost when it is written down what a message has taken, and what happens before it is asked again.
+type twice struct {
+	ddb.Client
+	between func()
+}
+
+func (c twice) PutItem(ctx context.Context, in *dynamodb.PutItemInput, o ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error) {
+	out, err := c.Client.PutItem(ctx, in, o...)
+	if strings.HasPrefix(attr.TextOf(in.Item, "pk"), "limit#message#") {
+		c.between()
+		return c.Client.PutItem(ctx, in, o...)
+	}
+	return out, err
+}
+
+// An attempt that finds no room because another one for the same message has taken it goes by what that has taken.
+func TestAnAttemptIsNotRefusedInFavourOfItself(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.Untrusted = limits.Rules{NumberHour: 1}
+	a := w.keyed("body", kim)
+	once := sync.OnceFunc(func() { w.wants(t, a, "") })
+	other := *w.Limits
+	other.Client = after{w.table.Client, once}
+	if _, err := other.Take(t.Context(), a); err != nil {
+		t.Error(err)
+	}
+	if uses, err := w.OfNumber(t.Context(), kim); err != nil || uses[0].Used != 1 {
+		t.Errorf("%+v, %v", uses, err)
+	}
+}
+
+// after is a table, and what happens when the first item has been read.
+type after struct {
+	ddb.Client
+	first func()
+}
+
+func (a after) GetItem(ctx context.Context, in *dynamodb.GetItemInput, o ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error) {
+	out, err := a.Client.GetItem(ctx, in, o...)
+	a.first()
+	return out, err
+}
