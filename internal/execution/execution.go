@@ -14,6 +14,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
+	"github.com/aws/smithy-go/middleware"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"sms-api/internal/guard"
 	"sms-api/internal/message"
@@ -27,6 +29,9 @@ var ErrNotFound = errors.New("there is no such message")
 
 // ErrConflict says that another message has this id already.
 var ErrConflict = errors.New("another message has this id")
+
+// ErrNotStarted says that Step Functions has refused to start a message, each time that it was asked: surely nothing was started.
+var ErrNotStarted = errors.New("it was not started")
 
 // errIncomplete says that the history of an execution that has ended does not show it yet; it is consistent only eventually.
 var errIncomplete = errors.New("the history does not go as far as the end of the execution")
@@ -87,20 +92,24 @@ type Executions struct {
 }
 
 // Start starts the execution of a message. A message with the same id and fingerprint that exists already is a replay:
-// nothing is started, and the message that was accepted then is returned. One with another fingerprint is ErrConflict.
+// nothing is started, and the message that was accepted then is returned. One with another fingerprint is ErrConflict. Another error
+// than ErrNotStarted leaves open whether it was started.
 func (e *Executions) Start(ctx context.Context, m message.Message) (accepted message.Message, replayed bool, err error) {
 	input, err := json.Marshal(m)
 	if err != nil {
 		return message.Message{}, false, fmt.Errorf("start message %s: %w", m.ID, err)
 	}
+	doubt := false
 	_, err = e.Client.StartExecution(ctx, &sfn.StartExecutionInput{
 		StateMachineArn: &e.StateMachineARN, Name: &m.ID, Input: aws.String(string(input)),
-	})
+	}, eachAttempt(func(err error) { doubt = doubt || !refused(err) }))
 	var exists *types.ExecutionAlreadyExists
 	switch {
 	case err == nil:
 		e.accepted(ctx, m)
 		return m, false, nil
+	case !errors.As(err, &exists) && refused(err) && !doubt:
+		return message.Message{}, false, fmt.Errorf("start message %s: %w: %w", m.ID, ErrNotStarted, err)
 	case !errors.As(err, &exists):
 		return message.Message{}, false, fmt.Errorf("start message %s: %w", m.ID, err)
 	}
@@ -120,6 +129,30 @@ func (e *Executions) Start(ctx context.Context, m message.Message) (accepted mes
 	// This very message: the answer to the request that started it was lost, the SDK has asked again, and it had ended by then.
 	e.accepted(ctx, m)
 	return m, false, nil
+}
+
+// eachAttempt tells what each attempt has failed with that the SDK makes of a call: the last one may be refused when an earlier one
+// has succeeded unheard.
+func eachAttempt(failed func(error)) func(*sfn.Options) {
+	return func(o *sfn.Options) {
+		o.APIOptions = append(o.APIOptions, func(stack *middleware.Stack) error {
+			return stack.Finalize.Insert(middleware.FinalizeMiddlewareFunc("EachAttempt", func(
+				ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler,
+			) (middleware.FinalizeOutput, middleware.Metadata, error) {
+				out, metadata, err := next.HandleFinalize(ctx, in)
+				if err != nil {
+					failed(err)
+				}
+				return out, metadata, err
+			}), "Retry", middleware.After)
+		})
+	}
+}
+
+// refused says that Step Functions has answered that it will not.
+func refused(err error) bool {
+	var answer *smithyhttp.ResponseError
+	return errors.As(err, &answer) && answer.HTTPStatusCode() >= 400 && answer.HTTPStatusCode() < 500
 }
 
 // accepted has the message written down.

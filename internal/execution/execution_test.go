@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -13,6 +15,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
 
@@ -276,6 +279,45 @@ func (t *table) Cancel(context.Context, string, time.Time) error {
 	}
 	t.Cancelled = true
 	return nil
+}
+
+// answers are what comes of each attempt at a call: a status, or 0 for an answer that is lost.
+type answers []int
+
+func (a *answers) Do(*http.Request) (*http.Response, error) {
+	status := (*a)[0]
+	*a = (*a)[1:]
+	if status == 0 {
+		return nil, io.ErrUnexpectedEOF
+	}
+	return &http.Response{StatusCode: status, Body: io.NopCloser(strings.NewReader(`{"__type":"ThrottlingException"}`))}, nil
+}
+
+// Only who was refused each time knows that nothing was started: an attempt before may have succeeded unheard.
+func TestWhatWasSurelyNotStarted(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		answers answers
+		want    bool
+	}{
+		{answers{400, 400, 400}, true},
+		{answers{0, 400, 400}, false},
+		{answers{400, 500, 400}, false},
+		{answers{400, 400, 0}, false},
+		{answers{503, 503, 503}, false},
+	} {
+		attempts := c.answers
+		e := execution.Executions{StateMachineARN: machineARN, Client: sfn.New(sfn.Options{
+			Region: "ap-northeast-2", Credentials: aws.AnonymousCredentials{}, HTTPClient: &attempts,
+			Retryer: retry.NewStandard(func(o *retry.StandardOptions) {
+				o.Backoff = retry.BackoffDelayerFunc(func(int, error) (time.Duration, error) { return 0, nil })
+			}),
+		})}
+		_, _, err := e.Start(t.Context(), newMessage())
+		if errors.Is(err, execution.ErrNotStarted) != c.want || err == nil || len(attempts) > 0 {
+			t.Errorf("%v: %v, and %d attempts are left", c.answers, err, len(attempts))
+		}
+	}
 }
 
 func TestStart(t *testing.T) {

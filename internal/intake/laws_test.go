@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"sms-api/internal/execution"
 	"sms-api/internal/intake"
 	"sms-api/internal/limits"
 	"sms-api/internal/message"
@@ -341,6 +342,24 @@ func TestInformationWithoutTheList(t *testing.T) {
 	l.post(t, http.StatusAccepted, service, orders("5678"))
 	l.serve(&intake.API{OptOuts: list})
 	l.post(t, http.StatusAccepted, untrusted, orders("5678"))
+}
+
+// A start that was refused gives back what it took, so that nobody is refused in favour of a message that is not there; one whose
+// answer was lost keeps it.
+func TestAStartThatSurelyFailedCountsNothing(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		err  error
+		want int
+	}{{fmt.Errorf("%w: throttled", execution.ErrNotStarted), http.StatusAccepted}, {http.ErrServerClosed, http.StatusTooManyRequests}} {
+		l := newLimited(t, func(l *limits.Limits) {
+			l.Trusted, l.StackDay, l.Same = limits.Rules{NumberHour: 1, CallerDay: 1}, 1, time.Hour
+		})
+		l.store.err = c.err
+		l.post(t, http.StatusServiceUnavailable, service, orders("5678"))
+		l.store.err = nil
+		l.post(t, c.want, service, orders("5678"))
+	}
 }
 
 // A message whose start failed, and which comes again on another day as a dead letter, counts on that day.

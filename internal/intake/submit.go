@@ -74,7 +74,7 @@ func (d *door) submit(ctx context.Context, r message.Request, s submission) (m m
 	if refusal == nil {
 		m, replayed, err = d.executions.Start(ctx, m)
 		conflict := errors.Is(err, execution.ErrConflict)
-		if d.rules.Limits != nil && (replayed || conflict) {
+		if d.rules.Limits != nil && (replayed || conflict || errors.Is(err, execution.ErrNotStarted)) {
 			d.rules.Limits.Undo(ctx, taken)
 		}
 		if conflict {

@@ -494,7 +494,7 @@ func (l *Limits) Cancelled(ctx context.Context, id, body string) error {
 	return nil
 }
 
-// Undo gives back what an attempt has taken in vain: it has started no message, as with a replay. It does nothing when another
+// Undo gives back what an attempt has taken in vain: it has surely started no message, as with a replay. It does nothing when another
 // attempt shares what was taken, whose message may stand, nor does it after Cancelled, or when it is repeated.
 func (l *Limits) Undo(ctx context.Context, t Taken) {
 	if t.nonce == "" {
