@@ -104,7 +104,9 @@ func Functions() []Function {
 		"dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:BatchWriteItem", "dynamodb:BatchGetItem",
 	}}
 	// A door counts what is asked for, and a send looks for those who have opted out.
-	counts := Permission{Limits, []string{"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"}}
+	counts := Permission{Limits, []string{
+		"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem",
+	}}
 	heeds := Permission{OptOuts, []string{"dynamodb:BatchGetItem"}}
 	campaigns := Permission{Campaigns, []string{"dynamodb:GetItem", "dynamodb:PutItem"}}
 	// Whoever may not list is told of an object that is not there that it is not allowed.

@@ -134,6 +134,12 @@ func (a *attempt) GetItem(ctx context.Context, in *dynamodb.GetItemInput, o ...f
 	return step(a, func() (*dynamodb.GetItemOutput, error) { return a.Client.GetItem(ctx, in, o...) }, o)
 }
 
+func (a *attempt) BatchGetItem(
+	ctx context.Context, in *dynamodb.BatchGetItemInput, o ...func(*dynamodb.Options),
+) (*dynamodb.BatchGetItemOutput, error) {
+	return step(a, func() (*dynamodb.BatchGetItemOutput, error) { return a.Client.BatchGetItem(ctx, in, o...) }, o)
+}
+
 func (a *attempt) PutItem(ctx context.Context, in *dynamodb.PutItemInput, o ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error) {
 	return step(a, func() (*dynamodb.PutItemOutput, error) { return a.Client.PutItem(ctx, in, o...) }, o)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -51,14 +52,13 @@ type use struct {
 	nonce string
 }
 
-// uses reads the uses of a number, and their version.
-func (l *Limits) uses(ctx context.Context, pk string) ([]use, int64, error) {
+// uses reads the uses of a number.
+func (l *Limits) uses(ctx context.Context, pk string) ([]use, error) {
 	found, err := l.get(ctx, pk)
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
-	all, err := usesOf(found)
-	return all, attr.NumberOf(found, attrVersion), err
+	return usesOf(found)
 }
 
 // usesOf are the uses in the item of a number, which may be nil.
@@ -79,40 +79,43 @@ func usesOf(found item) ([]use, error) {
 // as many rounds as it may get messages, at most.
 const rounds = 200
 
-// use adds a use, unless a window is full: then it says which, and when there is room again.
-func (l *Limits) use(ctx context.Context, pk string, w windows, at time.Time, nonce string) (full []Limit, until time.Time, err error) {
+// use adds a use to an item that has been read, unless a window is full: then it says which, and when there is room again.
+func (l *Limits) use(
+	ctx context.Context, pk string, found item, w windows, at time.Time, nonce string,
+) (full []Limit, until time.Time, err error) {
 	at = at.UTC().Truncate(time.Millisecond)
-	err = l.change(ctx, pk, func(known []use) ([]use, bool) {
-		full, until = nil, time.Time{}
-		var times []time.Time
-		var left []use
-		for _, u := range known {
-			if u.nonce == nonce {
-				return nil, false // the answer to the write was lost
-			}
-			if counts(u.at, l.Now()) {
-				times, left = append(times, u.at), append(left, u)
-			}
+	err = l.change(ctx, pk, found, func(known []use) ([]use, bool) {
+		if slices.ContainsFunc(known, func(u use) bool { return u.nonce == nonce }) {
+			full = nil
+			return nil, false // the answer to the write was lost
 		}
-		hour, sameDay := w.full(times, at)
-		if hour {
-			full = append(full, NumberHour)
-		}
-		if sameDay {
-			full = append(full, NumberDay)
-		}
-		if len(full) > 0 {
-			until = w.free(times, at)
+		known = l.counting(known)
+		if full, until = w.over(known, at); len(full) > 0 {
 			return nil, false
 		}
-		return append(left, use{at: at, nonce: nonce}), true
+		return append(known, use{at: at, nonce: nonce}), true
 	})
 	return full, until, err
 }
 
+// counting are the uses that are still of any interest.
+func (l *Limits) counting(all []use) []use {
+	var left []use
+	for _, u := range all {
+		if counts(u.at, l.Now()) {
+			left = append(left, u)
+		}
+	}
+	return left
+}
+
 // unuse takes a use away.
 func (l *Limits) unuse(ctx context.Context, pk, nonce string) error {
-	return l.change(ctx, pk, func(known []use) ([]use, bool) {
+	found, err := l.get(ctx, pk)
+	if err != nil {
+		return err
+	}
+	return l.change(ctx, pk, found, func(known []use) ([]use, bool) {
 		var left []use
 		for _, u := range known {
 			if u.nonce != nonce {
@@ -123,13 +126,14 @@ func (l *Limits) unuse(ctx context.Context, pk, nonce string) error {
 	})
 }
 
-// change writes uses anew, if decide says so, which may be asked several times.
-func (l *Limits) change(ctx context.Context, pk string, decide func([]use) (changed []use, write bool)) error {
+// change writes the uses in an item anew that has been read, if decide says so, which may be asked several times.
+func (l *Limits) change(ctx context.Context, pk string, found item, decide func([]use) (changed []use, write bool)) error {
 	for range rounds {
-		known, version, err := l.uses(ctx, pk)
+		known, err := usesOf(found)
 		if err != nil {
 			return err
 		}
+		version := attr.NumberOf(found, attrVersion)
 		changed, write := decide(known)
 		if !write {
 			return nil
@@ -156,6 +160,9 @@ func (l *Limits) change(ctx context.Context, pk string, decide func([]use) (chan
 		case err == nil:
 			return nil
 		case !refused(err):
+			return err
+		}
+		if found, err = l.get(ctx, pk); err != nil {
 			return err
 		}
 	}

@@ -2,9 +2,9 @@
 // over a limit is refused; nothing is parked.
 //
 // The counters stand in the table of sends, where many ask at once. Every write has a condition, so that no two requests take
-// the last place. A request takes what it needs one counter after the other and gives it back when one of them has no room: a
-// crash in between counts too much until the window is over, and nothing ever lets through too much. All keys begin with
-// limit#:
+// the last place. A request looks at all counters first, so that one that is refused takes nothing that others would miss. If there
+// is room it takes what it needs one counter after the other, and gives it back when others were quicker with one of them: a crash
+// in between counts too much until the window is over, and nothing ever lets through too much. All keys begin with limit#:
 //
 //   - limit#number#<class>#<hash>: when a number got or is to get its messages, for the sliding hour and the day.
 //   - limit#caller#<class>#<hash>#<day>: how many recipients a caller had.
@@ -193,7 +193,11 @@ func (l *Limits) Take(ctx context.Context, a Ask) (Taken, error) {
 // the same message was quicker: then there are no hits.
 func (l *Limits) attempt(ctx context.Context, a Ask) (Taken, []Hit, error) {
 	t := Taken{message: a.Message, body: a.Body, due: a.Due, nonce: rand.Text(), count: len(a.Recipients), day: day(a.Due)}
-	hits, err := l.take(ctx, a, &t)
+	s, hits, err := l.look(ctx, a)
+	if err != nil || len(hits) > 0 {
+		return Taken{}, hits, err
+	}
+	hits, err = l.take(ctx, a, s, &t)
 	if err == nil && len(hits) == 0 {
 		// After an error it is perhaps written all the same, and another attempt will go by it: then it must stay true.
 		if first, err := l.remember(ctx, t); err != nil || first {
@@ -230,40 +234,32 @@ func (l *Limits) before(ctx context.Context, a Ask) (bool, error) {
 	return false, err
 }
 
-// take takes from the counters, as far as there is room; what has been taken stands in t.
-func (l *Limits) take(ctx context.Context, a Ask, t *Taken) ([]Hit, error) {
+// take takes from the counters, as far as there is room; what has been taken stands in t. It stops at the first limit that others
+// were quicker with.
+func (l *Limits) take(ctx context.Context, a Ask, s seen, t *Taken) ([]Hit, error) {
 	rules, class := l.rules(a.Trusted)
-	hits, err := l.takeNumbers(ctx, a, rules, class, t)
-	if err != nil {
-		return nil, err
+	if hits, err := l.takeNumbers(ctx, a, s, t); err != nil || len(hits) > 0 {
+		return hits, err
 	}
 	if rules.CallerDay > 0 {
 		pk := callerPK(class, a.Caller, t.day)
-		ok, err := l.add(ctx, pk, t.count, rules.CallerDay, a.Due)
-		switch {
+		switch ok, err := l.add(ctx, pk, t.count, rules.CallerDay, a.Due); {
 		case err != nil:
 			return nil, err
-		case ok:
-			t.caller = pk
-		default:
-			hits = append(hits, Hit{Limit: CallerDay, Max: rules.CallerDay, Until: nextDay(a.Due)})
+		case !ok:
+			return []Hit{{Limit: CallerDay, Max: rules.CallerDay, Until: nextDay(a.Due)}}, nil
 		}
+		t.caller = pk
 	}
 	if l.StackDay > 0 {
-		hit, err := l.takeStack(ctx, a.Due, t)
-		if err != nil {
-			return nil, err
+		if hits, err := l.takeStack(ctx, a.Due, s.stack, t); err != nil || len(hits) > 0 {
+			return hits, err
 		}
-		hits = append(hits, hit...)
 	}
-	if l.Same > 0 {
-		hit, err := l.takeSame(ctx, a, t)
-		if err != nil {
-			return nil, err
-		}
-		hits = append(hits, hit...)
+	if l.Same == 0 {
+		return nil, nil
 	}
-	return hits, nil
+	return l.takeSame(ctx, a, t)
 }
 
 // atOnce is how many items are written at the same time.
@@ -292,51 +288,27 @@ func each(n int, do func(i int) error) error {
 	return first
 }
 
-func (l *Limits) takeNumbers(ctx context.Context, a Ask, rules Rules, class string, t *Taken) ([]Hit, error) {
+func (l *Limits) takeNumbers(ctx context.Context, a Ask, s seen, t *Taken) ([]Hit, error) {
+	rules, _ := l.rules(a.Trusted)
 	w := windows{hour: rules.NumberHour, day: rules.NumberDay}
 	if w == (windows{}) {
 		return nil, nil
 	}
-	key, err := l.key(ctx)
-	if err != nil {
-		return nil, err
-	}
 	var mu sync.Mutex
-	byLimit := map[Limit]*Hit{}
-	err = each(len(a.Recipients), func(i int) error {
-		pk := numberPK(key, class, a.Recipients[i])
-		full, until, err := l.use(ctx, pk, w, a.Due, t.nonce)
+	hits := w.hits()
+	err := each(len(a.Recipients), func(i int) error {
+		pk := s.numbers[i]
+		full, until, err := l.use(ctx, pk, s.found[pk], w, a.Due, t.nonce)
 		mu.Lock()
 		defer mu.Unlock()
-		switch {
-		case err != nil:
-			// Perhaps it was written all the same.
-			t.numbers = append(t.numbers, pk)
-			return err
-		case len(full) == 0:
+		if err != nil || len(full) == 0 {
+			// After an error it was perhaps written all the same.
 			t.numbers = append(t.numbers, pk)
 		}
-		for _, limit := range full {
-			h := byLimit[limit]
-			if h == nil {
-				h = &Hit{Limit: limit, Max: map[Limit]int{NumberHour: w.hour, NumberDay: w.day}[limit]}
-				byLimit[limit] = h
-			}
-			h.Recipients = append(h.Recipients, i)
-			if until.After(h.Until) {
-				h.Until = until
-			}
-		}
-		return nil
+		hits.add(i, full, until)
+		return err
 	})
-	var hits []Hit
-	for _, limit := range []Limit{NumberHour, NumberDay} {
-		if h := byLimit[limit]; h != nil {
-			slices.Sort(h.Recipients)
-			hits = append(hits, *h)
-		}
-	}
-	return hits, err
+	return hits.all(), err
 }
 
 // shards is over how many items the count of everybody is spread.
@@ -363,7 +335,8 @@ func (l *Limits) free(used []int) int {
 // tries is how often a request looks for room among the shards that others take it from, or begins anew because of other attempts.
 const tries = 5
 
-func (l *Limits) takeStack(ctx context.Context, due time.Time, t *Taken) ([]Hit, error) {
+// takeStack takes from one shard, or from several when that has no room; used is what was used of each a moment ago.
+func (l *Limits) takeStack(ctx context.Context, due time.Time, used []int, t *Taken) ([]Hit, error) {
 	t.shards = map[int]int{}
 	first := int(rand.Text()[0]) % shards
 	ok, err := l.add(ctx, stackPK(t.day, first), t.count, l.share(first), due)
@@ -372,19 +345,17 @@ func (l *Limits) takeStack(ctx context.Context, due time.Time, t *Taken) ([]Hit,
 	}
 	if ok {
 		t.shards[first] = t.count
-		l.watch(ctx, due)
+		l.watch(ctx, used, t.count)
 		return nil, nil
 	}
-	over := Hit{Limit: StackDay, Max: l.StackDay, Until: nextDay(due)}
 	for range tries {
-		used, err := l.stackUse(ctx, due)
-		if err != nil {
+		if used, err = l.stackUse(ctx, due); err != nil {
 			return nil, err
 		}
-		if l.free(used) < t.count-sum(t.shards) {
-			l.tell(ctx, 100)
-			return []Hit{over}, nil
+		if hits := l.stackHits(ctx, due, used, t.count-sum(t.shards)); len(hits) > 0 {
+			return hits, nil
 		}
+		taken := sum(t.shards)
 		for i, n := range used {
 			part := min(max(0, l.share(i)-n), t.count-sum(t.shards))
 			if part == 0 {
@@ -399,13 +370,21 @@ func (l *Limits) takeStack(ctx context.Context, due time.Time, t *Taken) ([]Hit,
 			}
 		}
 		if sum(t.shards) == t.count {
-			l.watch(ctx, due)
+			l.watch(ctx, used, t.count-taken)
 			return nil, nil
 		}
 	}
 	// Others took the room again and again; it is worth another try.
-	over.Until = l.Now().Add(time.Second)
-	return []Hit{over}, nil
+	return []Hit{{Limit: StackDay, Max: l.StackDay, Until: l.Now().Add(time.Second)}}, nil
+}
+
+// stackHits says whether so much has no room, of what is used of each shard.
+func (l *Limits) stackHits(ctx context.Context, due time.Time, used []int, n int) []Hit {
+	if l.free(used) >= n {
+		return nil
+	}
+	l.tell(ctx, 100)
+	return []Hit{{Limit: StackDay, Max: l.StackDay, Until: nextDay(due)}}
 }
 
 func sum(parts map[int]int) int {
@@ -419,13 +398,9 @@ func sum(parts map[int]int) int {
 // watched is the percentage of the stack's limit from which on it is told how much is used.
 const watched = 70
 
-// watch tells how much of the stack's limit is used, if that is much.
-func (l *Limits) watch(ctx context.Context, due time.Time) {
-	used, err := l.stackUse(ctx, due)
-	if err != nil {
-		return // it was taken, and the next message looks again
-	}
-	n := 0
+// watch tells how much of the stack's limit is used, if that is much: what was used of each shard, and what was taken since.
+func (l *Limits) watch(ctx context.Context, used []int, taken int) {
+	n := taken
 	for _, of := range used {
 		n += of
 	}
@@ -541,7 +516,7 @@ func (l *Limits) OfNumber(ctx context.Context, to message.Phone) ([]Use, error) 
 	var uses []Use
 	for _, trusted := range []bool{false, true} {
 		rules, class := l.rules(trusted)
-		times, _, err := l.uses(ctx, numberPK(key, class, to))
+		times, err := l.uses(ctx, numberPK(key, class, to))
 		if err != nil {
 			return nil, err
 		}

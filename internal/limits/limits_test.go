@@ -51,7 +51,8 @@ func (w *world) ask(recipients ...message.Phone) limits.Ask {
 	return a
 }
 
-const kim, lee = message.Phone("01012345678"), message.Phone("01087654321")
+const kim, lee, park, choi = message.Phone("01012345678"), message.Phone("01087654321"), message.Phone("01011112222"),
+	message.Phone("01033334444")
 
 // take says which limits had no room, as "name max until recipients".
 func (w *world) take(tb testing.TB, a limits.Ask) string {
@@ -507,6 +508,22 @@ func TestFaultsNeverLetThroughTooMuch(t *testing.T) {
 	}
 }
 
+// What is refused by one limit takes nothing of another one, not even for a moment in which somebody else would miss it.
+func TestTheRefusedRefuseNobody(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.Untrusted, w.StackDay, w.Same = limits.Rules{NumberDay: 1, CallerDay: 2}, 3, time.Hour
+	w.wants(t, w.ask(lee), "")
+	w.table.Operations()
+	w.wants(t, w.ask(kim, lee), "number-day 1 02T00:00:00 [1], caller-day 2 02T00:00:00 [], same-content 1 01T13:00:00 [1] m1")
+	w.wants(t, w.ask(kim, park, choi), "caller-day 2 02T00:00:00 [], stack-day 3 02T00:00:00 []")
+	for _, operation := range w.table.Operations() {
+		if operation != "BatchGetItem" {
+			t.Errorf("the refused have asked for %s", operation)
+		}
+	}
+}
+
 // Without limits nothing is asked of the table.
 func TestWithoutLimitsTheTableIsLeftAlone(t *testing.T) {
 	t.Parallel()
@@ -519,7 +536,7 @@ func TestWithoutLimitsTheTableIsLeftAlone(t *testing.T) {
 		t.Errorf("asked for %q", got)
 	}
 	w.wants(t, w.ask(kim), "")
-	if got, want := w.table.Operations(), []string{"GetItem", "PutItem", "UpdateItem", "PutItem"}; !slices.Equal(got, want) {
+	if got, want := w.table.Operations(), []string{"BatchGetItem", "PutItem", "UpdateItem", "PutItem"}; !slices.Equal(got, want) {
 		t.Errorf("asked for %q, want %q", got, want)
 	}
 }

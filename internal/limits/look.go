@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -43,60 +44,108 @@ func (l *Limits) Rooms(ctx context.Context, caller string, trusted bool, due tim
 
 // LookAtNumbers says which recipients of what is asked for Take would refuse, by the limits on what a number gets, and takes nothing.
 func (l *Limits) LookAtNumbers(ctx context.Context, a Ask) ([]Hit, error) {
+	s, err := l.see(ctx, a, nil)
+	if err != nil {
+		return nil, err
+	}
+	hits, err := l.numberHits(a, s)
+	return append(hits, l.sameHits(a, s)...), err
+}
+
+// seen are counters as they were a moment ago.
+type seen struct {
+	// numbers and same are partition keys, one a recipient.
+	numbers, same []string
+	// found are the items that there are, by their partition keys.
+	found map[string]item
+	// stack is what is used of each shard.
+	stack []int
+}
+
+// see reads the counters of the recipients, and others besides.
+func (l *Limits) see(ctx context.Context, a Ask, others []string) (s seen, err error) {
 	rules, class := l.rules(a.Trusted)
-	w := windows{hour: rules.NumberHour, day: rules.NumberDay}
-	if w == (windows{}) && l.Same == 0 {
-		return nil, nil
+	numbers := rules.NumberHour > 0 || rules.NumberDay > 0
+	if !numbers && l.Same == 0 {
+		s.found, err = l.getAll(ctx, others)
+		return s, err
 	}
 	secret, err := l.key(ctx)
 	if err != nil {
-		return nil, err
+		return s, err
 	}
-	var wanted []string
 	for i, to := range a.Recipients {
-		if w != (windows{}) {
-			wanted = append(wanted, numberPK(secret, class, to))
+		if numbers {
+			s.numbers = append(s.numbers, numberPK(secret, class, to))
 		}
 		if l.Same > 0 {
-			wanted = append(wanted, samePK(secret, a.Caller, to, a.Contents[i]))
+			s.same = append(s.same, samePK(secret, a.Caller, to, a.Contents[i]))
 		}
 	}
-	found, err := l.getAll(ctx, wanted)
-	if err != nil {
-		return nil, err
+	s.found, err = l.getAll(ctx, slices.Concat(s.numbers, s.same, others))
+	return s, err
+}
+
+// look says which limits have no room for what is asked for, and takes nothing.
+func (l *Limits) look(ctx context.Context, a Ask) (seen, []Hit, error) {
+	rules, class := l.rules(a.Trusted)
+	var others []string
+	caller := callerPK(class, a.Caller, day(a.Due))
+	if rules.CallerDay > 0 {
+		others = append(others, caller)
 	}
-	hits := []Hit{{Limit: NumberHour, Max: w.hour}, {Limit: NumberDay, Max: w.day}, {Limit: SameContent, Max: 1}}
-	now := l.Now()
-	for i, to := range a.Recipients {
-		known, err := usesOf(found[numberPK(secret, class, to)])
+	for i := range shards {
+		if l.StackDay > 0 {
+			others = append(others, stackPK(day(a.Due), i))
+		}
+	}
+	s, err := l.see(ctx, a, others)
+	if err != nil {
+		return seen{}, nil, err
+	}
+	hits, err := l.numberHits(a, s)
+	if err != nil {
+		return seen{}, nil, err
+	}
+	n := len(a.Recipients)
+	if rules.CallerDay > 0 && int(attr.NumberOf(s.found[caller], attrCount))+n > rules.CallerDay {
+		hits = append(hits, Hit{Limit: CallerDay, Max: rules.CallerDay, Until: nextDay(a.Due)})
+	}
+	if l.StackDay > 0 {
+		for i := range shards {
+			s.stack = append(s.stack, int(attr.NumberOf(s.found[stackPK(day(a.Due), i)], attrCount)))
+		}
+		hits = append(hits, l.stackHits(ctx, a.Due, s.stack, n)...)
+	}
+	return s, append(hits, l.sameHits(a, s)...), nil
+}
+
+func (l *Limits) numberHits(a Ask, s seen) ([]Hit, error) {
+	rules, _ := l.rules(a.Trusted)
+	w := windows{hour: rules.NumberHour, day: rules.NumberDay}
+	hits := w.hits()
+	for i, pk := range s.numbers {
+		known, err := usesOf(s.found[pk])
 		if err != nil {
 			return nil, err
 		}
-		var times []time.Time
-		for _, u := range known {
-			if counts(u.at, now) {
-				times = append(times, u.at)
-			}
-		}
-		hour, sameDay := w.full(times, a.Due)
-		same := false
-		if l.Same > 0 {
-			first := found[samePK(secret, a.Caller, to, a.Contents[i])]
-			same = first != nil && time.UnixMilli(attr.NumberOf(first, attrAt)).After(now.Add(-l.Same))
-		}
-		for n, full := range []bool{hour, sameDay, same} {
-			if full {
-				hits[n].Recipients = append(hits[n].Recipients, i)
-			}
+		full, until := w.over(l.counting(known), a.Due.UTC().Truncate(time.Millisecond))
+		hits.add(i, full, until)
+	}
+	return hits.all(), nil
+}
+
+func (l *Limits) sameHits(a Ask, s seen) []Hit {
+	var hits []Hit
+	for i, pk := range s.same {
+		first := s.found[pk]
+		until := time.UnixMilli(attr.NumberOf(first, attrAt)).UTC().Add(l.Same)
+		// That of an earlier attempt of the same request is its own.
+		if id := attr.TextOf(first, attrMessage); first != nil && until.After(l.Now()) && id != a.Message {
+			hits = append(hits, Hit{Limit: SameContent, Max: 1, Until: until, Recipients: []int{i}, First: id})
 		}
 	}
-	var full []Hit
-	for _, h := range hits {
-		if len(h.Recipients) > 0 {
-			full = append(full, h)
-		}
-	}
-	return full, nil
+	return hits
 }
 
 // most is how many items DynamoDB reads at a time.

@@ -67,3 +67,54 @@ func (w windows) free(uses []time.Time, at time.Time) time.Time {
 func counts(use, now time.Time) bool {
 	return now.Sub(use) < time.Hour || day(use) >= day(now)
 }
+
+// over says which windows have no room for one more use, and when there is room again.
+func (w windows) over(uses []use, at time.Time) (full []Limit, until time.Time) {
+	times := make([]time.Time, len(uses))
+	for i, u := range uses {
+		times[i] = u.at
+	}
+	hour, sameDay := w.full(times, at)
+	if hour {
+		full = append(full, NumberHour)
+	}
+	if sameDay {
+		full = append(full, NumberDay)
+	}
+	if len(full) > 0 {
+		until = w.free(times, at)
+	}
+	return full, until
+}
+
+// windowHits are the hits of both windows, in the order in which they are told.
+type windowHits []Hit
+
+func (w windows) hits() windowHits {
+	return windowHits{{Limit: NumberHour, Max: w.hour}, {Limit: NumberDay, Max: w.day}}
+}
+
+// add notes that windows have no room for a recipient.
+func (h windowHits) add(recipient int, full []Limit, until time.Time) {
+	for n := range h {
+		if !slices.Contains(full, h[n].Limit) {
+			continue
+		}
+		h[n].Recipients = append(h[n].Recipients, recipient)
+		if until.After(h[n].Until) {
+			h[n].Until = until
+		}
+	}
+}
+
+// all are those that are about anybody.
+func (h windowHits) all() []Hit {
+	var all []Hit
+	for _, one := range h {
+		if len(one.Recipients) > 0 {
+			slices.Sort(one.Recipients)
+			all = append(all, one)
+		}
+	}
+	return all
+}
