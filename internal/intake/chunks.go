@@ -22,7 +22,7 @@ import (
 )
 
 // Chunks makes messages of the chunks of campaigns, by the very rules of the API. All fields are needed, but Guards only to cancel,
-// and Limits and Wallet only for plans.
+// Limits for that and for plans, and Wallet only for plans.
 type Chunks struct {
 	Executions messages
 	// Guards keep a message from being sent that has not been started.
@@ -30,12 +30,13 @@ type Chunks struct {
 		Cancel(ctx context.Context, id string, expiry time.Time) error
 	}
 	Rules Rules
-	// Limits are looked at for plans. They are those of Rules.
+	// Limits are looked at for plans, and have given back what a cancelled message has taken. They are those of Rules.
 	Limits interface {
 		// Counts says whether there are any.
 		Counts(trusted bool) bool
 		LookAtNumbers(ctx context.Context, a limits.Ask) ([]limits.Hit, error)
 		Rooms(ctx context.Context, caller string, trusted bool, due time.Time) ([]limits.Room, error)
+		Cancelled(ctx context.Context, id, body string) error
 	}
 	Templates templates
 	Wallet    wallet
@@ -198,7 +199,7 @@ func (x *Chunks) Outcome(ctx context.Context, c campaign.Campaign, number int) (
 // Cancel cancels a chunk's message if nothing of it was sent, and has it never sent if it was not started.
 func (x *Chunks) Cancel(ctx context.Context, c campaign.Campaign, number int) error {
 	id := chunkID(c.ID, number)
-	_, err := x.Executions.Cancel(ctx, id)
+	err := x.cancel(ctx, id)
 	if errors.Is(err, execution.ErrNotFound) {
 		err = x.Guards.Cancel(ctx, id, c.ExpiresAt)
 	}
@@ -210,4 +211,16 @@ func (x *Chunks) Cancel(ctx context.Context, c campaign.Campaign, number int) er
 		return fmt.Errorf("cancel chunk %d: %w", number, err)
 	}
 	return nil
+}
+
+// cancel cancels a message that was started, and gives back what it has taken.
+func (x *Chunks) cancel(ctx context.Context, id string) error {
+	if _, err := x.Executions.Cancel(ctx, id); err != nil {
+		return err
+	}
+	m, err := x.Executions.Find(ctx, id)
+	if err != nil {
+		return err
+	}
+	return x.Limits.Cancelled(ctx, id, m.Fingerprint)
 }

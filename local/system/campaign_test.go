@@ -668,6 +668,29 @@ func campaignStories() map[string]func(*testing.T) *world {
 			w.reaches(other, campaign.Cancelled)
 			return w
 		},
+		"a campaign that is cancelled before anything was sent gives back what it took of limits": func(t *testing.T) *world {
+			t.Helper()
+			w := newWorld(t, func(o *Options, _ *aligotest.Options) {
+				o.Settings = map[string]string{deployment.TrustedNumberDay: "1", deployment.DailyRecipients: "3"}
+			})
+			file := many(3)
+			id := w.create(campaignBody(len(file), ""), file)
+			w.reaches(id, campaign.Planned)
+			end := vendorOutage(aligotest.FaultUnregisteredIP, send)(w)
+			w.order(id, "start", http.StatusOK)
+			w.reaches(id, campaign.Parked)
+			if _, answer := w.do(http.MethodGet, "/v1/limits", ""); !strings.Contains(string(answer), `"used":3`) {
+				t.Errorf("it has taken %s", answer)
+			}
+			w.order(id, "cancel", http.StatusOK)
+			w.reaches(id, campaign.Cancelled)
+			end()
+			if _, answer := w.do(http.MethodGet, "/v1/limits", ""); !strings.Contains(string(answer), `"used":0`) {
+				t.Errorf("it has given back all but %s", answer)
+			}
+			w.settle(w.post(`{"channel":"sms","text":"안녕하세요","recipients":[{"to":"01020005678"}]}`))
+			return w
+		},
 		"a campaign is its caller's, and an operator's": func(t *testing.T) *world {
 			t.Helper()
 			scopes := map[string][]string{
