@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -14,6 +15,7 @@ import (
 	"sms-api/internal/announce"
 	"sms-api/internal/deadletter"
 	"sms-api/internal/deadline"
+	"sms-api/internal/execution"
 	"sms-api/internal/message"
 	"sms-api/internal/route"
 	"sms-api/statemachine"
@@ -252,7 +254,7 @@ func (e *Events) start(ctx context.Context, handed Handed, attributes []slog.Att
 	var m message.Message
 	var replayed bool
 	if err = asked.refusal(); err == nil {
-		m, replayed, err = d.submit(ctx, r, submission{caller: e.caller(event), key: key, requestedAt: event.Time})
+		m, replayed, err = e.submit(ctx, d, handed, r, submission{caller: e.caller(event), key: key, requestedAt: event.Time})
 	}
 	var refusal *problemError
 	switch {
@@ -269,6 +271,90 @@ func (e *Events) start(ctx context.Context, handed Handed, attributes []slog.Att
 		slog.Int("errors", len(refusal.Errors)))...)
 	return false, e.Bus.Put(ctx, statemachine.DetailTypeRejected,
 		Rejection{Problem: refusal.Problem, Route: handed.Route, IdempotencyKey: key, Reference: r.Reference})
+}
+
+// submit submits what an event asks for, also where another route has made a message of the same event.
+func (e *Events) submit(ctx context.Context, d door, handed Handed, r message.Request, s submission) (message.Message, bool, error) {
+	m, replayed, err := d.submit(ctx, r, s)
+	var refusal *problemError
+	if !errors.As(err, &refusal) || r.IdempotencyKey != "" || len(e.Routes) == 0 {
+		return m, replayed, err
+	}
+	key, failed := e.keyBeside(ctx, handed, r, s.caller)
+	switch {
+	case failed != nil:
+		return message.Message{}, false, failed
+	case key == "":
+		return message.Message{}, false, err
+	}
+	s.key = key
+	return d.submit(ctx, r, s)
+}
+
+// keyBeside is the key of the message that a route makes of an event without a key of its own, where that of another route has the
+// event's id; empty if it has not. Which of them came first says the message that is there, so that it is the same for every
+// repetition in whatever order. Routes that make the same message have the same key.
+//
+// What no route makes any more was made by a template that has been changed since, perhaps this one: the event is not sent again.
+func (e *Events) keyBeside(ctx context.Context, handed Handed, r message.Request, caller string) (string, error) {
+	first, ok, err := e.made(ctx, caller, handed.ID)
+	if err != nil || !ok {
+		return "", err
+	}
+	// The event stands beside its routes without a name, where it asks for a message itself.
+	another, names := false, []string{handed.Route}
+	for _, other := range e.alike(handed) {
+		switch other.request.Fingerprint() {
+		case first.Fingerprint:
+			another = true
+		case r.Fingerprint():
+			names = append(names, other.route)
+		}
+	}
+	for _, name := range names {
+		key := handed.ID + "#" + name
+		if _, ok, err := e.made(ctx, caller, key); err != nil || ok {
+			return key, err
+		}
+	}
+	if !another {
+		return "", nil
+	}
+	return handed.ID + "#" + slices.Min(names), nil
+}
+
+// made is the message with this key, if there is one.
+func (e *Events) made(ctx context.Context, caller, key string) (message.Message, bool, error) {
+	id, err := messageID(caller, key)
+	if err != nil {
+		return message.Message{}, false, err
+	}
+	m, err := e.Executions.Find(ctx, id)
+	if errors.Is(err, execution.ErrNotFound) {
+		return message.Message{}, false, nil
+	}
+	return m, err == nil, err
+}
+
+// routed is a request that a route makes of an event.
+type routed struct {
+	route   string
+	request message.Request
+}
+
+// alike are the requests without keys of their own that are made of an event: by each route that could take it, and by none.
+func (e *Events) alike(handed Handed) []routed {
+	var all []routed
+	for _, name := range append(slices.Collect(maps.Keys(e.Routes)), "") {
+		if name != "" && !e.Routes[name].CouldTake(handed.Text) {
+			continue
+		}
+		handed.Route = name
+		if a, err := e.read(handed); err == nil && a.refusal() == nil && a.request.IdempotencyKey == "" {
+			all = append(all, routed{name, a.request})
+		}
+	}
+	return all
 }
 
 // Try says what Handle would make of what a rule hands over, right now: the message request, and everything that is wrong with

@@ -2,8 +2,10 @@ package intake_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -289,4 +291,142 @@ func FuzzRoute(f *testing.F) {
 			}
 		}
 	})
+}
+
+// several are routes that make messages of one event without a key: for the customer, for the seller, and twice the same for the shop.
+func several(tb testing.TB, greeting string) map[string]*route.Template {
+	tb.Helper()
+	var all []string
+	for name, to := range map[string]string{"customer": "customer", "seller": "seller", "shop": "shop", "shop-too": "shop"} {
+		greeted := `<$.detail.name>`
+		if name == "customer" {
+			greeted += greeting
+		}
+		all = append(all, `{"name":"`+name+`","pattern":{"source":["shop.orders"],"detail-type":["OrderPaid"]},
+			"inputTemplate":{"template":"TX_1234","recipients":[{"to":"<$.detail.`+to+`>","name":"`+greeted+`",
+			"variables":{"주문번호":"<$.detail.id>"}}]}}`)
+	}
+	templates, err := route.ReadFile([]byte("[" + strings.Join(all, ",") + "]"))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return templates
+}
+
+const paid = `{"customer":"010-1234-5678","seller":"010-1234-0000","shop":"010-1234-1111","name":"홍길동","id":"A-1"}`
+
+// to are the numbers that messages were started to.
+func (d *door) to() []string {
+	var all []string
+	for _, id := range d.ids() {
+		all = append(all, string(d.store.messages[id].Recipients[0].To))
+	}
+	slices.Sort(all)
+	return all
+}
+
+// What several routes make of one event is sent once each, and the same message once, however often and in whatever order the event
+// comes by each of them, while Step Functions is away now and then.
+func TestSeveralRoutesOfOneEvent(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(50) {
+		random := rand.New(rand.NewPCG(seed, 3))
+		d := newDoor()
+		d.events.Routes = several(t, "")
+		names := slices.Repeat(slices.Sorted(maps.Keys(d.events.Routes)), 3)
+		random.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
+		for _, name := range names {
+			for random.IntN(3) == 0 {
+				d.store.err = errors.New("away")
+				if err := d.handle(t, byRoute(name, paid)); err == nil {
+					t.Error("the event was handled without Step Functions")
+				}
+			}
+			d.store.err = nil
+			if err := d.handle(t, byRoute(name, paid)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := d.to(); !slices.Equal(got, []string{"01012340000", "01012341111", "01012345678"}) || len(d.rejections(t)) != 0 {
+			t.Fatalf("%v: sent to %v, rejected %s", names, got, d.rejections(t))
+		}
+		// Each is told of as its event's.
+		if got := d.acceptances(t); len(got) != len(names) || strings.Count(strings.Join(got, ""), `"idempotencyKey":"e-1"`) != len(names) {
+			t.Errorf("accepted %s", got)
+		}
+		// A replay is one also when the request would not be accepted any more.
+		d.vendor.templates = nil
+		for _, name := range names {
+			if err := d.handle(t, byRoute(name, paid)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if len(d.acceptances(t)) != 2*len(names) {
+			t.Errorf("seed %d: of the replays were rejected %s", seed, d.rejections(t))
+		}
+	}
+}
+
+// An event that was handled before its route was changed is not sent anew when an archive is replayed, nor are the messages of the
+// other routes.
+func TestAChangedRouteSendsNothingAgain(t *testing.T) {
+	t.Parallel()
+	for _, names := range [][]string{{"customer"}, {"customer", "seller"}, {"seller", "customer"}} {
+		d := newDoor()
+		d.events.Routes = several(t, "")
+		for _, greeting := range []string{"", "님"} {
+			d.events.Routes = several(t, greeting)
+			for _, name := range names {
+				if err := d.handle(t, byRoute(name, paid)); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		if got := d.to(); len(got) != len(names) || len(d.rejections(t)) != 1 || !strings.Contains(d.rejections(t)[0], `"route":"customer"`) {
+			t.Errorf("%v: sent to %v, rejected %s", names, got, d.rejections(t))
+		}
+	}
+}
+
+// Nor is it when another route makes the same message from then on.
+func TestANewRouteSendsNothingAgain(t *testing.T) {
+	t.Parallel()
+	d := newDoor()
+	all := several(t, "")
+	d.events.Routes = map[string]*route.Template{"customer": all["customer"], "shop-too": all["shop-too"]}
+	for _, name := range []string{"customer", "shop-too", "shop-too", "shop", "customer"} {
+		if name == "shop" {
+			d.events.Routes = all
+		}
+		if err := d.handle(t, byRoute(name, paid)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := d.to(); len(got) != 2 || len(d.rejections(t)) != 0 {
+		t.Errorf("sent to %v, rejected %s", got, d.rejections(t))
+	}
+}
+
+// A message that is asked for by an event, and another one that a route makes of that event.
+func TestARouteBesideTheMessageOfAnEvent(t *testing.T) {
+	t.Parallel()
+	templates, err := route.ReadFile([]byte(`[{"name":"copy","pattern":{"source":["shop.orders"]},"inputTemplate":{"template":"TX_1234",
+		"recipients":[{"to":"010-1234-0000","name":"<$.detail.recipients[0].name>","variables":{"주문번호":"A-17"}}]}}]`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	direct := event("e-1", order)
+	copied := strings.Replace(route.InputTemplate("copy"), "<aws.events.event.json>", direct, 1)
+	for _, events := range [][]string{{direct, copied, direct, copied}, {copied, direct, copied, direct}} {
+		d := newDoor()
+		d.events.Routes = templates
+		for _, one := range events {
+			if err := d.handle(t, one); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := d.to(); len(got) != 2 || len(d.rejections(t)) != 0 {
+			t.Errorf("sent to %v, rejected %s", got, d.rejections(t))
+		}
+	}
 }
