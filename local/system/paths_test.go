@@ -2,6 +2,7 @@ package system
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"sms-api/awslocal/awsapi"
 	"sms-api/internal/aligo/aligotest"
 	"sms-api/internal/deployment"
 	"sms-api/internal/deployment/price"
@@ -116,8 +118,14 @@ func TestTheTableIsAskedAsOftenAsTheCostModelSays(t *testing.T) {
 				var mu sync.Mutex
 				var writes, reads, batches float64
 				w.table.set(func(ctx context.Context, operation string, next func(context.Context) ([]byte, error)) ([]byte, error) {
+					answer, err := next(ctx)
 					mu.Lock()
 					defer mu.Unlock()
+					var refused *awsapi.ServiceError
+					if errors.As(err, &refused) && refused.Code == "ConditionalCheckFailedException" {
+						// The outcome was heard of before the last task had written its record, which it looks at then.
+						reads--
+					}
 					switch operation {
 					case "PutItem", "UpdateItem", "DeleteItem":
 						writes++
@@ -128,7 +136,7 @@ func TestTheTableIsAskedAsOftenAsTheCostModelSays(t *testing.T) {
 					default:
 						reads++
 					}
-					return next(ctx)
+					return answer, err
 				})
 				w.settle(w.post(s.request))
 				time.Sleep(time.Second)
