@@ -818,7 +818,10 @@ func campaignStories() map[string]func(*testing.T) *world {
 			end()
 			time.Sleep(3 * time.Hour)
 			w.sweep()
-			w.reaches(c.ID, campaign.Cancelled)
+			time.Sleep(time.Minute) // it has another execution now, which ends it
+			if v := w.campaign(c.ID); v.Status != campaign.Cancelled || v.SettledAt.IsZero() {
+				t.Errorf("it is %s since %v", v.Status, v.SettledAt)
+			}
 			if got := announced(); !slices.Equal(got, []string{"CampaignSettled " + c.ID + " cancelled"}) {
 				t.Errorf("announced were %q", got)
 			}
