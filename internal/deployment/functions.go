@@ -184,7 +184,7 @@ func Functions() []Function {
 				campaignBucket())...),
 			Permissions: []Permission{
 				start, {Executions, []string{"states:DescribeExecution", "states:GetExecutionHistory", "states:StopExecution"}},
-				cancels, accepts, counts, heeds, announce, credentials, campaigns, goesOn, {CampaignPlans, []string{"s3:GetObject"}}, missing,
+				cancels, records, counts, heeds, announce, credentials, campaigns, goesOn, {CampaignPlans, []string{"s3:GetObject"}}, missing,
 			},
 		},
 		{

@@ -1,7 +1,9 @@
 package records_test
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -312,5 +314,43 @@ func TestEraseWithoutKeyOrTable(t *testing.T) {
 	w.Numbers = keyed{}
 	if _, err := w.Erase(t.Context(), erasedNumber); !errors.Is(err, records.ErrNoNumberKey) {
 		t.Error(err)
+	}
+}
+
+// Whenever in the acceptance of a scheduled message a number is erased, its record has nothing of it in the end, and is not brought it
+// back.
+func TestEraseWhileItIsAccepted(t *testing.T) {
+	t.Parallel()
+	for at := range 6 {
+		t.Run(fmt.Sprint(at), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			m := sms(id, erasedNumber, keptNumber)
+			m.SendAt = began.Add(80 * 24 * time.Hour)
+			w.clock = began.Add(time.Second)
+			other := *w.Store
+			other.Client = w.raw
+			operations := 0
+			w.before = func(context.Context, string) error {
+				if operations++; operations == at+1 {
+					if _, err := other.Erase(t.Context(), erasedNumber); err != nil {
+						t.Error(err)
+					}
+				}
+				return nil
+			}
+			w.Accepted(t.Context(), m)
+			w.before = nil
+			if operations <= at {
+				// It has come to an end before: then it is found.
+				if n, err := other.Erase(t.Context(), erasedNumber); err != nil || n != 1 {
+					t.Errorf("erased in %d messages, error %v, want 1", n, err)
+				}
+			}
+			w.nothingOf(t, id)
+			w.clock = m.SendAt
+			w.went(m, progress(m, 1), 0)
+			w.nothingOf(t, id)
+		})
 	}
 }

@@ -36,7 +36,7 @@ func TestPermissions(t *testing.T) {
 		_, _ = w.Erase(ctx, "01012345678")
 	}
 	uses := map[string]func(*world){
-		deployment.API: api, deployment.Events: door, deployment.Settle: accepts, "campaign": accepts,
+		deployment.API: api, deployment.Events: door, deployment.Settle: accepts, "campaign": door,
 		"report": func(w *world) { _, _, _ = w.Find(ctx, id) },
 	}
 	uses[deployment.Record] = func(w *world) {

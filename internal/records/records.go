@@ -99,17 +99,19 @@ func (s *Store) Accepted(ctx context.Context, m message.Message) {
 		o.Status = message.Scheduled
 	}
 	ctx = context.WithoutCancel(ctx)
-	var more extras
+	s.accepted(ctx, m, o)
 	if o.Status == message.Scheduled {
 		// Its first task, which else does it, may be months away: until then nobody would find it by a number, or erase that.
-		more = s.indexEarly(ctx, m)
+		s.indexEarly(ctx, m)
 	}
+}
+
+func (s *Store) accepted(ctx context.Context, m message.Message, o message.Outcome) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	err := s.list(ctx, m)
-	s.missed(ctx, "list", m.ID, err)
-	more.listed = err == nil
-	s.missed(ctx, "accepted", m.ID, s.write(ctx, m, o, Version{}, more))
+	listed := s.list(ctx, m)
+	s.missed(ctx, "list", m.ID, listed)
+	s.missed(ctx, "accepted", m.ID, s.write(ctx, m, o, Version{}, extras{listed: listed == nil}))
 }
 
 // Went writes down how far a message has come: the outcome so far, or that it has settled. first says that this is the first
@@ -142,16 +144,18 @@ func (s *Store) indexFirst(ctx context.Context, m message.Message) extras {
 	return extras{indexed: true, erased: erased}
 }
 
-// indexEarly indexes the numbers of a message before its first task does. What fails is left to that.
-func (s *Store) indexEarly(ctx context.Context, m message.Message) extras {
+// indexEarly indexes the numbers of a message before its first task does, which does it once more. What fails is left to that. The
+// record is there by now, so that whoever erases a number meanwhile finds it there.
+func (s *Store) indexEarly(ctx context.Context, m message.Message) {
 	ctx, cancel := context.WithTimeout(ctx, indexing)
 	defer cancel()
 	erased, err := s.index(ctx, m)
+	for _, index := range erased {
+		err = errors.Join(err, s.eraseRecipient(ctx, m.ID, index))
+	}
 	if err != nil {
 		s.Log.LogAttrs(ctx, slog.LevelInfo, "numbers are not indexed yet", slog.String("message", m.ID), slog.String("error", err.Error()))
-		return extras{}
 	}
-	return extras{indexed: true, erased: erased}
 }
 
 // checkAgain is after what time a message is to be looked at whose numbers could not be indexed.
