@@ -320,7 +320,7 @@ func TestABatchOfAnotherWhoseRecipientsWentOn(t *testing.T) {
 	d.table.owns = false
 	sms := message.Result{Status: message.Pending, Channel: message.SMS}
 	d.in.Progress = message.Progress{Sends: 2, Wait: 5, Recipients: []message.Result{sms, sms}, Batches: []message.Batch{
-		{Channel: message.AlimTalk, MID: "7", At: noon(), Account: "shop", Found: true},
+		{Channel: message.AlimTalk, MID: "7", At: noon(), Account: "shop", Found: true, Sends: 1},
 		{Channel: message.SMS, MID: "8", At: noon(), Account: "shop"},
 	}}
 	h := &handlers.Dispatch{

@@ -388,7 +388,7 @@ func (r *run) failed(ctx context.Context, c records.Check, why error) error {
 	if !errors.As(why, &refused) {
 		return nil
 	}
-	if r.failures++; r.failures == patience {
+	if r.failures++; r.failures >= patience {
 		return fmt.Errorf("%d looks have failed one after the other, this one at last: %w", r.failures, why)
 	}
 	return nil

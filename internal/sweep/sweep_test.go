@@ -169,6 +169,29 @@ func TestSweepAfterARedriveThatNobodySaw(t *testing.T) {
 	w.announcedNext(r)
 }
 
+// So is one that was announced as delivered, though the first look at it is refused: that it has ended is remembered.
+func TestSweepAfterARedriveThatIsSeenLater(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	r := w.start(w.message(1), true)
+	w.end(r, message.Delivered, false, true)
+	w.Add(10 * time.Minute)
+	w.redrive(r)
+	w.end(r, message.Failed, false, false)
+	w.fail = func(operation string) error {
+		if operation == "DescribeExecution" {
+			return errThrottled
+		}
+		return nil
+	}
+	w.Add(hour)
+	if s := w.sweeps(); s.Failed != 1 {
+		t.Errorf("%+v", s)
+	}
+	w.fail = nil
+	w.announcedNext(r)
+}
+
 // What has ended or was started a moment ago is left alone: its record is on its way.
 func TestSweepLeavesWhatIsNew(t *testing.T) {
 	t.Parallel()
