@@ -59,6 +59,13 @@ func (c Campaign) dueSlow(now time.Time) []Slow {
 	return due[:min(len(due), slowATurn)]
 }
 
+// lookAnew has all of them looked at as soon as may be.
+func (c *Campaign) lookAnew() {
+	for i := range c.Slow {
+		c.Slow[i].Looked = 0
+	}
+}
+
 // slow adds a chunk to them.
 func (c *Campaign) slow(number int, seen Tally, now time.Time) {
 	first := number - number%inSlow

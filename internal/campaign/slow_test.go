@@ -1,6 +1,7 @@
 package campaign_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -124,6 +125,14 @@ func TestSlowChunksAreParkedAndCancelled(t *testing.T) {
 		t.Errorf("%s, %+v of %d chunks", c.Status, c.View().Counts, before)
 	}
 	w.set(campaign.Cancelled)
+	hurry, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if n, err := w.Turn(hurry, campaign.Turn{ID: id, Run: 2}); err != nil || n.Seconds != 1 {
+		t.Errorf("%+v, %v", n, err)
+	}
+	if c := w.find(); len(w.cancelled) > 0 || slices.ContainsFunc(c.Slow, func(b campaign.Slow) bool { return b.Looked != 0 }) {
+		t.Errorf("there was no time to cancel, and the next turn does not begin with %+v", c.Slow)
+	}
 	n := w.turn(2)
 	for ; n.Next == campaign.NextWait; n = w.turn(2) {
 	}

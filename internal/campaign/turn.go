@@ -94,12 +94,11 @@ const margin = 20 * time.Second
 // Turn does what is due of a campaign. Two at the same time do it once. An error is worth another try.
 func (s *Sender) Turn(ctx context.Context, t Turn) (Next, error) {
 	n := Next{ID: t.ID, Run: t.Run, Turns: t.Turns + 1, Next: NextEnd}
-	end, ends := ctx.Deadline()
-	c, err := s.look(ctx, t)
+	c, left, err := s.look(ctx, t)
 	if err == nil && c.Plan == nil && c.Status != Cancelled {
 		return n, nil
 	}
-	for err == nil && c.Run == t.Run && c.Status == Sending && s.due(c) && (!ends || time.Until(end) > margin) {
+	for err == nil && c.Run == t.Run && c.Status == Sending && s.due(c) && inTime(ctx) {
 		c, err = s.handOut(ctx, c, t.Run)
 	}
 	switch {
@@ -113,6 +112,8 @@ func (s *Sender) Turn(ctx context.Context, t Turn) (Next, error) {
 	case n.Turns >= mostTurns:
 		// The next one takes over with its first turn; until then nobody else does.
 		return n, s.Runs(ctx, c.ID, c.Run+1)
+	case left:
+		n.Next, n.Seconds = NextWait, 1
 	default:
 		n.Next, n.Seconds = NextWait, int((s.wait(c)+time.Second-1)/time.Second)
 	}
@@ -162,48 +163,52 @@ func (s *Sender) wait(c Campaign) time.Duration {
 	return patience(now.Sub(c.Due))
 }
 
-// look finds out what became of the chunks that are open, and whether one of them waits for an operator.
-func (s *Sender) look(ctx context.Context, t Turn) (Campaign, error) {
+// look finds out what became of the chunks that are open, and whether one of them waits for an operator. left says that there was no
+// time to cancel all that is to be cancelled.
+func (s *Sender) look(ctx context.Context, t Turn) (_ Campaign, left bool, _ error) {
 	c, err := s.Store.Change(ctx, t.ID, func(c *Campaign) (bool, error) {
 		if t.Run <= c.Run {
 			return false, nil
 		}
 		c.Run = t.Run
-		for i := range c.Slow {
-			c.Slow[i].Looked = 0 // it may have been cancelled, or paused for days
-		}
+		c.lookAnew() // it may have been cancelled, or paused for days
 		return true, nil
 	})
 	if err != nil || c.Run != t.Run {
-		return c, err
+		return c, false, err
 	}
 	numbers, slow := slices.Clone(c.Open), c.dueSlow(s.Now())
 	for _, b := range slow {
 		numbers = append(numbers, b.numbers()...)
 	}
-	if c.Status == Cancelled {
-		for _, number := range numbers {
-			if err := s.Messages.Cancel(ctx, c, number); err != nil {
-				return c, err
-			}
-		}
-	}
 	found, refused := map[int]sight{}, ""
+	var failed error // what was found before is taken down all the same
 	for i, number := range numbers {
 		o, ok, err := s.Messages.Outcome(ctx, c, number)
+		cancelled := false
+		if err == nil && failed == nil && c.Status == Cancelled && !sent(o) {
+			if inTime(ctx) {
+				failed = s.Messages.Cancel(ctx, c, number)
+				cancelled = failed == nil
+				o, ok, err = s.Messages.Outcome(ctx, c, number)
+			} else {
+				left = true
+			}
+		}
 		if err != nil {
-			return c, err
+			return c, false, err
 		}
 		switch {
 		case ok:
 			found[number] = sightOf(o, s.Now())
+		case c.Status == Cancelled && !cancelled:
 		case c.Status == Cancelled, s.Now().After(c.ExpiresAt.Add(late)):
 			// It never starts: its guard says so, or the door.
 			found[number] = sight{settled: true}
 		case i < len(c.Open) && refused == "" && s.Now().Before(c.ExpiresAt) && (c.Status == Sending || c.Status == Parked):
 			// It was about to be started when something broke off, or was refused then.
 			if _, refused, err = s.start(ctx, c, number); err != nil {
-				return c, err
+				return c, false, err
 			}
 		}
 	}
@@ -214,14 +219,27 @@ func (s *Sender) look(ctx context.Context, t Turn) (Campaign, error) {
 		}
 		before := now.Status
 		now.Turned = s.Now()
-		now.see(found, slow, refused, s.Now())
+		if now.see(found, slow, refused, s.Now()); left {
+			now.lookAnew()
+		}
 		parked = before != Parked && now.Status == Parked
 		return true, nil
 	})
 	if parked && err == nil {
 		s.tellParked(ctx, c)
 	}
-	return c, err
+	return c, left, errors.Join(failed, err)
+}
+
+// sent says that something of a message was sent: it can no longer be cancelled.
+func sent(o message.Outcome) bool {
+	return slices.ContainsFunc(o.Recipients, func(r message.Result) bool { return r.Channel != "" })
+}
+
+// inTime says that there is time for something that takes a moment, as it does to cancel what goes to 500 recipients.
+func inTime(ctx context.Context) bool {
+	end, ends := ctx.Deadline()
+	return !ends || time.Until(end) > margin
 }
 
 // tellParked writes the line that an alarm counts.

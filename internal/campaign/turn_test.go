@@ -32,6 +32,9 @@ type world struct {
 	settled   map[int]bool
 	parked    map[int]bool
 	refused   map[int]bool
+	// sent are those of which something was sent, and undo is what happens to a cancellation.
+	sent map[int]bool
+	undo func(number int) error
 	// off is which chunks have a phone that is off, and reads is how often somebody asked what became of one.
 	off   func(number int) bool
 	reads int
@@ -112,6 +115,9 @@ func (w *world) Outcome(_ context.Context, _ campaign.Campaign, number int) (mes
 	o := message.Outcome{
 		Status: message.Sending, CreatedAt: at, Recipients: make([]message.Result, 100), Counts: message.Counts{Pending: 100},
 	}
+	if w.sent[number] {
+		o.Recipients[0].Channel = message.AlimTalk
+	}
 	if w.off != nil && w.off(number) && w.now.Sub(at) >= time.Minute {
 		o.Counts = message.Counts{Delivered: 99, Pending: 1}
 	}
@@ -131,6 +137,11 @@ func (w *world) Cancel(_ context.Context, _ campaign.Campaign, number int) error
 	defer w.mu.Unlock()
 	if w.fails() {
 		return errAway
+	}
+	if w.undo != nil {
+		if err := w.undo(number); err != nil {
+			return err
+		}
 	}
 	if !w.settled[number] {
 		w.cancelled[number] = true
@@ -237,6 +248,44 @@ func TestPause(t *testing.T) {
 }
 
 // One that is cancelled and has no plan, as none could be made, ends; one that waits for its plan does not.
+// To cancel takes its time, and may break off: what was done by then is taken down, and what was sent is left alone.
+func TestCancelledBitByBit(t *testing.T) {
+	t.Parallel()
+	w := newSending(t, 40, 1_000_000)
+	w.turn(1)
+	w.turn(1)
+	if len(w.started) != 40 {
+		t.Fatalf("%d chunks are started", len(w.started))
+	}
+	w.set(campaign.Cancelled)
+	w.sent = map[int]bool{30: true}
+	broken, tried := true, map[int]int{}
+	w.undo = func(number int) error {
+		if tried[number]++; number == 20 && broken {
+			return errAway
+		}
+		return nil
+	}
+	if _, err := w.Turn(t.Context(), campaign.Turn{ID: id, Run: 1}); !errors.Is(err, errAway) {
+		t.Errorf("got %v", err)
+	}
+	if c := w.find(); c.Ended.Failed != 2000 || len(c.Open) != 20 || c.View().Counts.Pending != 2000 {
+		t.Errorf("20 are cancelled, and it has %+v of %+v", c.Open, c.View().Counts)
+	}
+	broken = false
+	hurry, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	n, err := w.Turn(hurry, campaign.Turn{ID: id, Run: 1})
+	if err != nil || n.Next != campaign.NextWait || n.Seconds != 1 || len(tried) != 21 {
+		t.Errorf("with little time left %d were tried: %+v, %v", len(tried), n, err)
+	}
+	w.turn(1)
+	w.turn(1)
+	if c := w.find(); c.Ended.Failed != 3900 || !slices.Equal(c.Open, []int{30}) || tried[30] != 0 || tried[20] != 2 || tried[0] != 1 {
+		t.Errorf("in the end it has %+v of %+v, after %v", c.Open, c.Ended, tried)
+	}
+}
+
 func TestWithoutAPlan(t *testing.T) {
 	t.Parallel()
 	w := newSending(t, 1, 600)
