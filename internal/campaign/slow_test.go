@@ -113,7 +113,11 @@ func TestSlowChunksAreParkedAndCancelled(t *testing.T) {
 	}
 	w.parked[7], w.parked[8] = true, true
 	for range 5 {
+		n := len(w.started)
 		w.turn(1)
+		if c := w.find(); c.View().Counts.Accepted != 100*n && n == len(w.started) {
+			t.Errorf("%+v of %d chunks", c.View().Counts, n)
+		}
 	}
 	if c := w.find(); c.Status != campaign.Parked || !slices.Contains(c.Open, 7) || slices.Contains(c.Open, 8) {
 		t.Errorf("%+v", c)
@@ -138,6 +142,41 @@ func TestSlowChunksAreParkedAndCancelled(t *testing.T) {
 	}
 	if c := w.find(); len(w.cancelled) != len(w.started) || c.Ended.Failed != 100*len(w.started) || n.Next != campaign.NextReport {
 		t.Errorf("%d of %d chunks are cancelled, %+v", len(w.cancelled), len(w.started), c.Ended)
+	}
+}
+
+// Chunks of which exactly half is known make room as well, at once when there are many.
+func TestChunksThatAreHalfKnown(t *testing.T) {
+	t.Parallel()
+	w := newSending(t, 60, 1_000_000)
+	w.half = true
+	for range 8 { // four minutes
+		w.turn(1)
+	}
+	if len(w.started) != 60 {
+		t.Errorf("%d chunks are started, want all", len(w.started))
+	}
+}
+
+// With as many of them as an item is to have nothing more is handed out, and of those whose message is not there none is started: who
+// has made room was.
+func TestSlowChunksThatAreTooMany(t *testing.T) {
+	t.Parallel()
+	for many, want := range map[int]int{1000: 0, 999: 1} {
+		w := newSending(t, 64*1001, 100)
+		_, err := w.store.Change(t.Context(), id, func(c *campaign.Campaign) (bool, error) {
+			c.Next = 64 * 1000
+			for n := range many {
+				c.Slow = append(c.Slow, campaign.Slow{First: 64 * n, Open: 1, Since: w.now.Unix(), Looked: w.now.Add(-time.Hour).Unix()})
+			}
+			return true, nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if w.turn(1); len(w.started) != want {
+			t.Errorf("with %d, %d chunks are started, want %d: %v", many, len(w.started), want, w.started)
+		}
 	}
 }
 

@@ -35,6 +35,8 @@ type world struct {
 	// sent are those of which something was sent, and undo is what happens to a cancellation.
 	sent map[int]bool
 	undo func(number int) error
+	// half says that half of every chunk is known a minute after it was started.
+	half bool
 	// off is which chunks have a phone that is off, and reads is how often somebody asked what became of one.
 	off   func(number int) bool
 	reads int
@@ -117,6 +119,9 @@ func (w *world) Outcome(_ context.Context, _ campaign.Campaign, number int) (mes
 	}
 	if w.sent[number] {
 		o.Recipients[0].Channel = message.AlimTalk
+	}
+	if w.half && w.now.Sub(at) >= time.Minute {
+		o.Counts = message.Counts{Delivered: 50, Pending: 50}
 	}
 	if w.off != nil && w.off(number) && w.now.Sub(at) >= time.Minute {
 		o.Counts = message.Counts{Delivered: 99, Pending: 1}
