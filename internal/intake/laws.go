@@ -19,6 +19,7 @@ import (
 type counter interface {
 	Take(ctx context.Context, a limits.Ask) (limits.Taken, error)
 	Undo(ctx context.Context, t limits.Taken)
+	Vain(ctx context.Context, id, body string)
 }
 
 // optOuts is what the door calls of *optout.List.

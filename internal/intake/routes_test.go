@@ -1,6 +1,7 @@
 package intake_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,8 +10,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"sms-api/internal/intake"
+	"sms-api/internal/limits"
 	"sms-api/internal/message"
 	"sms-api/internal/route"
 )
@@ -405,6 +408,43 @@ func TestANewRouteSendsNothingAgain(t *testing.T) {
 	if got := d.to(); len(got) != 2 || len(d.rejections(t)) != 0 {
 		t.Errorf("sent to %v, rejected %s", got, d.rejections(t))
 	}
+}
+
+// A route whose first try has taken its part of the limits under the event's id, and whose start was lost, is not refused in favour of
+// itself when it finds another route's message there.
+func TestARouteIsNotRefusedInFavourOfItself(t *testing.T) {
+	t.Parallel()
+	for name, set := range map[string]func(*limits.Limits){
+		"the same content": func(l *limits.Limits) { l.Same = time.Hour },
+		"of a number":      func(l *limits.Limits) { l.Trusted = limits.Rules{NumberHour: 1} },
+		"of a caller":      func(l *limits.Limits) { l.Trusted = limits.Rules{CallerDay: 2} },
+	} {
+		for _, names := range [][]string{{"customer", "!seller", "seller"}, {"!seller", "customer", "seller"}} {
+			l := newLimited(t, set)
+			d := l.bus
+			d.store, d.events.Routes = l.store, several(t, "")
+			for _, one := range names {
+				route, lost := strings.CutPrefix(one, "!")
+				if lost {
+					d.events.Executions = lostStart{l.store}
+				}
+				if err := d.handle(t, byRoute(route, paid)); (err != nil) != lost {
+					t.Errorf("%s, %v: %s: %v", name, names, one, err)
+				}
+				d.events.Executions = l.store
+			}
+			if got := d.to(); !slices.Equal(got, []string{"01012340000", "01012345678"}) {
+				t.Errorf("%s, %v: sent to %v, rejected %s", name, names, got, d.rejections(t))
+			}
+		}
+	}
+}
+
+// lostStart is Step Functions that does not answer who starts a message.
+type lostStart struct{ *store }
+
+func (lostStart) Start(context.Context, message.Message) (message.Message, bool, error) {
+	return message.Message{}, false, errors.New("away")
 }
 
 // A message that is asked for by an event, and another one that a route makes of that event.

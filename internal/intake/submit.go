@@ -74,7 +74,12 @@ func (d *door) submit(ctx context.Context, r message.Request, s submission) (m m
 	if refusal == nil {
 		m, replayed, err = d.executions.Start(ctx, m)
 		conflict := errors.Is(err, execution.ErrConflict)
-		if d.rules.Limits != nil && (replayed || conflict || errors.Is(err, execution.ErrNotStarted)) {
+		switch {
+		case d.rules.Limits == nil:
+		case conflict:
+			// An earlier attempt whose start was lost may have taken it: under another key this request would be refused in its favour.
+			d.rules.Limits.Vain(ctx, id, r.Fingerprint())
+		case replayed || errors.Is(err, execution.ErrNotStarted):
 			d.rules.Limits.Undo(ctx, taken)
 		}
 		if conflict {

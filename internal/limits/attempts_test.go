@@ -41,8 +41,9 @@ type play struct {
 	clumsy  int
 	mu      sync.Mutex
 	waiting []waiting
-	// started are the messages that are there, by their ids, and whether they are cancelled.
+	// started are the messages that are there, by their ids, and whether they are cancelled; bodies are their requests.
 	started map[string]bool
+	bodies  map[string]string
 }
 
 // waiting is an attempt that waits for its turn.
@@ -156,22 +157,23 @@ func (a *attempt) DeleteItem(
 	return step(a, func() (*dynamodb.DeleteItemOutput, error) { return a.Client.DeleteItem(ctx, in, o...) }, o)
 }
 
-// start starts a message: heard says whether the attempt learns what came of it, created whether it was this attempt that did.
-func (a *attempt) start(id string) (created, heard bool) {
+// start starts a message: heard says whether the attempt learns what came of it, created whether it was this attempt that did, and
+// conflict that the message with this id is another request's.
+func (a *attempt) start(of limits.Ask) (created, conflict, heard bool) {
 	got := a.turn()
 	if got == lostBefore {
-		return false, false
+		return false, false, false
 	}
 	a.play.mu.Lock()
 	defer a.play.mu.Unlock()
 	if got == again {
-		return false, true // it is refused: surely nothing was started
+		return false, false, true // it is refused: surely nothing was started
 	}
-	_, replayed := a.started[id]
-	if !replayed {
-		a.started[id] = false
+	_, there := a.started[of.Message]
+	if !there {
+		a.started[of.Message], a.bodies[of.Message] = false, of.Body
 	}
-	return !replayed, got != lostAfter
+	return !there, a.bodies[of.Message] != of.Body, got != lostAfter
 }
 
 // goesOn is what the door does for one request, and perhaps what its caller does when it is accepted.
@@ -180,8 +182,10 @@ func (a *attempt) goesOn(ctx context.Context, l *limits.Limits, of limits.Ask, c
 	if err != nil {
 		return
 	}
-	created, heard := a.start(of.Message)
+	created, conflict, heard := a.start(of)
 	switch {
+	case heard && conflict:
+		l.Vain(ctx, of.Message, of.Body)
 	case heard && !created:
 		l.Undo(ctx, taken)
 	case heard && cancels && a.turn() != lostBefore:
@@ -201,7 +205,7 @@ func TestAttemptsForOneMessageNeverLetThroughTooMuch(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWorld(t)
 			w.Untrusted, w.StackDay, w.Same = limits.Rules{NumberHour: 2, CallerDay: 3}, 3, time.Hour
-			p := &play{random: rand.New(rand.NewPCG(seed, 7)), clumsy: int(seed % 3), started: map[string]bool{}}
+			p := &play{random: rand.New(rand.NewPCG(seed, 7)), clumsy: int(seed % 3), started: map[string]bool{}, bodies: map[string]string{}}
 			var all []limits.Ask
 			for i := range messages {
 				a := w.keyed(fmt.Sprint(i), [][]message.Phone{{kim}, {kim, lee}}[p.random.IntN(2)]...)
@@ -215,13 +219,18 @@ func TestAttemptsForOneMessageNeverLetThroughTooMuch(t *testing.T) {
 					return ok, nil
 				}
 				all = append(all, a)
+				if p.random.IntN(2) == 0 { // another request has the same key, and perhaps a recipient and what that one gets
+					a.Body += ", but another"
+					a.Recipients, a.Contents = []message.Phone{kim, lee}, []string{fmt.Sprint(i / 2), fmt.Sprint(i / 2)}
+					all = append(all, a)
+				}
 			}
 			check := func() {
 				p.mu.Lock()
 				defer p.mu.Unlock()
 				recipients, perNumber, same := 0, map[message.Phone]int{}, map[string]int{}
 				for _, a := range all {
-					if cancelled, ok := p.started[a.Message]; !ok || cancelled {
+					if cancelled, ok := p.started[a.Message]; !ok || cancelled || p.bodies[a.Message] != a.Body {
 						continue
 					}
 					for i, to := range a.Recipients {
@@ -255,7 +264,7 @@ func TestAttemptsForOneMessageNeverLetThroughTooMuch(t *testing.T) {
 				a := w.keyed(fmt.Sprint(messages+i), []message.Phone{kim, lee}[i%2])
 				a.Contents = []string{fmt.Sprint(i / 2)}
 				if w.take(t, a) == "" {
-					p.started[a.Message] = false
+					p.started[a.Message], p.bodies[a.Message] = false, a.Body
 				}
 				all = append(all, a)
 				check()
@@ -343,4 +352,61 @@ func (a after) GetItem(ctx context.Context, in *dynamodb.GetItemInput, o ...func
 	out, err := a.Client.GetItem(ctx, in, o...)
 	a.first()
 	return out, err
+}
+
+// A request that has come to nothing, because another one has its key, leaves nothing that refuses it under another key, whichever of
+// its attempts has taken it, or shares it.
+func TestARequestWithoutItsKeyLeavesNothing(t *testing.T) {
+	t.Parallel()
+	for _, twice := range []bool{false, true} {
+		w := newWorld(t)
+		w.Untrusted, w.StackDay, w.Same = limits.Rules{NumberDay: 1, CallerDay: 1}, 1, time.Hour
+		if twice {
+			w.Untrusted, w.StackDay = limits.Rules{}, 0 // so that both get as far as the content
+		}
+		a := w.keyed("body", kim)
+		w.bothTake(t, a, twice)
+		w.Vain(t.Context(), a.Message, a.Body)
+		w.Vain(t.Context(), a.Message, a.Body)
+		beside := w.keyed("body", kim)
+		w.wants(t, beside, "")
+		if got := w.take(t, w.ask(kim)); !strings.HasSuffix(got, "same-content 1 01T13:00:00 [0] "+beside.Message) {
+			t.Errorf("%q, want it to count once", got)
+		}
+	}
+}
+
+// bothTake has two attempts for a message take at once, if it is so: the second goes by the content of the first, and only then finds
+// that this has taken everything. Otherwise one comes after the other.
+func (w *world) bothTake(tb testing.TB, a limits.Ask, atOnce bool) {
+	tb.Helper()
+	first := sync.OnceFunc(func() { w.wants(tb, a, "") })
+	second := *w.Limits
+	if atOnce {
+		second.Client = after{w.table.Client, first}
+	} else {
+		first()
+	}
+	if _, err := second.Take(tb.Context(), a); err != nil {
+		tb.Error(err)
+	}
+}
+
+// What the message of a key has taken stays when another request with the same key comes to nothing that has taken the same content
+// to the same number first, whether that counts still or not.
+func TestARequestWithoutItsKeyLeavesTheMessageItsContent(t *testing.T) {
+	t.Parallel()
+	for _, later := range []time.Duration{0, time.Hour} {
+		w := newWorld(t)
+		w.Same = time.Hour
+		vain, a := w.keyed("vain", kim), w.keyed("body", kim, lee)
+		a.Message = vain.Message
+		w.wants(t, vain, "")
+		w.clock = w.clock.Add(later)
+		w.wants(t, a, "")
+		w.Vain(t.Context(), vain.Message, vain.Body)
+		if got := w.take(t, w.ask(kim)); !strings.HasSuffix(got, "[0] "+a.Message) {
+			t.Errorf("%s later: %q", later, got)
+		}
+	}
 }

@@ -27,6 +27,8 @@ const (
 	attrMessage = "message"
 	attrNonce   = "nonce"
 	attrShared  = "shared" // another attempt than the nonce's goes by it
+	attrBody    = "body"   // the hash of the request whose attempt has written it
+	attrOther   = "other"  // an attempt for another request with the same key goes by it
 	attrAt      = "at"     // milliseconds since 1970
 	attrNumbers = "numbers"
 	attrSame    = "same"
@@ -224,11 +226,13 @@ func (l *Limits) stackUse(ctx context.Context, at time.Time) ([]int, error) {
 
 // first makes a message the first one with a content, and returns the id of the one that is: another one's, and until when it is,
 // if there was one already.
-func (l *Limits) first(ctx context.Context, pk, id, nonce string) (known string, until time.Time, err error) {
+func (l *Limits) first(ctx context.Context, pk string, t *Taken) (known string, until time.Time, err error) {
+	id, nonce, body := t.message, t.nonce, hash(t.body)
 	for range rounds {
 		now := l.Now().UTC()
 		one := l.item(pk, now.Add(l.Same))
-		one[attrMessage], one[attrNonce], one[attrAt] = attr.Text(id), attr.Text(nonce), attr.Number(now.UnixMilli())
+		one[attrMessage], one[attrBody], one[attrNonce] = attr.Text(id), attr.Text(body), attr.Text(nonce)
+		one[attrAt] = attr.Number(now.UnixMilli())
 		err := l.put(ctx, one, "attribute_not_exists(#pk) OR #at <= :over", map[string]string{"#pk": attrPK, "#at": attrAt},
 			item{":over": attr.Number(now.Add(-l.Same).UnixMilli())})
 		if !refused(err) {
@@ -246,7 +250,7 @@ func (l *Limits) first(ctx context.Context, pk, id, nonce string) (known string,
 			return attr.TextOf(found, attrMessage), time.UnixMilli(attr.NumberOf(found, attrAt)).UTC().Add(l.Same), nil
 		}
 		// It is another attempt's, and this one may be the one that starts the message: now.
-		if ok, err := l.rely(ctx, pk, found, now); err != nil || ok {
+		if ok, err := l.rely(ctx, pk, found, now, attr.TextOf(found, attrBody) != body); err != nil || ok {
 			return id, time.Time{}, err
 		}
 	}
@@ -254,15 +258,17 @@ func (l *Limits) first(ctx context.Context, pk, id, nonce string) (known string,
 }
 
 // rely marks what another attempt for the same message has written, so that it does not delete it, and has it count from a time
-// on; false says that it is there no more.
-func (l *Limits) rely(ctx context.Context, pk string, found item, at time.Time) (bool, error) {
-	if _, shared := found[attrShared]; shared && attr.NumberOf(found, attrAt) == at.UnixMilli() {
-		return true, nil
+// on; other says that it is one for another request. False says that it is there no more.
+func (l *Limits) rely(ctx context.Context, pk string, found item, at time.Time, other bool) (bool, error) {
+	names := map[string]string{"#shared": attrShared, "#at": attrAt, "#nonce": attrNonce}
+	update := "SET #shared = :shared, #at = :at"
+	if other {
+		names["#other"] = attrOther
+		update += ", #other = :shared"
 	}
 	_, err := l.Client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName: &l.Table, Key: key(pk), UpdateExpression: aws.String("SET #shared = :shared, #at = :at"),
-		ConditionExpression:      aws.String("#nonce = :nonce"),
-		ExpressionAttributeNames: map[string]string{"#shared": attrShared, "#at": attrAt, "#nonce": attrNonce},
+		TableName: &l.Table, Key: key(pk), UpdateExpression: &update, ConditionExpression: aws.String("#nonce = :nonce"),
+		ExpressionAttributeNames: names,
 		ExpressionAttributeValues: item{
 			":shared": attr.Number(1), ":at": attr.Number(at.UnixMilli()), ":nonce": found[attrNonce],
 		},
@@ -282,6 +288,14 @@ func (l *Limits) forgetOwn(ctx context.Context, pk string, t Taken) error {
 // forgetAll does so whichever attempt for the message has written it.
 func (l *Limits) forgetAll(ctx context.Context, pk string, t Taken) error {
 	_, err := l.delete(ctx, pk, "#message = :message", map[string]string{"#message": attrMessage}, item{":message": attr.Text(t.message)})
+	return err
+}
+
+// forgetVain does so whichever attempt for the request has written it, if none for another request goes by it: that may be the message.
+func (l *Limits) forgetVain(ctx context.Context, pk string, t Taken) error {
+	_, err := l.delete(ctx, pk, "#message = :message AND #body = :body AND attribute_not_exists(#other)",
+		map[string]string{"#message": attrMessage, "#body": attrBody, "#other": attrOther},
+		item{":message": attr.Text(t.message), ":body": attr.Text(hash(t.body))})
 	return err
 }
 

@@ -15,7 +15,8 @@
 //
 // One request may be made several times at once, and each attempt may be the one that starts the message. An attempt that finds
 // what another one has taken goes by that, and marks it as shared. From then on the other one does not give it back, though its
-// own start was in vain: only who cancels the message does, or a later attempt when the message is not there.
+// own start was in vain: only who cancels the message does, a later attempt when the message is not there, or one that learns that
+// another request has the key.
 //
 // Days are those of Korea. A message counts when it is due and not when it is asked for: the place of one that waits for its
 // time is taken at the door already, on the day and in the hour of that time.
@@ -221,7 +222,7 @@ func (l *Limits) before(ctx context.Context, a Ask) (bool, error) {
 	}
 	t := takenOf(a.Message, a.Body, found)
 	if a.Started == nil || a.Due.Sub(t.due) <= tooOld {
-		return l.rely(ctx, pk, found, t.due)
+		return l.rely(ctx, pk, found, t.due, false)
 	}
 	if started, err := a.Started(ctx); err != nil || started {
 		return started, err
@@ -423,7 +424,7 @@ func (l *Limits) takeSame(ctx context.Context, a Ask, t *Taken) ([]Hit, error) {
 	var hits []Hit
 	err = each(len(a.Recipients), func(i int) error {
 		pk := samePK(key, a.Caller, a.Recipients[i], a.Contents[i])
-		known, until, err := l.first(ctx, pk, a.Message, t.nonce)
+		known, until, err := l.first(ctx, pk, t)
 		mu.Lock()
 		defer mu.Unlock()
 		if err == nil && known != a.Message {
@@ -454,18 +455,39 @@ func (l *Limits) giveBack(ctx context.Context, t Taken, forget func(ctx context.
 		}
 	}
 	if err != nil {
-		l.Log.LogAttrs(ctx, slog.LevelWarn, "a count was not given back", slog.String("message", t.message), slog.String("error", err.Error()))
+		l.keeps(ctx, t.message, err)
 	}
+}
+
+// keeps tells of what stays counted.
+func (l *Limits) keeps(ctx context.Context, id string, err error) {
+	l.Log.LogAttrs(ctx, slog.LevelWarn, "a count was not given back", slog.String("message", id), slog.String("error", err.Error()))
 }
 
 // Cancelled gives back what a message of a request has taken that was cancelled before anything of it was sent, whichever
 // attempt has taken it. Repeating it does nothing: whoever has deleted what stands of the message gives back.
 func (l *Limits) Cancelled(ctx context.Context, id, body string) error {
+	return l.giveBackAll(ctx, id, body, l.forgetAll)
+}
+
+// Vain gives back what any attempts for a request have taken that is not the message of its key: another request is. An attempt that
+// goes by it right now, or takes anew in this moment, loses nothing that it could need: the key has its message for good, so that its
+// start will be in vain as well, and then it calls this itself. What the message that is there has taken stays. Repeating it does nothing.
+func (l *Limits) Vain(ctx context.Context, id, body string) {
+	if err := l.giveBackAll(ctx, id, body, l.forgetVain); err != nil {
+		l.keeps(ctx, id, err)
+	}
+}
+
+// giveBackAll gives back what stands of a request, whoever has taken it, or shares it.
+func (l *Limits) giveBackAll(
+	ctx context.Context, id, body string, forget func(ctx context.Context, pk string, t Taken) error,
+) error {
 	old, err := l.delete(ctx, messagePK(id, body), "", nil, nil)
 	if err != nil || len(old) == 0 {
 		return err
 	}
-	l.giveBack(ctx, takenOf(id, body, old), l.forgetAll)
+	l.giveBack(ctx, takenOf(id, body, old), forget)
 	return nil
 }
 
@@ -477,7 +499,7 @@ func (l *Limits) Undo(ctx context.Context, t Taken) {
 	}
 	switch old, err := l.deleteOwn(ctx, messagePK(t.message, t.body), t); {
 	case err != nil:
-		l.Log.LogAttrs(ctx, slog.LevelWarn, "a count was not given back", slog.String("message", t.message), slog.String("error", err.Error()))
+		l.keeps(ctx, t.message, err)
 	case len(old) > 0:
 		l.giveBack(ctx, t, l.forgetOwn)
 	}
@@ -607,7 +629,9 @@ func samePK(key []byte, caller string, to message.Phone, content string) string 
 	return "limit#same#" + hashed(key, caller, string(to), content)
 }
 
-func messagePK(id, body string) string {
+func messagePK(id, body string) string { return "limit#message#" + id + "#" + hash(body) }
+
+func hash(body string) string {
 	sum := sha256.Sum256([]byte(body))
-	return "limit#message#" + id + "#" + base64.RawURLEncoding.EncodeToString(sum[:16])
+	return base64.RawURLEncoding.EncodeToString(sum[:16])
 }
