@@ -275,12 +275,30 @@ func (e *Events) start(ctx context.Context, handed Handed, attributes []slog.Att
 
 // submit submits what an event asks for, also where another route has made a message of the same event.
 func (e *Events) submit(ctx context.Context, d door, handed Handed, r message.Request, s submission) (message.Message, bool, error) {
+	if r.IdempotencyKey != "" || len(e.Routes) == 0 {
+		return d.submit(ctx, r, s)
+	}
+	alike := e.alike(handed)
+	if slices.ContainsFunc(alike, func(other routed) bool { return other.request.Fingerprint() != r.Fingerprint() }) {
+		// Who comes after another route is spared the limits of a message that cannot be.
+		key, err := e.keyBeside(ctx, handed, alike, r, s.caller)
+		if err != nil {
+			return message.Message{}, false, err
+		}
+		if key != "" {
+			if err := d.vain(ctx, r, s); err != nil {
+				return message.Message{}, false, err
+			}
+			s.key = key
+			return d.submit(ctx, r, s)
+		}
+	}
 	m, replayed, err := d.submit(ctx, r, s)
 	var refusal *problemError
-	if !errors.As(err, &refusal) || r.IdempotencyKey != "" || len(e.Routes) == 0 {
+	if !errors.As(err, &refusal) {
 		return m, replayed, err
 	}
-	key, failed := e.keyBeside(ctx, handed, r, s.caller)
+	key, failed := e.keyBeside(ctx, handed, alike, r, s.caller)
 	switch {
 	case failed != nil:
 		return message.Message{}, false, failed
@@ -296,14 +314,14 @@ func (e *Events) submit(ctx context.Context, d door, handed Handed, r message.Re
 // repetition in whatever order. Routes that make the same message have the same key.
 //
 // What no route makes any more was made by a template that has been changed since, perhaps this one: the event is not sent again.
-func (e *Events) keyBeside(ctx context.Context, handed Handed, r message.Request, caller string) (string, error) {
+func (e *Events) keyBeside(ctx context.Context, handed Handed, alike []routed, r message.Request, caller string) (string, error) {
 	first, ok, err := e.made(ctx, caller, handed.ID)
-	if err != nil || !ok {
+	if err != nil || !ok || first.Fingerprint == r.Fingerprint() {
 		return "", err
 	}
 	// The event stands beside its routes without a name, where it asks for a message itself.
 	another, names := false, []string{handed.Route}
-	for _, other := range e.alike(handed) {
+	for _, other := range alike {
 		switch other.request.Fingerprint() {
 		case first.Fingerprint:
 			another = true
@@ -311,6 +329,8 @@ func (e *Events) keyBeside(ctx context.Context, handed Handed, r message.Request
 			names = append(names, other.route)
 		}
 	}
+	slices.Sort(names)
+	names = slices.Compact(names)
 	for _, name := range names {
 		key := handed.ID + "#" + name
 		if _, ok, err := e.made(ctx, caller, key); err != nil || ok {
@@ -320,7 +340,7 @@ func (e *Events) keyBeside(ctx context.Context, handed Handed, r message.Request
 	if !another {
 		return "", nil
 	}
-	return handed.ID + "#" + slices.Min(names), nil
+	return handed.ID + "#" + names[0], nil
 }
 
 // made is the message with this key, if there is one.

@@ -440,6 +440,93 @@ func TestARouteIsNotRefusedInFavourOfItself(t *testing.T) {
 	}
 }
 
+// Who comes after another route does not take its part under a key that is not its own, only to give it back: each time that the event
+// comes, that would be several operations of the table for each recipient.
+func TestALaterRouteTakesOnceOnly(t *testing.T) {
+	t.Parallel()
+	l := newLimited(t, func(l *limits.Limits) { l.Trusted, l.Same = limits.Rules{NumberDay: 9}, time.Hour })
+	d := l.bus
+	d.store, d.events.Routes = l.store, several(t, "")
+	for i, c := range []struct {
+		route string
+		want  []string
+	}{
+		{"customer", []string{"GetItem", "BatchGetItem", "PutItem", "PutItem", "PutItem"}},
+		{"seller", []string{"DeleteItem", "GetItem", "BatchGetItem", "PutItem", "PutItem", "PutItem"}},
+		{"seller", []string{"DeleteItem", "GetItem"}},
+	} {
+		l.table.Operations()
+		if err := d.handle(t, byRoute(c.route, paid)); err != nil {
+			t.Fatal(err)
+		}
+		if got := l.table.Operations(); !slices.Equal(got, c.want) {
+			t.Errorf("%d: %s: the table had %v, want %v", i, c.route, got, c.want)
+		}
+		l.now = l.now.Add(2 * time.Minute)
+	}
+}
+
+// A replay by a later route is one also when its limit is full by now, and when the other route is gone.
+func TestAReplayByALaterRouteNeedsNoRoom(t *testing.T) {
+	t.Parallel()
+	l := newLimited(t, func(l *limits.Limits) { l.Trusted = limits.Rules{NumberHour: 1} })
+	d := l.bus
+	d.store, d.events.Routes = l.store, several(t, "")
+	for i, name := range []string{"customer", "seller", "seller", "customer", "seller"} {
+		if i == 4 {
+			d.events.Routes = map[string]*route.Template{name: d.events.Routes[name]}
+		}
+		if err := d.handle(t, byRoute(name, paid)); err != nil {
+			t.Fatal(err)
+		}
+		l.now = l.now.Add(2 * time.Minute)
+	}
+	if got := d.acceptances(t); len(got) != 5 || l.store.count() != 2 {
+		t.Errorf("%d messages, accepted %s, rejected %s", l.store.count(), got, d.rejections(t))
+	}
+}
+
+// Routes that make the same message send it once also when the event comes by both at the same time, and each finds nothing of the other.
+func TestRoutesAtTheSameTimeSendTheSameMessageOnce(t *testing.T) {
+	t.Parallel()
+	for _, names := range [][]string{{"shop", "shop-too"}, {"shop-too", "shop"}} {
+		d := newDoor()
+		d.events.Routes = several(t, "")
+		if err := d.handle(t, byRoute("customer", paid)); err != nil {
+			t.Fatal(err)
+		}
+		d.events.Executions = &overtaken{store: d.store, after: 2, by: func() {
+			if err := d.handle(t, byRoute(names[1], paid)); err != nil {
+				t.Error(err)
+			}
+		}}
+		if err := d.handle(t, byRoute(names[0], paid)); err != nil {
+			t.Fatal(err)
+		}
+		if got := d.to(); !slices.Equal(got, []string{"01012341111", "01012345678"}) {
+			t.Errorf("%v: sent to %v, rejected %s", names, got, d.rejections(t))
+		}
+	}
+}
+
+// overtaken is Step Functions as it is for one who is overtaken when so many messages were not found.
+type overtaken struct {
+	*store
+
+	after int
+	by    func()
+}
+
+func (o *overtaken) Find(ctx context.Context, id string) (message.Message, error) {
+	m, err := o.store.Find(ctx, id)
+	if err != nil {
+		if o.after--; o.after == 0 {
+			o.by()
+		}
+	}
+	return m, err
+}
+
 // lostStart is Step Functions that does not answer who starts a message.
 type lostStart struct{ *store }
 
