@@ -89,7 +89,7 @@ func (d *door) take(ctx context.Context, m message.Message, s submission) (limit
 	switch {
 	case errors.As(err, &over):
 		return limits.Taken{}, problemExceeded(over, d.now())
-	case err != nil && s.untrusted == nil:
+	case err != nil && s.untrusted == nil && !errors.Is(err, limits.ErrInDoubt):
 		unread(ctx, d.check.log, "limits", m, err)
 		return limits.Taken{}, nil
 	}

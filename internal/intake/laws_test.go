@@ -362,6 +362,28 @@ func TestAStartThatSurelyFailedCountsNothing(t *testing.T) {
 	}
 }
 
+// While nobody knows whether a message that is counted for a time that is over is being started, its request is not accepted uncounted:
+// not a trusted caller's either.
+func TestARequestInDoubtComesAgain(t *testing.T) {
+	t.Parallel()
+	l := newLimited(t, func(l *limits.Limits) { l.Trusted = limits.Rules{NumberHour: 1} })
+	began := l.now
+	at := func(after time.Duration, lost bool, want int) {
+		t.Helper()
+		l.now = began.Add(after)
+		l.serve(&intake.API{Limits: l.Limits})
+		if lost {
+			l.serve(&intake.API{Limits: l.Limits, Executions: lostStart{l.store}})
+		}
+		l.post(t, want, service, orders("5678"), "Idempotency-Key", "a")
+	}
+	at(0, true, http.StatusServiceUnavailable)
+	at(55*time.Second, true, http.StatusServiceUnavailable)
+	at(61*time.Second, false, http.StatusServiceUnavailable)
+	at(116*time.Second, false, http.StatusAccepted)
+	l.post(t, http.StatusTooManyRequests, service, orders("5678"))
+}
+
 // A message whose start failed, and which comes again on another day as a dead letter, counts on that day.
 func TestADeadLetterCountsWhenItComesAgain(t *testing.T) {
 	t.Parallel()

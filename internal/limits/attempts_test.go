@@ -2,6 +2,7 @@ package limits_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -37,8 +38,11 @@ const (
 // play has attempts go on one step at a time, whichever is drawn: a step is an operation of the table, or the start of a message.
 type play struct {
 	random *rand.Rand
-	// clumsy is how many of 40 steps go wrong.
+	// clumsy is how many of 40 steps go wrong. Away says that nothing can be started, and slow that whoever starts a message has no
+	// turn for now.
 	clumsy  int
+	away    bool
+	slow    bool
 	mu      sync.Mutex
 	waiting []waiting
 	// started are the messages that are there, by their ids, and whether they are cancelled; bodies are their requests.
@@ -48,24 +52,31 @@ type play struct {
 
 // waiting is an attempt that waits for its turn.
 type waiting struct {
-	of   *attempt
-	turn chan fate
+	of     *attempt
+	turn   chan fate
+	starts bool
 }
 
-// run draws until nobody waits for a turn any more. Whoever had the last one mostly has the next, so that an attempt is also overtaken
+// run draws until so many are left who wait for a turn. Whoever had the last one mostly has the next, so that an attempt is also overtaken
 // by a whole other one.
-func (p *play) run(each func()) {
+func (p *play) run(left int, each func()) {
 	var last *attempt
 	for {
 		synctest.Wait()
 		p.mu.Lock()
-		if len(p.waiting) == 0 {
+		var drawn []int
+		for i, w := range p.waiting {
+			if !p.slow || !w.starts {
+				drawn = append(drawn, i)
+			}
+		}
+		if len(drawn) <= left {
 			p.mu.Unlock()
 			return
 		}
 		n := slices.IndexFunc(p.waiting, func(w waiting) bool { return w.of == last })
-		if n < 0 || p.random.IntN(10) == 0 {
-			n = p.random.IntN(len(p.waiting))
+		if !slices.Contains(drawn, n) || p.random.IntN(10) == 0 {
+			n = drawn[p.random.IntN(len(drawn))]
 		}
 		next := p.waiting[n]
 		last = next.of
@@ -90,7 +101,7 @@ type attempt struct {
 	over bool
 }
 
-func (a *attempt) turn() fate {
+func (a *attempt) turn(starts bool) fate {
 	a.mu.Lock()
 	over := a.over
 	a.mu.Unlock()
@@ -99,7 +110,7 @@ func (a *attempt) turn() fate {
 	}
 	turn := make(chan fate)
 	a.play.mu.Lock()
-	a.waiting = append(a.waiting, waiting{a, turn})
+	a.waiting = append(a.waiting, waiting{a, turn, starts})
 	a.play.mu.Unlock()
 	got := <-turn
 	if got == crashes {
@@ -113,7 +124,7 @@ func (a *attempt) turn() fate {
 
 func step[out any](a *attempt, do func() (out, error), opts []func(*dynamodb.Options)) (out, error) {
 	var none out
-	switch a.turn() {
+	switch a.turn(false) {
 	case lostBefore:
 		return none, tabletest.ErrLost
 	case lostAfter:
@@ -122,7 +133,7 @@ func step[out any](a *attempt, do func() (out, error), opts []func(*dynamodb.Opt
 	case again:
 		if len(opts) == 0 { // what is not to be repeated says so
 			_, _ = do()
-			if a.turn() == lostBefore {
+			if a.turn(false) == lostBefore {
 				return none, tabletest.ErrLost
 			}
 		}
@@ -160,12 +171,12 @@ func (a *attempt) DeleteItem(
 // start starts a message: heard says whether the attempt learns what came of it, created whether it was this attempt that did, and
 // conflict that the message with this id is another request's.
 func (a *attempt) start(of limits.Ask) (created, conflict, heard bool) {
-	got := a.turn()
-	if got == lostBefore {
-		return false, false, false
-	}
+	got := a.turn(true)
 	a.play.mu.Lock()
 	defer a.play.mu.Unlock()
+	if got == lostBefore || a.away {
+		return false, false, false
+	}
 	if got == again {
 		return false, false, true // it is refused: surely nothing was started
 	}
@@ -188,7 +199,7 @@ func (a *attempt) goesOn(ctx context.Context, l *limits.Limits, of limits.Ask, c
 		l.Vain(ctx, of.Message, of.Body)
 	case heard && !created:
 		l.Undo(ctx, taken)
-	case heard && cancels && a.turn() != lostBefore:
+	case heard && cancels && a.turn(false) != lostBefore:
 		a.play.mu.Lock()
 		a.started[of.Message] = true
 		a.play.mu.Unlock()
@@ -201,11 +212,11 @@ func (a *attempt) goesOn(ctx context.Context, l *limits.Limits, of limits.Ask, c
 func TestAttemptsForOneMessageNeverLetThroughTooMuch(t *testing.T) {
 	t.Parallel()
 	const messages, attempts = 4, 3
-	for seed := range uint64(60) {
+	for seed := range uint64(100) {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWorld(t)
 			w.Untrusted, w.StackDay, w.Same = limits.Rules{NumberHour: 2, CallerDay: 3}, 3, time.Hour
-			p := &play{random: rand.New(rand.NewPCG(seed, 7)), clumsy: int(seed % 3), started: map[string]bool{}, bodies: map[string]string{}}
+			p := &play{random: rand.New(rand.NewPCG(seed, 9)), clumsy: int(seed % 3), started: map[string]bool{}, bodies: map[string]string{}}
 			var all []limits.Ask
 			for i := range messages {
 				a := w.keyed(fmt.Sprint(i), [][]message.Phone{{kim}, {kim, lee}}[p.random.IntN(2)]...)
@@ -246,18 +257,27 @@ func TestAttemptsForOneMessageNeverLetThroughTooMuch(t *testing.T) {
 					t.Errorf("seed %d: %d and %d to a number, %d in all; at most 2 and 3", seed, perNumber[kim], perNumber[lee], recipients)
 				}
 			}
-			for range 2 { // some come again when what was counted is too old
+			// Some come again when what was counted is too old, and some of those who came before are at it still: for less than a minute.
+			for _, step := range []struct {
+				away, slow bool
+				next       time.Duration
+			}{{p.random.IntN(4) > 0, false, 50 * time.Second}, {false, true, 20 * time.Second}, {false, false, 2 * time.Minute}, {}} {
+				p.away, p.slow = step.away, step.slow
+				left := 0
+				if p.slow {
+					left = p.random.IntN(messages)
+				}
 				for _, of := range all {
 					of.Due = w.clock
-					for n := range attempts {
+					for n := range p.random.IntN(attempts + 1) {
 						a := &attempt{Client: w.table.Client, play: p}
 						l := *w.Limits
 						l.Client = a
 						go a.goesOn(t.Context(), &l, of, n == 0 && p.random.IntN(3) == 0)
 					}
 				}
-				p.run(check)
-				w.clock = w.clock.Add(2 * time.Minute)
+				p.run(left, check)
+				w.clock = w.clock.Add(step.next)
 			}
 			// Whoever comes last gets what room there is, and no more.
 			for i := range 8 {
@@ -409,4 +429,39 @@ func TestARequestWithoutItsKeyLeavesTheMessageItsContent(t *testing.T) {
 			t.Errorf("%s later: %q", later, got)
 		}
 	}
+}
+
+// Who comes when a count is too old, and another attempt has begun to go by it a moment ago, waits until that has surely come to an end:
+// else its message would not be counted, and if both went on so, a count could get as old as one likes before its message is started.
+func TestWhatAnotherAttemptHasJustGoneByIsNotGivenUp(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.Untrusted = limits.Rules{NumberHour: 1}
+	first, started := w.clock, false
+	take := func(after time.Duration, want error) func() {
+		t.Helper()
+		w.clock = first.Add(after)
+		a := limits.Ask{
+			Message: "m", Caller: "someone", Body: "body", Again: true, Recipients: []message.Phone{kim}, Contents: []string{"hello"},
+			Due: w.clock, Started: func(context.Context) (bool, error) { return started, nil },
+		}
+		taken, err := w.Take(t.Context(), a)
+		if !errors.Is(err, want) {
+			t.Errorf("after %s: %v, want %v", after, err, want)
+		}
+		return func() { w.Undo(t.Context(), taken) }
+	}
+	take(0, nil)
+	take(55*time.Second, nil)
+	take(61*time.Second, limits.ErrInDoubt)()
+	take(115*time.Second, limits.ErrInDoubt)
+	w.wants(t, w.ask(kim), "number-hour 1 01T13:00:00 [0]")
+	// It counts anew when that attempt has given up.
+	take(115*time.Second+time.Millisecond, nil)
+	w.clock = korea("2026-12-01 13:00:00")
+	w.wants(t, w.ask(kim), "number-hour 1 01T13:01:55 [0]")
+	started = true
+	take(4*time.Minute, nil)()
+	w.clock = korea("2026-12-01 13:00:00")
+	w.wants(t, w.ask(kim), "number-hour 1 01T13:01:55 [0]")
 }

@@ -26,7 +26,7 @@ const (
 	attrVersion = "version" // of the uses: whoever writes them has read it
 	attrMessage = "message"
 	attrNonce   = "nonce"
-	attrShared  = "shared" // another attempt than the nonce's goes by it
+	attrShared  = "shared" // when another attempt than the nonce's last began to go by it, as at; 1 if one of before did
 	attrBody    = "body"   // the hash of the request whose attempt has written it
 	attrOther   = "other"  // an attempt for another request with the same key goes by it
 	attrAt      = "at"     // milliseconds since 1970
@@ -258,7 +258,7 @@ func (l *Limits) first(ctx context.Context, pk string, t *Taken) (known string, 
 }
 
 // rely marks what another attempt for the same message has written, so that it does not delete it, and has it count from a time
-// on; other says that it is one for another request. False says that it is there no more.
+// on; other says that it is one for another request. False says that it is there no more, or that others rely on it since.
 func (l *Limits) rely(ctx context.Context, pk string, found item, at time.Time, other bool) (bool, error) {
 	names := map[string]string{"#shared": attrShared, "#at": attrAt, "#nonce": attrNonce}
 	update := "SET #shared = :shared, #at = :at"
@@ -266,17 +266,29 @@ func (l *Limits) rely(ctx context.Context, pk string, found item, at time.Time, 
 		names["#other"] = attrOther
 		update += ", #other = :shared"
 	}
+	// It never goes back: whoever is slower with this write, or has a slower clock, would take the mark of another one away.
+	now := max(l.Now().UnixMilli(), attr.NumberOf(found, attrShared))
 	_, err := l.Client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName: &l.Table, Key: key(pk), UpdateExpression: &update, ConditionExpression: aws.String("#nonce = :nonce"),
+		TableName: &l.Table, Key: key(pk), UpdateExpression: &update,
+		ConditionExpression:      aws.String("#nonce = :nonce AND (attribute_not_exists(#shared) OR #shared <= :shared)"),
 		ExpressionAttributeNames: names,
 		ExpressionAttributeValues: item{
-			":shared": attr.Number(1), ":at": attr.Number(at.UnixMilli()), ":nonce": found[attrNonce],
+			":shared": attr.Number(now), ":at": attr.Number(at.UnixMilli()), ":nonce": found[attrNonce],
 		},
 	})
 	if err != nil && !refused(err) {
 		return false, fmt.Errorf("share a count: %w", err)
 	}
 	return err == nil, nil
+}
+
+// giveUp deletes what an attempt has written that has long given up, as long as nobody else begins to go by it.
+func (l *Limits) giveUp(ctx context.Context, pk string, found item) (item, error) {
+	condition, values := "#nonce = :nonce AND attribute_not_exists(#shared)", item{":nonce": found[attrNonce]}
+	if shared, ok := found[attrShared]; ok {
+		condition, values[":shared"] = "#nonce = :nonce AND #shared = :shared", shared
+	}
+	return l.delete(ctx, pk, condition, map[string]string{"#nonce": attrNonce, "#shared": attrShared}, values)
 }
 
 // forgetOwn deletes that a message is the first one with a content, if the attempt alone has written it.

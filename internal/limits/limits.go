@@ -24,7 +24,7 @@
 // So nothing is counted once more right before the send. A limit is on what is asked for. What was accepted is owed to whoever
 // asked: it goes out though it was late (parked, or over night), was accepted before the limit was set, or came when the table
 // did not answer and its caller is trusted. The one thing that makes a count too old is a request whose message could not be
-// started, and which comes again: then it is counted anew.
+// started, and which comes again: then it is counted anew, as soon as nobody who goes by the old count can start it any more.
 package limits
 
 import (
@@ -159,12 +159,17 @@ func (l *Limits) Counts(trusted bool) bool {
 	return r != Rules{} || l.StackDay > 0 || l.Same > 0
 }
 
-// tooOld is how much later than it was counted a message may be due.
+// tooOld is how much later than it was counted a message may be due, and longer than it takes an attempt from what it takes, or goes by,
+// to the end of its start.
 const tooOld = time.Minute
 
+// ErrInDoubt says that another attempt for the same message, which has begun less than a minute ago, may be about to start it, and is
+// counted for a time that is over. It is worth another try.
+var ErrInDoubt = errors.New("another attempt for the same message is under way, or was until a moment ago")
+
 // Take takes from every counter what the message needs, or nothing: the error is an *ExceededError then. A message that has
-// taken its part before takes nothing again. Any other error means that the table does not answer; what was taken by then may
-// stay taken.
+// taken its part before takes nothing again. Any other error but ErrInDoubt means that the table does not answer; what was taken by
+// then may stay taken.
 func (l *Limits) Take(ctx context.Context, a Ask) (Taken, error) {
 	if !l.Counts(a.Trusted) {
 		return Taken{}, nil
@@ -227,8 +232,13 @@ func (l *Limits) before(ctx context.Context, a Ask) (bool, error) {
 	if started, err := a.Started(ctx); err != nil || started {
 		return started, err
 	}
+	// Whoever has begun to go by it within the last minute may be about to start the message, and would not be counted any more. To go
+	// by it as well would be no way out: with a try a minute, a count could be made as old as one likes before its message is started.
+	if shared := time.UnixMilli(attr.NumberOf(found, attrShared)); a.Due.Sub(shared) <= tooOld {
+		return false, ErrInDoubt
+	}
 	// Whoever took it, or shares it, has long given up.
-	old, err := l.delete(ctx, pk, "#nonce = :nonce", map[string]string{"#nonce": attrNonce}, item{":nonce": attr.Text(t.nonce)})
+	old, err := l.giveUp(ctx, pk, found)
 	if err == nil && len(old) > 0 {
 		l.giveBack(ctx, t, l.forgetOwn)
 	}
