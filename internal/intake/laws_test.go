@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"sms-api/internal/campaign"
 	"sms-api/internal/execution"
 	"sms-api/internal/intake"
 	"sms-api/internal/limits"
@@ -257,6 +258,33 @@ func TestTwoRequestsWithOneKeyAtOnceAreCounted(t *testing.T) {
 	for _, key := range []string{"b", "c"} {
 		l.post(t, http.StatusTooManyRequests, untrusted, orders("5678"), "Idempotency-Key", key)
 	}
+}
+
+// A chunk whose cancellation could not give back what it has taken is not done with: the next turn of its campaign gives it back.
+func TestACancelledChunkGivesBackInTheEnd(t *testing.T) {
+	t.Parallel()
+	l := newLimited(t, func(l *limits.Limits) { l.Trusted = limits.Rules{NumberHour: 1} })
+	chunks := intake.Chunks{
+		Executions: l.store, Rules: intake.Rules{Limits: l.Limits}, Limits: l.Limits, Templates: l.vendor, Now: l.Now, Log: l.Log,
+	}
+	c := campaign.Campaign{ID: "c", Caller: "service", Request: []byte(`{"template":"TX_1234","bytes":1}`)}
+	recipients, err := message.Decode([]byte(orders("5678")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := chunks.Start(t.Context(), c, 0, campaign.Chunk{Recipients: recipients.Recipients}); err != nil {
+		t.Fatal(err)
+	}
+	l.table.Fail(func(string) tabletest.Fault { return tabletest.Before })
+	if err := chunks.Cancel(t.Context(), c, 0); err == nil {
+		t.Error("a cancellation without the table is done with")
+	}
+	l.table.Fail(nil)
+	l.post(t, http.StatusTooManyRequests, service, orders("5678"))
+	if err := chunks.Cancel(t.Context(), c, 0); err != nil {
+		t.Error(err)
+	}
+	l.post(t, http.StatusAccepted, service, orders("5678"))
 }
 
 // Events over a limit are rejected on the bus, in the same words, and are no dead letters.
