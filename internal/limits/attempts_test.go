@@ -412,6 +412,36 @@ func (w *world) bothTake(tb testing.TB, a limits.Ask, atOnce bool) {
 	}
 }
 
+// What two attempts have taken at once, one of them by what the other had written, is given back when the message is cancelled.
+func TestACancelledMessageLeavesNothingOfEitherAttempt(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.Untrusted, w.Same = limits.Rules{}, time.Hour
+	a := w.keyed("body", kim)
+	w.bothTake(t, a, true)
+	w.wants(t, w.ask(kim), "same-content 1 01T13:00:00 [0] "+a.Message)
+	if err := w.Cancelled(t.Context(), a.Message, a.Body); err != nil {
+		t.Fatal(err)
+	}
+	w.wants(t, w.ask(kim), "")
+}
+
+// The content that attempts left which could not start the message counts from when the one comes that may.
+func TestWhatComesAgainHasItsContentCountFromThen(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.Untrusted, w.Same = limits.Rules{}, time.Hour
+	a := w.keyed("body", kim)
+	w.bothTake(t, a, true)
+	w.clock = korea("2026-12-01 12:30:00")
+	a.Due = w.clock
+	w.wants(t, a, "")
+	w.clock = korea("2026-12-01 13:29:59")
+	w.wants(t, w.ask(kim), "same-content 1 01T13:30:00 [0] "+a.Message)
+	w.clock = korea("2026-12-01 13:30:00")
+	w.wants(t, w.ask(kim), "")
+}
+
 // What the message of a key has taken stays when another request with the same key comes to nothing that has taken the same content
 // to the same number first, whether that counts still or not.
 func TestARequestWithoutItsKeyLeavesTheMessageItsContent(t *testing.T) {
