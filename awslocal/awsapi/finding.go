@@ -10,18 +10,6 @@ import (
 	"github.com/google/uuid"
 )
 
-// What whoever looks for a stack asks of services that there are not here otherwise: who asks, where its HTTP API is, and what rings.
-// Nothing ever rings.
-//
-// https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
-// https://docs.aws.amazon.com/apigatewayv2/latest/api-reference/apis.html
-// https://smithy.io/2.0/additional-specs/protocols/smithy-rpc-v2.html
-const (
-	apisPath   = "/v2/apis"
-	alarmsPath = "/service/GraniteServiceVersion20100801/operation/DescribeAlarms"
-	form       = "application/x-www-form-urlencoded"
-)
-
 // httpAPI is an HTTP API as GetApis lists it.
 type httpAPI struct {
 	APIEndpoint              string `json:"apiEndpoint"`
@@ -47,18 +35,23 @@ type identity struct {
 	Request string   `xml:"ResponseMetadata>RequestId"`
 }
 
-// find answers such a request; false is that it is another.
+// find answers what whoever looks for a stack asks of services that there are not here otherwise: who asks, where its HTTP API is, and
+// what rings, which is nothing ever. False is that it is another request.
+//
+// https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
+// https://docs.aws.amazon.com/apigatewayv2/latest/api-reference/apis.html
+// https://smithy.io/2.0/additional-specs/protocols/smithy-rpc-v2.html
 func (e *Endpoint) find(w http.ResponseWriter, r *http.Request) bool {
 	switch {
-	case r.Method == http.MethodGet && r.URL.Path == apisPath:
+	case r.Method == http.MethodGet && r.URL.Path == "/v2/apis":
 		e.found.Lock()
 		defer e.found.Unlock()
 		writeJSON(w, "application/json", http.StatusOK, map[string][]httpAPI{"items": append([]httpAPI{}, e.apis...)})
-	case r.Method == http.MethodPost && r.URL.Path == alarmsPath:
+	case r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/operation/DescribeAlarms"):
 		w.Header().Set("Content-Type", "application/cbor")
 		w.Header().Set("Smithy-Protocol", "rpc-v2-cbor")
 		_, _ = w.Write(cbor.Encode(cbor.Map{"MetricAlarms": cbor.List{}}))
-	case r.Method == http.MethodPost && r.URL.Path == "/" && strings.HasPrefix(r.Header.Get("Content-Type"), form):
+	case r.Method == http.MethodPost && r.URL.Path == "/" && strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded"):
 		w.Header().Set("Content-Type", "text/xml")
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 		if action := r.PostFormValue("Action"); action != "GetCallerIdentity" {

@@ -72,8 +72,12 @@ func (r *Reporter) chunk(ctx context.Context, c Campaign, number int, out *csv.W
 			return err
 		}
 	}
-	if n := len(o.Recipients) + len(o.Erased); ok && n != chunk.size() {
+	switch n := len(o.Recipients) + len(o.Erased); {
+	case !ok:
+	case n != chunk.size():
 		return fmt.Errorf("its message has %d recipients, and it %d", n, chunk.size())
+	case o.SettledAt.IsZero():
+		return errors.New("its message has settled, and its record does not say so yet")
 	}
 	unsent := resultCancelled
 	if c.Status != Cancelled {

@@ -55,7 +55,7 @@ func TestReport(t *testing.T) {
 			{Rows: []int{5}, Recipients: []message.Recipient{recipient("01012345670", "")}},
 			{Rows: []int{6}, Recipients: []message.Recipient{recipient("01012345671", "m-4")}},
 		},
-		outcomes: map[int]message.Outcome{0: {Recipients: []message.Result{
+		outcomes: map[int]message.Outcome{0: {SettledAt: at, Recipients: []message.Result{
 			{Status: message.Delivered, Channel: message.SMS, At: at},
 			{Status: message.Failed, Channel: message.SMS, Code: "number", Reason: "no such number, \"they\" say", At: at},
 		}}, 2: {Recipients: []message.Result{{}}}},
@@ -87,10 +87,15 @@ func TestReport(t *testing.T) {
 		t.Errorf("of one that has expired: %s, %v", got, err)
 	}
 	// Of who was erased since nothing is told, and what became of the others stands in their rows.
-	a.outcomes[0] = message.Outcome{Recipients: a.outcomes[0].Recipients[1:], Erased: []int{0}}
+	a.outcomes[0] = message.Outcome{SettledAt: at, Recipients: a.outcomes[0].Recipients[1:], Erased: []int{0}}
 	_, others, _ := strings.Cut(strings.ReplaceAll(want, "cancelled", "expired"), "\n")
 	if got, err := report(c); err != nil || got != "2,,,erased,,,,\n"+others {
 		t.Errorf("of one somebody was erased from: %s, %v", got, err)
+	}
+	// A record that lags behind is no result.
+	a.outcomes[1] = message.Outcome{Recipients: []message.Result{{Status: message.Pending}}}
+	if got, err := report(c); err == nil {
+		t.Errorf("of one that has not settled: %s", got)
 	}
 	a.outcomes[1] = message.Outcome{}
 	if _, err := report(c); err == nil {

@@ -15,11 +15,10 @@ type Slow struct {
 	// First is the first chunk that may be among them, a multiple of 64. Open has a bit for each of the 64 from there on that is.
 	First int    `json:"first"`
 	Open  uint64 `json:"open"`
+	Seen  Tally  `json:"seen"` // what was known of them when they were looked at last
 	// Since is when the first of them was added, and Looked when they were looked at last, in seconds since 1970.
 	Since  int64 `json:"since"`
 	Looked int64 `json:"looked"`
-	// Seen is what was known of them then.
-	Seen Tally `json:"seen"`
 }
 
 const (

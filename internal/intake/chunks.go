@@ -16,7 +16,6 @@ import (
 	"sms-api/internal/aligo"
 	"sms-api/internal/campaign"
 	"sms-api/internal/execution"
-	"sms-api/internal/guard"
 	"sms-api/internal/limits"
 	"sms-api/internal/message"
 )
@@ -200,11 +199,12 @@ func (x *Chunks) Outcome(ctx context.Context, c campaign.Campaign, number int) (
 func (x *Chunks) Cancel(ctx context.Context, c campaign.Campaign, number int) error {
 	id := chunkID(c.ID, number)
 	err := x.cancel(ctx, id)
-	if errors.Is(err, execution.ErrNotFound) {
-		err = x.Guards.Cancel(ctx, id, c.ExpiresAt)
-	}
 	var late *execution.NotCancellableError
-	if errors.As(err, &late) || errors.Is(err, guard.ErrNotCancellable) {
+	switch {
+	case errors.Is(err, execution.ErrNotFound):
+		// What its guard does not let be cancelled was sent, though its execution does not show yet: it does to the next try.
+		err = x.Guards.Cancel(ctx, id, c.ExpiresAt)
+	case errors.As(err, &late):
 		return nil
 	}
 	if err != nil {

@@ -103,9 +103,6 @@ func parse(args []string, out io.Writer) (options, error) {
 	if err := set.Parse(args); err != nil {
 		return o, err
 	}
-	if set.NArg() > 0 {
-		return o, fmt.Errorf("unknown argument %q", set.Arg(0))
-	}
 	if err := together(set); err != nil {
 		return o, err
 	}
@@ -134,6 +131,9 @@ func parse(args []string, out io.Writer) (options, error) {
 
 // together says which of the flags that were set say nothing of the run that is asked for.
 func together(set *flag.FlagSet) error {
+	if set.NArg() > 0 {
+		return fmt.Errorf("unknown argument %q", set.Arg(0))
+	}
 	kind := "messages"
 	given := map[string]bool{}
 	set.Visit(func(f *flag.Flag) { given[f.Name] = true })

@@ -59,9 +59,7 @@ func (w *world) create(body, file string) string {
 	if err := json.Unmarshal(answer, &created); err != nil || status != http.StatusCreated || created.Upload == nil {
 		w.t.Fatalf("POST /v1/campaigns: %d %s", status, answer)
 	}
-	if status, answer := w.upload(*created.Upload, file); status != http.StatusOK {
-		w.t.Fatalf("upload: %d %s", status, answer)
-	}
+	w.uploaded(*created.Upload, file)
 	return created.ID
 }
 
@@ -88,6 +86,14 @@ func (w *world) upload(u intake.Upload, file string) (int, string) {
 	}
 	status, _, answer := testkit.Do(w.t, w.client, r)
 	return status, string(answer)
+}
+
+// uploaded is an upload that is taken.
+func (w *world) uploaded(u intake.Upload, file string) {
+	w.t.Helper()
+	if status, answer := w.upload(u, file); status != http.StatusOK {
+		w.t.Fatalf("%d %s", status, answer)
+	}
 }
 
 // campaign is one as GET tells of it.
@@ -198,9 +204,7 @@ func TestCampaign(t *testing.T) {
 			list.Campaigns[0].Counts != v.Counts || list.Campaigns[0].Plan != nil || list.Campaigns[0].Template != "TX_1234" || list.Cursor != "" {
 			t.Errorf("the list: %d %s", status, answer)
 		}
-		if got := announced(); !slices.Equal(got, []string{"CampaignPlanned " + id + " planned", "CampaignSettled " + id + " settled"}) {
-			t.Errorf("announced were %q", got)
-		}
+		announced("CampaignPlanned "+id+" planned", "CampaignSettled "+id+" settled")
 	})
 }
 
@@ -225,9 +229,7 @@ func TestReadingACampaignIsOneRead(t *testing.T) {
 			}
 		}
 		look()
-		if status, answer := w.upload(*c.Upload, file); status != http.StatusOK {
-			t.Fatalf("upload: %d %s", status, answer)
-		}
+		w.uploaded(*c.Upload, file)
 		w.reaches(c.ID, campaign.Planned)
 		look()
 		w.order(c.ID, "start", http.StatusOK)
@@ -243,17 +245,20 @@ func TestReadingACampaignIsOneRead(t *testing.T) {
 	})
 }
 
-// announcements subscribes to what is announced of campaigns; the function returned says what was so far.
-func (w *world) announcements() func() []string {
+// announcements subscribes to what is announced of campaigns; the function returned sees that it was this so far.
+func (w *world) announcements() (were func(want ...string)) {
 	w.t.Helper()
 	var all []string
 	w.hear(func(detailType string, v campaign.View) {
 		all = append(all, fmt.Sprintf("%s %s %s", detailType, v.ID, v.Status))
 	})
-	return func() []string {
+	return func(want ...string) {
+		w.t.Helper()
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		return slices.Clone(all)
+		if !slices.Equal(all, want) {
+			w.t.Errorf("announced were %q, want %q", all, want)
+		}
 	}
 }
 
@@ -401,9 +406,7 @@ func campaignStories() map[string]func(*testing.T) *world {
 			if status, answer := w.upload(without, file); status != http.StatusForbidden {
 				t.Errorf("without If-None-Match: %d %s", status, answer)
 			}
-			if status, answer := w.upload(*c.Upload, file); status != http.StatusOK {
-				t.Errorf("%d %s", status, answer)
-			}
+			w.uploaded(*c.Upload, file)
 			if status, answer := w.upload(*c.Upload, file); status != http.StatusPreconditionFailed {
 				t.Errorf("once more: %d %s", status, answer)
 			}
@@ -447,9 +450,7 @@ func campaignStories() map[string]func(*testing.T) *world {
 			if _, status := w.created(campaignBody(len(file), `"rate":6000,`), "Idempotency-Key", "a"); status != http.StatusUnprocessableEntity {
 				t.Errorf("another body: %d", status)
 			}
-			if status, answer := w.upload(*again.Upload, file); status != http.StatusOK {
-				t.Errorf("%d %s", status, answer)
-			}
+			w.uploaded(*again.Upload, file)
 			w.reaches(first.ID, campaign.Planned)
 			if again, _ := w.created(campaignBody(len(file), ""), "Idempotency-Key", "a"); again.Upload != nil || again.Status != campaign.Planned {
 				t.Errorf("a replay after the upload: %+v", again)
@@ -561,9 +562,7 @@ func campaignStories() map[string]func(*testing.T) *world {
 			file := many(2)
 			c, _ := w.created(campaignBody(len(file), ""))
 			w.order(c.ID, "cancel", http.StatusOK)
-			if status, answer := w.upload(*c.Upload, file); status != http.StatusOK {
-				t.Errorf("%d %s", status, answer)
-			}
+			w.uploaded(*c.Upload, file)
 			id := w.create(campaignBody(len(file), ""), file)
 			w.reaches(id, campaign.Planned)
 			w.order(id, "cancel", http.StatusOK)
@@ -793,9 +792,7 @@ func campaignStories() map[string]func(*testing.T) *world {
 				t.Errorf("it has settled %v after it expired, with %+v", late, v.Counts)
 			}
 			w.audit(id, file)
-			if got := announced(); !slices.Equal(got, []string{"CampaignSettled " + id + " settled"}) {
-				t.Errorf("announced were %q", got)
-			}
+			announced("CampaignSettled " + id + " settled")
 			if said := w.logs.String(); strings.Contains(said, "a campaign does not go on") {
 				t.Errorf("it is alarmed of: %s", said)
 			}
@@ -810,9 +807,7 @@ func campaignStories() map[string]func(*testing.T) *world {
 			c, _ := w.created(campaignBody(len(file), ""))
 			time.Sleep(14 * time.Minute)
 			end := vendorOutage(aligotest.FaultUnregisteredIP, list)(w) // a plan waits for the templates until its execution fails
-			if status, answer := w.upload(*c.Upload, file); status != http.StatusOK {
-				t.Fatalf("%d %s", status, answer)
-			}
+			w.uploaded(*c.Upload, file)
 			time.Sleep(6 * 24 * time.Hour)
 			w.order(c.ID, "cancel", http.StatusOK)
 			end()
@@ -822,9 +817,7 @@ func campaignStories() map[string]func(*testing.T) *world {
 			if v := w.campaign(c.ID); v.Status != campaign.Cancelled || v.SettledAt.IsZero() {
 				t.Errorf("it is %s since %v", v.Status, v.SettledAt)
 			}
-			if got := announced(); !slices.Equal(got, []string{"CampaignSettled " + c.ID + " cancelled"}) {
-				t.Errorf("announced were %q", got)
-			}
+			announced("CampaignSettled " + c.ID + " cancelled")
 			if rows, _ := w.report(c.ID); len(rows) > 0 {
 				t.Errorf("the report has %v", rows)
 			}
@@ -842,13 +835,9 @@ func campaignStories() map[string]func(*testing.T) *world {
 			file := many(2)
 			c, _ := w.created(campaignBody(len(file), ""))
 			w.order(c.ID, "cancel", http.StatusOK)
-			if status, answer := w.upload(*c.Upload, file); status != http.StatusOK {
-				t.Fatalf("%d %s", status, answer)
-			}
+			w.uploaded(*c.Upload, file)
 			w.fileGoes(c.ID)
-			if got := announced(); !slices.Equal(got, []string{"CampaignSettled " + c.ID + " cancelled"}) {
-				t.Errorf("announced were %q", got)
-			}
+			announced("CampaignSettled " + c.ID + " cancelled")
 			return w
 		},
 		"the files are gone some days after it has settled, and of a plan that nobody starts": func(t *testing.T) *world {
