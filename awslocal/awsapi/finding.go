@@ -51,7 +51,8 @@ func (e *Endpoint) find(w http.ResponseWriter, r *http.Request) bool {
 		w.Header().Set("Content-Type", "application/cbor")
 		w.Header().Set("Smithy-Protocol", "rpc-v2-cbor")
 		_, _ = w.Write(cbor.Encode(cbor.Map{"MetricAlarms": cbor.List{}}))
-	case r.Method == http.MethodPost && r.URL.Path == "/" && strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded"):
+	case r.Method == http.MethodPost && r.URL.Path == "/" &&
+		strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded"):
 		w.Header().Set("Content-Type", "text/xml")
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 		if action := r.PostFormValue("Action"); action != "GetCallerIdentity" {
