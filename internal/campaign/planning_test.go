@@ -223,8 +223,8 @@ func TestAFileThatComesTooLate(t *testing.T) {
 		c.Status, c.EndTold = campaign.Cancelled, true
 		c.Settle(d.Now())
 	})
-	next, c := d.plans("first")
-	if next != (campaign.Next{ID: "c", Run: 1, Next: campaign.NextKeep, Seconds: 3600}) || c.Plan != nil || len(d.chunks()) > 0 {
+	keep := campaign.Next{ID: "c", Run: 1, Next: campaign.NextKeep, Seconds: 3600}
+	if next, c := d.plans("first"); next != keep || c.Plan != nil || len(d.chunks()) > 0 {
 		t.Errorf("%+v, %+v", next, c)
 	}
 }

@@ -122,49 +122,39 @@ func (a *attempt) turn(starts bool) fate {
 	return got
 }
 
-func step[out any](a *attempt, do func() (out, error), opts []func(*dynamodb.Options)) (out, error) {
+// option is what a request may be given besides.
+type option = func(*dynamodb.Options)
+
+func step[out any](a *attempt, do func() (out, error), opts []option) (out, error) {
 	var none out
-	switch a.turn(false) {
-	case lostBefore:
-		return none, tabletest.ErrLost
-	case lostAfter:
+	got := a.turn(false)
+	repeated := got == again && len(opts) == 0 // what is not to be repeated says so
+	if got == lostAfter || repeated {
 		_, _ = do()
+	}
+	if got == lostBefore || got == lostAfter || repeated && a.turn(false) == lostBefore {
 		return none, tabletest.ErrLost
-	case again:
-		if len(opts) == 0 { // what is not to be repeated says so
-			_, _ = do()
-			if a.turn(false) == lostBefore {
-				return none, tabletest.ErrLost
-			}
-		}
-	case goes, crashes:
 	}
 	return do()
 }
 
-func (a *attempt) GetItem(ctx context.Context, in *dynamodb.GetItemInput, o ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error) {
+func (a *attempt) GetItem(ctx context.Context, in *dynamodb.GetItemInput, o ...option) (*dynamodb.GetItemOutput, error) {
 	return step(a, func() (*dynamodb.GetItemOutput, error) { return a.Client.GetItem(ctx, in, o...) }, o)
 }
 
-func (a *attempt) BatchGetItem(
-	ctx context.Context, in *dynamodb.BatchGetItemInput, o ...func(*dynamodb.Options),
-) (*dynamodb.BatchGetItemOutput, error) {
+func (a *attempt) BatchGetItem(ctx context.Context, in *dynamodb.BatchGetItemInput, o ...option) (*dynamodb.BatchGetItemOutput, error) {
 	return step(a, func() (*dynamodb.BatchGetItemOutput, error) { return a.Client.BatchGetItem(ctx, in, o...) }, o)
 }
 
-func (a *attempt) PutItem(ctx context.Context, in *dynamodb.PutItemInput, o ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error) {
+func (a *attempt) PutItem(ctx context.Context, in *dynamodb.PutItemInput, o ...option) (*dynamodb.PutItemOutput, error) {
 	return step(a, func() (*dynamodb.PutItemOutput, error) { return a.Client.PutItem(ctx, in, o...) }, o)
 }
 
-func (a *attempt) UpdateItem(
-	ctx context.Context, in *dynamodb.UpdateItemInput, o ...func(*dynamodb.Options),
-) (*dynamodb.UpdateItemOutput, error) {
+func (a *attempt) UpdateItem(ctx context.Context, in *dynamodb.UpdateItemInput, o ...option) (*dynamodb.UpdateItemOutput, error) {
 	return step(a, func() (*dynamodb.UpdateItemOutput, error) { return a.Client.UpdateItem(ctx, in, o...) }, o)
 }
 
-func (a *attempt) DeleteItem(
-	ctx context.Context, in *dynamodb.DeleteItemInput, o ...func(*dynamodb.Options),
-) (*dynamodb.DeleteItemOutput, error) {
+func (a *attempt) DeleteItem(ctx context.Context, in *dynamodb.DeleteItemInput, o ...option) (*dynamodb.DeleteItemOutput, error) {
 	return step(a, func() (*dynamodb.DeleteItemOutput, error) { return a.Client.DeleteItem(ctx, in, o...) }, o)
 }
 
@@ -336,7 +326,7 @@ type twice struct {
 	between func()
 }
 
-func (c twice) PutItem(ctx context.Context, in *dynamodb.PutItemInput, o ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error) {
+func (c twice) PutItem(ctx context.Context, in *dynamodb.PutItemInput, o ...option) (*dynamodb.PutItemOutput, error) {
 	out, err := c.Client.PutItem(ctx, in, o...)
 	if strings.HasPrefix(attr.TextOf(in.Item, "pk"), "limit#message#") {
 		c.between()
@@ -368,7 +358,7 @@ type after struct {
 	first func()
 }
 
-func (a after) GetItem(ctx context.Context, in *dynamodb.GetItemInput, o ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error) {
+func (a after) GetItem(ctx context.Context, in *dynamodb.GetItemInput, o ...option) (*dynamodb.GetItemOutput, error) {
 	out, err := a.Client.GetItem(ctx, in, o...)
 	a.first()
 	return out, err

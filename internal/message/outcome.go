@@ -51,9 +51,7 @@ type Outcome struct {
 	Parked     *Parking `json:"parked,omitempty"`
 	Counts     Counts   `json:"counts"`
 	Recipients []Result `json:"recipients"`
-	// Erased are the places, in ascending order, of recipients that were erased from the record that it was read from. They are
-	// counted, and not among Recipients.
-	Erased []int `json:"-"`
+	Erased     []int    `json:"-"` // the places of those erased from the record, ascending, who are counted and not among Recipients
 }
 
 // Counts says how many recipients have which status.
