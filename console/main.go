@@ -119,19 +119,6 @@ func find(ctx context.Context, loaded aws.Config, f flags) (*stack.Stack, error)
 	return s, err
 }
 
-// open reads the arguments of a command that takes flags alone, and finds the stack that is meant.
-func open(ctx context.Context, usage string, args []string, log io.Writer) (flags, *stack.Stack, error) {
-	f, rest, err := parse(usage, args, log)
-	if err != nil {
-		return f, nil, err
-	}
-	if len(rest) > 0 {
-		return f, nil, fmt.Errorf("unknown argument %q", rest[0])
-	}
-	s, err := f.found(ctx)
-	return f, s, err
-}
-
 // command is what the first argument asks for in place of the page.
 type command struct {
 	name string
@@ -190,7 +177,14 @@ func run(ctx context.Context, args []string, out, log io.Writer) error {
 		}
 		return fmt.Errorf("there is no command %q; help prints what there is", args[0])
 	}
-	f, s, err := open(ctx, usage(), args, log)
+	f, words, err := parse(usage(), args, log)
+	switch {
+	case err != nil:
+		return err
+	case len(words) > 0:
+		return fmt.Errorf("unknown argument %q", words[0])
+	}
+	s, err := f.found(ctx)
 	if err != nil {
 		return err
 	}
