@@ -141,6 +141,8 @@ type Campaign struct {
 
 	StartedAt time.Time `json:"startedAt,omitzero"`
 	SettledAt time.Time `json:"settledAt,omitzero"`
+	// CancelledAt is when somebody has cancelled it.
+	CancelledAt time.Time `json:"cancelledAt,omitzero"`
 	// Turned is when something was last done about it: its last turn, or an order.
 	Turned time.Time `json:"turned,omitzero"`
 	// PlanTold and EndTold say that CampaignPlanned and CampaignSettled were announced.
@@ -185,6 +187,12 @@ func (c *Campaign) Begin(now time.Time) {
 	if c.ExpiresAt.IsZero() {
 		c.ExpiresAt = c.Due.Add(min(lifetime+time.Duration(c.Plan.Seconds)*time.Second, longestLife)).UTC().Truncate(time.Second)
 	}
+}
+
+// Cancel has nothing more of a campaign sent. What is open is looked at at once.
+func (c *Campaign) Cancel(now time.Time) {
+	c.Status, c.Cause, c.CancelledAt = Cancelled, "", now.UTC().Truncate(time.Second)
+	c.lookAnew()
 }
 
 const (

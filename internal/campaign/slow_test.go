@@ -3,6 +3,7 @@ package campaign_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -249,5 +250,36 @@ func TestItemsOfLargeCampaigns(t *testing.T) {
 	var read campaign.Campaign
 	if err := json.Unmarshal(body, &read); err != nil || !slices.Equal(read.Slow, c.Slow) {
 		t.Errorf("it is read as something else: %v", err)
+	}
+}
+
+// What a turn has not come to cancel, because another cancellation failed, is due at once, also where it is slow.
+func TestSlowChunksAfterACancellationThatFailed(t *testing.T) {
+	t.Parallel()
+	w := newSending(t, 100, 100_000)
+	w.off = func(number int) bool { return number < 45 }
+	for range 5 {
+		w.turn(1)
+	}
+	if c := w.find(); len(c.Slow) == 0 || len(c.Open) == 0 {
+		t.Fatalf("%+v", c)
+	}
+	w.now = w.now.Add(5 * time.Hour)
+	w.set(campaign.Cancelled)
+	broken := true
+	w.undo = func(int) error {
+		if broken {
+			return errAway
+		}
+		return nil
+	}
+	if _, err := w.Turn(t.Context(), campaign.Turn{ID: id, Run: 2}); !errors.Is(err, errAway) {
+		t.Fatalf("got %v", err)
+	}
+	broken = false
+	before := w.now
+	w.toItsEnd(2)
+	if len(w.cancelled) != len(w.started) || w.now.Sub(before) > 5*time.Minute {
+		t.Errorf("%d of %d chunks are cancelled after %v", len(w.cancelled), len(w.started), w.now.Sub(before))
 	}
 }

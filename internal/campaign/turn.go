@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -181,30 +182,36 @@ func (s *Sender) look(ctx context.Context, t Turn) (_ Campaign, left bool, _ err
 	for _, b := range slow {
 		numbers = append(numbers, b.numbers()...)
 	}
+	if c.Status == Cancelled {
+		// One that cannot be cancelled, and takes all the time, keeps no other from its turn for ever.
+		rand.Shuffle(len(numbers), func(i, j int) { numbers[i], numbers[j] = numbers[j], numbers[i] })
+	}
 	found, refused := map[int]sight{}, ""
-	var failed error // what was found before is taken down all the same
+	var failed error // what was found beside it is taken down all the same
 	for i, number := range numbers {
 		o, ok, err := s.Messages.Outcome(ctx, c, number)
-		cancelled := false
-		if err == nil && failed == nil && c.Status == Cancelled && !sent(o) {
-			if inTime(ctx) {
-				failed = s.Messages.Cancel(ctx, c, number)
-				cancelled = failed == nil
-				o, ok, err = s.Messages.Outcome(ctx, c, number)
-			} else {
+		done := c.Status != Cancelled || sent(o)
+		if err == nil && !done {
+			if !inTime(ctx) {
 				left = true
+			} else if err = s.Messages.Cancel(ctx, c, number); err == nil {
+				done = true
+				o, ok, err = s.Messages.Outcome(ctx, c, number)
 			}
 		}
-		if err != nil {
-			return c, false, err
+		if err != nil && failed == nil {
+			failed = err
 		}
 		switch {
 		case ok:
-			found[number] = sightOf(o, s.Now())
-		case c.Status == Cancelled && !cancelled:
-		case c.Status == Cancelled, s.Now().After(c.ExpiresAt.Add(late)):
+			// What is cancelled has not given back what it took before that was done to the end.
+			f := sightOf(o, s.Now())
+			f.settled = f.settled && done
+			found[number] = f
+		case err != nil:
+		case s.Now().After(c.shows()):
 			// It never starts: its guard says so, or the door.
-			found[number] = sight{settled: true}
+			found[number] = sight{settled: done}
 		case i < len(c.Open) && refused == "" && s.Now().Before(c.ExpiresAt) && (c.Status == Sending || c.Status == Parked):
 			// It was about to be started when something broke off, or was refused then.
 			if _, refused, err = s.start(ctx, c, number); err != nil {
@@ -219,7 +226,7 @@ func (s *Sender) look(ctx context.Context, t Turn) (_ Campaign, left bool, _ err
 		}
 		before := now.Status
 		now.Turned = s.Now()
-		if now.see(found, slow, refused, s.Now()); left {
+		if now.see(found, slow, refused, s.Now()); left || failed != nil {
 			now.lookAnew()
 		}
 		parked = before != Parked && now.Status == Parked
@@ -231,9 +238,18 @@ func (s *Sender) look(ctx context.Context, t Turn) (_ Campaign, left bool, _ err
 	return c, left, errors.Join(failed, err)
 }
 
-// sent says that something of a message was sent: it can no longer be cancelled.
+// sent says that something of a message was sent: it can no longer be cancelled. What Aligo has refused was not.
 func sent(o message.Outcome) bool {
-	return slices.ContainsFunc(o.Recipients, func(r message.Result) bool { return r.Channel != "" })
+	return slices.ContainsFunc(o.Recipients, func(r message.Result) bool { return r.Channel != "" && r.Code != message.CodeRejected })
+}
+
+// shows is after what time a chunk that is handed out and does not show never will: what was being started when nothing more was to
+// be has come by then.
+func (c Campaign) shows() time.Time {
+	if c.Status == Cancelled {
+		return c.CancelledAt.Add(late)
+	}
+	return c.ExpiresAt.Add(late)
 }
 
 // inTime says that there is time for something that takes a moment, as it does to cancel what goes to 500 recipients.

@@ -167,6 +167,17 @@ func (w *world) turn(run int) campaign.Next {
 	return n
 }
 
+// toItsEnd takes turns for as long as there is something to wait for.
+func (w *world) toItsEnd(run int) {
+	w.t.Helper()
+	for range 1000 {
+		if w.turn(run).Next != campaign.NextWait {
+			return
+		}
+	}
+	w.t.Fatal("it waits for ever")
+}
+
 func (w *world) find() campaign.Campaign {
 	w.t.Helper()
 	c, err := w.store.Find(w.t.Context(), id)
@@ -179,7 +190,9 @@ func (w *world) find() campaign.Campaign {
 func (w *world) set(status campaign.Status) {
 	w.t.Helper()
 	_, err := w.store.Change(w.t.Context(), id, func(c *campaign.Campaign) (bool, error) {
-		c.Status = status
+		if c.Status = status; status == campaign.Cancelled {
+			c.Cancel(w.Now())
+		}
 		return true, nil
 	})
 	if err != nil {
@@ -274,20 +287,186 @@ func TestCancelledBitByBit(t *testing.T) {
 	if _, err := w.Turn(t.Context(), campaign.Turn{ID: id, Run: 1}); !errors.Is(err, errAway) {
 		t.Errorf("got %v", err)
 	}
-	if c := w.find(); c.Ended.Failed != 2000 || len(c.Open) != 20 || c.View().Counts.Pending != 2000 {
-		t.Errorf("20 are cancelled, and it has %+v of %+v", c.Open, c.View().Counts)
+	if c := w.find(); c.Ended.Failed != 3800 || !slices.Equal(c.Open, []int{20, 30}) || c.View().Counts.Pending != 200 {
+		t.Errorf("38 are cancelled, and it has %+v of %+v", c.Open, c.View().Counts)
 	}
 	broken = false
 	hurry, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	n, err := w.Turn(hurry, campaign.Turn{ID: id, Run: 1})
-	if err != nil || n.Next != campaign.NextWait || n.Seconds != 1 || len(tried) != 21 {
-		t.Errorf("with little time left %d were tried: %+v, %v", len(tried), n, err)
+	if err != nil || n.Next != campaign.NextWait || n.Seconds != 1 || tried[20] != 1 {
+		t.Errorf("with little time left it was tried %d times: %+v, %v", tried[20], n, err)
 	}
 	w.turn(1)
 	w.turn(1)
 	if c := w.find(); c.Ended.Failed != 3900 || !slices.Equal(c.Open, []int{30}) || tried[30] != 0 || tried[20] != 2 || tried[0] != 1 {
 		t.Errorf("in the end it has %+v of %+v, after %v", c.Open, c.Ended, tried)
+	}
+}
+
+// refusedByKakao are chunks whose AlimTalk Aligo has refused as a whole, and whose SMS waits for the wallet to be charged.
+type refusedByKakao struct{ *world }
+
+func (r refusedByKakao) Outcome(ctx context.Context, c campaign.Campaign, number int) (message.Outcome, bool, error) {
+	o, ok, err := r.world.Outcome(ctx, c, number)
+	if !ok || err != nil || !o.SettledAt.IsZero() {
+		return o, ok, err
+	}
+	p := message.Progress{Queue: &message.Queue{Channel: message.SMS}, Parked: &message.Parking{Cause: "balance"}, Sends: 1}
+	for range 100 {
+		p.Recipients = append(p.Recipients, message.Result{
+			Status: message.Pending, Channel: message.AlimTalk, Code: message.CodeRejected,
+		})
+	}
+	return message.Underway(message.Message{CreatedAt: o.CreatedAt, Recipients: make([]message.Recipient, 100)}, p), true, nil
+}
+
+// What Aligo has refused as AlimTalk and waits to go out as SMS has not been sent: whoever cancels the campaign reaches it.
+func TestCancelledBetweenARefusalAndItsSMS(t *testing.T) {
+	t.Parallel()
+	w := newSending(t, 3, 1_000_000)
+	w.Messages = refusedByKakao{w}
+	w.turn(1)
+	w.turn(1)
+	w.set(campaign.Cancelled)
+	w.turn(2)
+	if len(w.started) == 0 || len(w.cancelled) != len(w.started) {
+		t.Errorf("%d of %d chunks are cancelled", len(w.cancelled), len(w.started))
+	}
+}
+
+// A cancellation that has stopped the message, and could not announce it or give back what it has taken, is made once more.
+func TestACancellationThatFailedHalfwayIsMadeOnceMore(t *testing.T) {
+	t.Parallel()
+	w := newSending(t, 1, 1_000_000)
+	w.turn(1)
+	w.set(campaign.Cancelled)
+	tries := 0
+	w.undo = func(number int) error {
+		w.cancelled[number] = true // as its record says from here on
+		if tries++; tries <= 2 {
+			return errAway
+		}
+		return nil
+	}
+	for range 2 {
+		if _, err := w.Turn(t.Context(), campaign.Turn{ID: id, Run: 2}); !errors.Is(err, errAway) {
+			t.Errorf("got %v", err)
+		}
+	}
+	w.turn(2)
+	if tries != 3 || len(w.find().Open) != 0 {
+		t.Errorf("it was tried %d times, and %v are open", tries, w.find().Open)
+	}
+}
+
+// Those whose cancellation takes all the time, and fails, keep no other from its turn for ever.
+func TestCancellationsThatFailAndTakeTheirTime(t *testing.T) {
+	t.Parallel()
+	w := newSending(t, 10, 1_000_000)
+	w.turn(1)
+	w.turn(1)
+	w.set(campaign.Cancelled)
+	for range 1000 { // of the machine's repetitions
+		ctx, over := context.WithTimeout(t.Context(), time.Hour)
+		w.undo = func(number int) error {
+			if number < 5 {
+				over()
+				return errAway
+			}
+			return nil
+		}
+		_, err := w.Turn(overdue{ctx}, campaign.Turn{ID: id, Run: 2})
+		over()
+		if err == nil {
+			t.Fatal("it was done")
+		}
+		if len(w.cancelled) == 5 {
+			return
+		}
+	}
+	t.Errorf("%d of 10 chunks are cancelled, want all but five", len(w.cancelled))
+}
+
+// overdue is a context whose time is over when it is cancelled, though what is done in it does not fail of it.
+type overdue struct{ context.Context }
+
+func (o overdue) Deadline() (time.Time, bool) {
+	if o.Err() != nil {
+		return time.Now(), true
+	}
+	return o.Context.Deadline()
+}
+
+// overtaken has its campaign cancelled, and gone on with by another execution, while it starts the message of a chunk.
+type overtaken struct {
+	*world
+
+	at    int
+	after []int // which chunks were cancelled that were there
+}
+
+func (o *overtaken) Start(ctx context.Context, c campaign.Campaign, number int, chunk campaign.Chunk) error {
+	if number == o.at {
+		o.set(campaign.Cancelled)
+		o.turn(2)
+		o.turn(2)
+	}
+	return o.world.Start(ctx, c, number, chunk)
+}
+
+func (o *overtaken) Cancel(ctx context.Context, c campaign.Campaign, number int) error {
+	if _, ok := o.started[number]; ok {
+		o.after = append(o.after, number)
+	}
+	return o.world.Cancel(ctx, c, number)
+}
+
+// A chunk whose message is being started while its campaign is cancelled is counted, and gives back what it has taken.
+func TestCancelledWhileAChunkIsBeingStarted(t *testing.T) {
+	t.Parallel()
+	w := newSending(t, 3, 1_000_000)
+	o := &overtaken{world: w, at: 2}
+	w.Messages = o
+	if _, err := w.Turn(t.Context(), campaign.Turn{ID: id, Run: 1}); err != nil {
+		t.Fatal(err)
+	}
+	w.toItsEnd(2)
+	if c := w.find(); len(w.started) != 3 || c.View().Counts.Accepted != 300 || len(o.after) != 3 {
+		t.Errorf("of %d chunks %v were cancelled with what they have taken, %+v", len(w.started), o.after, c.View().Counts)
+	}
+}
+
+// startsNothing is a door that breaks off before it has started anything.
+type startsNothing struct{ *world }
+
+func (startsNothing) Start(context.Context, campaign.Campaign, int, campaign.Chunk) error {
+	return errAway
+}
+
+// A chunk that never was started is done with when that is sure, and not while it could still be.
+func TestCancelledThoughItWasNeverStarted(t *testing.T) {
+	t.Parallel()
+	w := newSending(t, 1, 1_000_000)
+	w.Messages = startsNothing{w}
+	if _, err := w.Turn(t.Context(), campaign.Turn{ID: id, Run: 1}); !errors.Is(err, errAway) {
+		t.Errorf("got %v", err)
+	}
+	w.set(campaign.Cancelled)
+	w.undo = func(int) error { return errAway }
+	w.now = w.now.Add(time.Hour)
+	if _, err := w.Turn(t.Context(), campaign.Turn{ID: id, Run: 2}); !errors.Is(err, errAway) || len(w.find().Open) != 1 {
+		t.Errorf("nothing says that it never starts, %v are open, %v", w.find().Open, err)
+	}
+	w.undo = nil
+	hurry, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if _, err := w.Turn(hurry, campaign.Turn{ID: id, Run: 2}); err != nil || len(w.find().Open) != 1 {
+		t.Errorf("there was no time to cancel it, %v are open, %v", w.find().Open, err)
+	}
+	w.toItsEnd(2)
+	if c := w.find(); len(c.Open) != 0 || c.View().Counts.Accepted != 0 {
+		t.Errorf("%v are open, %+v", c.Open, c.View().Counts)
 	}
 }
 

@@ -397,7 +397,7 @@ func (a *API) cancelCampaign(w http.ResponseWriter, r *http.Request, caller Call
 		case campaign.Invalid, campaign.Settled:
 			return false, problemCampaignStatus("it is " + string(c.Status))
 		case campaign.AwaitingFile:
-			c.Status = campaign.Cancelled
+			c.Cancel(a.Now())
 			c.Settle(a.Now())
 			return true, nil
 		case campaign.StatusPlanning, campaign.Planned, campaign.Sending, campaign.Paused, campaign.Parked:
@@ -405,7 +405,7 @@ func (a *API) cancelCampaign(w http.ResponseWriter, r *http.Request, caller Call
 		if c.Status != campaign.StatusPlanning { // whose execution finds out when it has planned it
 			c.Wanted = max(c.Run, c.Wanted) + 1
 		}
-		c.Status, c.Cause = campaign.Cancelled, ""
+		c.Cancel(a.Now())
 		return true, nil
 	})
 }
