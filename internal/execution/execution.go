@@ -165,22 +165,35 @@ func (e *Executions) accepted(ctx context.Context, m message.Message) {
 // Find returns the message with this id as it was accepted; of one that has a record, what that has of it. The error is
 // ErrNotFound or Step Functions'.
 func (e *Executions) Find(ctx context.Context, id string) (message.Message, error) {
-	if r, ok := e.record(ctx, id); ok {
+	if r, ok, err := e.record(ctx, id); ok && err == nil {
 		return r.Message, nil
 	}
 	_, m, err := e.describe(ctx, id)
 	return m, err
 }
 
-// record is the record of a message; ok is false when there is none or it cannot be read.
-func (e *Executions) record(ctx context.Context, id string) (records.Record, bool) {
+// Recorded is Find for ids most of which are no message's, ten of which a second Step Functions would be asked for: it is asked only
+// when the records cannot be read. ok is false when there is no record; a message that has just been accepted may have none yet.
+func (e *Executions) Recorded(ctx context.Context, id string) (m message.Message, ok bool, _ error) {
+	r, ok, err := e.record(ctx, id)
+	if err == nil {
+		return r.Message, ok, nil
+	}
+	_, m, err = e.describe(ctx, id)
+	if errors.Is(err, ErrNotFound) {
+		return message.Message{}, false, nil
+	}
+	return m, err == nil, err
+}
+
+// record is the record of a message; ok is false when there is none.
+func (e *Executions) record(ctx context.Context, id string) (_ records.Record, ok bool, _ error) {
 	if e.Records == nil {
-		return records.Record{}, false
+		return records.Record{}, false, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, recordPatience)
 	defer cancel()
-	r, ok, err := e.Records.Find(ctx, id)
-	return r, ok && err == nil
+	return e.Records.Find(ctx, id)
 }
 
 // recordPatience is how long a record is waited for before the execution is asked.
@@ -189,7 +202,7 @@ const recordPatience = time.Second
 // Outcome tells what has become of a message so far: what its record says, or without one its execution. The error is
 // ErrNotFound, or else it is Step Functions' and worth another try.
 func (e *Executions) Outcome(ctx context.Context, id string) (message.Message, message.Outcome, error) {
-	if r, ok := e.record(ctx, id); ok {
+	if r, ok, err := e.record(ctx, id); ok && err == nil {
 		if r.Over {
 			return message.Message{}, message.Outcome{}, ErrNotFound
 		}

@@ -87,6 +87,34 @@ func TestRecordsAnswer(t *testing.T) {
 	}
 }
 
+// Whether there is a message is told by its record alone, and by Step Functions when the records are away.
+func TestWhatIsRecorded(t *testing.T) {
+	t.Parallel()
+	for about, c := range map[string]struct {
+		book book
+		id   string
+		ok   bool
+	}{
+		"a record":                         {book{record: recorded()}, "0193", true},
+		"no record, though an execution":   {book{}, "0193", false},
+		"a table that is away":             {book{err: errors.New("away")}, "0193", true},
+		"a table that is away, and no one": {book{err: errors.New("away")}, "0194", false},
+	} {
+		t.Run(about, func(t *testing.T) {
+			t.Parallel()
+			e, f := executions(begin(t, newMessage()), created)
+			e.Records = &c.book
+			for _, away := range []error{nil, errors.New("away")} {
+				f.describe = away
+				m, ok, err := e.Recorded(t.Context(), c.id)
+				if asked := c.book.err != nil && away != nil; asked != (err != nil) || ok != (c.ok && !asked) || ok && m.ID != c.id {
+					t.Errorf("Step Functions says %v: %q, %v, %v", away, m.ID, ok, err)
+				}
+			}
+		})
+	}
+}
+
 func TestRecordsAreTold(t *testing.T) {
 	t.Parallel()
 	e, f := executions(nil, created)

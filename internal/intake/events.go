@@ -24,7 +24,11 @@ import (
 // Events handles MessageRequested events, and the events of other services that routes make messages of. All fields are
 // needed. Who may put events on the bus is trusted; that is for the bus's policy to see to.
 type Events struct {
-	Executions starter
+	Executions interface {
+		starter
+		// Recorded is Find for what has a record.
+		Recorded(ctx context.Context, id string) (m message.Message, ok bool, err error)
+	}
 	// Account is the account that the bus is in.
 	Account string
 	// Bus is where MessageAccepted and MessageRejected go.
@@ -254,7 +258,13 @@ func (e *Events) start(ctx context.Context, handed Handed, attributes []slog.Att
 	var m message.Message
 	var replayed bool
 	if err = asked.refusal(); err == nil {
-		m, replayed, err = e.submit(ctx, d, handed, r, submission{caller: e.caller(event), key: key, requestedAt: event.Time})
+		s := submission{caller: e.caller(event), key: key, requestedAt: event.Time}
+		if r.IdempotencyKey == "" && handed.Route != "" {
+			s.key, err = e.keyOfRoute(ctx, handed, r, s.caller)
+		}
+		if err == nil {
+			m, replayed, err = d.submit(ctx, r, s)
+		}
 	}
 	var refusal *problemError
 	switch {
@@ -273,87 +283,66 @@ func (e *Events) start(ctx context.Context, handed Handed, attributes []slog.Att
 		Rejection{Problem: refusal.Problem, Route: handed.Route, IdempotencyKey: key, Reference: r.Reference})
 }
 
-// submit submits what an event asks for, also where another route has made a message of the same event.
-func (e *Events) submit(ctx context.Context, d door, handed Handed, r message.Request, s submission) (message.Message, bool, error) {
-	if r.IdempotencyKey != "" || len(e.Routes) == 0 {
-		return d.submit(ctx, r, s)
-	}
-	alike := e.alike(handed)
-	if slices.ContainsFunc(alike, func(other routed) bool { return other.request.Fingerprint() != r.Fingerprint() }) {
-		// Who comes after another route is spared the limits of a message that cannot be.
-		key, err := e.keyBeside(ctx, handed, alike, r, s.caller)
-		if err != nil {
-			return message.Message{}, false, err
-		}
-		if key != "" {
-			if err := d.vain(ctx, r, s); err != nil {
-				return message.Message{}, false, err
-			}
-			s.key = key
-			return d.submit(ctx, r, s)
-		}
-	}
-	m, replayed, err := d.submit(ctx, r, s)
-	var refusal *problemError
-	if !errors.As(err, &refusal) {
-		return m, replayed, err
-	}
-	key, failed := e.keyBeside(ctx, handed, alike, r, s.caller)
-	switch {
-	case failed != nil:
-		return message.Message{}, false, failed
-	case key == "":
-		return message.Message{}, false, err
-	}
-	s.key = key
-	return d.submit(ctx, r, s)
-}
-
-// keyBeside is the key of the message that a route makes of an event without a key of its own, where that of another route has the
-// event's id; empty if it has not. Which of them came first says the message that is there, so that it is the same for every
-// repetition in whatever order. Routes that make the same message have the same key.
-//
-// What no route makes any more was made by a template that has been changed since, perhaps this one: the event is not sent again.
-func (e *Events) keyBeside(ctx context.Context, handed Handed, alike []routed, r message.Request, caller string) (string, error) {
-	first, ok, err := e.made(ctx, caller, handed.ID)
-	if err != nil || !ok || first.Fingerprint == r.Fingerprint() {
-		return "", err
-	}
-	// The event stands beside its routes without a name, where it asks for a message itself.
-	another, names := false, []string{handed.Route}
-	for _, other := range alike {
-		switch other.request.Fingerprint() {
-		case first.Fingerprint:
-			another = true
-		case r.Fingerprint():
-			names = append(names, other.route)
-		}
-	}
-	slices.Sort(names)
-	names = slices.Compact(names)
-	for _, name := range names {
-		key := handed.ID + "#" + name
-		if _, ok, err := e.made(ctx, caller, key); err != nil || ok {
+// keyOfRoute is the key of a message that a route makes of an event without a key of its own. It is the event's id, which no two
+// messages have: where routes make several of an event, each has its route's name behind the id, and one that several routes make
+// its own fingerprint. What was sent is looked for under all of these, so that it is not sent again because a route was added,
+// changed or taken away since.
+func (e *Events) keyOfRoute(ctx context.Context, handed Handed, r message.Request, caller string) (string, error) {
+	fingerprint := r.Fingerprint()
+	beside := func(what string) string { return handed.ID + "#" + what }
+	alone, together := beside(handed.Route), beside(fingerprint)
+	for _, key := range []string{alone, together} {
+		if _, ok, err := e.sent(ctx, caller, key); err != nil || ok {
 			return key, err
 		}
 	}
-	if !another {
-		return "", nil
+	alike := e.alike(handed)
+	made, same := map[string]bool{fingerprint: true}, false
+	for _, other := range alike {
+		f := other.request.Fingerprint()
+		made[f] = true
+		switch {
+		case f != fingerprint || other.route == handed.Route:
+		case other.route == "":
+			return handed.ID, nil // it is asked for by the event itself
+		default:
+			same = true
+		}
 	}
-	return handed.ID + "#" + names[0], nil
+	if len(made) == 1 {
+		return handed.ID, nil
+	}
+	id, err := messageID(caller, handed.ID)
+	if err != nil {
+		return "", err
+	}
+	switch first, err := e.Executions.Find(ctx, id); {
+	case errors.Is(err, execution.ErrNotFound):
+	case err != nil:
+		return "", err
+	case first.Fingerprint == fingerprint, !made[first.Fingerprint]:
+		// What no route makes any more was made by a template that has been changed since, perhaps this one.
+		return handed.ID, nil
+	}
+	for _, other := range alike {
+		key := beside(other.route)
+		if m, ok, err := e.sent(ctx, caller, key); err != nil || ok && m.Fingerprint == fingerprint {
+			return key, err
+		}
+	}
+	if same {
+		return together, nil
+	}
+	return alone, nil
 }
 
-// made is the message with this key, if there is one.
-func (e *Events) made(ctx context.Context, caller, key string) (message.Message, bool, error) {
+// sent is the message with this key, if there is one.
+func (e *Events) sent(ctx context.Context, caller, key string) (message.Message, bool, error) {
 	id, err := messageID(caller, key)
 	if err != nil {
 		return message.Message{}, false, err
 	}
-	m, err := e.Executions.Find(ctx, id)
-	if errors.Is(err, execution.ErrNotFound) {
-		return message.Message{}, false, nil
-	}
-	return m, err == nil, err
+	return e.Executions.Recorded(ctx, id)
 }
 
 // routed is a request that a route makes of an event.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -44,7 +45,7 @@ type store struct {
 	err error
 	// refusal is the answer to Cancel.
 	refusal *execution.NotCancellableError
-	// finds and asked count the calls of Find and Outcome.
+	// finds and asked count the calls of Find and Recorded, and of Outcome.
 	finds, asked int
 }
 
@@ -74,6 +75,17 @@ func (s *store) Find(_ context.Context, id string) (message.Message, error) {
 	defer s.mu.Unlock()
 	s.finds++
 	return s.stored(id)
+}
+
+func (s *store) Recorded(_ context.Context, id string) (message.Message, bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.finds++
+	m, err := s.stored(id)
+	if errors.Is(err, execution.ErrNotFound) {
+		return m, false, nil
+	}
+	return m, err == nil, err
 }
 
 func (s *store) stored(id string) (message.Message, error) {

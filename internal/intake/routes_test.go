@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+
 	"sms-api/internal/intake"
 	"sms-api/internal/limits"
 	"sms-api/internal/message"
@@ -452,8 +454,8 @@ func TestALaterRouteTakesOnceOnly(t *testing.T) {
 		want  []string
 	}{
 		{"customer", []string{"GetItem", "BatchGetItem", "PutItem", "PutItem", "PutItem"}},
-		{"seller", []string{"DeleteItem", "GetItem", "BatchGetItem", "PutItem", "PutItem", "PutItem"}},
-		{"seller", []string{"DeleteItem", "GetItem"}},
+		{"seller", []string{"GetItem", "BatchGetItem", "PutItem", "PutItem", "PutItem"}},
+		{"seller", []string{"GetItem"}},
 	} {
 		l.table.Operations()
 		if err := d.handle(t, byRoute(c.route, paid)); err != nil {
@@ -490,26 +492,35 @@ func TestAReplayByALaterRouteNeedsNoRoom(t *testing.T) {
 func TestRoutesAtTheSameTimeSendTheSameMessageOnce(t *testing.T) {
 	t.Parallel()
 	for _, names := range [][]string{{"shop", "shop-too"}, {"shop-too", "shop"}} {
-		d := newDoor()
-		d.events.Routes = several(t, "")
-		if err := d.handle(t, byRoute("customer", paid)); err != nil {
-			t.Fatal(err)
-		}
-		d.events.Executions = &overtaken{store: d.store, after: 2, by: func() {
-			if err := d.handle(t, byRoute(names[1], paid)); err != nil {
-				t.Error(err)
+		for after := 1; ; after++ {
+			d := newDoor()
+			d.events.Routes = several(t, "")
+			if err := d.handle(t, byRoute("customer", paid)); err != nil {
+				t.Fatal(err)
 			}
-		}}
-		if err := d.handle(t, byRoute(names[0], paid)); err != nil {
-			t.Fatal(err)
-		}
-		if got := d.to(); !slices.Equal(got, []string{"01012341111", "01012345678"}) {
-			t.Errorf("%v: sent to %v, rejected %s", names, got, d.rejections(t))
+			meanwhile := &overtaken{store: d.store, after: after, by: func() {
+				if err := d.handle(t, byRoute(names[1], paid)); err != nil {
+					t.Error(err)
+				}
+			}}
+			d.events.Executions = meanwhile
+			if err := d.handle(t, byRoute(names[0], paid)); err != nil {
+				t.Fatal(err)
+			}
+			if got := d.to(); !slices.Equal(got, []string{"01012341111", "01012345678"}) || len(d.rejections(t)) != 0 {
+				t.Errorf("%v, after %d: sent to %v, rejected %s", names, after, got, d.rejections(t))
+			}
+			if meanwhile.after > 0 {
+				if after == 1 {
+					t.Error("it never looks for another one")
+				}
+				break
+			}
 		}
 	}
 }
 
-// overtaken is Step Functions as it is for one who is overtaken when so many messages were not found.
+// overtaken is what is known of messages to one who is overtaken when so many were not found.
 type overtaken struct {
 	*store
 
@@ -519,12 +530,156 @@ type overtaken struct {
 
 func (o *overtaken) Find(ctx context.Context, id string) (message.Message, error) {
 	m, err := o.store.Find(ctx, id)
-	if err != nil {
+	o.found(err == nil)
+	return m, err
+}
+
+func (o *overtaken) Recorded(ctx context.Context, id string) (message.Message, bool, error) {
+	m, ok, err := o.store.Recorded(ctx, id)
+	o.found(ok)
+	return m, ok, err
+}
+
+func (o *overtaken) found(ok bool) {
+	if !ok {
 		if o.after--; o.after == 0 {
 			o.by()
 		}
 	}
-	return m, err
+}
+
+// What a route has sent is not sent again by another one that makes the very same message, though the first was changed or removed since.
+func TestARouteBesideOneThatIsGone(t *testing.T) {
+	t.Parallel()
+	for name, after := range map[string]func(map[string]*route.Template){
+		"removed": func(all map[string]*route.Template) { delete(all, "shop") },
+		"changed": func(all map[string]*route.Template) { all["shop"] = all["seller"] },
+		"alone": func(all map[string]*route.Template) {
+			delete(all, "shop")
+			delete(all, "customer")
+			delete(all, "seller")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newDoor()
+			d.events.Routes = several(t, "")
+			for _, name := range []string{"customer", "shop", "shop-too"} {
+				if err := d.handle(t, byRoute(name, paid)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			before := d.to()
+			d.events.Routes = maps.Clone(d.events.Routes)
+			after(d.events.Routes)
+			if err := d.handle(t, byRoute("shop-too", paid)); err != nil {
+				t.Fatal(err)
+			}
+			if got := d.to(); !slices.Equal(got, before) {
+				t.Errorf("sent to %v, and the event once more to %v", before, got)
+			}
+		})
+	}
+}
+
+// A route whose turn comes when another one of the event has sent its message, and was changed since, sends its own.
+func TestARouteThatComesAfterAChangeOfAnother(t *testing.T) {
+	t.Parallel()
+	d := newDoor()
+	d.events.Routes = several(t, "")
+	if err := d.handle(t, byRoute("customer", paid)); err != nil {
+		t.Fatal(err)
+	}
+	d.events.Routes = several(t, "님") // while the event waits in the queue for the seller's route
+	if err := d.handle(t, byRoute("seller", paid)); err != nil {
+		t.Fatal(err)
+	}
+	if got := d.to(); len(got) != 2 {
+		t.Errorf("sent to %v, rejected %s", got, d.rejections(t))
+	}
+}
+
+// Whatever becomes of the routes between one coming of an event and the next: no message goes out twice, no route has two, and none
+// loses its message to another one's. Where routes are taken away, another one may send what one of them has sent.
+func TestRoutesThatComeGoAndChange(t *testing.T) {
+	t.Parallel()
+	all := several(t, "")
+	templates := []*route.Template{all["customer"], several(t, "님")["customer"], all["seller"], all["shop"]}
+	content := func(m message.Message) string { return string(m.Recipients[0].To) + string(m.Recipients[0].Name) }
+	contents, first := map[*route.Template]string{}, "" // what each makes of the event, and the message that has the event's id
+	for _, template := range templates {
+		d := newDoor()
+		d.events.Routes = map[string]*route.Template{"only": template}
+		if err := d.handle(t, byRoute("only", paid)); err != nil {
+			t.Fatal(err)
+		}
+		first = d.ids()[0]
+		contents[template] = content(d.store.messages[first])
+	}
+	names := []string{"w", "x", "y", "z"}
+	for seed := range uint64(1500) {
+		random := rand.New(rand.NewPCG(seed, 4))
+		d := newDoor()
+		d.events.Routes = map[string]*route.Template{}
+		had, made := map[string]string{}, map[string]bool{} // the message of each route, and which routes would have made which
+		var way []string
+		for range 12 {
+			if name := names[random.IntN(len(names))]; random.IntN(2) == 0 {
+				d.events.Routes = maps.Clone(d.events.Routes)
+				if seed%2 == 0 && random.IntN(4) == 0 {
+					delete(d.events.Routes, name)
+					way = append(way, "without "+name)
+				} else {
+					to := random.IntN(len(templates))
+					d.events.Routes[name] = templates[to]
+					way = append(way, fmt.Sprintf("%s is %d", name, to))
+				}
+			}
+			if len(d.events.Routes) == 0 {
+				continue
+			}
+			for id, m := range d.store.messages {
+				for other, of := range d.events.Routes {
+					if contents[of] == content(m) {
+						made[id+other] = true
+					}
+				}
+			}
+			name := slices.Sorted(maps.Keys(d.events.Routes))[random.IntN(len(d.events.Routes))]
+			before := len(d.store.messages)
+			if err := d.handle(t, byRoute(name, paid)); err != nil {
+				t.Fatal(err)
+			}
+			way = append(way, "by "+name)
+			var told struct{ ID string } // has none where it is rejected
+			if err := json.Unmarshal([]byte(aws.ToString(d.bus.Entries[len(d.bus.Entries)-1].Detail)), &told); err != nil {
+				t.Fatal(err)
+			}
+			// What no route makes any more this one may have made before it was changed.
+			m, there := d.store.messages[first]
+			gone := there && !slices.ContainsFunc(slices.Collect(maps.Values(d.events.Routes)), func(of *route.Template) bool {
+				return contents[of] == content(m)
+			})
+			shared := func(id string) bool {
+				return slices.ContainsFunc(names, func(other string) bool { return other != name && made[id+other] })
+			}
+			switch earlier := had[name]; {
+			case told.ID == "" && earlier == "" && !gone:
+				t.Fatalf("seed %d: %s: %s has never sent anything, and is rejected", seed, way, name)
+			case len(d.store.messages) > before && earlier != "" && !shared(earlier):
+				t.Fatalf("seed %d: %s: %s has two messages", seed, way, name)
+			case told.ID != "":
+				had[name] = told.ID
+			}
+			out := map[string]bool{}
+			for _, m := range d.store.messages {
+				out[content(m)] = true
+			}
+			if seed%2 == 1 && len(out) != len(d.store.messages) {
+				t.Fatalf("seed %d: %s: of %d messages two are the same", seed, way, len(d.store.messages))
+			}
+		}
+	}
 }
 
 // lostStart is Step Functions that does not answer who starts a message.
@@ -534,26 +689,59 @@ func (lostStart) Start(context.Context, message.Message) (message.Message, bool,
 	return message.Message{}, false, errors.New("away")
 }
 
-// A message that is asked for by an event, and another one that a route makes of that event.
+// A message that is asked for by an event, the same and another one that routes make of that event.
 func TestARouteBesideTheMessageOfAnEvent(t *testing.T) {
 	t.Parallel()
-	templates, err := route.ReadFile([]byte(`[{"name":"copy","pattern":{"source":["shop.orders"]},"inputTemplate":{"template":"TX_1234",
-		"recipients":[{"to":"010-1234-0000","name":"<$.detail.recipients[0].name>","variables":{"주문번호":"A-17"}}]}}]`))
+	const copying = `"pattern":{"source":["shop.orders"]},"inputTemplate":{"template":"TX_1234","recipients":[{"to":`
+	templates, err := route.ReadFile([]byte(`[{"name":"seller",` + copying + `"010-1234-0000",
+		"name":"<$.detail.recipients[0].name>","variables":{"주문번호":"A-17"}}]}},
+		{"name":"copy",` + copying + `"<$.detail.recipients[0].to>",
+		"name":"<$.detail.recipients[0].name>","variables":{"주문번호":"<$.detail.recipients[0].variables.주문번호>"}}]}}]`))
 	if err != nil {
 		t.Fatal(err)
 	}
-	direct := event("e-1", order)
-	copied := strings.Replace(route.InputTemplate("copy"), "<aws.events.event.json>", direct, 1)
-	for _, events := range [][]string{{direct, copied, direct, copied}, {copied, direct, copied, direct}} {
+	direct := event("e-1", `{"template":"TX_1234","recipients":[{"to":"010-1234-5678","name":"홍길동","variables":{"주문번호":"A-17"}}]}`)
+	by := func(name string) string {
+		return strings.Replace(route.InputTemplate(name), "<aws.events.event.json>", direct, 1)
+	}
+	for _, events := range [][]string{
+		{direct, by("seller"), direct, by("copy")}, {by("copy"), direct, by("seller"), direct}, {by("seller"), by("copy"), by("seller"), direct},
+	} {
 		d := newDoor()
 		d.events.Routes = templates
 		for _, one := range events {
+			before := d.store.finds
 			if err := d.handle(t, one); err != nil {
 				t.Fatal(err)
+			}
+			if one == direct && d.store.finds != before {
+				t.Error("for what an event asks for itself something else is looked for")
 			}
 		}
 		if got := d.to(); len(got) != 2 || len(d.rejections(t)) != 0 {
 			t.Errorf("sent to %v, rejected %s", got, d.rejections(t))
 		}
+	}
+}
+
+// A dead letter of a route whose pattern would not take its event any more is the route's all the same.
+func TestARouteWhosePatternWasChanged(t *testing.T) {
+	t.Parallel()
+	all := several(t, "")
+	narrower, err := route.ReadFile([]byte(`[{"name":"seller","pattern":{"source":["shop.orders"],"detail-type":["OrderSent"]},
+		"inputTemplate":{"template":"TX_1234","recipients":[{"to":"<$.detail.seller>","name":"<$.detail.name>",
+		"variables":{"주문번호":"<$.detail.id>"}}]}}]`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := newDoor()
+	d.events.Routes = map[string]*route.Template{"customer": all["customer"], "seller": narrower["seller"]}
+	for _, name := range []string{"customer", "seller", "customer", "seller"} {
+		if err := d.handle(t, byRoute(name, paid)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := d.to(); len(got) != 2 || len(d.rejections(t)) != 0 {
+		t.Errorf("sent to %v, rejected %s", got, d.rejections(t))
 	}
 }

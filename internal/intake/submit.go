@@ -104,15 +104,6 @@ func (d *door) submit(ctx context.Context, r message.Request, s submission) (m m
 	return stored, true, nil
 }
 
-// vain gives back what an earlier attempt of a submission has taken that another one's message has the key of.
-func (d *door) vain(ctx context.Context, r message.Request, s submission) error {
-	id, err := messageID(s.caller, s.key)
-	if err == nil && d.rules.Limits != nil {
-		d.rules.Limits.Vain(ctx, id, r.Fingerprint())
-	}
-	return err
-}
-
 // accept makes a message of a request. The result is a *problemError or nil.
 func (d *door) accept(ctx context.Context, r message.Request, a message.Acceptance) (message.Message, *problemError) {
 	a.Ads = d.rules.Ads
