@@ -125,6 +125,9 @@ func (d *Dispatch) doubtAgain(m message.Message, p message.Progress, batch int) 
 	now := d.Now().UTC()
 	if p.Queue != nil || p.Sends != b.Sends+1 || len(who) == 0 {
 		// Another call was made since, and the table knows the latest only.
+		if len(who) > 0 && wantsSMS(m, b.Channel) {
+			return d.smsInDoubt(p, who)
+		}
 		p = settle(p, who, message.Unknown, fault.NameAmbiguous, "", now)
 		return d.waitFor(m, p)
 	}

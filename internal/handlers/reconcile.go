@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"time"
 
 	"sms-api/internal/aligo"
@@ -278,7 +279,7 @@ func (d *Dispatch) judge(
 		return raised(p, d.Guards.Raise(ctx, g.Send, g.Sent))
 	}
 	// A history that can be read and does not have the call only needs its time: then it is certain that nothing was sent.
-	if nearlyCertain := f.Verdict == aligo.NotAccepted && !wantsSMS(m, p); d.hopeless(m, p) && !nearlyCertain {
+	if nearlyCertain := f.Verdict == aligo.NotAccepted && !wantsSMS(m, p.Queue.Channel); d.hopeless(m, p) && !nearlyCertain {
 		return d.giveUp(m, p, g.Recipients), nil
 	}
 	if left := earliest.Sub(now); left > 0 {
@@ -347,7 +348,7 @@ func (d *Dispatch) askByText(ctx context.Context, m message.Message, p message.P
 // hopeless says that the time in which an answer is worth waiting for is over.
 func (d *Dispatch) hopeless(m message.Message, p message.Progress) bool {
 	after := p.Doubt.Since.Add(time.Duration(m.Fallback.After))
-	if wantsSMS(m, p) {
+	if wantsSMS(m, p.Queue.Channel) {
 		return !d.Now().Before(after)
 	}
 	until := m.ExpiresAt
@@ -357,24 +358,33 @@ func (d *Dispatch) hopeless(m message.Message, p message.Progress) bool {
 	return !d.Now().Before(until)
 }
 
-// wantsSMS says that an AlimTalk in doubt is followed by an SMS all the same.
-func wantsSMS(m message.Message, p message.Progress) bool {
-	return p.Queue.Channel == message.AlimTalk && m.Fallback.Enabled && m.Fallback.OnUnknown == message.SMSUnknown
+// wantsSMS says that what is in doubt is an AlimTalk, and followed by an SMS all the same.
+func wantsSMS(m message.Message, c message.Channel) bool {
+	return c == message.AlimTalk && m.Fallback.Enabled && m.Fallback.OnUnknown == message.SMSUnknown
 }
 
 // giveUp ends a doubt without an answer: unknown rather than a second message, unless the caller wants the SMS.
 func (d *Dispatch) giveUp(m message.Message, p message.Progress, who []int) message.Progress {
-	sms := wantsSMS(m, p)
+	sms := wantsSMS(m, p.Queue.Channel)
 	tried(p, who)
 	p.Doubt, p.Sends = nil, p.Sends+1
 	if sms {
-		for _, i := range who {
-			note(&p.Recipients[i], fault.NameAmbiguous, "", d.Now())
-		}
-		p.Queue = &message.Queue{Channel: message.SMS, Recipients: who}
-		return p
+		p.Queue = nil
+		return d.smsInDoubt(p, who)
 	}
 	return d.waitFor(m, settle(p, who, message.Unknown, fault.NameAmbiguous, "", d.Now()))
+}
+
+// smsInDoubt queues for the SMS those whose AlimTalk is in doubt for good, beside those who are.
+func (d *Dispatch) smsInDoubt(p message.Progress, who []int) message.Progress {
+	for _, i := range who {
+		note(&p.Recipients[i], fault.NameAmbiguous, "", d.Now())
+	}
+	if p.Queue != nil {
+		who = slices.Compact(slices.Sorted(slices.Values(slices.Concat(p.Queue.Recipients, who))))
+	}
+	p.Queue = &message.Queue{Channel: message.SMS, Recipients: who}
+	return p
 }
 
 // tried says that the channel of the queue was tried for these recipients, whether anything came of it or not.

@@ -313,6 +313,50 @@ func TestReceiptsAreReadOfOwnBatchesOnly(t *testing.T) {
 	}
 }
 
+// Whose AlimTalk turns out to be in doubt for good gets the SMS all the same where the caller wants rather two than none, also who
+// is queued for it and who had settled by the other message's receipts.
+func TestABatchOfAnotherWhoseRecipientsAreQueued(t *testing.T) {
+	t.Parallel()
+	called := message.Result{Status: message.Pending, Channel: message.SMS}
+	settled := message.Result{Status: message.Delivered, Channel: message.AlimTalk, Code: "delivered", At: noon()}
+	queued := message.Result{Status: message.Pending, Channel: message.AlimTalk, Code: "A"} // its LMS is the next call
+	for unknown, want := range map[message.OnUnknown][]int{message.SMSUnknown: {1, 2}, message.LeaveUnknown: nil} {
+		for _, queue := range []*message.Queue{{Channel: message.SMS, Recipients: []int{2}}, nil} {
+			d := newDoubt(t, aligo.NotAccepted)
+			d.table.owns = false
+			d.in.Message = message.Message{
+				ID: "0193", CreatedAt: noon(), ExpiresAt: noon().Add(time.Hour), Guarded: true, Channel: message.AlimTalk,
+				Recipients: make([]message.Recipient, 3),
+				Fallback:   message.Fallback{Enabled: true, OnUnknown: unknown, After: message.Duration(5 * time.Minute)},
+			}
+			d.in.Progress = message.Progress{Sends: 2, Wait: 5, Recipients: []message.Result{called, settled, queued}, Queue: queue,
+				Batches: []message.Batch{
+					{Channel: message.AlimTalk, MID: "7", At: noon(), Account: "shop", Found: true},
+					{Channel: message.SMS, MID: "8", At: noon(), Account: "shop", Recipients: []int{0}},
+				}}
+			h := &handlers.Dispatch{
+				Aligo: d.vendor, Guards: d.table, Now: func() time.Time { return noon().Add(time.Minute) }, Log: slog.New(slog.DiscardHandler),
+			}
+			out, err := h.Receipts(t.Context(), d.in)
+			if err != nil {
+				t.Fatal(err)
+			}
+			p, got := out.Progress, []int(nil)
+			if p.Queue != nil {
+				got = p.Queue.Recipients
+			}
+			if !slices.Equal(got, want) || p.Doubt != nil || len(p.Batches) != 1 {
+				t.Errorf("%s, %+v: an SMS goes to %v, want %v: %+v", unknown, queue, got, want, p)
+			}
+			for i := range 2 {
+				if r := p.Recipients[i+1]; (r.Status == message.Pending) != (want != nil) || r.Code != message.CodeAmbiguous {
+					t.Errorf("%s, %+v: %d is %+v", unknown, queue, i+1, r)
+				}
+			}
+		}
+	}
+}
+
 // Those whose SMS has been sent already stay as that goes, and the batch is forgotten.
 func TestABatchOfAnotherWhoseRecipientsWentOn(t *testing.T) {
 	t.Parallel()
