@@ -204,7 +204,7 @@ func (n *inside) RoundTrip(r *http.Request) (*http.Response, error) {
 		n.b.calls.Add(1)
 		// The vendor takes one call after the other.
 		takes = vendorTakes + n.b.limits.Reserve(system.VendorCalls)
-	case strings.HasPrefix(r.Header.Get("X-Amz-Target"), "DynamoDB"):
+	case asksTable(r):
 		takes = tableTakes
 	case host == "aws":
 		takes = awsTakes

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"runtime/debug"
+	"runtime/pprof"
 	"strconv"
 	"strings"
 	"sync"
@@ -26,6 +27,7 @@ import (
 	"sms-api/awslocal/eventbus"
 	"sms-api/internal/aligo/aligotest"
 	"sms-api/internal/awsenv"
+	"sms-api/internal/deployment"
 	"sms-api/internal/intake"
 	"sms-api/internal/message"
 	"sms-api/local/system"
@@ -141,7 +143,7 @@ func start(ctx context.Context, o options, ring func(aligotest.PhoneMessage)) (*
 		return giveUp(err)
 	}
 	for i, handler := range []http.Handler{counted(&b.requests, s.API), s.AWS, counted(&b.calls, standin)} {
-		server := &http.Server{Handler: handler, ReadHeaderTimeout: time.Minute}
+		server := &http.Server{Handler: labelled(handler), ReadHeaderTimeout: time.Minute}
 		b.servers = append(b.servers, server)
 		// Serve ends with http.ErrServerClosed; if it ended with anything else, the run would come to a halt and say so.
 		go func() { _ = server.Serve(listeners[i]) }()
@@ -152,8 +154,10 @@ func start(ctx context.Context, o options, ring func(aligotest.PhoneMessage)) (*
 // pooled is a client that keeps its connections: net/http keeps two, which is right for a function, and here all
 // functions are one process.
 func pooled() *http.Client {
-	t := &http.Transport{MaxIdleConnsPerHost: 1024, IdleConnTimeout: time.Minute}
-	return &http.Client{Transport: t, Timeout: time.Minute}
+	connections := func() *http.Transport {
+		return &http.Transport{MaxIdleConnsPerHost: 1024, IdleConnTimeout: time.Minute}
+	}
+	return &http.Client{Transport: apart{table: connections(), others: connections()}, Timeout: time.Minute}
 }
 
 // counted counts the requests to a handler.
@@ -164,13 +168,23 @@ func counted(n *atomic.Int64, handler http.Handler) http.Handler {
 	})
 }
 
-// invoke counts an invocation and, with faults, lets some fail.
-func (b *bench) invoke(ctx context.Context, _ string, next func(context.Context) ([]byte, error)) ([]byte, error) {
+// invoke counts an invocation and, with faults, lets some fail. The function that writes records works for the table.
+func (b *bench) invoke(
+	ctx context.Context, function string, next func(context.Context) ([]byte, error),
+) (answer []byte, err error) {
 	b.invocations.Add(1)
-	if b.faults {
-		return failingFunctions(ctx, next)
+	worker := forOthers
+	if function == deployment.Record {
+		worker = forTable
 	}
-	return next(ctx)
+	pprof.Do(ctx, worker, func(ctx context.Context) {
+		if b.faults {
+			answer, err = failingFunctions(ctx, next)
+		} else {
+			answer, err = next(ctx)
+		}
+	})
+	return answer, err
 }
 
 // listen subscribes to what the system announces, as another service would.
