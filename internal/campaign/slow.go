@@ -2,6 +2,7 @@ package campaign
 
 import (
 	"cmp"
+	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -51,9 +52,11 @@ func (b Slow) due(now time.Time) bool {
 // patience is how long to wait for receipts before the next look when they have been waited for so long.
 func patience(waited time.Duration) time.Duration { return min(max(step, waited/10), longest) }
 
-// dueSlow are those that are looked at in this turn, those first that have not been for the longest time.
+// dueSlow are those that are looked at in this turn, those first that have not been for the longest time, and any of those that all are
+// to be looked at anew.
 func (c Campaign) dueSlow(now time.Time) []Slow {
 	due := slices.DeleteFunc(slices.Clone(c.Slow), func(b Slow) bool { return !b.due(now) })
+	rand.Shuffle(len(due), func(i, j int) { due[i], due[j] = due[j], due[i] })
 	slices.SortStableFunc(due, func(a, b Slow) int { return cmp.Compare(a.Looked, b.Looked) })
 	return due[:min(len(due), slowATurn)]
 }

@@ -283,3 +283,40 @@ func TestSlowChunksAfterACancellationThatFailed(t *testing.T) {
 		t.Errorf("%d of %d chunks are cancelled after %v", len(w.cancelled), len(w.started), w.now.Sub(before))
 	}
 }
+
+// One chunk that cannot be cancelled, time and again, keeps none of the slow ones from its turn, also where each block of them has
+// one that was sent and whose receipt is days away.
+func TestOneFailingCancellationKeepsNoSlowBlockFromItsTurn(t *testing.T) {
+	t.Parallel()
+	const chunks = 600
+	w := newSending(t, chunks, 6000)
+	w.off = func(int) bool { return true }
+	begin := w.now
+	for w.now.Sub(begin) < 12*time.Hour {
+		w.turn(1)
+	}
+	if c := w.find(); c.Next != chunks || len(c.Slow) < 8 {
+		t.Fatalf("%d blocks of %d chunks", len(c.Slow), c.Next)
+	}
+	w.sent = map[int]bool{}
+	for n := 0; n < chunks; n += 64 {
+		w.sent[n] = true
+	}
+	w.set(campaign.Cancelled)
+	w.undo = func(number int) error {
+		if number == 5 {
+			return errAway
+		}
+		return nil
+	}
+	for range 200 { // of the machine's repetitions, which are up to a quarter of an hour apart
+		_, err := w.Turn(t.Context(), campaign.Turn{ID: id, Run: 2})
+		if err == nil {
+			w.now = w.now.Add(30 * time.Second)
+		}
+		w.now = w.now.Add(5 * time.Minute)
+	}
+	if want := chunks - len(w.sent) - 1; len(w.cancelled) != want {
+		t.Errorf("%d chunks are cancelled after 200 turns and %v, want %d", len(w.cancelled), 200*5*time.Minute, want)
+	}
+}

@@ -147,6 +147,8 @@ func (s *Sender) due(c Campaign) bool {
 func (s *Sender) wait(c Campaign) time.Duration {
 	now := s.Now()
 	switch {
+	case c.Status == Cancelled && !now.After(c.shows()):
+		return min(patience(now.Sub(c.Due)), c.shows().Sub(now)+time.Second)
 	case c.Status == Parked:
 		return parkedFor
 	case c.Status == Paused && !s.spent(c):
@@ -187,7 +189,7 @@ func (s *Sender) look(ctx context.Context, t Turn) (_ Campaign, left bool, _ err
 		rand.Shuffle(len(numbers), func(i, j int) { numbers[i], numbers[j] = numbers[j], numbers[i] })
 	}
 	found, refused := map[int]sight{}, ""
-	var failed error // what was found beside it is taken down all the same
+	var failed error // of a cancellation: what was found beside it is taken down all the same
 	for i, number := range numbers {
 		o, ok, err := s.Messages.Outcome(ctx, c, number)
 		done := c.Status != Cancelled || sent(o)
@@ -199,7 +201,11 @@ func (s *Sender) look(ctx context.Context, t Turn) (_ Campaign, left bool, _ err
 				o, ok, err = s.Messages.Outcome(ctx, c, number)
 			}
 		}
-		if err != nil && failed == nil {
+		switch {
+		case err == nil:
+		case c.Status != Cancelled:
+			return c, false, err
+		case failed == nil:
 			failed = err
 		}
 		switch {
@@ -238,9 +244,12 @@ func (s *Sender) look(ctx context.Context, t Turn) (_ Campaign, left bool, _ err
 	return c, left, errors.Join(failed, err)
 }
 
-// sent says that something of a message was sent: it can no longer be cancelled. What Aligo has refused was not.
+// sent says that something of a message was sent: it can no longer be cancelled. What Aligo has refused was not, and what was cancelled
+// before its turn came.
 func sent(o message.Outcome) bool {
-	return slices.ContainsFunc(o.Recipients, func(r message.Result) bool { return r.Channel != "" && r.Code != message.CodeRejected })
+	return slices.ContainsFunc(o.Recipients, func(r message.Result) bool {
+		return r.Channel != "" && r.Code != message.CodeRejected && r.Code != message.CodeCancelled
+	})
 }
 
 // shows is after what time a chunk that is handed out and does not show never will: what was being started when nothing more was to

@@ -643,3 +643,108 @@ func TestNoChunkIsLost(t *testing.T) {
 		})
 	}
 }
+
+// stoppedBeforeItsSMS are chunks whose AlimTalk was refused and whose SMS waits; what is cancelled of them looks as execution.stopped
+// and the machine's own handlers write it: the turn was the SMS's.
+type stoppedBeforeItsSMS struct{ refusedByKakao }
+
+func (s stoppedBeforeItsSMS) Outcome(ctx context.Context, c campaign.Campaign, number int) (message.Outcome, bool, error) {
+	o, ok, err := s.refusedByKakao.Outcome(ctx, c, number)
+	if !ok || err != nil || o.SettledAt.IsZero() {
+		return o, ok, err
+	}
+	results := make([]message.Result, 100)
+	for i := range results {
+		results[i] = message.Result{Status: message.Pending, Channel: message.AlimTalk, Code: message.CodeRejected}
+		results[i].Next(message.SMS)
+		results[i].Status, results[i].Code = message.Failed, message.CodeCancelled
+	}
+	m := message.Message{CreatedAt: o.CreatedAt, Recipients: make([]message.Recipient, 100)}
+	return message.Settled(m, results, o.SettledAt), true, nil
+}
+
+// A cancellation between a refused AlimTalk and its SMS that was stopped, and could not announce it or give back what it took, is
+// made once more.
+func TestACancellationAfterARefusalThatFailedHalfwayIsMadeOnceMore(t *testing.T) {
+	t.Parallel()
+	w := newSending(t, 1, 1_000_000)
+	w.Messages = stoppedBeforeItsSMS{refusedByKakao{w}}
+	w.turn(1)
+	w.set(campaign.Cancelled)
+	tries := 0
+	w.undo = func(number int) error {
+		w.cancelled[number] = true // as its record says from here on
+		if tries++; tries == 1 {
+			return errAway
+		}
+		return nil
+	}
+	if _, err := w.Turn(t.Context(), campaign.Turn{ID: id, Run: 2}); !errors.Is(err, errAway) {
+		t.Errorf("got %v", err)
+	}
+	w.turn(2)
+	if tries != 2 {
+		t.Errorf("it was tried %d times, want once more after it failed; open: %v", tries, w.find().Open)
+	}
+}
+
+// A campaign that is parked because a chunk is refused, and is cancelled hours later, settles when it is sure that nothing starts.
+func TestACancelledCampaignOfWhichAChunkWasRefusedSettlesSoon(t *testing.T) {
+	t.Parallel()
+	w := newSending(t, 3, 1_000_000)
+	w.refused[0] = true
+	w.turn(1)
+	for before := w.now; w.now.Sub(before) < 12*time.Hour; {
+		w.turn(1)
+	}
+	if c := w.find(); c.Status != campaign.Parked {
+		t.Fatalf("%+v", c)
+	}
+	w.set(campaign.Cancelled)
+	before := w.now
+	w.toItsEnd(2)
+	if took := w.now.Sub(before); took > 5*time.Minute {
+		t.Errorf("it settles %v after it was cancelled, and nothing of it was ever started", took)
+	}
+}
+
+// unread is a chunk of which nothing can be read for a moment.
+type unread struct {
+	*world
+
+	number int
+	away   bool
+}
+
+func (u *unread) Outcome(ctx context.Context, c campaign.Campaign, number int) (message.Outcome, bool, error) {
+	if u.away && number == u.number {
+		return message.Outcome{}, false, errAway
+	}
+	return u.world.Outcome(ctx, c, number)
+}
+
+// What cannot be read for a moment stays as it was known: no recipient is lost from the counts, and what is parked stays parked.
+func TestWhatCannotBeReadStaysAsItWas(t *testing.T) {
+	t.Parallel()
+	w := newSending(t, 30, 1000)
+	u := &unread{world: w, number: 3}
+	w.Messages = u
+	w.turn(1)
+	for range 4 {
+		w.turn(1)
+	}
+	w.parked[3] = true
+	w.turn(1)
+	before := w.find()
+	if before.Status != campaign.Parked {
+		t.Fatalf("%+v", before)
+	}
+	u.away = true
+	if _, err := w.Turn(t.Context(), campaign.Turn{ID: id, Run: 1}); !errors.Is(err, errAway) {
+		t.Fatal(err)
+	}
+	if c := w.find(); c.Status != campaign.Parked || c.View().Counts.Accepted != before.View().Counts.Accepted {
+		t.Errorf("it was %s with %d accepted, and is %s with %d", before.Status, before.View().Counts.Accepted, c.Status,
+			c.View().Counts.Accepted)
+	}
+}

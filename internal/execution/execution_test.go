@@ -723,3 +723,21 @@ func TestAnAliasStartsExecutionsThatHaveTheMachinesName(t *testing.T) {
 		t.Errorf("found %q, %v", m.ID, err)
 	}
 }
+
+// What is cancelled between a refused AlimTalk and its SMS was cancelled as the SMS: campaigns tell by that that nothing was sent.
+func TestWhatACancellationAfterARefusalLooksLike(t *testing.T) {
+	t.Parallel()
+	m := newMessage()
+	m.Guarded = true
+	refused := message.Result{Status: message.Pending, Channel: message.AlimTalk, Code: message.CodeRejected}
+	p := parked(message.Progress{
+		Sends: 1, Recipients: []message.Result{refused, refused}, Queue: &message.Queue{Channel: message.SMS, Recipients: []int{0, 1}},
+	})
+	e, _ := executions(begin(t, m).entered(statemachine.StateWaitForRepair, p), created)
+	synctest.Test(t, func(t *testing.T) {
+		o, err := e.Cancel(t.Context(), "0193")
+		if err != nil || o.Recipients[0].Channel != message.SMS || o.Recipients[0].Code != message.CodeCancelled {
+			t.Errorf("%+v, %v", o, err)
+		}
+	})
+}
