@@ -362,6 +362,7 @@ func TestABatchOfAnotherWhoseRecipientsWentOn(t *testing.T) {
 	t.Parallel()
 	d := newDoubt(t, aligo.NotAccepted)
 	d.table.owns = false
+	d.in.Message.Fallback = message.Fallback{Enabled: true, OnUnknown: message.SMSUnknown, After: message.Duration(5 * time.Minute)}
 	sms := message.Result{Status: message.Pending, Channel: message.SMS}
 	d.in.Progress = message.Progress{Sends: 2, Wait: 5, Recipients: []message.Result{sms, sms}, Batches: []message.Batch{
 		{Channel: message.AlimTalk, MID: "7", At: noon(), Account: "shop", Found: true, Sends: 1},
@@ -376,5 +377,38 @@ func TestABatchOfAnotherWhoseRecipientsWentOn(t *testing.T) {
 	}
 	if p := out.Progress; p.Doubt != nil || p.Queue != nil || len(p.Batches) != 1 || p.Batches[0].MID != "8" || p.Wait == 0 {
 		t.Errorf("%+v", p)
+	}
+}
+
+func (a *asked) FindAlimTalk(_ context.Context, attempt aligo.Attempt) (aligo.Finding, error) {
+	a.attempt = attempt
+	return a.finding, nil
+}
+
+type noTemplates struct{}
+
+func (noTemplates) Template(context.Context, string) (aligo.Template, error) {
+	return aligo.Template{}, aligo.ErrNoTemplate
+}
+
+// Who is queued and was not in the call that is given up, because the template did not fit or of an opt-out, stays queued: else
+// nobody ever settles it.
+func TestGivingUpACallForgetsNobodyWhoWasNotInIt(t *testing.T) {
+	t.Parallel()
+	d := newDoubt(t, aligo.CannotTell)
+	d.in.Message.Channel, d.in.Message.Template = message.AlimTalk, "TX_1234"
+	d.in.Message.Fallback = message.Fallback{Enabled: true, OnUnknown: message.SMSUnknown, After: message.Duration(5 * time.Minute)}
+	d.in.Progress.Queue = &message.Queue{Channel: message.AlimTalk, Recipients: []int{0, 1}}
+	d.table.guard.Channel, d.table.guard.Recipients, d.table.guard.Digests = message.AlimTalk, []int{0}, d.table.guard.Digests[:1]
+	h := &handlers.Dispatch{
+		Aligo: d.vendor, Guards: d.table, Templates: noTemplates{}, Now: func() time.Time { return noon().Add(6 * time.Minute) },
+		Log: slog.New(slog.DiscardHandler),
+	}
+	out, err := h.Reconcile(t.Context(), d.in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p := out.Progress; p.Queue == nil || len(p.Queue.Recipients) != 2 && p.Recipients[1].Status == message.Pending {
+		t.Errorf("nobody goes on with the second: %+v, %+v", p.Queue, p.Recipients)
 	}
 }
