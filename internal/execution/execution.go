@@ -173,13 +173,14 @@ func (e *Executions) Find(ctx context.Context, id string) (message.Message, erro
 }
 
 // Recorded is Find for ids most of which are no message's, ten of which a second Step Functions would be asked for: it is asked only
-// when the records cannot be read. ok is false when there is no record; a message that has just been accepted may have none yet.
+// when there are no records to be read. ok is false when there is none; a message that has just been accepted may have none yet.
 func (e *Executions) Recorded(ctx context.Context, id string) (m message.Message, ok bool, _ error) {
-	r, ok, err := e.record(ctx, id)
-	if err == nil {
-		return r.Message, ok, nil
+	if e.Records != nil {
+		if r, ok, err := e.record(ctx, id); err == nil {
+			return r.Message, ok, nil
+		}
 	}
-	_, m, err = e.describe(ctx, id)
+	_, m, err := e.describe(ctx, id)
 	if errors.Is(err, ErrNotFound) {
 		return message.Message{}, false, nil
 	}

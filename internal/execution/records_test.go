@@ -90,6 +90,10 @@ func TestRecordsAnswer(t *testing.T) {
 // Whether there is a message is told by its record alone, and by Step Functions when the records are away.
 func TestWhatIsRecorded(t *testing.T) {
 	t.Parallel()
+	without, _ := executions(begin(t, newMessage()), created)
+	if m, ok, err := without.Recorded(t.Context(), "0193"); m.ID != "0193" || !ok || err != nil {
+		t.Errorf("without records: %q, %v, %v", m.ID, ok, err)
+	}
 	for about, c := range map[string]struct {
 		book book
 		id   string

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"net/http"
 	"slices"
 	"time"
 
@@ -260,9 +261,8 @@ func (e *Events) start(ctx context.Context, handed Handed, attributes []slog.Att
 	if err = asked.refusal(); err == nil {
 		s := submission{caller: e.caller(event), key: key, requestedAt: event.Time}
 		if r.IdempotencyKey == "" && handed.Route != "" {
-			s.key, err = e.keyOfRoute(ctx, handed, r, s.caller)
-		}
-		if err == nil {
+			m, replayed, err = e.submitOfRoute(ctx, d, handed, r, s)
+		} else {
 			m, replayed, err = d.submit(ctx, r, s)
 		}
 	}
@@ -283,14 +283,52 @@ func (e *Events) start(ctx context.Context, handed Handed, attributes []slog.Att
 		Rejection{Problem: refusal.Problem, Route: handed.Route, IdempotencyKey: key, Reference: r.Reference})
 }
 
+// keysOfRoute are the keys that a message may have which a route makes of an event without a key of its own: the event's id, and behind
+// it the route's name, or the message's fingerprint.
+func keysOfRoute(handed Handed, r message.Request) (direct, alone, together string) {
+	return handed.ID, handed.ID + "#" + handed.Route, handed.ID + "#" + r.Fingerprint()
+}
+
+// submitOfRoute submits what a route makes of an event without a key of its own.
+func (e *Events) submitOfRoute(ctx context.Context, d door, handed Handed, r message.Request, s submission) (message.Message, bool, error) {
+	var err error
+	if s.key, err = e.keyOfRoute(ctx, handed, r, s.caller); err != nil {
+		return message.Message{}, false, err
+	}
+	m, replayed, err := d.submit(ctx, r, s)
+	if refusal := (*problemError)(nil); !errors.As(err, &refusal) || refusal.Status != http.StatusTooManyRequests {
+		return m, replayed, err
+	}
+	// It may be refused in favour of itself: an attempt whose start failed has taken its part under another key, if a route was added
+	// or taken away since.
+	direct, alone, together := keysOfRoute(handed, r)
+	for _, key := range []string{direct, alone, together} {
+		if key == s.key {
+			continue
+		}
+		id, err := messageID(s.caller, key)
+		if err != nil {
+			return message.Message{}, false, err
+		}
+		switch m, ok, err := e.find(ctx, id); {
+		case err != nil:
+			return message.Message{}, false, err
+		case !ok:
+			e.Limits.Vain(ctx, id, r.Fingerprint())
+		case m.Fingerprint == r.Fingerprint():
+			return m, true, nil
+		}
+	}
+	return d.submit(ctx, r, s)
+}
+
 // keyOfRoute is the key of a message that a route makes of an event without a key of its own. It is the event's id, which no two
 // messages have: where routes make several of an event, each has its route's name behind the id, and one that several routes make
 // its own fingerprint. What was sent is looked for under all of these, so that it is not sent again because a route was added,
 // changed or taken away since.
 func (e *Events) keyOfRoute(ctx context.Context, handed Handed, r message.Request, caller string) (string, error) {
 	fingerprint := r.Fingerprint()
-	beside := func(what string) string { return handed.ID + "#" + what }
-	alone, together := beside(handed.Route), beside(fingerprint)
+	direct, alone, together := keysOfRoute(handed, r)
 	for _, key := range []string{alone, together} {
 		if _, ok, err := e.sent(ctx, caller, key); err != nil || ok {
 			return key, err
@@ -304,28 +342,27 @@ func (e *Events) keyOfRoute(ctx context.Context, handed Handed, r message.Reques
 		switch {
 		case f != fingerprint || other.route == handed.Route:
 		case other.route == "":
-			return handed.ID, nil // it is asked for by the event itself
+			return direct, nil // it is asked for by the event itself
 		default:
 			same = true
 		}
 	}
 	if len(made) == 1 {
-		return handed.ID, nil
+		return direct, nil
 	}
-	id, err := messageID(caller, handed.ID)
+	id, err := messageID(caller, direct)
 	if err != nil {
 		return "", err
 	}
-	switch first, err := e.Executions.Find(ctx, id); {
-	case errors.Is(err, execution.ErrNotFound):
+	switch first, ok, err := e.find(ctx, id); {
 	case err != nil:
 		return "", err
-	case first.Fingerprint == fingerprint, !made[first.Fingerprint]:
+	case ok && (first.Fingerprint == fingerprint || !made[first.Fingerprint]):
 		// What no route makes any more was made by a template that has been changed since, perhaps this one.
-		return handed.ID, nil
+		return direct, nil
 	}
 	for _, other := range alike {
-		key := beside(other.route)
+		_, key, _ := keysOfRoute(Handed{EventBridgeEvent: handed.EventBridgeEvent, Route: other.route}, other.request)
 		if m, ok, err := e.sent(ctx, caller, key); err != nil || ok && m.Fingerprint == fingerprint {
 			return key, err
 		}
@@ -336,13 +373,22 @@ func (e *Events) keyOfRoute(ctx context.Context, handed Handed, r message.Reques
 	return alone, nil
 }
 
-// sent is the message with this key, if there is one.
+// sent is the message with this key, if there is one. Its record says so: it is kept for longer than an event may wait to be sent.
 func (e *Events) sent(ctx context.Context, caller, key string) (message.Message, bool, error) {
 	id, err := messageID(caller, key)
 	if err != nil {
 		return message.Message{}, false, err
 	}
 	return e.Executions.Recorded(ctx, id)
+}
+
+// find is the message with this id, if there is one.
+func (e *Events) find(ctx context.Context, id string) (m message.Message, ok bool, _ error) {
+	m, err := e.Executions.Find(ctx, id)
+	if errors.Is(err, execution.ErrNotFound) {
+		return message.Message{}, false, nil
+	}
+	return m, err == nil, err
 }
 
 // routed is a request that a route makes of an event.

@@ -599,6 +599,90 @@ func TestARouteThatComesAfterAChangeOfAnother(t *testing.T) {
 	}
 }
 
+// withoutRecords is what is known of messages that have no records yet.
+type withoutRecords struct{ *store }
+
+func (withoutRecords) Recorded(context.Context, string) (message.Message, bool, error) {
+	return message.Message{}, false, nil
+}
+
+// What was sent before a route was taken away, and has no record yet, is found when it is refused in favour of itself.
+func TestARouteIsNotRefusedInFavourOfItsOwnMessage(t *testing.T) {
+	t.Parallel()
+	l := newLimited(t, func(l *limits.Limits) { l.Trusted = limits.Rules{NumberHour: 1} })
+	d := l.bus
+	d.store, d.events.Routes = l.store, several(t, "")
+	if err := d.handle(t, byRoute("customer", paid)); err != nil {
+		t.Fatal(err)
+	}
+	d.events.Routes = map[string]*route.Template{"customer": d.events.Routes["customer"]}
+	d.events.Executions = withoutRecords{l.store}
+	l.now = l.now.Add(3 * time.Minute)
+	if err := d.handle(t, byRoute("customer", paid)); err != nil {
+		t.Fatal(err)
+	}
+	if got := d.acceptances(t); len(got) != 2 || got[0] != got[1] || l.store.count() != 1 {
+		t.Errorf("%d messages, accepted %s, rejected %s", l.store.count(), got, d.rejections(t))
+	}
+}
+
+// Step Functions is asked for nothing that a fresh event of a single route has not sent: it is asked for ten a second.
+func TestASingleRouteDescribesNothing(t *testing.T) {
+	t.Parallel()
+	d := newDoor()
+	d.events.Routes = map[string]*route.Template{"customer": several(t, "")["customer"]}
+	counted := &described{store: d.store}
+	d.events.Executions = counted
+	if err := d.handle(t, byRoute("customer", paid)); err != nil || len(d.to()) != 1 || counted.n != 0 {
+		t.Errorf("%d executions were described to send to %v, %v", counted.n, d.to(), err)
+	}
+}
+
+// described counts what Step Functions is asked for.
+type described struct {
+	*store
+
+	n int
+}
+
+func (d *described) Find(ctx context.Context, id string) (message.Message, error) {
+	d.n++
+	return d.store.Find(ctx, id)
+}
+
+// An event waits in the queue because its start was not answered, and routes are added, or taken away, before it comes again: what
+// its first attempt has taken of the limits does not keep it from being sent, nor what it has sent.
+func TestRoutesAreChangedWhileAnEventWaits(t *testing.T) {
+	t.Parallel()
+	for name, set := range map[string]func(*limits.Limits){
+		"same content": func(l *limits.Limits) { l.Same = time.Hour },
+		"number":       func(l *limits.Limits) { l.Trusted = limits.Rules{NumberHour: 1} },
+	} {
+		for seed := range uint64(16) {
+			random := rand.New(rand.NewPCG(seed, 5))
+			l := newLimited(t, set)
+			d := l.bus
+			d.store = l.store
+			for tries := range 4 {
+				d.events.Routes = several(t, "")
+				maps.DeleteFunc(d.events.Routes, func(name string, _ *route.Template) bool { return name != "shop" && random.IntN(2) == 0 })
+				d.events.Executions = lostStart{l.store}
+				if started := tries == 3 || random.IntN(4) == 0; started {
+					d.events.Executions = l.store
+				}
+				err := d.handle(t, byRoute("shop", paid))
+				if _, lost := d.events.Executions.(lostStart); err != nil && !lost {
+					t.Fatal(err)
+				}
+				l.now = l.now.Add(3 * time.Minute)
+			}
+			if got := d.to(); !slices.Equal(got, []string{"01012341111"}) || len(d.rejections(t)) != 0 {
+				t.Errorf("%s, %d: sent to %v, rejected %s", name, seed, got, d.rejections(t))
+			}
+		}
+	}
+}
+
 // Whatever becomes of the routes between one coming of an event and the next: no message goes out twice, no route has two, and none
 // loses its message to another one's. Where routes are taken away, another one may send what one of them has sent.
 func TestRoutesThatComeGoAndChange(t *testing.T) {
