@@ -278,7 +278,7 @@ func TestSlowChunksAfterACancellationThatFailed(t *testing.T) {
 	}
 	broken = false
 	before := w.now
-	w.toItsEnd(2)
+	w.toItsEnd()
 	if len(w.cancelled) != len(w.started) || w.now.Sub(before) > 5*time.Minute {
 		t.Errorf("%d of %d chunks are cancelled after %v", len(w.cancelled), len(w.started), w.now.Sub(before))
 	}

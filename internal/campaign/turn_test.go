@@ -167,11 +167,11 @@ func (w *world) turn(run int) campaign.Next {
 	return n
 }
 
-// toItsEnd takes turns for as long as there is something to wait for.
-func (w *world) toItsEnd(run int) {
+// toItsEnd takes turns of the second run for as long as there is something to wait for.
+func (w *world) toItsEnd() {
 	w.t.Helper()
 	for range 1000 {
-		if w.turn(run).Next != campaign.NextWait {
+		if w.turn(2).Next != campaign.NextWait {
 			return
 		}
 	}
@@ -431,7 +431,7 @@ func TestCancelledWhileAChunkIsBeingStarted(t *testing.T) {
 	if _, err := w.Turn(t.Context(), campaign.Turn{ID: id, Run: 1}); err != nil {
 		t.Fatal(err)
 	}
-	w.toItsEnd(2)
+	w.toItsEnd()
 	if c := w.find(); len(w.started) != 3 || c.View().Counts.Accepted != 300 || len(o.after) != 3 {
 		t.Errorf("of %d chunks %v were cancelled with what they have taken, %+v", len(w.started), o.after, c.View().Counts)
 	}
@@ -464,7 +464,7 @@ func TestCancelledThoughItWasNeverStarted(t *testing.T) {
 	if _, err := w.Turn(hurry, campaign.Turn{ID: id, Run: 2}); err != nil || len(w.find().Open) != 1 {
 		t.Errorf("there was no time to cancel it, %v are open, %v", w.find().Open, err)
 	}
-	w.toItsEnd(2)
+	w.toItsEnd()
 	if c := w.find(); len(c.Open) != 0 || c.View().Counts.Accepted != 0 {
 		t.Errorf("%v are open, %+v", c.Open, c.View().Counts)
 	}
@@ -702,7 +702,7 @@ func TestACancelledCampaignOfWhichAChunkWasRefusedSettlesSoon(t *testing.T) {
 	}
 	w.set(campaign.Cancelled)
 	before := w.now
-	w.toItsEnd(2)
+	w.toItsEnd()
 	if took := w.now.Sub(before); took > 5*time.Minute {
 		t.Errorf("it settles %v after it was cancelled, and nothing of it was ever started", took)
 	}

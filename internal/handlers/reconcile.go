@@ -374,8 +374,8 @@ func (d *Dispatch) giveUp(m message.Message, p message.Progress, who []int) mess
 	return d.waitFor(m, settle(p, who, message.Unknown, fault.NameAmbiguous, "", d.Now()))
 }
 
-// smsInDoubt queues for the SMS those whose AlimTalk is in doubt for good, beside those who are queued: for it, or for an AlimTalk that they
-// were not in the call of, and that is not made any more.
+// smsInDoubt queues for the SMS those whose AlimTalk is in doubt for good, beside those who are queued: for it, or for an AlimTalk
+// that they were not in the call of, and that is not made any more.
 func (d *Dispatch) smsInDoubt(p message.Progress, who []int) message.Progress {
 	for _, i := range who {
 		note(&p.Recipients[i], fault.NameAmbiguous, "", d.Now())

@@ -49,13 +49,13 @@ func labels(r *http.Request) pprof.LabelSet {
 // the request that opens it, and have its label for good.
 type apart struct{ table, others *http.Transport }
 
-func (a apart) RoundTrip(r *http.Request) (answer *http.Response, err error) {
-	to := a.others
+func (a apart) RoundTrip(r *http.Request) (*http.Response, error) {
+	pprof.SetGoroutineLabels(pprof.WithLabels(r.Context(), labels(r)))
+	defer pprof.SetGoroutineLabels(r.Context())
 	if asksTable(r) {
-		to = a.table
+		return a.table.RoundTrip(r)
 	}
-	pprof.Do(r.Context(), labels(r), func(context.Context) { answer, err = to.RoundTrip(r) })
-	return answer, err
+	return a.others.RoundTrip(r)
 }
 
 // CloseIdleConnections is for http.Client's.
