@@ -658,7 +658,7 @@ func TestRoutesAreChangedWhileAnEventWaits(t *testing.T) {
 		"same content": func(l *limits.Limits) { l.Same = time.Hour },
 		"number":       func(l *limits.Limits) { l.Trusted = limits.Rules{NumberHour: 1} },
 	} {
-		for seed := range uint64(16) {
+		for seed := range uint64(8) {
 			random := rand.New(rand.NewPCG(seed, 5))
 			l := newLimited(t, set)
 			d := l.bus
@@ -701,7 +701,7 @@ func TestRoutesThatComeGoAndChange(t *testing.T) {
 		contents[template] = content(d.store.messages[first])
 	}
 	names := []string{"w", "x", "y", "z"}
-	for seed := range uint64(1500) {
+	for seed := range uint64(600) {
 		random := rand.New(rand.NewPCG(seed, 4))
 		d := newDoor()
 		d.events.Routes = map[string]*route.Template{}
