@@ -1,6 +1,7 @@
 package campaign
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -189,25 +190,24 @@ func (s *Sender) look(ctx context.Context, t Turn) (_ Campaign, left bool, _ err
 		rand.Shuffle(len(numbers), func(i, j int) { numbers[i], numbers[j] = numbers[j], numbers[i] })
 	}
 	found, refused := map[int]sight{}, ""
-	var failed error // of a cancellation: what was found beside it is taken down all the same
+	var failed, unread error // of cancellations, and of what cannot be read: the others are cancelled all the same
 	for i, number := range numbers {
 		o, ok, err := s.Messages.Outcome(ctx, c, number)
+		if err != nil && (c.Status != Cancelled || !inTime(ctx)) {
+			return c, false, err
+		}
 		done := c.Status != Cancelled || sent(o)
 		if err == nil && !done {
 			if !inTime(ctx) {
 				left = true
-			} else if err = s.Messages.Cancel(ctx, c, number); err == nil {
+			} else if wrong := s.Messages.Cancel(ctx, c, number); wrong == nil {
 				done = true
 				o, ok, err = s.Messages.Outcome(ctx, c, number)
+			} else {
+				failed = cmp.Or(failed, wrong)
 			}
 		}
-		switch {
-		case err == nil:
-		case c.Status != Cancelled:
-			return c, false, err
-		case failed == nil:
-			failed = err
-		}
+		unread = cmp.Or(unread, err)
 		switch {
 		case ok:
 			// What is cancelled has not given back what it took before that was done to the end.
@@ -224,6 +224,9 @@ func (s *Sender) look(ctx context.Context, t Turn) (_ Campaign, left bool, _ err
 				return c, false, err
 			}
 		}
+	}
+	if unread != nil {
+		return c, false, unread // what was known stays as it was
 	}
 	parked := false
 	c, err = s.Store.Change(ctx, c.ID, func(now *Campaign) (bool, error) {

@@ -748,3 +748,65 @@ func TestWhatCannotBeReadStaysAsItWas(t *testing.T) {
 			c.View().Counts.Accepted)
 	}
 }
+
+// A chunk of a cancelled campaign of which nothing can be read for a moment stays in the counts as it was known.
+func TestACancelledCampaignLosesNobodyFromItsCounts(t *testing.T) {
+	t.Parallel()
+	w := newSending(t, 30, 1000)
+	u := &unread{world: w, number: 3}
+	w.Messages = u
+	for range 5 {
+		w.turn(1)
+	}
+	w.sent = map[int]bool{}
+	for n := range w.started {
+		w.sent[n] = true // all AlimTalk are out, and wait for receipts
+	}
+	w.set(campaign.Paused)
+	w.turn(1)
+	w.set(campaign.Cancelled)
+	before := w.find().View().Counts
+	u.away = true
+	if _, err := w.Turn(t.Context(), campaign.Turn{ID: id, Run: 1}); !errors.Is(err, errAway) {
+		t.Fatal(err)
+	}
+	if after := w.find().View().Counts; before.Accepted < 2000 || after.Accepted != before.Accepted || after.Pending != before.Pending {
+		t.Errorf("%d accepted, %d pending before; %d and %d after a look that failed", before.Accepted, before.Pending, after.Accepted,
+			after.Pending)
+	}
+}
+
+// The same for slow ones.
+func TestACancelledCampaignLosesNobodyFromItsSlowCounts(t *testing.T) {
+	t.Parallel()
+	w := newSending(t, 100, 100_000)
+	w.off = func(number int) bool { return number < 45 }
+	u := &unread{world: w, number: 3}
+	w.Messages = u
+	for range 5 {
+		w.turn(1)
+	}
+	w.sent = map[int]bool{}
+	for n := range w.started {
+		w.sent[n] = true
+	}
+	w.set(campaign.Paused)
+	now := w.now
+	w.turn(1)
+	w.now = now
+	w.set(campaign.Cancelled)
+	if n := w.turn(2); n.Next != campaign.NextWait {
+		t.Fatal(n)
+	}
+	before := w.find().View().Counts
+	u.away = true
+	for range 3 {
+		if _, err := w.Turn(t.Context(), campaign.Turn{ID: id, Run: 2}); !errors.Is(err, errAway) {
+			t.Fatal(err)
+		}
+	}
+	if after := w.find().View().Counts; after.Accepted != before.Accepted {
+		t.Errorf("%d accepted, %d delivered before; %d and %d after looks that failed", before.Accepted, before.Delivered, after.Accepted,
+			after.Delivered)
+	}
+}
