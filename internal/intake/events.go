@@ -302,25 +302,36 @@ func (e *Events) submitOfRoute(ctx context.Context, d door, handed Handed, r mes
 	// It may be refused in favour of itself: an attempt whose start failed has taken its part under another key, if a route was added
 	// or taken away since.
 	direct, alone, together := keysOfRoute(handed, r)
+	again := false
 	for _, key := range []string{direct, alone, together} {
 		if key == s.key {
 			continue
 		}
-		id, err := messageID(s.caller, key)
-		if err != nil {
-			return message.Message{}, false, err
+		id, failed := messageID(s.caller, key)
+		if failed != nil {
+			return message.Message{}, false, failed
 		}
-		switch m, ok, err := e.find(ctx, id); {
-		case err != nil:
-			return message.Message{}, false, err
-		case !ok:
-			e.Limits.Vain(ctx, id, r.Fingerprint())
-		case m.Fingerprint == r.Fingerprint():
+		there := false
+		gave, failed := e.Limits.GiveUp(ctx, id, r.Fingerprint(), func(ctx context.Context) (_ bool, err error) {
+			m, there, err = e.find(ctx, id)
+			return there, err
+		})
+		switch {
+		case failed != nil:
+			return message.Message{}, false, failed
+		case there && m.Fingerprint == r.Fingerprint():
 			return m, true, nil
 		}
+		again = again || gave
+	}
+	if !again {
+		return message.Message{}, false, err
 	}
 	return d.submit(ctx, r, s)
 }
+
+// fresh is how old an event is at most that has not waited for anything.
+const fresh = 5 * time.Minute
 
 // keyOfRoute is the key of a message that a route makes of an event without a key of its own. It is the event's id, which no two
 // messages have: where routes make several of an event, each has its route's name behind the id, and one that several routes make
@@ -354,7 +365,12 @@ func (e *Events) keyOfRoute(ctx context.Context, handed Handed, r message.Reques
 	if err != nil {
 		return "", err
 	}
-	switch first, ok, err := e.find(ctx, id); {
+	// A fresh event was handled with these routes, and has a record if it was.
+	look := e.find
+	if e.Now().Sub(handed.Time) < fresh {
+		look = e.Executions.Recorded
+	}
+	switch first, ok, err := look(ctx, id); {
 	case err != nil:
 		return "", err
 	case ok && (first.Fingerprint == fingerprint || !made[first.Fingerprint]):
@@ -397,7 +413,7 @@ type routed struct {
 	request message.Request
 }
 
-// alike are the requests without keys of their own that are made of an event: by each route that could take it, and by none.
+// alike are the requests that are made of an event and have its id as key, or none: by each route that could take it, and by none.
 func (e *Events) alike(handed Handed) []routed {
 	var all []routed
 	for _, name := range append(slices.Collect(maps.Keys(e.Routes)), "") {
@@ -405,8 +421,15 @@ func (e *Events) alike(handed Handed) []routed {
 			continue
 		}
 		handed.Route = name
-		if a, err := e.read(handed); err == nil && a.refusal() == nil && a.request.IdempotencyKey == "" {
+		a, err := e.read(handed)
+		if err != nil || a.refusal() != nil {
+			continue
+		}
+		switch a.request.IdempotencyKey {
+		case "":
 			all = append(all, routed{name, a.request})
+		case handed.ID:
+			all = append(all, routed{"", a.request}) // as if the event itself asked for it
 		}
 	}
 	return all

@@ -829,3 +829,124 @@ func TestARouteWhosePatternWasChanged(t *testing.T) {
 		t.Errorf("sent to %v, rejected %s", got, d.rejections(t))
 	}
 }
+
+// Two routes of one event, one of whose templates has the event's id as its idempotencyKey: both send, in either order.
+func TestARouteBesideOneWhoseKeyIsTheEventsID(t *testing.T) {
+	t.Parallel()
+	const of = `"pattern":{"source":["shop.orders"],"detail-type":["OrderPaid"]},` +
+		`"inputTemplate":{"template":"TX_1234","recipients":[{"to":"<$.detail.`
+	const rest = `>","name":"<$.detail.name>","variables":{"주문번호":"<$.detail.id>"}}]`
+	templates, err := route.ReadFile([]byte(`[{"name":"customer",` + of + `customer` + rest + `}},
+		{"name":"shop",` + of + `shop` + rest + `}},
+		{"name":"seller",` + of + `seller` + rest + `,"idempotencyKey":"<$.id>"}}]`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, names := range [][]string{{"customer", "shop", "seller"}, {"seller", "customer", "shop"}} {
+		d := newDoor()
+		d.events.Routes = templates
+		for _, name := range names {
+			if err := d.handle(t, byRoute(name, paid)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := d.to(); !slices.Equal(got, []string{"01012340000", "01012341111", "01012345678"}) {
+			t.Errorf("%v: sent to %v, rejected %s", names, got, d.rejections(t))
+		}
+	}
+}
+
+// startedMeanwhile is Step Functions where something happens just before a message is started.
+type startedMeanwhile struct {
+	*store
+
+	by func()
+}
+
+func (s *startedMeanwhile) Start(ctx context.Context, m message.Message) (message.Message, bool, error) {
+	if by := s.by; by != nil {
+		s.by = nil
+		by()
+	}
+	return s.store.Start(ctx, m)
+}
+
+// An event comes twice at a time at which its routes are changed: what the one invocation has taken, and is about to start, is not
+// given back by the other one to send it as well.
+func TestWhatIsBeingStartedIsNotGivenBack(t *testing.T) {
+	t.Parallel()
+	l := newLimited(t, func(l *limits.Limits) { l.Trusted = limits.Rules{NumberHour: 1} })
+	d := l.bus
+	all := several(t, "")
+	d.store, d.events.Routes = l.store, map[string]*route.Template{"customer": all["customer"]}
+	newer := newDoor()
+	newer.store, newer.events.Executions, newer.events.Limits, newer.events.Now = l.store, l.store, l.Limits, l.Now
+	newer.events.Routes = all
+	d.events.Executions = &startedMeanwhile{store: l.store, by: func() {
+		if err := newer.handle(t, byRoute("customer", paid)); !errors.Is(err, limits.ErrInDoubt) {
+			t.Errorf("the other invocation is to try again, and gets %v", err)
+		}
+	}}
+	if err := d.handle(t, byRoute("customer", paid)); err != nil {
+		t.Fatal(err)
+	}
+	if got := d.to(); !slices.Equal(got, []string{"01012345678"}) {
+		t.Errorf("sent to %v though a number gets one an hour", got)
+	}
+}
+
+// An event that a limit refuses, and of which nothing was ever taken under another key, asks Step Functions once, as one without a
+// route does: whoever has a loop in a producer must not use up what the whole account may describe.
+func TestARefusedEventOfARouteDescribesOnce(t *testing.T) {
+	t.Parallel()
+	l := newLimited(t, func(l *limits.Limits) { l.Trusted = limits.Rules{CallerDay: 1} })
+	d := l.bus
+	d.store, d.events.Routes = l.store, map[string]*route.Template{"customer": several(t, "")["customer"]}
+	if err := d.handle(t, byRoute("customer", paid)); err != nil || len(d.to()) != 1 {
+		t.Fatal(err, d.to())
+	}
+	counted := &described{store: d.store}
+	d.events.Executions = counted
+	l.table.Operations()
+	if err := d.handle(t, strings.Replace(byRoute("customer", paid), "e-1", "e-2", 1)); err != nil || len(d.rejections(t)) != 1 {
+		t.Fatal(err, d.rejections(t))
+	}
+	if counted.n > 1 {
+		t.Errorf("%d executions were described, and the table had %v, to refuse one event", counted.n, l.table.Operations())
+	}
+}
+
+// A fresh event that several routes take asks Step Functions for nothing either: it is asked for ten a second, which is events:rate.
+func TestAFreshEventOfSeveralRoutesDescribesNothing(t *testing.T) {
+	t.Parallel()
+	d := newDoor()
+	d.events.Routes = several(t, "")
+	counted := &described{store: d.store}
+	d.events.Executions = counted
+	for _, name := range []string{"customer", "seller", "shop"} {
+		if err := d.handle(t, byRoute(name, paid)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if counted.n != 0 {
+		t.Errorf("%d executions were described to send to %v", counted.n, d.to())
+	}
+}
+
+// What has no record, since it was sent by a version that kept none, is not sent again by a route that was changed since.
+func TestAnEventFromBeforeTheRecords(t *testing.T) {
+	t.Parallel()
+	d := newDoor()
+	d.events.Routes = map[string]*route.Template{"customer": several(t, "")["customer"]}
+	if err := d.handle(t, byRoute("customer", paid)); err != nil {
+		t.Fatal(err)
+	}
+	d.events.Routes = several(t, "님")
+	d.events.Executions, d.now = withoutRecords{d.store}, d.now.Add(time.Hour)
+	if err := d.handle(t, byRoute("customer", paid)); err != nil {
+		t.Fatal(err)
+	}
+	if got := d.to(); len(got) != 1 || len(d.rejections(t)) != 1 {
+		t.Errorf("sent to %v, rejected %s", got, d.rejections(t))
+	}
+}

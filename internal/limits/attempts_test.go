@@ -485,3 +485,51 @@ func TestWhatAnotherAttemptHasJustGoneByIsNotGivenUp(t *testing.T) {
 	w.clock = korea("2026-12-01 13:00:00")
 	w.wants(t, w.ask(kim), "number-hour 1 01T13:01:55 [0]")
 }
+
+// What stands of a request under an id that its message has no more is given back, unless its message was, or may be about to be, started
+// by that id.
+func TestWhatStandsUnderAnotherIDIsGivenUp(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.Untrusted = limits.Rules{NumberHour: 1}
+	first := w.clock
+	take := func(due time.Time) {
+		t.Helper()
+		w.wants(t, limits.Ask{
+			Message: "m", Caller: "someone", Body: "body", Again: true, Recipients: []message.Phone{kim}, Contents: []string{"hello"}, Due: due,
+			Started: func(context.Context) (bool, error) { return false, nil },
+		}, "")
+	}
+	give := func(after time.Duration, started, want bool, wrong error) {
+		t.Helper()
+		w.clock = first.Add(after)
+		asked := false
+		gave, err := w.GiveUp(t.Context(), "m", "body", func(context.Context) (bool, error) {
+			asked = true
+			return started, nil
+		})
+		if gave != want || !errors.Is(err, wrong) {
+			t.Errorf("after %s: %v, %v; want %v, %v", after, gave, err, want, wrong)
+		}
+		if nothing := !want && wrong == nil && !started; asked == nothing {
+			t.Errorf("after %s: whether it was started is asked: %v", after, asked)
+		}
+	}
+	give(0, false, false, nil)
+	take(first)
+	give(30*time.Second, false, false, limits.ErrInDoubt)
+	w.clock = first.Add(50 * time.Second)
+	take(w.clock)
+	give(70*time.Second, false, false, limits.ErrInDoubt)
+	give(3*time.Minute, true, false, nil)
+	if got := w.take(t, w.ask(kim)); got == "" {
+		t.Error("what a message has taken that was started is given back")
+	}
+	give(3*time.Minute, false, true, nil)
+	give(3*time.Minute, false, false, nil)
+	w.wants(t, w.ask(lee), "")
+	w.wants(t, w.ask(kim), "")
+	// Of what is due later nothing tells how long ago it was taken.
+	take(first.Add(24 * time.Hour))
+	give(4*time.Minute, false, true, nil)
+}
