@@ -283,11 +283,9 @@ func (e *Events) start(ctx context.Context, handed Handed, attributes []slog.Att
 		Rejection{Problem: refusal.Problem, Route: handed.Route, IdempotencyKey: key, Reference: r.Reference})
 }
 
-// keysOfRoute are the keys that a message may have which a route makes of an event without a key of its own: the event's id, and behind
-// it the route's name, or the message's fingerprint.
-func keysOfRoute(handed Handed, r message.Request) (direct, alone, together string) {
-	return handed.ID, handed.ID + "#" + handed.Route, handed.ID + "#" + r.Fingerprint()
-}
+// beside is the key of one of several messages that are made of an event: behind its id stands the name of the route that makes it, or the
+// message's fingerprint where several do.
+func beside(event, what string) string { return event + "#" + what }
 
 // submitOfRoute submits what a route makes of an event without a key of its own.
 func (e *Events) submitOfRoute(ctx context.Context, d door, handed Handed, r message.Request, s submission) (message.Message, bool, error) {
@@ -301,9 +299,8 @@ func (e *Events) submitOfRoute(ctx context.Context, d door, handed Handed, r mes
 	}
 	// It may be refused in favour of itself: an attempt whose start failed has taken its part under another key, if a route was added
 	// or taken away since.
-	direct, alone, together := keysOfRoute(handed, r)
-	again := false
-	for _, key := range []string{direct, alone, together} {
+	again, fingerprint := false, r.Fingerprint()
+	for _, key := range []string{handed.ID, beside(handed.ID, handed.Route), beside(handed.ID, fingerprint)} {
 		if key == s.key {
 			continue
 		}
@@ -312,14 +309,14 @@ func (e *Events) submitOfRoute(ctx context.Context, d door, handed Handed, r mes
 			return message.Message{}, false, failed
 		}
 		there := false
-		gave, failed := e.Limits.GiveUp(ctx, id, r.Fingerprint(), func(ctx context.Context) (_ bool, err error) {
+		gave, failed := e.Limits.GiveUp(ctx, id, fingerprint, func(ctx context.Context) (_ bool, err error) {
 			m, there, err = e.find(ctx, id)
 			return there, err
 		})
 		switch {
 		case failed != nil:
 			return message.Message{}, false, failed
-		case there && m.Fingerprint == r.Fingerprint():
+		case there && m.Fingerprint == fingerprint:
 			return m, true, nil
 		}
 		again = again || gave
@@ -339,7 +336,7 @@ const fresh = 5 * time.Minute
 // changed or taken away since.
 func (e *Events) keyOfRoute(ctx context.Context, handed Handed, r message.Request, caller string) (string, error) {
 	fingerprint := r.Fingerprint()
-	direct, alone, together := keysOfRoute(handed, r)
+	alone, together := beside(handed.ID, handed.Route), beside(handed.ID, fingerprint)
 	for _, key := range []string{alone, together} {
 		if _, ok, err := e.sent(ctx, caller, key); err != nil || ok {
 			return key, err
@@ -353,15 +350,15 @@ func (e *Events) keyOfRoute(ctx context.Context, handed Handed, r message.Reques
 		switch {
 		case f != fingerprint || other.route == handed.Route:
 		case other.route == "":
-			return direct, nil // it is asked for by the event itself
+			return handed.ID, nil // it is asked for by the event itself
 		default:
 			same = true
 		}
 	}
 	if len(made) == 1 {
-		return direct, nil
+		return handed.ID, nil
 	}
-	id, err := messageID(caller, direct)
+	id, err := messageID(caller, handed.ID)
 	if err != nil {
 		return "", err
 	}
@@ -375,10 +372,13 @@ func (e *Events) keyOfRoute(ctx context.Context, handed Handed, r message.Reques
 		return "", err
 	case ok && (first.Fingerprint == fingerprint || !made[first.Fingerprint]):
 		// What no route makes any more was made by a template that has been changed since, perhaps this one.
-		return direct, nil
+		return handed.ID, nil
 	}
 	for _, other := range alike {
-		_, key, _ := keysOfRoute(Handed{EventBridgeEvent: handed.EventBridgeEvent, Route: other.route}, other.request)
+		if other.route == "" || other.route == handed.Route {
+			continue // it has the event's id, or was looked for above
+		}
+		key := beside(handed.ID, other.route)
 		if m, ok, err := e.sent(ctx, caller, key); err != nil || ok && m.Fingerprint == fingerprint {
 			return key, err
 		}

@@ -241,13 +241,18 @@ func (l *Limits) before(ctx context.Context, a Ask) (bool, error) {
 	return false, err
 }
 
-// quit gives back what an attempt has taken that has long given up, as all have that share it.
-func (l *Limits) quit(ctx context.Context, pk string, t Taken, found item) (bool, error) {
-	old, err := l.giveUp(ctx, pk, found)
-	if err == nil && len(old) > 0 {
-		l.giveBack(ctx, t, l.forgetOwn)
+// quit gives back what an attempt has taken that has long given up, as all have that share it, if nobody else begins to go by it now.
+func (l *Limits) quit(ctx context.Context, pk string, t Taken, found item) (gave bool, _ error) {
+	condition, values := "#nonce = :nonce AND attribute_not_exists(#shared)", item{":nonce": found[attrNonce]}
+	if shared, ok := found[attrShared]; ok {
+		condition, values[":shared"] = "#nonce = :nonce AND #shared = :shared", shared
 	}
-	return len(old) > 0, err
+	old, err := l.delete(ctx, pk, condition, map[string]string{"#nonce": attrNonce, "#shared": attrShared}, values)
+	if err != nil || len(old) == 0 {
+		return false, err
+	}
+	l.giveBack(ctx, t, l.forgetOwn)
+	return true, nil
 }
 
 // take takes from the counters, as far as there is room; what has been taken stands in t. It stops at the first limit that others
