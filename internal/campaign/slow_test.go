@@ -101,14 +101,24 @@ func TestReceiptsThatAreLateForEverybody(t *testing.T) {
 	}
 }
 
-// What waits for the receipt of a phone that is off is found to be parked or cancelled as well.
-func TestSlowChunksAreParkedAndCancelled(t *testing.T) {
-	t.Parallel()
+// newSlow is a campaign of which some chunks hold up no others any more, as they have a phone that is off, and some are open.
+func newSlow(t *testing.T) *world {
+	t.Helper()
 	w := newSending(t, 100, 100_000)
 	w.off = func(number int) bool { return number < 45 }
 	for range 5 {
 		w.turn(1)
 	}
+	if c := w.find(); len(c.Slow) == 0 || len(c.Open) == 0 {
+		t.Fatalf("%+v", c)
+	}
+	return w
+}
+
+// What waits for the receipt of a phone that is off is found to be parked or cancelled as well.
+func TestSlowChunksAreParkedAndCancelled(t *testing.T) {
+	t.Parallel()
+	w := newSlow(t)
 	if c := w.find(); len(c.Slow) == 0 || slices.Contains(c.Open, 7) {
 		t.Fatalf("%+v", c)
 	}
@@ -256,14 +266,7 @@ func TestItemsOfLargeCampaigns(t *testing.T) {
 // What a turn has not come to cancel, because another cancellation failed, is due at once, also where it is slow.
 func TestSlowChunksAfterACancellationThatFailed(t *testing.T) {
 	t.Parallel()
-	w := newSending(t, 100, 100_000)
-	w.off = func(number int) bool { return number < 45 }
-	for range 5 {
-		w.turn(1)
-	}
-	if c := w.find(); len(c.Slow) == 0 || len(c.Open) == 0 {
-		t.Fatalf("%+v", c)
-	}
+	w := newSlow(t)
 	w.now = w.now.Add(5 * time.Hour)
 	w.set(campaign.Cancelled)
 	broken := true

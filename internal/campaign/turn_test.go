@@ -335,31 +335,6 @@ func TestCancelledBetweenARefusalAndItsSMS(t *testing.T) {
 	}
 }
 
-// A cancellation that has stopped the message, and could not announce it or give back what it has taken, is made once more.
-func TestACancellationThatFailedHalfwayIsMadeOnceMore(t *testing.T) {
-	t.Parallel()
-	w := newSending(t, 1, 1_000_000)
-	w.turn(1)
-	w.set(campaign.Cancelled)
-	tries := 0
-	w.undo = func(number int) error {
-		w.cancelled[number] = true // as its record says from here on
-		if tries++; tries <= 2 {
-			return errAway
-		}
-		return nil
-	}
-	for range 2 {
-		if _, err := w.Turn(t.Context(), campaign.Turn{ID: id, Run: 2}); !errors.Is(err, errAway) {
-			t.Errorf("got %v", err)
-		}
-	}
-	w.turn(2)
-	if tries != 3 || len(w.find().Open) != 0 {
-		t.Errorf("it was tried %d times, and %v are open", tries, w.find().Open)
-	}
-}
-
 // Those whose cancellation takes all the time, and fails, keep no other from its turn for ever.
 func TestCancellationsThatFailAndTakeTheirTime(t *testing.T) {
 	t.Parallel()
@@ -663,28 +638,35 @@ func (s stoppedBeforeItsSMS) Outcome(ctx context.Context, c campaign.Campaign, n
 	return message.Settled(m, results, o.SettledAt), true, nil
 }
 
-// A cancellation between a refused AlimTalk and its SMS that was stopped, and could not announce it or give back what it took, is
-// made once more.
-func TestACancellationAfterARefusalThatFailedHalfwayIsMadeOnceMore(t *testing.T) {
+// A cancellation that has stopped the message, and could not announce it or give back what it has taken, is made once more, also between
+// a refused AlimTalk and its SMS.
+func TestACancellationThatFailedHalfwayIsMadeOnceMore(t *testing.T) {
 	t.Parallel()
-	w := newSending(t, 1, 1_000_000)
-	w.Messages = stoppedBeforeItsSMS{refusedByKakao{w}}
-	w.turn(1)
-	w.set(campaign.Cancelled)
-	tries := 0
-	w.undo = func(number int) error {
-		w.cancelled[number] = true // as its record says from here on
-		if tries++; tries == 1 {
-			return errAway
+	for name, seen := range map[string]func(*world) campaign.Messages{
+		"nothing was tried":        func(w *world) campaign.Messages { return w },
+		"the AlimTalk was refused": func(w *world) campaign.Messages { return stoppedBeforeItsSMS{refusedByKakao{w}} },
+	} {
+		w := newSending(t, 1, 1_000_000)
+		w.Messages = seen(w)
+		w.turn(1)
+		w.set(campaign.Cancelled)
+		tries := 0
+		w.undo = func(number int) error {
+			w.cancelled[number] = true // as its record says from here on
+			if tries++; tries <= 2 {
+				return errAway
+			}
+			return nil
 		}
-		return nil
-	}
-	if _, err := w.Turn(t.Context(), campaign.Turn{ID: id, Run: 2}); !errors.Is(err, errAway) {
-		t.Errorf("got %v", err)
-	}
-	w.turn(2)
-	if tries != 2 {
-		t.Errorf("it was tried %d times, want once more after it failed; open: %v", tries, w.find().Open)
+		for range 2 {
+			if _, err := w.Turn(t.Context(), campaign.Turn{ID: id, Run: 2}); !errors.Is(err, errAway) {
+				t.Errorf("%s: got %v", name, err)
+			}
+		}
+		w.turn(2)
+		if tries != 3 || len(w.find().Open) != 0 {
+			t.Errorf("%s: it was tried %d times, and %v are open", name, tries, w.find().Open)
+		}
 	}
 }
 
@@ -723,14 +705,27 @@ func (u *unread) Outcome(ctx context.Context, c campaign.Campaign, number int) (
 	return u.world.Outcome(ctx, c, number)
 }
 
+// unread is one of its chunks, which is away when it says so.
+func (w *world) unread(number int) *unread {
+	u := &unread{world: w, number: number}
+	w.Messages = u
+	return u
+}
+
+// allSent says of everything that was started that it is out, and waits for receipts.
+func (w *world) allSent() {
+	w.sent = map[int]bool{}
+	for number := range w.started {
+		w.sent[number] = true
+	}
+}
+
 // What cannot be read for a moment stays as it was known: no recipient is lost from the counts, and what is parked stays parked.
 func TestWhatCannotBeReadStaysAsItWas(t *testing.T) {
 	t.Parallel()
 	w := newSending(t, 30, 1000)
-	u := &unread{world: w, number: 3}
-	w.Messages = u
-	w.turn(1)
-	for range 4 {
+	u := w.unread(3)
+	for range 5 {
 		w.turn(1)
 	}
 	w.parked[3] = true
@@ -753,15 +748,11 @@ func TestWhatCannotBeReadStaysAsItWas(t *testing.T) {
 func TestACancelledCampaignLosesNobodyFromItsCounts(t *testing.T) {
 	t.Parallel()
 	w := newSending(t, 30, 1000)
-	u := &unread{world: w, number: 3}
-	w.Messages = u
+	u := w.unread(3)
 	for range 5 {
 		w.turn(1)
 	}
-	w.sent = map[int]bool{}
-	for n := range w.started {
-		w.sent[n] = true // all AlimTalk are out, and wait for receipts
-	}
+	w.allSent()
 	w.set(campaign.Paused)
 	w.turn(1)
 	w.set(campaign.Cancelled)
@@ -779,17 +770,9 @@ func TestACancelledCampaignLosesNobodyFromItsCounts(t *testing.T) {
 // The same for slow ones.
 func TestACancelledCampaignLosesNobodyFromItsSlowCounts(t *testing.T) {
 	t.Parallel()
-	w := newSending(t, 100, 100_000)
-	w.off = func(number int) bool { return number < 45 }
-	u := &unread{world: w, number: 3}
-	w.Messages = u
-	for range 5 {
-		w.turn(1)
-	}
-	w.sent = map[int]bool{}
-	for n := range w.started {
-		w.sent[n] = true
-	}
+	w := newSlow(t)
+	u := w.unread(3)
+	w.allSent()
 	w.set(campaign.Paused)
 	now := w.now
 	w.turn(1)
