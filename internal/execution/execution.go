@@ -250,7 +250,7 @@ func (e *Executions) outcome(ctx context.Context, d *sfn.DescribeExecutionOutput
 		cancelled := g.Cancelled || d.Status == types.ExecutionStatusAborted && !p.sent(progress) && !g.Open && !g.Sent
 		return stopped(m, p, progress, cancelled, aws.ToTime(d.StopDate)), nil
 	}
-	return e.running(m, p, progress), nil
+	return e.soFar(ctx, d, m, p, progress)
 }
 
 func decodeOutcome(m message.Message, s string) (message.Outcome, error) {

@@ -124,5 +124,6 @@ func (e *Executions) underWay(
 	if err != nil {
 		return message.Outcome{}, records.Version{}, err
 	}
-	return e.running(m, p, progress), records.VersionOf(progress.Progress, redrives), nil
+	o, err := e.soFar(ctx, d, m, p, progress)
+	return o, records.VersionOf(progress.Progress, redrives), err
 }

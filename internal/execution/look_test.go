@@ -85,6 +85,10 @@ func TestLook(t *testing.T) {
 			message.AllDelivered, false},
 		{"stopped before it was sent", begin(t, newMessage()).end(types.ExecutionStatusAborted),
 			execution.Seen{Version: records.Version{Ended: true}, Ended: true, Stopped: ended}, message.MessageCancelled, true},
+		// No state lies between the two ends: the older one does not hide the newer one.
+		{"stopped again after a redrive, where it was", redriven(begin(t, newMessage()).end(types.ExecutionStatusAborted), created).end(
+			types.ExecutionStatusAborted), execution.Seen{Version: records.Version{Redrives: 1, Ended: true}, Ended: true, Stopped: ended},
+			message.MessageCancelled, true},
 		{"timed out", begin(t, newMessage()).entered(statemachine.StateWaitForReceipts, accepted).end(types.ExecutionStatusTimedOut),
 			execution.Seen{Version: records.Version{Ended: true}, Ended: true, Stopped: ended, Redrivable: true}, message.PartlyDelivered, false},
 	} {
@@ -101,6 +105,29 @@ func TestLook(t *testing.T) {
 				t.Errorf("%s, cancelled %v: %+v, want %s: %+v", status, f.table.Cancelled, got, c.status, c.want)
 			}
 		})
+	}
+}
+
+// What is cancelled for good runs again until the machine sees it, and is called cancelled all the while.
+func TestARedriveOfACancelledOneShowsNothingElse(t *testing.T) {
+	t.Parallel()
+	scheduled := newMessage()
+	scheduled.SendAt = created.Add(time.Hour)
+	again := begin(t, scheduled).entered(statemachine.StateWaitUntilSendTime, scheduled).end(types.ExecutionStatusAborted)
+	e, f := executions(redriven(again, created.Add(time.Minute)), created.Add(2*time.Minute))
+	for cancelled, want := range map[bool]message.MessageStatus{true: message.MessageCancelled, false: message.Scheduled} {
+		f.table.Cancelled = cancelled
+		seen, err := e.Look(t.Context(), "0193")
+		if err != nil || seen.Outcome.Status != want || seen.Ended || seen.Version != (records.Version{Redrives: 1}) {
+			t.Errorf("a look: %+v, error %v, want %s", seen, err, want)
+		}
+		if _, o, err := e.Outcome(t.Context(), "0193"); err != nil || o.Status != want {
+			t.Errorf("asked: %s, error %v, want %s", o.Status, err, want)
+		}
+	}
+	f.table.err = errors.New("throttled")
+	if _, err := e.Look(t.Context(), "0193"); err == nil {
+		t.Error("whether it is cancelled could not be read, and a look says nothing of that")
 	}
 }
 

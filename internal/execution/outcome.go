@@ -1,8 +1,12 @@
 package execution
 
 import (
+	"context"
 	"slices"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
 
 	"sms-api/internal/message"
 	"sms-api/statemachine"
@@ -16,7 +20,24 @@ func results(m message.Message, v progress) []message.Result {
 	return message.Pendings(m)
 }
 
-// running is the outcome so far.
+// soFar is the outcome of an execution that runs. What was stopped before anything was sent is cancelled for good, and nothing else
+// because somebody has redriven it.
+func (e *Executions) soFar(
+	ctx context.Context, d *sfn.DescribeExecutionOutput, m message.Message, p position, v progress,
+) (message.Outcome, error) {
+	if aws.ToInt32(d.RedriveCount) > 0 {
+		g, _, err := e.Guards.Opened(ctx, m.ID)
+		if err != nil {
+			return message.Outcome{}, err
+		}
+		if g.Cancelled {
+			return stopped(m, p, v, true, aws.ToTime(d.RedriveDate)), nil
+		}
+	}
+	return e.running(m, p, v), nil
+}
+
+// running is what progress says.
 func (e *Executions) running(m message.Message, p position, v progress) message.Outcome {
 	if p.state != statemachine.StateWaitForMorning {
 		v.Later = nil // it stands in what the next state begins with, too

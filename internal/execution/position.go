@@ -47,8 +47,8 @@ func (e *Executions) position(ctx context.Context, arn string) (position, error)
 			switch event.Type {
 			case types.HistoryEventTypeExecutionFailed, types.HistoryEventTypeExecutionTimedOut, types.HistoryEventTypeExecutionAborted,
 				types.HistoryEventTypeExecutionSucceeded:
-				// Those further back were redriven.
-				p.ended = newest
+				// One further back was redriven, and says nothing of the newest.
+				p.ended = p.ended || newest
 			case types.HistoryEventTypeTaskFailed:
 				d := event.TaskFailedEventDetails
 				harmless = d != nil && fault.NotSent(aws.ToString(d.Error))

@@ -50,6 +50,34 @@ func redriveCancelledUnseen(w *world) {
 	w.staysCancelled(id)
 }
 
+// stopTwice stops an execution, redrives it, and stops it again where it was: no state is entered between its two ends. However much
+// later the sweeps see it, it is never anything but cancelled to whoever asks.
+func stopTwice(w *world) {
+	id := w.post(to(`"sendAt":"2000-01-02T00:00:00Z",`, "5678"))
+	time.Sleep(time.Hour)
+	w.stop(id)
+	w.settle(id)
+	w.redrive(id)
+	time.Sleep(30 * time.Minute)
+	w.sweep()
+	w.isNow(id, "cancelled: failed Cancelled")
+	time.Sleep(30 * time.Minute)
+	w.stop(id)
+	time.Sleep(time.Minute)
+	w.isNow(id, "cancelled: failed Cancelled")
+	if n := len(w.settled[id]); n != 2 {
+		w.t.Errorf("announced %d times, want once for each stop", n)
+	}
+	if r := w.sweep(); r.Failed != 0 {
+		w.t.Errorf("a sweep that comes after it says %+v", r)
+	}
+	if status, body := w.cancel(id); status != http.StatusOK {
+		w.t.Errorf("DELETE: %d %s", status, body)
+	}
+	time.Sleep(72 * time.Hour)
+	w.staysCancelled(id)
+}
+
 // redrivenCancelled is a message that was cancelled before it was sent, and whose execution is redriven after what is to be done
 // before that.
 func (w *world) redrivenCancelled(before ...func()) (id string) {

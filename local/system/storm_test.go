@@ -411,6 +411,15 @@ func (s *storm) meddle(one *sent, what, when float64) {
 		one.stopped = true
 		s.mu.Unlock()
 		time.Sleep(later)
+		if what > 0.10 {
+			// Redriven and stopped again, mostly in the state where it was.
+			_, _ = s.sfn.RedriveExecution(s.t.Context(), &sfn.RedriveExecutionInput{ExecutionArn: s.arn(one.id)})
+			time.Sleep(later / 7)
+			if _, err := s.sfn.StopExecution(s.t.Context(), &sfn.StopExecutionInput{ExecutionArn: s.arn(one.id)}); err != nil {
+				s.t.Errorf("stop %s again: %v", one.id, err)
+			}
+			time.Sleep(later)
+		}
 	}
 	if what < 0.11 || what >= 0.12 && what < 0.13 {
 		// An operator who redrives whatever has failed, cancelled or not, but for some who only stop it. Nothing happens when it has not.

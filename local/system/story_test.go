@@ -43,6 +43,7 @@ func stories() map[string]func(*world) {
 		"what a webhook refuses is a dead letter, and what it does not take in a day": webhookRefuses,
 
 		// A promise was broken once: somebody got two messages, or none, or was told what is not so.
+		"a message whose execution is stopped, redriven and stopped again":                        stopTwice,
 		"a cancelled message that an operator redrives is announced again, and not sent":          redriveCancelled,
 		"a cancelled message is redriven while the table is away for days, and stays cancelled":   redriveCancelledUnseen,
 		"a message is cancelled in the moment in which its send begins":                           cancelWhileItBegins,
