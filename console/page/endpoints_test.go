@@ -621,6 +621,40 @@ func TestOtherSitesCanNeitherReadNorChangeAnything(t *testing.T) {
 	}
 }
 
+// version is how many changes pages have been told of.
+func (w *world) version(t *testing.T) string {
+	t.Helper()
+	stream := w.stream(t)
+	defer func() { _ = stream.Close() }()
+	for lines := bufio.NewScanner(stream); lines.Scan(); {
+		if version, ok := strings.CutPrefix(lines.Text(), "data: "); ok {
+			return version
+		}
+	}
+	t.Fatal("the stream says nothing")
+	return ""
+}
+
+// A page reads again when it is told of a change: if reading were one, every open page would ask for ever.
+func TestReadingIsNoChange(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	before := w.version(t)
+	for _, path := range []string{"/inbox/system", "/inbox/messages", "/inbox/messages/none", "/inbox/overview", "/inbox/machine",
+		"/inbox/campaigns", "/inbox/campaigns/none", "/inbox/templates", "/inbox/phones", "/inbox/deliveries", "/inbox/calls",
+		"/inbox/events", "/inbox/usage", "/inbox/operations", "/inbox/standin/faults", "/inbox/standin/balance", "/v1/messages/none"} {
+		w.call(t, http.MethodGet, path, "")
+		w.call(t, http.MethodHead, path, "")
+		if after := w.version(t); after != before {
+			t.Fatalf("whoever looks at %s tells all pages of a change", path)
+		}
+	}
+	w.call(t, http.MethodPost, "/inbox/standin/faults", `{"fault":"no-balance"}`)
+	if w.version(t) == before {
+		t.Error("no page is told of a fault that was set")
+	}
+}
+
 func TestOpenPagesDoNotKeepTheServerFromShuttingDown(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

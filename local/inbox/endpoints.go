@@ -38,7 +38,10 @@ func (b *Inbox) standin() page.Part {
 			r.URL.Path = strings.TrimSuffix("/_standin/"+strings.TrimPrefix(r.URL.Path, "/inbox/standin/"), "/")
 			r.URL.RawPath = ""
 			b.options.Standin.ServeHTTP(w, r)
-			b.Changed()
+			// Pages that are told of a change look: to look is none, or they would never stop.
+			if r.Method != http.MethodGet && r.Method != http.MethodHead {
+				b.Changed()
+			}
 		}),
 	}}
 }
