@@ -68,7 +68,7 @@ type Plan struct {
 	Limits []PlanLimit `json:"limits,omitempty"`
 	// Seconds is how long it takes to hand all of them out.
 	Seconds int `json:"seconds"`
-	// Errors are the first that were found, at most MaxErrors; ErrorsURL leads to a CSV of all of them as long as there is one.
+	// Errors are the first that were found, at most MaxErrors, by row; ErrorsURL leads to a CSV of all of them as long as there is one.
 	Errors    []RowError `json:"errors"`
 	ErrorsURL string     `json:"errorsUrl,omitempty"`
 	// Examples are of the first few recipients. Nobody needs them, and they are gone, when the campaign has settled.

@@ -1,6 +1,7 @@
 package campaign
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -105,6 +106,7 @@ func (p *Planner) Plan(ctx context.Context, file io.Reader) (Plan, error) {
 		g.plan.Valid, g.plan.Messages, g.plan.Limits = 0, 0, nil
 		err = nil
 	}
+	slices.SortStableFunc(g.plan.Errors, func(a, b RowError) int { return cmp.Compare(a.Row, b.Row) })
 	g.plan.PriceKRW, g.plan.PriceAtMostKRW = tenths(g.plan.PriceKRW), tenths(g.plan.PriceAtMostKRW)
 	g.plan.Seconds = int(pace(g.plan.Valid, p.Rate).Seconds())
 	if err == nil && g.plan.Valid > 0 && p.Suffices != nil {
@@ -128,6 +130,8 @@ func (g *planning) read(ctx context.Context, file io.Reader) error {
 		row, err := rows.Read()
 		g.plan.Format = rows.Format()
 		switch {
+		case errors.Is(err, io.EOF) && g.plan.Rows == 0:
+			return &sheet.FormatError{Detail: "the file has no row below its header"}
 		case errors.Is(err, io.EOF):
 			return g.finish(ctx)
 		case err != nil:

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -229,6 +230,19 @@ func TestWhatAPlanComesTo(t *testing.T) {
 	}
 }
 
+// What is wrong is told by row, although the door refuses a row later than the file does.
+func TestErrorsAreToldByRow(t *testing.T) {
+	t.Parallel()
+	got, err := plan(t, &door{}, text, "이름,전화번호,주문\n김영희,01012349999,A\n홍길동,010-2000,A\n이철수,01022229999,A\n")
+	var rows []int
+	for _, e := range got.Errors {
+		rows = append(rows, e.Row)
+	}
+	if err != nil || !slices.Equal(rows, []int{2, 3, 4}) {
+		t.Errorf("rows %v, %v", rows, err)
+	}
+}
+
 // A chunk fits into the input of an execution, however long its values are.
 func TestChunksFit(t *testing.T) {
 	t.Parallel()
@@ -262,7 +276,7 @@ func TestNothingToSend(t *testing.T) {
 		"no such column":  {text, "이름,번호,주문\n" + row, "0 /columns/to is no column of the file, whose header has 3"},
 		"an open quote":   {text, "이름,전화번호,주문\n" + row + "\"" + strings.Repeat(row, 5000), "0  row 3 has a quote that is not closed"},
 		"a wrong message": {`{"channel":"sms"}`, "이름,전화번호,주문\n" + row, "0 /text is missing"},
-		"only a header":   {text, "이름,전화번호,주문\n", ""},
+		"only a header":   {text, "이름,전화번호,주문\n \n", "0  the file has no row below its header"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -138,7 +138,8 @@ export function campaign({ parameters: [id], refresh, signal }) {
     const over = ["cancelled", "settled"].includes(status);
     const wallet = plan.walletSuffices === undefined ? "unknown" : plan.walletSuffices ? "yes" : "no";
     return h("section", { class: "box", "aria-labelledby": "plan-title" }, h("h2", { id: "plan-title" }, t("campaign.plan")),
-      h("p", { class: "muted" }, [t(`campaign.format.${plan.format}`), plan.encoding?.toUpperCase(), plan.delimiter ? t(`campaign.delimiter.${{ ",": "comma", ";": "semicolon", "\t": "tab" }[plan.delimiter]}`) : null].filter(Boolean).join(" · ")),
+      // A file that could not be read may be of no format.
+      h("p", { class: "muted" }, [plan.format ? t(`campaign.format.${plan.format}`) : null, plan.encoding?.toUpperCase(), plan.delimiter ? t(`campaign.delimiter.${{ ",": "comma", ";": "semicolon", "\t": "tab" }[plan.delimiter]}`) : null].filter(Boolean).join(" · ")),
       h("dl", { class: "figures" },
         figure("valid", number(plan.valid), t("campaign.plan.of", { n: number(plan.rows) })),
         figure("refused", number(plan.refused)),

@@ -224,6 +224,7 @@ export const details = {
 
   // files of campaigns
   "the file is empty": "파일이 비어 있습니다.",
+  "the file has no row below its header": "파일에 머리글만 있고 그 아래에 행이 없습니다.",
   "the file is {}": "파일을 읽을 수 없습니다: {0}",
   "the file is no text: it has zero bytes": "텍스트 파일이 아닙니다. 0바이트 문자가 있습니다.",
   "the file is not there any more as it was uploaded": "올린 그대로의 파일이 더는 없습니다.",
