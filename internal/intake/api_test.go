@@ -168,7 +168,7 @@ func TestRefusals(t *testing.T) {
 			errors: []string{
 				"/recipients/0/to is not a Korean telephone number: it has 3 digits, and a mobile number that begins with 010 has 11",
 				"/recipients/1/to is a premium-rate number, which messages are never sent to or from",
-				"/recipients/1 has a member that is not known",
+				"/recipients/1 has a member that is not known; there are to, name, variables, reference",
 				"/sendAt must be an RFC 3339 time, such as 2026-12-01T09:00:00+09:00",
 				"/template is missing: an AlimTalk is made from an approved template",
 			},

@@ -32,7 +32,7 @@ func TestOptOutIsReadAsAMessageIs(t *testing.T) {
 		{name: "a page", method: "GET", path: "/v1/opt-outs?limit=100", status: 200, says: `"optOuts":[]`},
 		{name: "too much", method: "GET", path: "/v1/opt-outs?limit=101", status: 400, says: `"/limit"`},
 		{name: "a limit twice", method: "GET", path: "/v1/opt-outs?limit=1&limit=2", status: 400, says: "is there 2 times"},
-		{name: "another parameter", method: "GET", path: "/v1/opt-outs?number=010", status: 400, says: "1 parameters are not known"},
+		{name: "another parameter", method: "GET", path: "/v1/opt-outs?number=010", status: 400, says: "a parameter is not known"},
 		{name: "half a query", method: "GET", path: "/v1/opt-outs?limit=%zz", status: 400, says: "the query is not well-formed"},
 	} {
 		s := newSystem(t)

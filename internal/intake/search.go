@@ -186,10 +186,11 @@ func (p *parameters) read(u *url.URL, known ...string) {
 			p.values[name] = values[0]
 		}
 	}
-	if unknown > 0 {
-		p.wrong = append(p.wrong, message.ValidationError{
-			Detail: fmt.Sprintf("%d parameters are not known; there are %s", unknown, strings.Join(known, ", ")),
-		})
+	switch all := strings.Join(known, ", "); {
+	case unknown == 1:
+		p.wrong = append(p.wrong, message.ValidationError{Detail: "a parameter is not known; there are " + all})
+	case unknown > 1:
+		p.wrong = append(p.wrong, message.ValidationError{Detail: fmt.Sprintf("%d parameters are not known; there are %s", unknown, all)})
 	}
 	slices.SortFunc(p.wrong, func(a, b message.ValidationError) int { return strings.Compare(a.Pointer, b.Pointer) })
 }

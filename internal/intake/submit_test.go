@@ -205,7 +205,7 @@ func TestEveryMemberOfARequestIsRead(t *testing.T) {
 				body, parent = `{"recipients":[`+body+`]}`, "/recipients/0"
 			}
 			for _, e := range s.do(t, http.MethodPost, "/v1/messages", service, body).pointers(t) {
-				if e == parent+" has a member that is not known" {
+				if strings.HasPrefix(e, parent+" has a member that is not known") {
 					t.Errorf("the document has %s of %s, and nobody reads it", name, object)
 				}
 			}

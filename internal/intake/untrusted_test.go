@@ -43,7 +43,8 @@ func TestWhatAStolenTokenCannotSay(t *testing.T) {
 			"/recipients/0/variables/주소 says where an address of the template leads; this caller may not give it",
 		}},
 		"with other mistakes": {strings.Replace(body("TX_1234", "김", `"주문번호":"evil.com"`), "{", `{"colour":1,`, 1),
-			[]string{" has a member that is not known",
+			[]string{" has a member that is not known; there are channel, template, text, title, fallback, sendAt, expiresAt, purpose, " +
+				"nightConsent, reference, recipients",
 				number + "has an address in it"}},
 	} {
 		t.Run(about, func(t *testing.T) {

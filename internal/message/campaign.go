@@ -47,21 +47,12 @@ func DecodeCampaign(body []byte) (CampaignRequest, error) {
 		return CampaignRequest{}, err
 	}
 	c := CampaignRequest{Rate: defaultRate}
-	d.members(v, "", func(name string, v any, p string) bool {
-		switch name {
-		case "columns":
-			c.Columns = d.columns(v, p)
-		case "rate":
-			c.Rate = int(d.number(v, p, MinRate, MaxRate, defaultRate))
-		case "bytes":
-			c.Bytes = d.number(v, p, 1, MaxFile, 0)
-		case "start":
-			c.Auto = d.oneOf(v, p, "manual", "auto") == "auto"
-		default:
-			return d.content(&c.Request, name, v, p)
-		}
-		return true
-	})
+	d.members(v, "", append(d.content(&c.Request),
+		field{"columns", func(v any, p string) { c.Columns = d.columns(v, p) }},
+		field{"rate", func(v any, p string) { c.Rate = int(d.number(v, p, MinRate, MaxRate, defaultRate)) }},
+		field{"bytes", func(v any, p string) { c.Bytes = d.number(v, p, 1, MaxFile, 0) }},
+		field{"start", func(v any, p string) { c.Auto = d.oneOf(v, p, "manual", "auto") == "auto" }},
+	)...)
 	if c.Bytes == 0 && !Covered(d.problems).Has("/bytes") {
 		d.add("/bytes", "is missing: it is the file's size")
 	}
@@ -88,15 +79,11 @@ func (d *decoder) columns(v any, pointer string) Columns {
 	if v == nil {
 		return c
 	}
-	d.members(v, pointer, func(name string, v any, p string) bool {
-		switch name {
-		case "to":
-			c.To = d.column(v, p)
-		case "name":
-			c.Name = d.column(v, p)
-		case "reference":
-			c.Reference = d.column(v, p)
-		case "variables":
+	d.members(v, pointer,
+		field{"to", func(v any, p string) { c.To = d.column(v, p) }},
+		field{"name", func(v any, p string) { c.Name = d.column(v, p) }},
+		field{"reference", func(v any, p string) { c.Reference = d.column(v, p) }},
+		field{"variables", func(v any, p string) {
 			values := d.variables(v, p)
 			if len(values) > 0 {
 				c.Variables = make(map[string]string, len(values))
@@ -104,11 +91,8 @@ func (d *decoder) columns(v any, pointer string) Columns {
 			for name, column := range values {
 				c.Variables[name] = string(column)
 			}
-		default:
-			return false
-		}
-		return true
-	})
+		}},
+	)
 	return c
 }
 

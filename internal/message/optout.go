@@ -35,20 +35,20 @@ func decodeOptOut(body []byte, event bool) (OptOut, []ValidationError, error) {
 		return o, nil, nil
 	}
 	given := false
-	d.members(v, "", func(name string, v any, p string) bool {
-		switch {
-		case name == "to" && event:
-			o.To, given = d.phone(v, p), v != nil
-		case name == "at":
-			o.At = d.instant(v, p).Truncate(time.Millisecond)
-		case name == "via" && v != "": // which says as little as none
-			o.Via = d.text(v, p, MaxVia, false)
-		case name == "via":
-		default:
-			return event
-		}
-		return true
-	})
+	known := []field{
+		{"at", func(v any, p string) { o.At = d.instant(v, p).Truncate(time.Millisecond) }},
+		{"via", func(v any, p string) {
+			if v != "" { // which says as little as none
+				o.Via = d.text(v, p, MaxVia, false)
+			}
+		}},
+	}
+	if event {
+		// Others' events may have more in them than they are asked for.
+		d.read(v, "", append(known, field{"to", func(v any, p string) { o.To, given = d.phone(v, p), v != nil }}))
+	} else {
+		d.members(v, "", known...)
+	}
 	if _, isObject := v.(object); isObject && event && !given {
 		d.add("/to", "is missing")
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -170,31 +171,51 @@ func (d *decoder) about(about, pointer, format string, args ...any) {
 	d.problems = append(d.problems, ValidationError{Pointer: pointer, Detail: fmt.Sprintf(format, args...), about: about})
 }
 
-// members calls read for each member of an object. read tells whether there is a member of that name. The values that read
-// is given are nil for null, which of a member that may be absent means the same.
-func (d *decoder) members(v any, pointer string, read func(name string, v any, pointer string) bool) {
+// field is a member that an object may have.
+type field struct {
+	name string
+	// read is given nil for null, which of a member that may be absent means the same.
+	read func(v any, pointer string)
+}
+
+// members reads an object that may have these members and no others.
+func (d *decoder) members(v any, pointer string, known ...field) {
+	unknown := d.read(v, pointer, known)
+	if unknown == 0 {
+		return
+	}
+	names := make([]string, len(known))
+	for i, k := range known {
+		names[i] = k.name
+	}
+	all := strings.Join(names, ", ")
+	detail := fmt.Sprintf("has a member that is not known; there are %s", all)
+	if unknown > 1 {
+		detail = fmt.Sprintf("has %d members that are not known; there are %s", unknown, all)
+	}
+	d.problems = append(d.problems, ValidationError{Pointer: pointer, Detail: detail, beside: true})
+}
+
+// read reads the members of an object that are known, and tells how many are not.
+func (d *decoder) read(v any, pointer string, known []field) (unknown int) {
 	o, ok := v.(object)
 	if !ok {
 		d.add(pointer, "must be an object, and is %s", kind(v))
-		return
+		return 0
 	}
-	unknown := 0
 	for _, m := range o {
 		at := Pointer(pointer, m.name)
-		switch {
-		case !read(m.name, m.value, at):
+		i := slices.IndexFunc(known, func(k field) bool { return k.name == m.name })
+		if i < 0 {
 			unknown++
-		case d.twice[at]:
+			continue
+		}
+		known[i].read(m.value, at)
+		if d.twice[at] {
 			d.add(at, "is there twice")
 		}
 	}
-	detail := "has a member that is not known"
-	if unknown > 1 {
-		detail = fmt.Sprintf("has %d members that are not known", unknown)
-	}
-	if unknown > 0 {
-		d.problems = append(d.problems, ValidationError{Pointer: pointer, Detail: detail, beside: true})
-	}
+	return unknown
 }
 
 // kind says of which type a JSON value is.
@@ -216,50 +237,32 @@ func kind(v any) string {
 
 func (d *decoder) request(v any, event bool) Request {
 	var r Request
-	d.members(v, "", func(name string, v any, p string) bool {
-		switch name {
-		case "recipients":
-			r.Recipients = d.recipients(v, p)
-		case "idempotencyKey":
-			if !event {
-				return false
-			}
+	known := append(d.content(&r), field{"recipients", func(v any, p string) { r.Recipients = d.recipients(v, p) }})
+	if event {
+		known = append(known, field{"idempotencyKey", func(v any, p string) {
 			r.IdempotencyKey = d.visible(v, p, MaxIdempotencyKey, "must be 1 to 255 visible ASCII characters")
-		default:
-			return d.content(&r, name, v, p)
-		}
-		return true
-	})
+		}})
+	}
+	d.members(v, "", known...)
 	return r
 }
 
-// content reads a member of a request that says what is sent, and when; it says whether there is one of that name.
-func (d *decoder) content(r *Request, name string, v any, p string) bool {
-	switch name {
-	case "channel":
-		r.Channel = Channel(d.oneOf(v, p, string(AlimTalk), string(SMS)))
-	case "template":
-		r.Template = d.visible(v, p, maxTemplateCode, "must be a template code: 1 to 64 visible ASCII characters")
-	case "text":
-		r.Text = composed(d.text(v, p, maxText, true))
-	case "title":
-		r.Title = composed(d.text(v, p, maxTitle, false))
-	case "fallback":
-		r.Fallback = d.fallback(v, p)
-	case "sendAt":
-		r.SendAt = d.time(v, p)
-	case "expiresAt":
-		r.ExpiresAt = d.time(v, p)
-	case "purpose":
-		r.Purpose = Purpose(d.oneOf(v, p, string(Info), string(Ad)))
-	case "nightConsent":
-		r.NightConsent = d.bool(v, p)
-	case "reference":
-		r.Reference = d.text(v, p, maxReference, false)
-	default:
-		return false
+// content are the members of a request that say what is sent, and when.
+func (d *decoder) content(r *Request) []field {
+	return []field{
+		{"channel", func(v any, p string) { r.Channel = Channel(d.oneOf(v, p, string(AlimTalk), string(SMS))) }},
+		{"template", func(v any, p string) {
+			r.Template = d.visible(v, p, maxTemplateCode, "must be a template code: 1 to 64 visible ASCII characters")
+		}},
+		{"text", func(v any, p string) { r.Text = composed(d.text(v, p, maxText, true)) }},
+		{"title", func(v any, p string) { r.Title = composed(d.text(v, p, maxTitle, false)) }},
+		{"fallback", func(v any, p string) { r.Fallback = d.fallback(v, p) }},
+		{"sendAt", func(v any, p string) { r.SendAt = d.time(v, p) }},
+		{"expiresAt", func(v any, p string) { r.ExpiresAt = d.time(v, p) }},
+		{"purpose", func(v any, p string) { r.Purpose = Purpose(d.oneOf(v, p, string(Info), string(Ad))) }},
+		{"nightConsent", func(v any, p string) { r.NightConsent = d.bool(v, p) }},
+		{"reference", func(v any, p string) { r.Reference = d.text(v, p, maxReference, false) }},
 	}
-	return true
 }
 
 func (d *decoder) recipients(v any, pointer string) []Recipient {
@@ -285,26 +288,19 @@ func (d *decoder) recipients(v any, pointer string) []Recipient {
 func (d *decoder) recipient(v any, pointer string) Recipient {
 	var r Recipient
 	given := false
-	d.members(v, pointer, func(name string, v any, p string) bool {
-		switch name {
-		case "to":
-			r.To, given = d.phone(v, p), v != nil
-		case "name":
+	d.members(v, pointer,
+		field{"to", func(v any, p string) { r.To, given = d.phone(v, p), v != nil }},
+		field{"name", func(v any, p string) {
 			before := len(d.problems)
 			r.Name = composed(d.text(v, p, maxName, false))
 			if len(d.problems) > before {
 				// What it would fill is not missing.
 				d.problems[before].about = Pointer(pointer, "variables", NamePlaceholder)
 			}
-		case "variables":
-			r.Variables = d.variables(v, p)
-		case "reference":
-			r.Reference = d.recipientReference(v, p)
-		default:
-			return false
-		}
-		return true
-	})
+		}},
+		field{"variables", func(v any, p string) { r.Variables = d.variables(v, p) }},
+		field{"reference", func(v any, p string) { r.Reference = d.recipientReference(v, p) }},
+	)
 	if _, ok := v.(object); ok && !given {
 		d.add(Pointer(pointer, "to"), "is missing")
 	}
@@ -385,9 +381,8 @@ func (d *decoder) fallback(v any, pointer string) *FallbackRequest {
 		return nil
 	}
 	var f FallbackRequest
-	d.members(v, pointer, func(name string, v any, p string) bool {
-		switch name {
-		case "enabled":
+	d.members(v, pointer,
+		field{"enabled", func(v any, p string) {
 			switch v := v.(type) {
 			case bool:
 				f.Enabled = &v
@@ -395,19 +390,14 @@ func (d *decoder) fallback(v any, pointer string) *FallbackRequest {
 			default:
 				d.add(p, "must be true or false")
 			}
-		case "text":
-			f.Text = composed(d.text(v, p, maxText, true))
-		case "title":
-			f.Title = composed(d.text(v, p, maxTitle, false))
-		case "after":
-			f.After = d.duration(v, p)
-		case "onUnknown":
+		}},
+		field{"text", func(v any, p string) { f.Text = composed(d.text(v, p, maxText, true)) }},
+		field{"title", func(v any, p string) { f.Title = composed(d.text(v, p, maxTitle, false)) }},
+		field{"after", func(v any, p string) { f.After = d.duration(v, p) }},
+		field{"onUnknown", func(v any, p string) {
 			f.OnUnknown = OnUnknown(d.oneOf(v, p, string(LeaveUnknown), string(SMSUnknown)))
-		default:
-			return false
-		}
-		return true
-	})
+		}},
+	)
 	return &f
 }
 

@@ -78,6 +78,9 @@ func TestBodyIsOneJSONValueInUTF8(t *testing.T) {
 	}
 }
 
+// ofARequest is what else is said of a member that a request does not have.
+const ofARequest = "there are channel, template, text, title, fallback, sendAt, expiresAt, purpose, nightConsent, reference, recipients"
+
 // Each of these bodies has everything that is wrong with it reported, in the order of the body.
 func TestShape(t *testing.T) {
 	t.Parallel()
@@ -92,9 +95,9 @@ func TestShape(t *testing.T) {
 		{"nothing", `{}`, []string{"/template is missing: an AlimTalk is made from an approved template", "/recipients is missing"}},
 		{"unknown members", `{"template":"T","recipients":[{"to":"01012345678","phone":"1"}],"Template":"T","a/b~c":1,` +
 			`"fallback":{"failover":true},"idempotencyKey":"k"}`, []string{
-			"/recipients/0 has a member that is not known",
-			"/fallback has a member that is not known",
-			" has 3 members that are not known",
+			"/recipients/0 has a member that is not known; there are to, name, variables, reference",
+			"/fallback has a member that is not known; there are enabled, text, title, after, onUnknown",
+			" has 3 members that are not known; " + ofARequest,
 		}},
 		{"a byte order mark, and names with what cannot be seen", "\ufeff" + `{"channel":"sms","text":"#{이름} #{주\u200b문}","recipients":[` +
 			`{"to":"01012345678","variables":{"\ufeff이름":"1","주\u200d문\ufe0f":"2"}}]}`, []string{}},
@@ -172,7 +175,8 @@ func TestShape(t *testing.T) {
 			[]string{"/template is missing: an AlimTalk is made from an approved template", "/recipients is missing"}},
 		{"a number that is null", `{"template":"T","recipients":[{"to":null},null]}`,
 			[]string{"/recipients/0/to is missing", "/recipients/1 must be an object, and is null"}},
-		{"an unknown one", `{"template":"T","recipients":[{"to":"01012345678"}],"colour":null}`, []string{" has a member that is not known"}},
+		{"an unknown one", `{"template":"T","recipients":[{"to":"01012345678"}],"colour":null}`,
+			[]string{" has a member that is not known; " + ofARequest}},
 		{"a wrong channel says nothing about the rest", `{"channel":"SMS","text":"t","recipients":[{"to":"01012345678"}]}`,
 			[]string{`/channel must be "alimtalk" or "sms"`}},
 		{"nor do wrong values about what is missing", `{"channel":"sms","text":"#{고객명} #{a} #{b} #{c}","recipients":[` +

@@ -477,7 +477,7 @@ export const en = {
   "repair.credentials": "Write the right credentials with aws ssm put-parameter --overwrite.",
   "repair.balance": "Top up the wallet at Aligo.",
   "repair.sender": "Register the sender number at Aligo.",
-  "repair.unknown": "See what Aligo said in the message; a maintenance ends by itself.",
+  "repair.unknown": "A maintenance ends by itself. The log has Aligo's words: the saved query parked, or locally go run ./local -v.",
   "operations.alarms": "Alarms",
   "operations.alarms.text": "Those that ring come first.",
   "alarm.OK": "quiet",

@@ -477,7 +477,7 @@ export const ko = {
   "repair.credentials": "aws ssm put-parameter --overwrite로 올바른 인증 정보를 넣으세요.",
   "repair.balance": "알리고 잔액을 충전하세요.",
   "repair.sender": "알리고에 발신번호를 등록하세요.",
-  "repair.unknown": "알리고가 뭐라고 했는지 메시지에서 확인하세요. 점검이면 저절로 끝납니다.",
+  "repair.unknown": "점검이면 저절로 끝납니다. 알리고의 말은 로그에 있습니다: 저장된 쿼리 parked, 로컬에서는 go run ./local -v.",
   "operations.alarms": "경보",
   "operations.alarms.text": "울리는 것이 먼저 나옵니다.",
   "alarm.OK": "정상",
