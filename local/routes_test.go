@@ -80,7 +80,8 @@ func TestRouteCommandSaysWhatIsWrong(t *testing.T) {
 		t.Fatal(err)
 	}
 	err := tryRoute([]string{"-name", "order-paid", "-stack", impossible}, broken{}, time.Now(), &bytes.Buffer{})
-	if err == nil || !strings.Contains(err.Error(), "/recipients/0 has a member that is not known; no event makes it right\n") ||
+	const unknown = "/recipients/0 has a member that is not known; there are to, name, variables, reference; no event makes it right\n"
+	if err == nil || !strings.Contains(err.Error(), unknown) ||
 		!strings.HasSuffix(err.Error(), "inputTemplate: /recipients/0/to is missing; no event makes it right") {
 		t.Errorf("got %v", err)
 	}

@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/sha256"
@@ -248,7 +249,7 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 }
 
 func (a *API) writeJSON(w http.ResponseWriter, r *http.Request, status int, contentType string, v any) {
-	body, err := json.Marshal(v)
+	body, err := encode(v)
 	if err != nil {
 		a.Log.LogAttrs(r.Context(), slog.LevelError, "response not written", slog.String("error", err.Error()))
 		w.WriteHeader(http.StatusInternalServerError)
@@ -261,13 +262,22 @@ func (a *API) write(w http.ResponseWriter, r *http.Request, status int, contentT
 	w.Header().Set("Content-Type", contentType)
 	w.WriteHeader(status)
 	if r.Method != http.MethodHead {
-		_, _ = w.Write(append(body, '\n'))
+		_, _ = w.Write(body)
 	}
+}
+
+// encode makes JSON that people can read as well: a link has its "&", and what is to be clicked through its ">".
+func encode(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	err := e.Encode(v)
+	return b.Bytes(), err
 }
 
 // writeCacheable answers a GET with an entity tag, and with 304 when the caller has the same already.
 func (a *API) writeCacheable(w http.ResponseWriter, r *http.Request, v any) error {
-	body, err := json.Marshal(v)
+	body, err := encode(v)
 	if err != nil {
 		return fmt.Errorf("write the response: %w", err)
 	}

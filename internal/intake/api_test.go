@@ -451,6 +451,20 @@ func TestGet(t *testing.T) {
 	}
 }
 
+// People read answers, too, and click what leads to "발송 서버 IP" by way of ">".
+func TestAnswersAreReadable(t *testing.T) {
+	t.Parallel()
+	s := newSystem(t)
+	const reference = `문자API > 신청 & <인증>`
+	id := s.do(t, http.MethodPost, "/v1/messages", service, strings.Replace(order, "{", `{"reference":"`+reference+`",`, 1)).id(t)
+	o := outcomes()[message.Sending]
+	o.ID, o.Reference = id, reference
+	s.store.outcomes[id] = o
+	if got := s.do(t, http.MethodGet, "/v1/messages/"+id, service, ""); !strings.Contains(string(got.body), reference) {
+		t.Errorf("%s", got.body)
+	}
+}
+
 // What a request and its outcome both have is given back, before and after the message has settled.
 func TestWhatIsGivenBack(t *testing.T) {
 	t.Parallel()
