@@ -45,8 +45,11 @@ func deadLetters(ctx context.Context, s letters, args []string, out io.Writer) e
 		for _, l := range found {
 			tell(out, l)
 		}
-		fmt.Fprintf(out, "%d dead letters\n", len(found))
+		fmt.Fprintln(out, some(len(found)))
 		return nil
+	}
+	if len(found) == 0 && slices.Contains(args[1:], "all") {
+		fmt.Fprintln(out, some(0))
 	}
 	do, said := s.Again, "handled"
 	if args[0] == "drop" {
@@ -74,6 +77,14 @@ func deadLetters(ctx context.Context, s letters, args []string, out io.Writer) e
 		}
 	}
 	return errors.Join(failed...)
+}
+
+// some is how many letters there are.
+func some(n int) string {
+	if n == 1 {
+		return "1 dead letter"
+	}
+	return fmt.Sprintf("%d dead letters", n)
 }
 
 // tell explains a letter in some lines.

@@ -187,7 +187,7 @@ func (i *importer) open(file io.ReadSeeker) (*sheet.Reader, error) {
 		}
 		last = err
 	}
-	return nil, fmt.Errorf("none of %s %w: say with -column which column has the numbers; the first row must be their names",
+	return nil, fmt.Errorf("of %s each %w: say with -column which column has the numbers; the first row must be their names",
 		strings.Join(names, ", "), last)
 }
 

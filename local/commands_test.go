@@ -42,7 +42,7 @@ func typedBlocks() []typed {
 		{page: "docs/console.md", begins: "export AWS_ACCESS_KEY_ID", answers: []string{"", "0 dead letters", "<!doctype html>"}},
 		{
 			page: "docs/console.md", begins: "go run ./console dead-letters",
-			answers: []string{`(?s)MessageRequested.*1 dead letters`, later + "handled", later + "dropped"},
+			answers: []string{`(?s)MessageRequested.*1 dead letter`, later + "handled", later + "dropped"},
 			before:  map[int]func(*testing.T, *shell){0: deadLetter, 2: deadLetter},
 		},
 		{

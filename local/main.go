@@ -225,7 +225,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		Log:       log,
 	})
 	if err != nil {
-		return err
+		return fmt.Errorf("%s: %w", f.stack, err)
 	}
 	shown, err = inbox.New(inbox.Options{
 		Standin: standin, API: s.API, AWS: s.AWS, BusName: system.BusName, Executions: s.Executions, Records: s.Records, Definition: s.Definition,
@@ -296,7 +296,7 @@ func listen(ctx context.Context, address string, anywhere bool) (net.Listener, e
 		return nil, fmt.Errorf("%q is not host:port", address)
 	}
 	if ip := net.ParseIP(host); !anywhere && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return nil, fmt.Errorf("%s is not a loopback address", address)
+		return nil, fmt.Errorf("%s is not a loopback address; -anywhere allows it, and nothing here asks who calls", address)
 	}
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 	if errors.Is(err, syscall.EADDRINUSE) {

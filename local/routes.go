@@ -76,8 +76,9 @@ func readWebhooks(file string, all bool) (called, elsewhere []webhook.Webhook, e
 		}
 	}
 	// The others are checked as they are deployed.
-	if errs, _ := webhook.CheckAll(elsewhere, false); len(errs) > 0 {
-		return nil, nil, fmt.Errorf("the %s of %s: %w", what, file, errors.Join(errs...))
+	errs, index := webhook.CheckAll(elsewhere, false)
+	if err := system.Named(errs, index, func(i int) string { return "the webhook " + elsewhere[i].Name }); err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", file, err)
 	}
 	return called, elsewhere, nil
 }

@@ -176,7 +176,7 @@ func TestBrowserSaysItInKorean(t *testing.T) {
 	b.Visit("/overview")
 	b.See("the page", drawn)
 	for english, want := range map[string]string{
-		"is not a Korean telephone number: it has 2 digits, and a business number has 8": "한국 전화번호가 아닙니다. 2자리인데, 대표번호: 8자리",
+		"is not a Korean telephone number: it has 2 digits, and a business number has 8": "한국 전화번호가 아닙니다. 2자리입니다. 대표번호: 8자리",
 		"is not a Korean telephone number: it has a Thai letter at character 3":          "한국 전화번호가 아닙니다. 3번째 글자에 쓸 수 없는 것이 있습니다: 태국어 글자",
 		"SMS cannot carry an emoji at character 3, a Thai letter at character 5 and 2 more; without it, or with fallback.enabled false, " +
 			"the message can be sent": "문자로 보낼 수 없는 글자가 있습니다: 3번째 글자(이모지), 5번째 글자(태국어 글자) 외 2개. 그 글자를 빼거나 대체 문자를 끄면 보낼 수 있습니다.",
@@ -716,6 +716,32 @@ func TestBrowserByKeyboard(t *testing.T) {
 		press(kb.ArrowUp)
 		b.See("and one back", links+`[0] === document.activeElement`)
 	}
+}
+
+// Whoever presses a button by key stands at what comes of it, and not before the whole menu.
+func TestBrowserKeepsTheFocus(t *testing.T) {
+	t.Parallel()
+	b := browsertest.Open(t, newWorld(t).url, "en")
+	enter := func(button string) {
+		t.Helper()
+		b.See("the button", button+` && (`+button+`.focus(), true)`)
+		b.Do(chromedp.KeyEvent("\r"))
+	}
+	b.Visit("/compose")
+	form(b)
+	enter(browsertest.Button("Send"))
+	b.See("sent", `document.querySelector(".result .accepted")`)
+	b.See("the focus is where that is said", `document.activeElement.matches(".result")`)
+
+	b.Visit("/compose")
+	form(b)
+	b.Press("more options", browsertest.Button("Schedule and other options"))
+	b.Press("in an hour", browsertest.Button("in 1 h"))
+	b.Press("schedule", browsertest.Button("Schedule"))
+	b.Press("open the message", browsertest.Button("Open message"))
+	enter(browsertest.Button("Cancel message"))
+	b.See("cancelled", `document.querySelector(".actions .status").dataset.status === "cancelled" && !document.getElementById("cancel")`)
+	b.See("the focus stays in the content", `document.activeElement.id === "main"`)
 }
 
 // What is under way, and what has gone wrong, is shown, and goes when it is over.

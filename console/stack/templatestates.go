@@ -46,7 +46,11 @@ func (s *Stack) TemplateStates(ctx context.Context) ([]TemplateState, error) {
 	}
 	all := []TemplateState{}
 	for _, l := range answer.Listed {
-		all = append(all, TemplateState{Code: l.Code, Name: l.Name, State: stateOf(l), Words: l.Words, UnusedSince: l.UnusedSince})
+		state := TemplateState{Code: l.Code, Name: l.Name, State: stateOf(l), Words: l.Words, UnusedSince: l.UnusedSince}
+		if l.Review == aligo.InspApproved {
+			state.Words = nil // what a reviewer said before has been met
+		}
+		all = append(all, state)
 	}
 	rank := func(t TemplateState) int {
 		if i := slices.Index(troubled(), t.State); i >= 0 {

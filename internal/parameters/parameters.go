@@ -61,16 +61,16 @@ func (s *Store) NumberKeys(ctx context.Context) ([]string, error) {
 	return strings.Fields(s.numbers), nil
 }
 
-// New returns a store that reads prefix/api-key and its siblings with one call, at most once in ttl. A zero prefix or
-// ttl is the default.
-func New(reader Reader, prefix string, ttl time.Duration) *Store {
+// New returns a store that reads prefix/api-key and its siblings with one call, at most once in ttl by the clock now. A zero prefix
+// or ttl is the default.
+func New(reader Reader, prefix string, ttl time.Duration, now func() time.Time) *Store {
 	if prefix == "" {
 		prefix = DefaultPrefix
 	}
 	if ttl == 0 {
 		ttl = DefaultTTL
 	}
-	return &Store{reader: reader, prefix: strings.TrimSuffix(prefix, "/"), ttl: ttl, now: time.Now}
+	return &Store{reader: reader, prefix: strings.TrimSuffix(prefix, "/"), ttl: ttl, now: now}
 }
 
 // Credentials returns the credentials in memory, or reads them. When a parameter does not exist, the error is an

@@ -45,7 +45,7 @@ func TestOneCallReadsAllAndServesUntilTheTTLIsOver(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		ps := filled()
-		s := New(ps.read, "/shop/aligo/", time.Minute)
+		s := New(ps.read, "/shop/aligo/", time.Minute, time.Now)
 		for range 3 {
 			got, err := s.Credentials(t.Context())
 			if err != nil || got != want {
@@ -66,7 +66,7 @@ func TestOneCallReadsAllAndServesUntilTheTTLIsOver(t *testing.T) {
 func TestARefusalReadsAgainButOnlyOnceForTheSameCredentials(t *testing.T) {
 	t.Parallel()
 	ps := filled()
-	s := New(ps.read, "/shop/aligo", time.Hour)
+	s := New(ps.read, "/shop/aligo", time.Hour, time.Now)
 	old, err := s.Credentials(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -88,7 +88,7 @@ func TestMissingParametersAreTheOperatorsAndNamed(t *testing.T) {
 	ps := filled()
 	delete(ps.values, "/shop/aligo/sender-key")
 	ps.values["/shop/aligo/sender"] = " "
-	_, err := New(ps.read, "/shop/aligo", 0).Credentials(t.Context())
+	_, err := New(ps.read, "/shop/aligo", 0, time.Now).Credentials(t.Context())
 	var e *aligo.Error
 	if !errors.As(err, &e) || e.Class != aligo.ClassNotConfigured || e.Cause != aligo.CauseCredentials {
 		t.Fatalf("got %v, want NotConfigured because of credentials", err)
@@ -107,7 +107,7 @@ func TestOldCredentialsOutliveAnOutageOfTheParameterStore(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		ps := filled()
-		s := New(ps.read, "/shop/aligo", time.Minute)
+		s := New(ps.read, "/shop/aligo", time.Minute, time.Now)
 		if _, err := s.Credentials(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -116,7 +116,7 @@ func TestOldCredentialsOutliveAnOutageOfTheParameterStore(t *testing.T) {
 		if got, err := s.Credentials(t.Context()); err != nil || got != want {
 			t.Errorf("during the outage: right credentials %v, error %v", got == want, err)
 		}
-		if _, err := New(ps.read, "/shop/aligo", 0).Credentials(t.Context()); err == nil {
+		if _, err := New(ps.read, "/shop/aligo", 0, time.Now).Credentials(t.Context()); err == nil {
 			t.Error("a store that has never read anything claims to have credentials")
 		}
 	})
@@ -127,7 +127,7 @@ func TestNumberKeys(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		ps := filled()
-		s := New(ps.read, "/shop/aligo", time.Minute)
+		s := New(ps.read, "/shop/aligo", time.Minute, time.Now)
 		want := func(about string, want ...string) {
 			t.Helper()
 			if got, err := s.NumberKeys(t.Context()); err != nil || !slices.Equal(got, want) {
@@ -149,7 +149,7 @@ func TestNumberKeys(t *testing.T) {
 		delete(ps.values, "/shop/aligo/api-key")
 		time.Sleep(time.Minute)
 		want("without credentials", "new", "old")
-		if _, err := New((&store{err: errors.New("away")}).read, "", 0).NumberKeys(t.Context()); err == nil {
+		if _, err := New((&store{err: errors.New("away")}).read, "", 0, time.Now).NumberKeys(t.Context()); err == nil {
 			t.Error("away from the beginning")
 		}
 	})

@@ -160,7 +160,7 @@ func (e *Environment) Aligo() (*aligo.Client, *aligo.TemplateCache) {
 // secrets are the parameters, which all parts of a function read together.
 func (e *Environment) secrets() *parameters.Store {
 	if e.parameters == nil {
-		e.parameters = parameters.New(e.Parameters, e.variable(deployment.ParameterPrefix), 0)
+		e.parameters = parameters.New(e.Parameters, e.variable(deployment.ParameterPrefix), 0, e.Now)
 	}
 	return e.parameters
 }

@@ -182,9 +182,10 @@ func New(o Options) (*System, error) {
 	if err := endpoint.Table(GuardTable, guards.PartitionKey, guards.SortKey); err != nil {
 		return nil, err
 	}
-	errs, _ := route.CheckAll(o.Routes, Ads())
+	errs, index := route.CheckAll(o.Routes, Ads())
 	files, err := deployment.Files(o.Routes, o.Policy)
-	if err := errors.Join(append(append(errs, o.Policy.Check()...), err)...); err != nil {
+	wrong := Named(errs, index, func(i int) string { return "the route " + o.Routes[i].Name })
+	if err := errors.Join(append(o.Policy.Check(), wrong, err)...); err != nil {
 		return nil, fmt.Errorf("the stack: %w", err)
 	}
 	endpoint.Queue(DeadLetters, awsapi.QueueOptions{Retention: deployment.LongestRetention})

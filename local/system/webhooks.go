@@ -21,10 +21,22 @@ const (
 	parameterRoot = "/sms-api"
 )
 
+// Named says which ones of a list are wrong, by their names; an index of -1 is the whole list.
+func Named(errs []error, index []int, name func(i int) string) error {
+	named := make([]error, len(errs))
+	for i, err := range errs {
+		if named[i] = err; index[i] >= 0 {
+			named[i] = fmt.Errorf("%s: %w", name(index[i]), err)
+		}
+	}
+	return errors.Join(named...)
+}
+
 // webhooks makes a rule for each, whose target posts the events.
 func (s *System) webhooks(o Options) error {
-	if errs, _ := webhook.CheckAll(o.Webhooks, true); len(errs) > 0 {
-		return fmt.Errorf("the stack's webhooks: %w", errors.Join(errs...))
+	errs, index := webhook.CheckAll(o.Webhooks, true)
+	if err := Named(errs, index, func(i int) string { return "the webhook " + o.Webhooks[i].Name }); err != nil {
+		return fmt.Errorf("the stack: %w", err)
 	}
 	if len(o.Webhooks) == 0 {
 		return nil

@@ -67,7 +67,7 @@ export function compose({ query: q, refresh, signal }) {
   const eventPart = h("div", { class: "part" });
   const preview = h("div", { class: "preview-box", tabindex: "0", role: "group", "aria-labelledby": "preview-title" });
   const line = h("pre", { class: "line", tabindex: "0" });
-  const outcome = h("div", { class: "result" });
+  const outcome = h("div", { class: "result", tabindex: "-1" });
   const send = h("button", { type: "submit", class: "primary", disabled: true });
 
   const form = h("form", { class: "compose", novalidate: true, onsubmit: submit, oninput: () => draw() },
@@ -265,6 +265,8 @@ export function compose({ query: q, refresh, signal }) {
       outcome.querySelector("[role=alert]")?.focus();
     }
     send.disabled = false;
+    // Who has pressed Enter stands at what came of it, and not at the beginning of the page.
+    if (result) outcome.focus();
     outcome.scrollIntoView({ block: "nearest" });
   }
 

@@ -29,7 +29,8 @@ export function messages({ query: q, go, signal }) {
     values = { q: next.get("q") ?? "", status: next.get("status") ?? "", cursor: next.get("cursor") ?? "" };
     put(tabs, filters.map((name) =>
       h("a", { href: `/messages${query({ ...values, status: name, cursor: "" })}`, "aria-current": name === values.status ? "true" : null },
-        t(name === "" ? "messages.all" : `status.${name}`))));
+        // Where nobody has it for sure, and perhaps somebody, the API says "partial" as well.
+        name === "partial" ? `${t("status.partial")} · ${t("status.unknown")}` : t(name === "" ? "messages.all" : `status.${name}`))));
   }
 
   function row(m) {

@@ -177,6 +177,8 @@ export function sure(label, question, work, refused, { kind = "", after } = {}) 
       // What can be done may be another thing now.
       await after?.();
       button.disabled = false;
+      // A button that was pressed by key and is gone leaves nobody at the beginning of the page.
+      if (document.activeElement === document.body) (button.isConnected ? button : document.querySelector("main")).focus();
     },
   }, label);
 }
