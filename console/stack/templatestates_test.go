@@ -23,7 +23,8 @@ func TestTemplateStates(t *testing.T) {
 		}
 	}
 	answer := template.Answer{Listed: []template.Listed{
-		named("used", aligo.InspApproved, aligo.StatusNormal, "", "too vague, before it was changed"), named("new", aligo.InspApproved, aligo.StatusWaiting, ""),
+		named("used", aligo.InspApproved, aligo.StatusNormal, "", "too vague, before it was changed"),
+		named("new", aligo.InspApproved, aligo.StatusWaiting, ""),
 		named("soon", aligo.InspApproved, aligo.StatusNormal, template.DormantSoon),
 		named("refused", aligo.InspRejected, aligo.StatusWaiting, "", "too vague"),
 		named("asked", aligo.InspRequested, aligo.StatusWaiting, ""), named("written", aligo.InspRegistered, aligo.StatusWaiting, ""),

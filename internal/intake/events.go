@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"net/http"
 	"slices"
 	"time"
 
@@ -29,6 +28,10 @@ type Events struct {
 		starter
 		// Recorded is Find for what has a record.
 		Recorded(ctx context.Context, id string) (m message.Message, ok bool, err error)
+	}
+	// Made keeps the fingerprint of what was made first of what an id stands for, and returns it.
+	Made interface {
+		Made(ctx context.Context, id, fingerprint string) (first string, err error)
 	}
 	// Account is the account that the bus is in.
 	Account string
@@ -99,6 +102,9 @@ type Handed struct {
 	Route string
 	// Rule is the ARN of the rule that could not hand the event over; empty if that is not said.
 	Rule string
+
+	// first says that the event waited in the queue and comes for the first time.
+	first bool
 }
 
 // UnmarshalJSON reads what a rule hands over, also as a dead letter.
@@ -136,8 +142,17 @@ func (h *Handed) read(m events.SQSMessage) error {
 	if arn := m.MessageAttributes[ruleARN].StringValue; arn != nil {
 		h.Rule = *arn
 	}
+	var replay struct {
+		Name string `json:"replay-name"`
+	}
+	// What operators hand over says nothing of where it comes from.
+	h.first = m.EventSource == queueSource && m.Attributes["ApproximateReceiveCount"] == "1" &&
+		json.Unmarshal(h.Text, &replay) == nil && replay.Name == ""
 	return nil
 }
+
+// queueSource is the source of what Lambda takes out of a queue.
+const queueSource = "aws:sqs"
 
 // spare is what is left of the function's time when that of its calls is over, so that it says itself what has failed.
 const spare = 2 * time.Second
@@ -157,7 +172,7 @@ func (c *Call) UnmarshalJSON(text []byte) error {
 	var batch struct{ Records, Messages []events.SQSMessage }
 	if json.Unmarshal(text, &batch) == nil {
 		switch {
-		case len(batch.Records) > 0 && batch.Records[0].EventSource == "aws:sqs":
+		case len(batch.Records) > 0 && batch.Records[0].EventSource == queueSource:
 			c.Records = batch.Records
 			return nil
 		case len(batch.Messages) > 0:
@@ -261,8 +276,9 @@ func (e *Events) start(ctx context.Context, handed Handed, attributes []slog.Att
 	if err = asked.refusal(); err == nil {
 		s := submission{caller: e.caller(event), key: key, requestedAt: event.Time}
 		if r.IdempotencyKey == "" && handed.Route != "" {
-			m, replayed, err = e.submitOfRoute(ctx, d, handed, r, s)
-		} else {
+			s.key, err = e.keyOfRoute(ctx, handed, r, s.caller)
+		}
+		if err == nil {
 			m, replayed, err = d.submit(ctx, r, s)
 		}
 	}
@@ -283,123 +299,55 @@ func (e *Events) start(ctx context.Context, handed Handed, attributes []slog.Att
 		Rejection{Problem: refusal.Problem, Route: handed.Route, IdempotencyKey: key, Reference: r.Reference})
 }
 
-// beside is the key of one of several messages that are made of an event: behind its id stands the name of the route that makes it, or the
-// message's fingerprint where several do.
-func beside(event, what string) string { return event + "#" + what }
+// beside is a key that belongs to an event. No key that somebody gives has a space in it.
+func beside(event, what string) string { return event + " " + what }
 
-// submitOfRoute submits what a route makes of an event without a key of its own.
-func (e *Events) submitOfRoute(ctx context.Context, d door, handed Handed, r message.Request, s submission) (message.Message, bool, error) {
-	var err error
-	if s.key, err = e.keyOfRoute(ctx, handed, r, s.caller); err != nil {
-		return message.Message{}, false, err
-	}
-	m, replayed, err := d.submit(ctx, r, s)
-	if refusal := (*problemError)(nil); !errors.As(err, &refusal) || refusal.Status != http.StatusTooManyRequests {
-		return m, replayed, err
-	}
-	// It may be refused in favour of itself: an attempt whose start failed has taken its part under another key, if a route was added
-	// or taken away since.
-	again, fingerprint := false, r.Fingerprint()
-	for _, key := range []string{handed.ID, beside(handed.ID, handed.Route), beside(handed.ID, fingerprint)} {
-		if key == s.key {
-			continue
-		}
-		id, failed := messageID(s.caller, key)
-		if failed != nil {
-			return message.Message{}, false, failed
-		}
-		there := false
-		gave, failed := e.Limits.GiveUp(ctx, id, fingerprint, func(ctx context.Context) (_ bool, err error) {
-			m, there, err = e.find(ctx, id)
-			return there, err
-		})
-		switch {
-		case failed != nil:
-			return message.Message{}, false, failed
-		case there && m.Fingerprint == fingerprint:
-			return m, true, nil
-		}
-		again = again || gave
-	}
-	if !again {
-		return message.Message{}, false, err
-	}
-	return d.submit(ctx, r, s)
-}
-
-// fresh is how old an event is at most that has not waited for anything.
-const fresh = 5 * time.Minute
-
-// keyOfRoute is the key of a message that a route makes of an event without a key of its own. It is the event's id, which no two
-// messages have: where routes make several of an event, each has its route's name behind the id, and one that several routes make
-// its own fingerprint. What was sent is looked for under all of these, so that it is not sent again because a route was added,
-// changed or taken away since.
+// keyOfRoute is the key of a message that a route makes of an event without a key of its own: the event's id with the fingerprint of the
+// message that this route made of it first. Which other routes there are has no part in it, so that they may come and go while the event
+// waits or is replayed. Routes that make the very same message have the same key, and send it once; and one that makes another
+// message of the event by now is in conflict with its first.
 func (e *Events) keyOfRoute(ctx context.Context, handed Handed, r message.Request, caller string) (string, error) {
 	fingerprint := r.Fingerprint()
-	alone, together := beside(handed.ID, handed.Route), beside(handed.ID, fingerprint)
-	for _, key := range []string{alone, together} {
-		if _, ok, err := e.sent(ctx, caller, key); err != nil || ok {
-			return key, err
-		}
-	}
-	alike := e.alike(handed)
-	made, same := map[string]bool{fingerprint: true}, false
-	for _, other := range alike {
+	made := map[string]bool{fingerprint: true}
+	for _, other := range e.underID(handed) {
 		f := other.request.Fingerprint()
-		made[f] = true
-		switch {
-		case f != fingerprint || other.route == handed.Route:
-		case other.route == "":
-			return handed.ID, nil // it is asked for by the event itself
-		default:
-			same = true
+		if made[f] = true; f == fingerprint && other.keyed {
+			return handed.ID, nil
 		}
 	}
-	if len(made) == 1 {
+	switch m, ok, err := e.before(ctx, handed, caller); {
+	case err != nil:
+		return "", err
+	case ok && (m.Fingerprint == fingerprint || !made[m.Fingerprint]):
+		// What nothing makes any more was made by a template that has been changed since, perhaps this one.
 		return handed.ID, nil
 	}
-	id, err := messageID(caller, handed.ID)
+	id, err := messageID(caller, beside(handed.ID, handed.Route))
 	if err != nil {
 		return "", err
 	}
-	// A fresh event was handled with these routes, and has a record if it was.
-	look := e.find
-	if e.Now().Sub(handed.Time) < fresh {
-		look = e.Executions.Recorded
+	first, err := e.Made.Made(ctx, id, fingerprint)
+	if err != nil {
+		// That the template was changed since is less likely than that there is no other try.
+		e.Log.LogAttrs(ctx, slog.LevelWarn, "accepted without looking", slog.String("open", "route"), slog.String("event", handed.ID),
+			slog.String("error", err.Error()))
+		first = fingerprint
 	}
-	switch first, ok, err := look(ctx, id); {
-	case err != nil:
-		return "", err
-	case ok && (first.Fingerprint == fingerprint || !made[first.Fingerprint]):
-		// What no route makes any more was made by a template that has been changed since, perhaps this one.
-		return handed.ID, nil
-	}
-	for _, other := range alike {
-		if other.route == "" || other.route == handed.Route {
-			continue // it has the event's id, or was looked for above
-		}
-		key := beside(handed.ID, other.route)
-		if m, ok, err := e.sent(ctx, caller, key); err != nil || ok && m.Fingerprint == fingerprint {
-			return key, err
-		}
-	}
-	if same {
-		return together, nil
-	}
-	return alone, nil
+	return beside(handed.ID, first), nil
 }
 
-// sent is the message with this key, if there is one. Its record says so: it is kept for longer than an event may wait to be sent.
-func (e *Events) sent(ctx context.Context, caller, key string) (message.Message, bool, error) {
-	id, err := messageID(caller, key)
+// before is the message that has the event's id as its key. An earlier version gave it to what a route made. It has a record but for
+// what broke off, and an event that comes for the first time did not.
+func (e *Events) before(ctx context.Context, handed Handed, caller string) (message.Message, bool, error) {
+	id, err := messageID(caller, handed.ID)
 	if err != nil {
 		return message.Message{}, false, err
 	}
-	return e.Executions.Recorded(ctx, id)
-}
-
-// find is the message with this id, if there is one.
-func (e *Events) find(ctx context.Context, id string) (m message.Message, ok bool, _ error) {
+	if handed.first {
+		if m, ok, err := e.Executions.Recorded(ctx, id); err == nil {
+			return m, ok, nil
+		}
+	}
 	m, err := e.Executions.Find(ctx, id)
 	if errors.Is(err, execution.ErrNotFound) {
 		return message.Message{}, false, nil
@@ -407,14 +355,15 @@ func (e *Events) find(ctx context.Context, id string) (m message.Message, ok boo
 	return m, err == nil, err
 }
 
-// routed is a request that a route makes of an event.
+// routed is a request that a route makes of an event; keyed says that the event's id is its key, as it is of what the event asks
+// for itself.
 type routed struct {
-	route   string
 	request message.Request
+	keyed   bool
 }
 
-// alike are the requests that are made of an event and have its id as key, or none: by each route that could take it, and by none.
-func (e *Events) alike(handed Handed) []routed {
+// underID are the requests that are made of an event and had its id as key in an earlier version, or have it.
+func (e *Events) underID(handed Handed) []routed {
 	var all []routed
 	for _, name := range append(slices.Collect(maps.Keys(e.Routes)), "") {
 		if name != "" && !e.Routes[name].CouldTake(handed.Text) {
@@ -425,11 +374,8 @@ func (e *Events) alike(handed Handed) []routed {
 		if err != nil || a.refusal() != nil {
 			continue
 		}
-		switch a.request.IdempotencyKey {
-		case "":
-			all = append(all, routed{name, a.request})
-		case handed.ID:
-			all = append(all, routed{"", a.request}) // as if the event itself asked for it
+		if key := a.request.IdempotencyKey; key == "" || key == handed.ID {
+			all = append(all, routed{a.request, name == "" || key != ""})
 		}
 	}
 	return all

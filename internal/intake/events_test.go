@@ -27,6 +27,7 @@ import (
 // door is the event handler as Lambda calls it, with everything around it.
 type door struct {
 	store  *store
+	made   made
 	vendor *vendor
 	bus    *bustest.Bus
 	log    *bytes.Buffer
@@ -40,7 +41,7 @@ type door struct {
 func newDoor() *door {
 	d := &door{store: newStore(), vendor: newVendor(), bus: &bustest.Bus{}, log: &bytes.Buffer{}, now: now}
 	d.events = &intake.Events{
-		Executions: d.store, Account: "000000000000", Bus: announce.Bus{Client: d.bus, Name: "sms-api"}, Templates: d.vendor,
+		Executions: d.store, Made: &d.made, Account: "000000000000", Bus: announce.Bus{Client: d.bus, Name: "sms-api"}, Templates: d.vendor,
 		Now: func() time.Time { return d.now }, Log: slog.New(slog.NewJSONHandler(d.log, nil)), Rate: 10, Runs: 3,
 		Sleep: func(_ context.Context, pause time.Duration) error {
 			d.slept += pause

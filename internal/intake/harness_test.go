@@ -49,6 +49,28 @@ type store struct {
 	finds, asked int
 }
 
+// made is what the door keeps of what was made first; err, if it is set, is the answer to everything.
+type made struct {
+	mu    sync.Mutex
+	first map[string]string
+	err   error
+}
+
+func (m *made) Made(_ context.Context, id, fingerprint string) (string, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.err != nil {
+		return "", m.err
+	}
+	if m.first == nil {
+		m.first = map[string]string{}
+	}
+	if m.first[id] == "" {
+		m.first[id] = fingerprint
+	}
+	return m.first[id], nil
+}
+
 func newStore() *store {
 	return &store{messages: map[string]message.Message{}, outcomes: map[string]message.Outcome{}}
 }

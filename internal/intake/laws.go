@@ -20,7 +20,6 @@ type counter interface {
 	Take(ctx context.Context, a limits.Ask) (limits.Taken, error)
 	Undo(ctx context.Context, t limits.Taken)
 	Vain(ctx context.Context, id, body string)
-	GiveUp(ctx context.Context, id, body string, started func(context.Context) (bool, error)) (bool, error)
 }
 
 // optOuts is what the door calls of *optout.List.

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -626,18 +627,6 @@ func TestARouteIsNotRefusedInFavourOfItsOwnMessage(t *testing.T) {
 	}
 }
 
-// Step Functions is asked for nothing that a fresh event of a single route has not sent: it is asked for ten a second.
-func TestASingleRouteDescribesNothing(t *testing.T) {
-	t.Parallel()
-	d := newDoor()
-	d.events.Routes = map[string]*route.Template{"customer": several(t, "")["customer"]}
-	counted := &described{store: d.store}
-	d.events.Executions = counted
-	if err := d.handle(t, byRoute("customer", paid)); err != nil || len(d.to()) != 1 || counted.n != 0 {
-		t.Errorf("%d executions were described to send to %v, %v", counted.n, d.to(), err)
-	}
-}
-
 // described counts what Step Functions is asked for.
 type described struct {
 	*store
@@ -683,34 +672,24 @@ func TestRoutesAreChangedWhileAnEventWaits(t *testing.T) {
 	}
 }
 
-// Whatever becomes of the routes between one coming of an event and the next: no message goes out twice, no route has two, and none
-// loses its message to another one's. Where routes are taken away, another one may send what one of them has sent.
+// Whatever becomes of the routes between one coming of an event and the next, no route has two messages. And where every start is
+// answered no message goes out twice, whoever makes it, and no route is rejected but for what it has sent before it was changed.
 func TestRoutesThatComeGoAndChange(t *testing.T) {
 	t.Parallel()
 	all := several(t, "")
 	templates := []*route.Template{all["customer"], several(t, "님")["customer"], all["seller"], all["shop"]}
-	content := func(m message.Message) string { return string(m.Recipients[0].To) + string(m.Recipients[0].Name) }
-	contents, first := map[*route.Template]string{}, "" // what each makes of the event, and the message that has the event's id
-	for _, template := range templates {
-		d := newDoor()
-		d.events.Routes = map[string]*route.Template{"only": template}
-		if err := d.handle(t, byRoute("only", paid)); err != nil {
-			t.Fatal(err)
-		}
-		first = d.ids()[0]
-		contents[template] = content(d.store.messages[first])
-	}
 	names := []string{"w", "x", "y", "z"}
 	for seed := range uint64(600) {
 		random := rand.New(rand.NewPCG(seed, 4))
 		d := newDoor()
 		d.events.Routes = map[string]*route.Template{}
-		had, made := map[string]string{}, map[string]bool{} // the message of each route, and which routes would have made which
+		had := map[string]string{} // the message of each route
+		answered := seed%2 == 0
 		var way []string
 		for range 12 {
 			if name := names[random.IntN(len(names))]; random.IntN(2) == 0 {
 				d.events.Routes = maps.Clone(d.events.Routes)
-				if seed%2 == 0 && random.IntN(4) == 0 {
+				if random.IntN(4) == 0 {
 					delete(d.events.Routes, name)
 					way = append(way, "without "+name)
 				} else {
@@ -722,48 +701,59 @@ func TestRoutesThatComeGoAndChange(t *testing.T) {
 			if len(d.events.Routes) == 0 {
 				continue
 			}
-			for id, m := range d.store.messages {
-				for other, of := range d.events.Routes {
-					if contents[of] == content(m) {
-						made[id+other] = true
-					}
-				}
-			}
 			name := slices.Sorted(maps.Keys(d.events.Routes))[random.IntN(len(d.events.Routes))]
+			way = append(way, "by "+name)
+			if d.events.Executions = d.store; !answered && random.IntN(3) == 0 {
+				d.events.Executions = unheard{d.store, random.IntN(2) == 0}
+				way = append(way, "unheard")
+			}
 			before := len(d.store.messages)
 			if err := d.handle(t, byRoute(name, paid)); err != nil {
-				t.Fatal(err)
+				if _, lost := d.events.Executions.(unheard); !lost {
+					t.Fatal(err)
+				}
+				if len(d.store.messages) > before {
+					had[name] = "unheard"
+				}
+				continue
 			}
-			way = append(way, "by "+name)
 			var told struct{ ID string } // has none where it is rejected
 			if err := json.Unmarshal([]byte(aws.ToString(d.bus.Entries[len(d.bus.Entries)-1].Detail)), &told); err != nil {
 				t.Fatal(err)
 			}
-			// What no route makes any more this one may have made before it was changed.
-			m, there := d.store.messages[first]
-			gone := there && !slices.ContainsFunc(slices.Collect(maps.Values(d.events.Routes)), func(of *route.Template) bool {
-				return contents[of] == content(m)
-			})
-			shared := func(id string) bool {
-				return slices.ContainsFunc(names, func(other string) bool { return other != name && made[id+other] })
-			}
 			switch earlier := had[name]; {
-			case told.ID == "" && earlier == "" && !gone:
+			case told.ID == "" && earlier == "" && answered:
 				t.Fatalf("seed %d: %s: %s has never sent anything, and is rejected", seed, way, name)
-			case len(d.store.messages) > before && earlier != "" && !shared(earlier):
+			case len(d.store.messages) > before && earlier != "":
 				t.Fatalf("seed %d: %s: %s has two messages", seed, way, name)
 			case told.ID != "":
 				had[name] = told.ID
 			}
 			out := map[string]bool{}
 			for _, m := range d.store.messages {
-				out[content(m)] = true
+				out[string(m.Recipients[0].To)+string(m.Recipients[0].Name)] = true
 			}
-			if seed%2 == 1 && len(out) != len(d.store.messages) {
+			if answered && len(out) != len(d.store.messages) {
 				t.Fatalf("seed %d: %s: of %d messages two are the same", seed, way, len(d.store.messages))
 			}
 		}
 	}
+}
+
+// unheard is Step Functions whose answer to who starts a message is lost, or who never heard of that.
+type unheard struct {
+	*store
+
+	started bool
+}
+
+func (u unheard) Start(ctx context.Context, m message.Message) (message.Message, bool, error) {
+	if u.started {
+		if _, _, err := u.store.Start(ctx, m); err != nil {
+			return message.Message{}, false, err
+		}
+	}
+	return message.Message{}, false, errors.New("away")
 }
 
 // lostStart is Step Functions that does not answer who starts a message.
@@ -830,7 +820,7 @@ func TestARouteWhosePatternWasChanged(t *testing.T) {
 	}
 }
 
-// Two routes of one event, one of whose templates has the event's id as its idempotencyKey: both send, in either order.
+// Routes of one event, one of whose templates has the event's id as its idempotencyKey: all send in any order, and the same message once.
 func TestARouteBesideOneWhoseKeyIsTheEventsID(t *testing.T) {
 	t.Parallel()
 	const of = `"pattern":{"source":["shop.orders"],"detail-type":["OrderPaid"]},` +
@@ -838,11 +828,12 @@ func TestARouteBesideOneWhoseKeyIsTheEventsID(t *testing.T) {
 	const rest = `>","name":"<$.detail.name>","variables":{"주문번호":"<$.detail.id>"}}]`
 	templates, err := route.ReadFile([]byte(`[{"name":"customer",` + of + `customer` + rest + `}},
 		{"name":"shop",` + of + `shop` + rest + `}},
+		{"name":"same",` + of + `seller` + rest + `}},
 		{"name":"seller",` + of + `seller` + rest + `,"idempotencyKey":"<$.id>"}}]`))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, names := range [][]string{{"customer", "shop", "seller"}, {"seller", "customer", "shop"}} {
+	for _, names := range [][]string{{"customer", "shop", "seller", "same"}, {"same", "seller", "customer", "shop"}} {
 		d := newDoor()
 		d.events.Routes = templates
 		for _, name := range names {
@@ -871,31 +862,39 @@ func (s *startedMeanwhile) Start(ctx context.Context, m message.Message) (messag
 	return s.store.Start(ctx, m)
 }
 
-// An event comes twice at a time at which its routes are changed: what the one invocation has taken, and is about to start, is not
-// given back by the other one to send it as well.
-func TestWhatIsBeingStartedIsNotGivenBack(t *testing.T) {
+// An event comes twice at once while its routes are changed, in the limits of a number that gets one an hour, now and later: it is sent
+// once, and neither is rejected.
+func TestAnEventThatComesTwiceAtOnce(t *testing.T) {
 	t.Parallel()
-	l := newLimited(t, func(l *limits.Limits) { l.Trusted = limits.Rules{NumberHour: 1} })
-	d := l.bus
-	all := several(t, "")
-	d.store, d.events.Routes = l.store, map[string]*route.Template{"customer": all["customer"]}
-	newer := newDoor()
-	newer.store, newer.events.Executions, newer.events.Limits, newer.events.Now = l.store, l.store, l.Limits, l.Now
-	newer.events.Routes = all
-	d.events.Executions = &startedMeanwhile{store: l.store, by: func() {
-		if err := newer.handle(t, byRoute("customer", paid)); !errors.Is(err, limits.ErrInDoubt) {
-			t.Errorf("the other invocation is to try again, and gets %v", err)
+	for _, later := range []string{"", `,"sendAt":"<$.detail.later>"`} {
+		l := newLimited(t, func(l *limits.Limits) { l.Trusted, l.Same = limits.Rules{NumberHour: 1}, time.Hour })
+		d := l.bus
+		one, err := route.ReadFile([]byte(`[{"name":"customer","pattern":{"source":["shop.orders"],"detail-type":["OrderPaid"]},"inputTemplate":{
+			"template":"TX_1234","recipients":[{"to":"<$.detail.customer>","name":"<$.detail.name>","variables":{"주문번호":"A-1"}}]` + later + `}}]`))
+		if err != nil {
+			t.Fatal(err)
 		}
-	}}
-	if err := d.handle(t, byRoute("customer", paid)); err != nil {
-		t.Fatal(err)
-	}
-	if got := d.to(); !slices.Equal(got, []string{"01012345678"}) {
-		t.Errorf("sent to %v though a number gets one an hour", got)
+		come := byRoute("customer", strings.Replace(paid, "{", `{"later":"2026-12-01T05:00:00Z",`, 1))
+		d.store, d.events.Routes = l.store, one
+		newer := newDoor()
+		newer.store, newer.events.Executions, newer.events.Limits, newer.events.Now = l.store, l.store, l.Limits, l.Now
+		newer.events.Routes, newer.events.Made = maps.Clone(one), &d.made
+		newer.events.Routes["seller"] = several(t, "")["seller"]
+		d.events.Executions = &startedMeanwhile{store: l.store, by: func() {
+			if err := newer.handle(t, come); err != nil {
+				t.Error(err)
+			}
+		}}
+		if err := d.handle(t, come); err != nil {
+			t.Fatal(err)
+		}
+		if got := d.to(); !slices.Equal(got, []string{"01012345678"}) || len(d.rejections(t))+len(newer.rejections(t)) != 0 {
+			t.Errorf("sent to %v, rejected %s and %s", got, d.rejections(t), newer.rejections(t))
+		}
 	}
 }
 
-// An event that a limit refuses, and of which nothing was ever taken under another key, asks Step Functions once, as one without a
+// An event that a limit refuses asks Step Functions once, as one without a
 // route does: whoever has a loop in a producer must not use up what the whole account may describe.
 func TestARefusedEventOfARouteDescribesOnce(t *testing.T) {
 	t.Parallel()
@@ -908,7 +907,8 @@ func TestARefusedEventOfARouteDescribesOnce(t *testing.T) {
 	counted := &described{store: d.store}
 	d.events.Executions = counted
 	l.table.Operations()
-	if err := d.handle(t, strings.Replace(byRoute("customer", paid), "e-1", "e-2", 1)); err != nil || len(d.rejections(t)) != 1 {
+	refused := queued(t, 1, strings.Replace(byRoute("customer", paid), "e-1", "e-2", 1))
+	if err := d.handle(t, refused); err != nil || len(d.rejections(t)) != 1 {
 		t.Fatal(err, d.rejections(t))
 	}
 	if counted.n > 1 {
@@ -916,37 +916,151 @@ func TestARefusedEventOfARouteDescribesOnce(t *testing.T) {
 	}
 }
 
-// A fresh event that several routes take asks Step Functions for nothing either: it is asked for ten a second, which is events:rate.
-func TestAFreshEventOfSeveralRoutesDescribesNothing(t *testing.T) {
+// queued is an event as the queue hands it over for the nth time.
+func queued(t *testing.T, n int, event string) string {
+	t.Helper()
+	body, err := json.Marshal(map[string]any{"Records": []map[string]any{{
+		"messageId": "m", "eventSource": "aws:sqs", "body": event, "attributes": map[string]string{"ApproximateReceiveCount": strconv.Itoa(n)},
+	}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(body)
+}
+
+// Step Functions is asked for ten descriptions a second, which is events:rate: an event of a route that waited in the queue and comes for
+// the first time asks it for none, however old it is. Any other may have been handled by a version that kept no records.
+func TestAnEventThatComesForTheFirstTimeDescribesNothing(t *testing.T) {
 	t.Parallel()
+	replayed := strings.Replace(byRoute("customer", paid), `"version":"0"`, `"version":"0","replay-name":"repaired"`, 1)
+	for name, c := range map[string]struct {
+		call string
+		n    int
+	}{
+		"for the first time":  {queued(t, 1, byRoute("customer", paid)), 0},
+		"for the second time": {queued(t, 2, byRoute("customer", paid)), 1},
+		"out of the archive":  {queued(t, 1, replayed), 1},
+		"as a dead letter":    {byRoute("customer", paid), 1},
+		"from the queue of dead letters": {strings.NewReplacer(`"Records"`, `"Messages"`, `"eventSource":"aws:sqs",`, ``).Replace(
+			queued(t, 1, byRoute("customer", paid))), 1},
+	} {
+		d := newDoor()
+		d.events.Routes, d.now = several(t, ""), now.Add(time.Hour)
+		counted := &described{store: d.store}
+		d.events.Executions = counted
+		if err := d.handle(t, c.call); err != nil || len(d.to()) != 1 || counted.n != c.n {
+			t.Errorf("%s: %d executions were described to send to %v, want %d; %v", name, counted.n, d.to(), c.n, err)
+		}
+	}
 	d := newDoor()
 	d.events.Routes = several(t, "")
-	counted := &described{store: d.store}
-	d.events.Executions = counted
-	for _, name := range []string{"customer", "seller", "shop"} {
+	d.events.Executions = recordsAway{d.store}
+	if err := d.handle(t, queued(t, 1, byRoute("customer", paid))); err != nil || len(d.to()) != 1 {
+		t.Errorf("while there are no records to be read: sent to %v, %v", d.to(), err)
+	}
+}
+
+// recordsAway is what is known of messages while their records cannot be read.
+type recordsAway struct{ *store }
+
+func (recordsAway) Recorded(context.Context, string) (message.Message, bool, error) {
+	return message.Message{}, false, errors.New("away")
+}
+
+// Where nothing can be kept of what a route has made, its message goes out all the same, once, and somebody is told.
+func TestARouteWithoutTheTable(t *testing.T) {
+	t.Parallel()
+	d := newDoor()
+	d.events.Routes, d.made.err = several(t, ""), errors.New("away")
+	for _, name := range []string{"customer", "shop", "customer", "shop-too"} {
 		if err := d.handle(t, byRoute(name, paid)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if counted.n != 0 {
-		t.Errorf("%d executions were described to send to %v", counted.n, d.to())
+	if got := d.to(); !slices.Equal(got, []string{"01012341111", "01012345678"}) ||
+		!strings.Contains(d.log.String(), "accepted without looking") {
+		t.Errorf("sent to %v, and the log has %s", got, d.log)
 	}
 }
 
-// What has no record, since it was sent by a version that kept none, is not sent again by a route that was changed since.
-func TestAnEventFromBeforeTheRecords(t *testing.T) {
+// No key that a route's template makes of an event is that of another route's message.
+func TestARouteBesideOneWhoseKeyHasItsName(t *testing.T) {
+	t.Parallel()
+	for _, key := range []string{"<$.id>#customer", "<$.id> customer", "<$.id>"} {
+		d := newDoor()
+		d.events.Routes = several(t, "")
+		keyed, err := route.ReadFile([]byte(`[{"name":"keyed","pattern":{"source":["shop.orders"],"detail-type":["OrderPaid"]},"inputTemplate":{
+			"template":"TX_1234","idempotencyKey":"` + key + `","recipients":[{"to":"010-9999-0000","name":"홍길동","variables":{"주문번호":"A"}}]}}]`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		maps.Copy(d.events.Routes, keyed)
+		for _, name := range []string{"keyed", "customer", "seller"} {
+			if err := d.handle(t, byRoute(name, paid)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		// A key with a space is none.
+		if got := d.to(); len(got)+len(d.rejections(t)) != 3 || !slices.Contains(got, "01012345678") || !slices.Contains(got, "01012340000") {
+			t.Errorf("%s: sent to %v, rejected %s", key, got, d.rejections(t))
+		}
+	}
+}
+
+// What an earlier version has sent had the event's id as its key. It is not sent again, whether there is a record of it or not, nor by a
+// route that was changed since; another route of the event sends its own.
+func TestAnEventFromBefore(t *testing.T) {
+	t.Parallel()
+	before, err := route.ReadFile([]byte(`[{"name":"customer","pattern":{"source":["shop.orders"],"detail-type":["OrderPaid"]},
+		"inputTemplate":{"template":"TX_1234","idempotencyKey":"<$.id>","recipients":[{"to":"<$.detail.customer>","name":"<$.detail.name>",
+		"variables":{"주문번호":"<$.detail.id>"}}]}}]`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name, greeting string
+		recorded       bool
+		come           func(event string) string
+		sent, rejected int
+	}{
+		{"the same", "", true, func(event string) string { return queued(t, 1, event) }, 2, 0},
+		{"the same, without a record", "", false, func(event string) string { return queued(t, 2, event) }, 2, 0},
+		{"changed", "님", true, func(event string) string { return queued(t, 1, event) }, 1, 2},
+		{"changed, without a record", "님", false, func(event string) string { return event }, 1, 2},
+	} {
+		d := newDoor()
+		d.events.Routes = before
+		if err := d.handle(t, byRoute("customer", paid)); err != nil {
+			t.Fatal(err)
+		}
+		if d.events.Routes = several(t, c.greeting); !c.recorded {
+			d.events.Executions = withoutRecords{d.store}
+		}
+		for _, name := range []string{"customer", "seller"} {
+			if err := d.handle(t, c.come(byRoute(name, paid))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := d.to(); len(got) != c.sent || len(d.rejections(t)) != c.rejected {
+			t.Errorf("%s: sent to %v, rejected %s", c.name, got, d.rejections(t))
+		}
+	}
+}
+
+// Two events of the same routes are two messages, though routes that make the same make one.
+func TestTwoEventsOfTheSameRoutes(t *testing.T) {
 	t.Parallel()
 	d := newDoor()
-	d.events.Routes = map[string]*route.Template{"customer": several(t, "")["customer"]}
-	if err := d.handle(t, byRoute("customer", paid)); err != nil {
-		t.Fatal(err)
+	d.events.Routes = several(t, "")
+	second := strings.NewReplacer("e-1", "e-2", "A-1", "A-2")
+	for _, one := range []string{
+		byRoute("shop", paid), second.Replace(byRoute("shop", paid)), second.Replace(byRoute("shop-too", paid)),
+	} {
+		if err := d.handle(t, one); err != nil {
+			t.Fatal(err)
+		}
 	}
-	d.events.Routes = several(t, "님")
-	d.events.Executions, d.now = withoutRecords{d.store}, d.now.Add(time.Hour)
-	if err := d.handle(t, byRoute("customer", paid)); err != nil {
-		t.Fatal(err)
-	}
-	if got := d.to(); len(got) != 1 || len(d.rejections(t)) != 1 {
+	if got := d.to(); len(got) != 2 || len(d.acceptances(t)) != 3 {
 		t.Errorf("sent to %v, rejected %s", got, d.rejections(t))
 	}
 }

@@ -282,6 +282,15 @@ func (l *Limits) rely(ctx context.Context, pk string, found item, at time.Time, 
 	return err == nil, nil
 }
 
+// giveUp deletes what an attempt has written that has long given up, as long as nobody else begins to go by it.
+func (l *Limits) giveUp(ctx context.Context, pk string, found item) (item, error) {
+	condition, values := "#nonce = :nonce AND attribute_not_exists(#shared)", item{":nonce": found[attrNonce]}
+	if shared, ok := found[attrShared]; ok {
+		condition, values[":shared"] = "#nonce = :nonce AND #shared = :shared", shared
+	}
+	return l.delete(ctx, pk, condition, map[string]string{"#nonce": attrNonce, "#shared": attrShared}, values)
+}
+
 // forgetOwn deletes that a message is the first one with a content, if the attempt alone has written it.
 func (l *Limits) forgetOwn(ctx context.Context, pk string, t Taken) error {
 	_, err := l.deleteOwn(ctx, pk, t)

@@ -237,22 +237,12 @@ func (l *Limits) before(ctx context.Context, a Ask) (bool, error) {
 	if shared := time.UnixMilli(attr.NumberOf(found, attrShared)); a.Due.Sub(shared) <= tooOld {
 		return false, ErrInDoubt
 	}
-	_, err = l.quit(ctx, pk, t, found)
+	// Whoever took it, or shares it, has long given up.
+	old, err := l.giveUp(ctx, pk, found)
+	if err == nil && len(old) > 0 {
+		l.giveBack(ctx, t, l.forgetOwn)
+	}
 	return false, err
-}
-
-// quit gives back what an attempt has taken that has long given up, as all have that share it, if nobody else begins to go by it now.
-func (l *Limits) quit(ctx context.Context, pk string, t Taken, found item) (gave bool, _ error) {
-	condition, values := "#nonce = :nonce AND attribute_not_exists(#shared)", item{":nonce": found[attrNonce]}
-	if shared, ok := found[attrShared]; ok {
-		condition, values[":shared"] = "#nonce = :nonce AND #shared = :shared", shared
-	}
-	old, err := l.delete(ctx, pk, condition, map[string]string{"#nonce": attrNonce, "#shared": attrShared}, values)
-	if err != nil || len(old) == 0 {
-		return false, err
-	}
-	l.giveBack(ctx, t, l.forgetOwn)
-	return true, nil
 }
 
 // take takes from the counters, as far as there is room; what has been taken stands in t. It stops at the first limit that others
@@ -497,27 +487,6 @@ func (l *Limits) Vain(ctx context.Context, id, body string) {
 	if err := l.giveBackAll(ctx, id, body, l.forgetVain); err != nil {
 		l.keeps(ctx, id, err)
 	}
-}
-
-// GiveUp gives back what stands of a request whose message has another id by now, and says whether anything was: nothing is if its message
-// was started by that id, which is asked for only when something stands. The error is ErrInDoubt when it may be about to be.
-func (l *Limits) GiveUp(ctx context.Context, id, body string, started func(context.Context) (bool, error)) (bool, error) {
-	pk := messagePK(id, body)
-	found, err := l.get(ctx, pk)
-	if err != nil || found == nil {
-		return false, err
-	}
-	if begun, err := started(ctx); err != nil || begun {
-		return false, err
-	}
-	t, now := takenOf(id, body, found), l.Now()
-	for _, since := range []time.Time{t.due, time.UnixMilli(attr.NumberOf(found, attrShared))} {
-		// Of what is due later nothing tells how long ago it was taken.
-		if age := now.Sub(since); age >= 0 && age <= tooOld {
-			return false, ErrInDoubt
-		}
-	}
-	return l.quit(ctx, pk, t, found)
 }
 
 // giveBackAll gives back what stands of a request, whoever has taken it, or shares it.

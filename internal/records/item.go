@@ -51,10 +51,11 @@ const (
 // pkSweep is both keys of that item.
 const pkSweep = "sweep"
 
-// skRecord and skErased are sort keys; others begin with a time.
+// These are sort keys; others begin with a time.
 const (
 	skRecord = "record"
 	skErased = "erased"
+	skFirst  = "first"
 )
 
 func key(pk, sk string) map[string]types.AttributeValue {

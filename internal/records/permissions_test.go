@@ -35,8 +35,12 @@ func TestPermissions(t *testing.T) {
 		_, _ = w.Search(ctx, records.Query{Limit: 1})
 		_, _ = w.Erase(ctx, "01012345678")
 	}
+	events := func(w *world) {
+		door(w)
+		_, _ = w.Made(ctx, id, "f")
+	}
 	uses := map[string]func(*world){
-		deployment.API: api, deployment.Events: door, deployment.Settle: accepts, "campaign": door,
+		deployment.API: api, deployment.Events: events, deployment.Settle: accepts, "campaign": door,
 		"report": func(w *world) { _, _, _ = w.Find(ctx, id) },
 	}
 	uses[deployment.Record] = func(w *world) {

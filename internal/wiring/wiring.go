@@ -434,7 +434,8 @@ func (e *Environment) Events() *intake.Events {
 	_, templates := e.Aligo()
 	rate := e.number(deployment.EventRate)
 	return &intake.Events{
-		Executions: e.recorded(), Account: e.Account(), Bus: e.Bus(), Routes: e.Routes(), Ads: e.Ads(), Limits: e.Limits(false),
+		Executions: e.recorded(), Made: e.Records(), Account: e.Account(), Bus: e.Bus(), Routes: e.Routes(), Ads: e.Ads(),
+		Limits:  e.Limits(false),
 		OptOuts: e.OptOuts(), OptOutsCoverInfo: e.optOutsCoverInfo(), Templates: templates, Now: e.Now,
 		Sleep: e.sleeper(), Log: e.Log, Rate: rate, Runs: deployment.EventRuns(rate),
 	}
