@@ -114,6 +114,7 @@ func TestWhatIsWrong(t *testing.T) {
 		"name: 가\ntype: EX\ntext: 나\n":                                                   {"extra is missing for type EX"},
 		"name: 가\nsecure: 예\ntext: 나\n":                                                  {"x.yaml:2: secure is neither true nor false"},
 		"name: 가\ntext: '#{이름님'\n":                                                       {"x.yaml:2: text has a #{ that no name and } follow"},
+		"name: 가\ntext: 안녕하세요 #{이름}님\n":                                                  {"x.yaml:2: text ends before a #{, which begins a comment in YAML"},
 		"name: 가\ntext: '#{}님'\n":                                                        {"x.yaml:2: text has a #{"},
 		"name: 가\ntext: " + strings.Repeat("가", 1001) + "\n":                             {"x.yaml:2: text"},
 		"name: 가\ntext: 나\nemphasis: {}\n":                                               {"x.yaml:3: emphasis has neither"},
