@@ -47,11 +47,13 @@ export function duration(text) {
 export const between = (from, to) => span(new Date(to) - new Date(from));
 
 // phone writes a Korean number with its hyphens.
-export function phone(digits) {
+export function phone(number) {
+  // +82 stands for the 0 that a number begins with.
+  const digits = number.replace(/^\+?820?/, "0");
   const match =
     /^(01\d)(\d{3,4})(\d{4})$/.exec(digits) ?? /^(050\d)(\d{3,4})(\d{4})$/.exec(digits) ??
     /^(02)(\d{3,4})(\d{4})$/.exec(digits) ?? /^(0\d\d)(\d{3,4})(\d{4})$/.exec(digits) ?? /^(1\d{3})(\d{4})$/.exec(digits);
-  return match ? match.slice(1).join("-") : digits;
+  return match ? match.slice(1).join("-") : number;
 }
 
 // local is a time as <input type="datetime-local"> has it.
