@@ -29,9 +29,9 @@ type Events struct {
 		// Recorded is Find for what has a record.
 		Recorded(ctx context.Context, id string) (m message.Message, ok bool, err error)
 	}
-	// Made keeps the fingerprint of what was made first of what an id stands for, and returns it.
+	// Made keeps the first key of what is made of what an id stands for, and returns it.
 	Made interface {
-		Made(ctx context.Context, id, fingerprint string) (first string, err error)
+		First(ctx context.Context, id, key string) (first string, err error)
 	}
 	// Account is the account that the bus is in.
 	Account string
@@ -276,7 +276,7 @@ func (e *Events) start(ctx context.Context, handed Handed, attributes []slog.Att
 	if err = asked.refusal(); err == nil {
 		s := submission{caller: e.caller(event), key: key, requestedAt: event.Time}
 		if r.IdempotencyKey == "" && handed.Route != "" {
-			s.key, err = e.keyOfRoute(ctx, handed, r, s.caller)
+			s.key, err = e.keyOfRoute(ctx, d, handed, r, s)
 		}
 		if err == nil {
 			m, replayed, err = d.submit(ctx, r, s)
@@ -302,12 +302,35 @@ func (e *Events) start(ctx context.Context, handed Handed, attributes []slog.Att
 // beside is a key that belongs to an event. No key that somebody gives has a space in it.
 func beside(event, what string) string { return event + " " + what }
 
-// keyOfRoute is the key of a message that a route makes of an event without a key of its own: the event's id with the fingerprint of the
-// message that this route made of it first. Which other routes there are has no part in it, so that they may come and go while the event
-// waits or is replayed. Routes that make the very same message have the same key, and send it once; and one that makes another
-// message of the event by now is in conflict with its first.
-func (e *Events) keyOfRoute(ctx context.Context, handed Handed, r message.Request, caller string) (string, error) {
-	fingerprint := r.Fingerprint()
+// keyOfRoute is the key of a message that a route makes of an event without a key of its own: the event's id with the message's
+// fingerprint. Which other routes there are has no part in it, so that they may come and go while the event waits or is replayed, and
+// routes that make the very same message send it once. What the key was first it stays: a route that makes another message of
+// the event by now is in conflict with its first.
+func (e *Events) keyOfRoute(ctx context.Context, d door, handed Handed, r message.Request, s submission) (string, error) {
+	key, err := e.newKey(ctx, handed, r.Fingerprint(), s.caller)
+	if err != nil {
+		return "", err
+	}
+	id, err := messageID(s.caller, beside(handed.ID, handed.Route))
+	if err != nil {
+		return "", err
+	}
+	if _, refusal := d.accept(ctx, r, s.acceptance(id, d.now())); refusal != nil {
+		return key, nil // what cannot be sent is no first message
+	}
+	first, err := e.Made.First(ctx, id, key)
+	if err != nil {
+		// That the template was changed since is less likely than that there is no other try.
+		e.Log.LogAttrs(ctx, slog.LevelWarn, "accepted without looking", slog.String("open", "route"), slog.String("event", handed.ID),
+			slog.String("error", err.Error()))
+		return key, nil
+	}
+	return first, nil
+}
+
+// newKey is the key of what a route has not made before. It is the event's id where the event, or a route with that key, asks for the same;
+// and where an earlier version, whose key that was, has sent it.
+func (e *Events) newKey(ctx context.Context, handed Handed, fingerprint, caller string) (string, error) {
 	made := map[string]bool{fingerprint: true}
 	for _, other := range e.underID(handed) {
 		f := other.request.Fingerprint()
@@ -315,44 +338,27 @@ func (e *Events) keyOfRoute(ctx context.Context, handed Handed, r message.Reques
 			return handed.ID, nil
 		}
 	}
-	switch m, ok, err := e.before(ctx, handed, caller); {
+	id, err := messageID(caller, handed.ID)
+	if err != nil {
+		return "", err
+	}
+	if handed.first {
+		// Step Functions need not be asked: an earlier version has handled it only if EventBridge has delivered it twice.
+		if m, ok, err := e.Executions.Recorded(ctx, id); err == nil && ok && m.Fingerprint == fingerprint {
+			return handed.ID, nil
+		}
+		return beside(handed.ID, fingerprint), nil
+	}
+	m, err := e.Executions.Find(ctx, id)
+	switch {
+	case errors.Is(err, execution.ErrNotFound):
 	case err != nil:
 		return "", err
-	case ok && (m.Fingerprint == fingerprint || !made[m.Fingerprint]):
+	case m.Fingerprint == fingerprint || !made[m.Fingerprint]:
 		// What nothing makes any more was made by a template that has been changed since, perhaps this one.
 		return handed.ID, nil
 	}
-	id, err := messageID(caller, beside(handed.ID, handed.Route))
-	if err != nil {
-		return "", err
-	}
-	first, err := e.Made.Made(ctx, id, fingerprint)
-	if err != nil {
-		// That the template was changed since is less likely than that there is no other try.
-		e.Log.LogAttrs(ctx, slog.LevelWarn, "accepted without looking", slog.String("open", "route"), slog.String("event", handed.ID),
-			slog.String("error", err.Error()))
-		first = fingerprint
-	}
-	return beside(handed.ID, first), nil
-}
-
-// before is the message that has the event's id as its key. An earlier version gave it to what a route made. It has a record but for
-// what broke off, and an event that comes for the first time did not.
-func (e *Events) before(ctx context.Context, handed Handed, caller string) (message.Message, bool, error) {
-	id, err := messageID(caller, handed.ID)
-	if err != nil {
-		return message.Message{}, false, err
-	}
-	if handed.first {
-		if m, ok, err := e.Executions.Recorded(ctx, id); err == nil {
-			return m, ok, nil
-		}
-	}
-	m, err := e.Executions.Find(ctx, id)
-	if errors.Is(err, execution.ErrNotFound) {
-		return message.Message{}, false, nil
-	}
-	return m, err == nil, err
+	return beside(handed.ID, fingerprint), nil
 }
 
 // routed is a request that a route makes of an event; keyed says that the event's id is its key, as it is of what the event asks

@@ -56,7 +56,7 @@ type made struct {
 	err   error
 }
 
-func (m *made) Made(_ context.Context, id, fingerprint string) (string, error) {
+func (m *made) First(_ context.Context, id, key string) (string, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.err != nil {
@@ -66,7 +66,7 @@ func (m *made) Made(_ context.Context, id, fingerprint string) (string, error) {
 		m.first = map[string]string{}
 	}
 	if m.first[id] == "" {
-		m.first[id] = fingerprint
+		m.first[id] = key
 	}
 	return m.first[id], nil
 }

@@ -1025,7 +1025,7 @@ func TestAnEventFromBefore(t *testing.T) {
 	}{
 		{"the same", "", true, func(event string) string { return queued(t, 1, event) }, 2, 0},
 		{"the same, without a record", "", false, func(event string) string { return queued(t, 2, event) }, 2, 0},
-		{"changed", "님", true, func(event string) string { return queued(t, 1, event) }, 1, 2},
+		{"changed", "님", true, func(event string) string { return queued(t, 2, event) }, 1, 2},
 		{"changed, without a record", "님", false, func(event string) string { return event }, 1, 2},
 	} {
 		d := newDoor()
@@ -1047,6 +1047,23 @@ func TestAnEventFromBefore(t *testing.T) {
 	}
 }
 
+// describesNothing is Step Functions that describes no execution.
+type describesNothing struct{ *store }
+
+func (describesNothing) Find(context.Context, string) (message.Message, error) {
+	return message.Message{}, errors.New("throttled")
+}
+
+// Whether an earlier version has sent something is not guessed: while it cannot be said the event waits.
+func TestAnEventThatMayHaveBeenHandledWaits(t *testing.T) {
+	t.Parallel()
+	d := newDoor()
+	d.events.Routes, d.events.Executions = several(t, ""), describesNothing{d.store}
+	if err := d.handle(t, byRoute("customer", paid)); err == nil || len(d.to())+len(d.rejections(t)) != 0 {
+		t.Errorf("sent to %v, rejected %s, %v", d.to(), d.rejections(t), err)
+	}
+}
+
 // Two events of the same routes are two messages, though routes that make the same make one.
 func TestTwoEventsOfTheSameRoutes(t *testing.T) {
 	t.Parallel()
@@ -1062,5 +1079,111 @@ func TestTwoEventsOfTheSameRoutes(t *testing.T) {
 	}
 	if got := d.to(); len(got) != 2 || len(d.acceptances(t)) != 3 {
 		t.Errorf("sent to %v, rejected %s", got, d.rejections(t))
+	}
+}
+
+// sameAs is a route that makes the message of the customer's, or of whom it is said, with this template and key.
+func sameAs(tb testing.TB, name, to, template, key string) *route.Template {
+	tb.Helper()
+	if key != "" {
+		key = `"idempotencyKey":"` + key + `",`
+	}
+	all, err := route.ReadFile([]byte(`[{"name":"` + name + `","pattern":{"source":["shop.orders"],"detail-type":["OrderPaid"]},
+		"inputTemplate":{"template":"` + template + `",` + key + `"recipients":[{"to":"<$.detail.` + to + `>","name":"<$.detail.name>",
+		"variables":{"주문번호":"<$.detail.id>"}}]}}]`))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return all[name]
+}
+
+// What a route has sent it does not send again because another one that makes the same message, with the event's id as its key, was
+// added meanwhile.
+func TestARouteWhoseKeyIsTheEventsIDIsAdded(t *testing.T) {
+	t.Parallel()
+	d := newDoor()
+	d.events.Routes = map[string]*route.Template{"customer": several(t, "")["customer"]}
+	for range 2 {
+		if err := d.handle(t, byRoute("customer", paid)); err != nil {
+			t.Fatal(err)
+		}
+		d.events.Routes = maps.Clone(d.events.Routes)
+		d.events.Routes["keyed"] = sameAs(t, "keyed", "customer", "TX_1234", "<$.id>")
+	}
+	if got := d.to(); len(got) != 1 {
+		t.Errorf("sent to %v", got)
+	}
+}
+
+// A route whose template was wrong, so that its message was rejected, is mended, and makes what another route has sent by now: that is
+// not sent again.
+func TestAMendedRouteSendsNothingThatAnotherHasSent(t *testing.T) {
+	t.Parallel()
+	d := newDoor()
+	d.events.Routes = map[string]*route.Template{
+		"shop": sameAs(t, "shop", "shop", "TX_0000", ""), "shop-too": sameAs(t, "shop-too", "shop", "TX_1234", ""),
+	}
+	for _, name := range []string{"shop", "shop-too"} {
+		if err := d.handle(t, byRoute(name, paid)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := d.to(); len(got) != 1 || len(d.rejections(t)) != 1 {
+		t.Fatalf("sent to %v, rejected %s", got, d.rejections(t))
+	}
+	d.events.Routes = several(t, "")
+	if err := d.handle(t, byRoute("shop", paid)); err != nil {
+		t.Fatal(err)
+	}
+	if got := d.to(); len(got) != 1 {
+		t.Errorf("sent to %v", got)
+	}
+}
+
+// A route whose turn comes when another one, whose key is the event's id, has sent its message and was taken away or changed since,
+// sends its own.
+func TestARouteAfterOneWhoseKeyIsTheEventsID(t *testing.T) {
+	t.Parallel()
+	for name, after := range map[string]func(map[string]*route.Template){
+		"removed": func(all map[string]*route.Template) { delete(all, "keyed") },
+		"changed": func(all map[string]*route.Template) {
+			all["keyed"] = sameAs(t, "keyed", "shop", "TX_1234", "<$.id>")
+		},
+	} {
+		d := newDoor()
+		d.events.Routes = map[string]*route.Template{
+			"customer": several(t, "")["customer"], "keyed": sameAs(t, "keyed", "seller", "TX_1234", "<$.id>"),
+		}
+		if err := d.handle(t, queued(t, 1, byRoute("keyed", paid))); err != nil {
+			t.Fatal(err)
+		}
+		after(d.events.Routes)
+		if err := d.handle(t, queued(t, 1, byRoute("customer", paid))); err != nil {
+			t.Fatal(err)
+		}
+		if got := d.to(); len(got) != 2 || len(d.rejections(t)) != 0 {
+			t.Errorf("%s: sent to %v, rejected %s", name, got, d.rejections(t))
+		}
+	}
+}
+
+// A route that made the very message that its event asks for was changed since: the event that comes again sends nothing anew.
+func TestAChangedRouteBesideTheMessageOfAnEvent(t *testing.T) {
+	t.Parallel()
+	const of = `[{"name":"copy","pattern":{"source":["shop.orders"]},"inputTemplate":{"template":"TX_1234","recipients":[{
+		"to":"<$.detail.recipients[0].to>","name":"%","variables":{"주문번호":"A-17"}}]}}]`
+	direct := event("e-1", `{"template":"TX_1234","recipients":[{"to":"010-1234-5678","name":"홍길동","variables":{"주문번호":"A-17"}}]}`)
+	d := newDoor()
+	for _, name := range []string{"<$.detail.recipients[0].name>", "<$.detail.recipients[0].name>님"} {
+		var err error
+		if d.events.Routes, err = route.ReadFile([]byte(strings.Replace(of, "%", name, 1))); err != nil {
+			t.Fatal(err)
+		}
+		if err = d.handle(t, strings.Replace(route.InputTemplate("copy"), "<aws.events.event.json>", direct, 1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := d.to(); len(got) != 1 {
+		t.Errorf("sent to %v", got)
 	}
 }

@@ -32,7 +32,8 @@ const (
 	attrStatus   = "status"
 	attrOutcome  = "outcome" // JSON, or deflated JSON
 	attrCaller   = "caller"
-	attrPrint    = "print"   // the request's fingerprint
+	attrPrint    = "print" // the request's fingerprint
+	attrFirst    = "first"
 	attrCreated  = "created" // milliseconds since 1970
 	attrSendAt   = "sendat"  // the same, 0 for at once
 	attrSettled  = "settled" // when the announced outcome was settled, in seconds since 1970; absent until it was seen

@@ -37,7 +37,7 @@ func TestPermissions(t *testing.T) {
 	}
 	events := func(w *world) {
 		door(w)
-		_, _ = w.Made(ctx, id, "f")
+		_, _ = w.First(ctx, id, "f")
 	}
 	uses := map[string]func(*world){
 		deployment.API: api, deployment.Events: events, deployment.Settle: accepts, "campaign": door,

@@ -12,15 +12,15 @@ import (
 )
 
 // What was made first stays, for one write each time; and it goes when records do.
-func TestMade(t *testing.T) {
+func TestFirst(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for _, c := range []struct{ id, print, want string }{
-		{"a", "00ff", "00ff"}, {"a", "00fe", "00ff"}, {"b", "00fe", "00fe"}, {"a", "00ff", "00ff"}, {"b", "not of hex", "00fe"},
+		{"a", "00ff", "00ff"}, {"a", "00fe", "00ff"}, {"b", "00fe", "00fe"}, {"a", "00ff", "00ff"}, {"b", "another", "00fe"},
 	} {
 		w.clock = w.clock.Add(time.Hour)
 		w.did()
-		got, err := w.Made(t.Context(), c.id, c.print)
+		got, err := w.First(t.Context(), c.id, c.print)
 		if err != nil || got != c.want {
 			t.Errorf("%s %s: %s, want %s, error %v", c.id, c.print, got, c.want, err)
 		}
@@ -37,7 +37,7 @@ func TestMade(t *testing.T) {
 		t.Errorf("it expires at %v", expires)
 	}
 	w.before = func(context.Context, string) error { return errors.New("away") }
-	if got, err := w.Made(t.Context(), "a", "00ff"); err == nil || got != "" || strings.Contains(err.Error(), "00ff") {
+	if got, err := w.First(t.Context(), "a", "00ff"); err == nil || got != "" || strings.Contains(err.Error(), "00ff") {
 		t.Errorf("%q, %v", got, err)
 	}
 }
