@@ -233,7 +233,7 @@ func (e *Executions) outcome(ctx context.Context, d *sfn.DescribeExecutionOutput
 		return message.Outcome{}, err
 	case p.state == statemachine.StateAnnounce:
 		return decodeOutcome(m, p.input)
-	case d.Status != types.ExecutionStatusRunning && !p.ended:
+	case d.Status != types.ExecutionStatusRunning && (p.ended.IsZero() || p.ended.Before(aws.ToTime(d.RedriveDate))):
 		// The last states may be missing, and what they knew: of whom a send was tried, or that the machine has announced.
 		return message.Outcome{}, errIncomplete
 	}

@@ -25,8 +25,8 @@ type position struct {
 	input string
 	// called says that the state's task has been scheduled and that it may have done its work.
 	called bool
-	// ended says that the history goes as far as the end of the execution.
-	ended bool
+	// ended is when the execution ended after the last redrive that the history shows; zero if it shows no such end.
+	ended time.Time
 }
 
 // pageSize is how many events are read at once. An event may hold 256 KB twice, and the state entered last is nearly
@@ -36,7 +36,7 @@ const pageSize = 20
 // position reads the history backwards as far as the state entered last.
 func (e *Executions) position(ctx context.Context, arn string) (position, error) {
 	var p position
-	harmless, newest := false, true
+	harmless, redriven := false, false
 	in := &sfn.GetExecutionHistoryInput{ExecutionArn: &arn, ReverseOrder: true, IncludeExecutionData: aws.Bool(true), MaxResults: pageSize}
 	for {
 		page, err := e.Client.GetExecutionHistory(ctx, in)
@@ -47,8 +47,11 @@ func (e *Executions) position(ctx context.Context, arn string) (position, error)
 			switch event.Type {
 			case types.HistoryEventTypeExecutionFailed, types.HistoryEventTypeExecutionTimedOut, types.HistoryEventTypeExecutionAborted,
 				types.HistoryEventTypeExecutionSucceeded:
-				// One further back was redriven, and says nothing of the newest.
-				p.ended = p.ended || newest
+				if !redriven && p.ended.IsZero() {
+					p.ended = aws.ToTime(event.Timestamp)
+				}
+			case types.HistoryEventTypeExecutionRedriven:
+				redriven = true // from the ends further back
 			case types.HistoryEventTypeTaskFailed:
 				d := event.TaskFailedEventDetails
 				harmless = d != nil && fault.NotSent(aws.ToString(d.Error))
@@ -59,7 +62,6 @@ func (e *Executions) position(ctx context.Context, arn string) (position, error)
 				harmless = false
 			default:
 			}
-			newest = false
 			if d := event.StateEnteredEventDetails; d != nil {
 				p.state, p.entered, p.input = aws.ToString(d.Name), aws.ToTime(event.Timestamp), aws.ToString(d.Input)
 				return p, nil

@@ -118,3 +118,17 @@ func redriven(r *run, at time.Time) *run {
 	r.status, r.stopped, r.redriven, r.redrives = types.ExecutionStatusRunning, nil, &at, 1
 	return r.add(types.HistoryEvent{Type: types.HistoryEventTypeExecutionRedriven})
 }
+
+// A history that goes as far as the end before a redrive says nothing of what was done after it: of what was sent then nobody says that
+// it was not.
+func TestUnannouncedWithTheHistoryOfTheEndBefore(t *testing.T) {
+	t.Parallel()
+	r := redriven(begin(t, newMessage()).end(types.ExecutionStatusFailed), created.Add(30*time.Minute))
+	r.events = r.events[:len(r.events)-1] // the redrive, and all that came after it, are still to be shown
+	r.status, r.stopped = types.ExecutionStatusAborted, &ended
+	e, f := executions(r, created)
+	f.table.Sent = true
+	if o, ok, err := e.Unannounced(t.Context(), "0193", execution.End{At: ended, Redrives: 1}); err == nil || ok {
+		t.Errorf("got %+v, %v, %v", o.Recipients, ok, err)
+	}
+}

@@ -315,17 +315,11 @@ func (e *Events) keyOfRoute(ctx context.Context, d door, handed Handed, r messag
 	if err != nil {
 		return "", err
 	}
-	if _, refusal := d.accept(ctx, r, s.acceptance(id, d.now())); refusal != nil {
-		return key, nil // what cannot be sent is no first message
+	if _, refusal := d.accept(ctx, r, s.acceptance(id, d.now())); refusal == nil {
+		// What cannot be sent is no first message. The event waits for the table, without which nothing is sent.
+		return e.Made.First(ctx, id, key)
 	}
-	first, err := e.Made.First(ctx, id, key)
-	if err != nil {
-		// That the template was changed since is less likely than that there is no other try.
-		e.Log.LogAttrs(ctx, slog.LevelWarn, "accepted without looking", slog.String("open", "route"), slog.String("event", handed.ID),
-			slog.String("error", err.Error()))
-		return key, nil
-	}
-	return first, nil
+	return key, nil
 }
 
 // newKey is the key of what a route has not made before. It is the event's id where the event, or a route with that key, asks for the same;

@@ -163,8 +163,8 @@ func (r *reader) text(part string, into *string) member {
 	return func(key string, n *yaml.Node) {
 		r.lines[part] = n.Line
 		switch {
-		case strings.HasPrefix(n.LineComment, "#{"):
-			r.fail(n.Line, "%s ends before a #{, which begins a comment in YAML after a space: put it into quotes, or below a |", key)
+		case strings.Contains(n.LineComment, "#{"):
+			r.fail(n.Line, "%s ends before a #, which begins a comment in YAML after a space: put it into quotes, or below a |", key)
 			return
 		case n.Kind != yaml.ScalarNode || n.Tag == null:
 			r.fail(n.Line, "%s is no text", key)
