@@ -152,9 +152,10 @@ type Campaign struct {
 	Reported bool `json:"reported,omitempty"`
 	Deleted  bool `json:"deleted,omitempty"`
 	// Next is the chunk that is handed out next. Open are those before it that are under way, and Seen is what was last known of
-	// them. Slow have those that hold up no others. Ended is the sum of those that have settled.
+	// them: of all but Fresh. Slow have those that hold up no others. Ended is the sum of those that have settled.
 	Next  int    `json:"next"`
 	Open  []int  `json:"open,omitempty"`
+	Fresh []int  `json:"fresh,omitempty"`
 	Seen  Tally  `json:"seen"`
 	Slow  []Slow `json:"slow,omitempty"`
 	Ended Tally  `json:"ended"`
@@ -240,6 +241,22 @@ func (t *Tally) add(o Tally) {
 	t.FellBack += o.FellBack
 	t.By.AlimTalk += o.By.AlimTalk
 	t.By.SMS += o.By.SMS
+}
+
+// without is what stays of it without others who were counted in it, and of whom more is known by now.
+func (t Tally) without(o Tally) Tally {
+	left := Tally{Accepted: max(0, t.Accepted-o.Accepted)}
+	left.FellBack = max(0, t.FellBack-o.FellBack)
+	left.By = Channels{AlimTalk: max(0, t.By.AlimTalk-o.By.AlimTalk), SMS: max(0, t.By.SMS-o.By.SMS)}
+	left.Pending = left.Accepted
+	of := func(n int) int {
+		n = min(max(0, n), left.Pending)
+		left.Pending -= n
+		return n
+	}
+	left.Delivered = of(max(t.Delivered-o.Delivered, left.By.AlimTalk+left.By.SMS))
+	left.Failed, left.Unknown = of(t.Failed-o.Failed), of(t.Unknown-o.Unknown)
+	return left
 }
 
 // handedOut counts the recipients of all chunks that were handed out.

@@ -68,6 +68,11 @@ func (c *Campaign) lookAnew() {
 	}
 }
 
+// unlooked says that some of them are still to be looked at anew.
+func (c *Campaign) unlooked() bool {
+	return slices.ContainsFunc(c.Slow, func(b Slow) bool { return b.Looked == 0 })
+}
+
 // slow adds a chunk to them.
 func (c *Campaign) slow(number int, seen Tally, now time.Time) {
 	first := number - number%inSlow
@@ -85,6 +90,8 @@ type sight struct {
 	settled, parked bool
 	// slow says that it holds up no other.
 	slow bool
+	// unread says that it could not be read, and undone that it could not be cancelled.
+	unread, undone bool
 }
 
 func sightOf(o message.Outcome, now time.Time) sight {
@@ -95,10 +102,29 @@ func sightOf(o message.Outcome, now time.Time) sight {
 	}
 }
 
+// rest is what stays known of those of some chunks that were not read: what was known of all, as nothing tells it apart, without what the
+// others are by now. That is never more than is true of them, and together with the others never less than it was.
+func rest(known Tally, numbers []int, found map[int]sight) Tally {
+	var read Tally
+	missing := false
+	for _, number := range numbers {
+		f, looked := found[number]
+		read.add(f.seen)
+		missing = missing || !looked || f.unread
+	}
+	if !missing {
+		return Tally{}
+	}
+	return known.without(read)
+}
+
 // see takes down what became of chunks that are open, and of those slow ones that were looked at; refused is why one of them
-// cannot be started.
+// cannot be started. What was not found, for want of time, or could not be read stays as it was known.
 func (c *Campaign) see(found map[int]sight, looked []Slow, refused string, now time.Time) {
 	parked := refused
+	counted := slices.DeleteFunc(slices.Clone(c.Open), func(number int) bool { return slices.Contains(c.Fresh, number) })
+	c.Seen = rest(c.Seen, counted, found)
+	c.Fresh = slices.DeleteFunc(c.Fresh, func(number int) bool { return found[number].settled || found[number].seen.Accepted > 0 })
 	c.Open = slices.DeleteFunc(c.Open, func(number int) bool {
 		if found[number].settled {
 			c.Ended.add(found[number].seen)
@@ -107,7 +133,6 @@ func (c *Campaign) see(found map[int]sight, looked []Slow, refused string, now t
 	})
 	// Few may stay, as they are looked at at each turn.
 	crowded := len(c.Open) > atOnce/2
-	c.Seen = Tally{}
 	c.Open = slices.DeleteFunc(c.Open, func(number int) bool {
 		f := found[number]
 		if f.parked {
@@ -139,9 +164,12 @@ const parkedMessage = "a message of it is parked"
 // seeSlow takes down what became of slow chunks. One that is parked is open again, for it to be looked at at each turn; where the
 // campaign is parked for another, that will do.
 func (c *Campaign) seeSlow(b *Slow, found map[int]sight, parked string, now time.Time) string {
-	b.Seen, b.Looked = Tally{}, now.Unix()
-	for _, number := range b.numbers() {
-		f := found[number]
+	numbers := b.numbers()
+	b.Seen = rest(b.Seen, numbers, found)
+	left, again := false, false
+	for _, number := range numbers {
+		f, looked := found[number]
+		left, again = left || !looked, again || f.unread || f.undone
 		switch {
 		case f.settled:
 			c.Ended.add(f.seen)
@@ -153,6 +181,15 @@ func (c *Campaign) seeSlow(b *Slow, found map[int]sight, parked string, now time
 			continue
 		}
 		b.Open &^= 1 << (number - b.First)
+	}
+	switch {
+	case left: // they stay as due as they were
+	case again:
+		// They are due at the next turn, though after those that were not looked at for longer.
+		b.Since = now.Add(-step).Unix()
+		b.Looked = b.Since
+	default:
+		b.Looked = now.Unix()
 	}
 	return parked
 }

@@ -323,3 +323,47 @@ func TestOneFailingCancellationKeepsNoSlowBlockFromItsTurn(t *testing.T) {
 		t.Errorf("%d chunks are cancelled after 200 turns and %v, want %d", len(w.cancelled), 200*5*time.Minute, want)
 	}
 }
+
+// A cancellation reaches everything that was not sent in as many turns as that takes, one at once after the other, though one chunk cannot
+// be cancelled and of another nothing can be read: these make an error, after which the machine waits, only when the others are cancelled.
+func TestNoChunkKeepsACancellationFromTheOthers(t *testing.T) {
+	t.Parallel()
+	const chunks = 16 * 64
+	w := newSending(t, chunks, 1_000_000_000)
+	w.half = true
+	for range 200 {
+		if w.turn(1); len(w.started) == chunks {
+			break
+		}
+	}
+	w.turn(1)
+	c := w.find()
+	blocks := len(c.Slow)
+	if len(w.started) != chunks || blocks < 15 || len(c.Open) < 2 {
+		t.Fatalf("%d started, %d slow, %v open", len(w.started), blocks, c.Open)
+	}
+	u := w.unread(c.Open[0])
+	u.away = true
+	fails := c.Open[1]
+	w.undo = func(number int) error {
+		if number == fails {
+			return errAway
+		}
+		return nil
+	}
+	w.set(campaign.Cancelled)
+	for left := blocks - slowATurn; left > 0; left -= slowATurn {
+		if n, err := w.Turn(t.Context(), campaign.Turn{ID: id, Run: 2}); err != nil || n.Next != campaign.NextWait || n.Seconds != 1 {
+			t.Fatalf("with %d slow blocks left: %+v, %v", left, n, err)
+		}
+	}
+	if n, err := w.Turn(t.Context(), campaign.Turn{ID: id, Run: 2}); !errors.Is(err, errAway) {
+		t.Errorf("two chunks are not done with: %+v, %v", n, err)
+	}
+	if c := w.find(); len(w.cancelled) != chunks-1 || c.Ended.Failed != 100*(chunks-2) || c.View().Counts.Accepted != 100*chunks {
+		t.Errorf("%d chunks of %d are cancelled, %+v", len(w.cancelled), chunks, c.View().Counts)
+	}
+}
+
+// slowATurn is how many blocks of slow chunks are looked at in a turn.
+const slowATurn = 4

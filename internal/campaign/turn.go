@@ -167,8 +167,8 @@ func (s *Sender) wait(c Campaign) time.Duration {
 	return patience(now.Sub(c.Due))
 }
 
-// look finds out what became of the chunks that are open, and whether one of them waits for an operator. left says that there was no
-// time to cancel all that is to be cancelled.
+// look finds out what became of the chunks that are open, and whether one of them waits for an operator. left says that more of them are
+// to be looked at at once; what has failed meanwhile is an error when that is no longer so, or when nothing was cancelled in this turn.
 func (s *Sender) look(ctx context.Context, t Turn) (_ Campaign, left bool, _ error) {
 	c, err := s.Store.Change(ctx, t.ID, func(c *Campaign) (bool, error) {
 		if t.Run <= c.Run {
@@ -189,44 +189,46 @@ func (s *Sender) look(ctx context.Context, t Turn) (_ Campaign, left bool, _ err
 		// One that cannot be cancelled, and takes all the time, keeps no other from its turn for ever.
 		rand.Shuffle(len(numbers), func(i, j int) { numbers[i], numbers[j] = numbers[j], numbers[i] })
 	}
-	found, refused := map[int]sight{}, ""
-	var failed, unread error // of cancellations, and of what cannot be read: the others are cancelled all the same
+	found, refused, cancelled := map[int]sight{}, "", false
+	var failed error // of what cannot be cancelled, or read: the others are cancelled all the same
 	for i, number := range numbers {
+		if c.Status == Cancelled && !inTime(ctx) {
+			left = true
+			break
+		}
 		o, ok, err := s.Messages.Outcome(ctx, c, number)
-		if err != nil && (c.Status != Cancelled || !inTime(ctx)) {
+		if err != nil && c.Status != Cancelled {
 			return c, false, err
 		}
 		done := c.Status != Cancelled || sent(o)
-		if err == nil && !done {
-			if !inTime(ctx) {
-				left = true
-			} else if wrong := s.Messages.Cancel(ctx, c, number); wrong == nil {
-				done = true
-				o, ok, err = s.Messages.Outcome(ctx, c, number)
-			} else {
+		if !done {
+			// Nothing needs to be known of it for that, and of what was sent it does nothing.
+			if wrong := s.Messages.Cancel(ctx, c, number); wrong != nil {
 				failed = cmp.Or(failed, wrong)
+			} else {
+				done, cancelled = true, true
+				o, ok, err = s.Messages.Outcome(ctx, c, number)
 			}
 		}
-		unread = cmp.Or(unread, err)
+		failed = cmp.Or(failed, err)
+		f := sight{unread: err != nil}
 		switch {
 		case ok:
-			// What is cancelled has not given back what it took before that was done to the end.
-			f := sightOf(o, s.Now())
-			f.settled = f.settled && done
-			found[number] = f
+			f = sightOf(o, s.Now())
 		case err != nil:
 		case s.Now().After(c.shows()):
-			// It never starts: its guard says so, or the door.
-			found[number] = sight{settled: done}
+			f.settled = true // it never starts: its guard says so, or the door
 		case i < len(c.Open) && refused == "" && s.Now().Before(c.ExpiresAt) && (c.Status == Sending || c.Status == Parked):
 			// It was about to be started when something broke off, or was refused then.
 			if _, refused, err = s.start(ctx, c, number); err != nil {
 				return c, false, err
 			}
 		}
-	}
-	if unread != nil {
-		return c, false, unread // what was known stays as it was
+		if !done {
+			// What is cancelled has not given back what it took before that was done to the end.
+			f.undone, f.settled, f.slow = true, false, false
+		}
+		found[number] = f
 	}
 	parked := false
 	c, err = s.Store.Change(ctx, c.ID, func(now *Campaign) (bool, error) {
@@ -234,17 +236,27 @@ func (s *Sender) look(ctx context.Context, t Turn) (_ Campaign, left bool, _ err
 			return false, nil
 		}
 		before := now.Status
-		now.Turned = s.Now()
-		if now.see(found, slow, refused, s.Now()); left || failed != nil {
-			now.lookAnew()
+		if failed == nil || cancelled {
+			now.Turned = s.Now() // when nothing but failures is left the watch is to tell of it
 		}
+		now.see(found, slow, refused, s.Now())
 		parked = before != Parked && now.Status == Parked
 		return true, nil
 	})
-	if parked && err == nil {
+	if err != nil {
+		return c, false, err
+	}
+	if parked {
 		s.tellParked(ctx, c)
 	}
-	return c, left, errors.Join(failed, err)
+	left = left || c.unlooked()
+	if failed != nil && left && cancelled {
+		// What is left is not to wait for as long as the machine does after many errors.
+		s.Log.LogAttrs(ctx, slog.LevelWarn, "a chunk of a campaign is not cancelled yet", slog.String("campaign", c.ID),
+			slog.String("error", failed.Error()))
+		failed = nil
+	}
+	return c, left, failed
 }
 
 // sent says that something of a message was sent: it can no longer be cancelled. What Aligo has refused was not, and what was cancelled
@@ -285,7 +297,7 @@ func (s *Sender) handOut(ctx context.Context, c Campaign, run int) (Campaign, er
 			return false, nil
 		}
 		number = now.Next
-		now.Open, now.Next = append(now.Open, number), now.Next+1
+		now.Open, now.Fresh, now.Next = append(now.Open, number), append(now.Fresh, number), now.Next+1
 		return true, nil
 	})
 	if err != nil || number < 0 {

@@ -297,6 +297,9 @@ func TestCancelledBitByBit(t *testing.T) {
 	if err != nil || n.Next != campaign.NextWait || n.Seconds != 1 || tried[20] != 1 {
 		t.Errorf("with little time left it was tried %d times: %+v, %v", tried[20], n, err)
 	}
+	if c := w.find(); c.View().Counts.Accepted != 4000 || c.View().Counts.Pending != 200 {
+		t.Errorf("what was not looked at is gone from %+v", c.View().Counts)
+	}
 	w.turn(1)
 	w.turn(1)
 	if c := w.find(); c.Ended.Failed != 3900 || !slices.Equal(c.Open, []int{30}) || tried[30] != 0 || tried[20] != 2 || tried[0] != 1 {
@@ -335,39 +338,54 @@ func TestCancelledBetweenARefusalAndItsSMS(t *testing.T) {
 	}
 }
 
-// Those whose cancellation takes all the time, and fails, keep no other from its turn for ever.
+// Those whose cancellation takes all the time, and fails, keep no other from its turn for ever. As long as there are others the next turn
+// is at once; when there are none the machine's pauses become longer and longer.
 func TestCancellationsThatFailAndTakeTheirTime(t *testing.T) {
 	t.Parallel()
 	w := newSending(t, 10, 1_000_000)
 	w.turn(1)
 	w.turn(1)
 	w.set(campaign.Cancelled)
-	for range 1000 { // of the machine's repetitions
-		ctx, over := context.WithTimeout(t.Context(), time.Hour)
-		w.undo = func(number int) error {
-			if number < 5 {
-				over()
-				return errAway
-			}
-			return nil
+	var late *overdue
+	w.undo = func(number int) error {
+		if number < 5 {
+			late.over = true
+			return errAway
 		}
-		_, err := w.Turn(overdue{ctx}, campaign.Turn{ID: id, Run: 2})
-		over()
-		if err == nil {
-			t.Fatal("it was done")
+		return nil
+	}
+	turn := func() (campaign.Next, error) {
+		late = &overdue{Context: t.Context()}
+		return w.Turn(late, campaign.Turn{ID: id, Run: 2})
+	}
+	for range 1000 { // of the machine's repetitions
+		before := len(w.cancelled)
+		n, err := turn()
+		if left := len(w.find().Open) > 5; len(w.cancelled) == before && !errors.Is(err, errAway) ||
+			len(w.cancelled) > before && left && (err != nil || n.Next != campaign.NextWait || n.Seconds != 1) {
+			t.Fatalf("%d were cancelled before, %d after: %+v, %v", before, len(w.cancelled), n, err)
 		}
 		if len(w.cancelled) == 5 {
-			return
+			break
 		}
 	}
-	t.Errorf("%d of 10 chunks are cancelled, want all but five", len(w.cancelled))
+	if c := w.find(); len(w.cancelled) != 5 || c.Ended.Failed != 500 || len(c.Open) != 5 {
+		t.Errorf("%d of 10 chunks are cancelled, want all but five: %+v, %v are open", len(w.cancelled), c.Ended, c.Open)
+	}
+	if n, err := turn(); !errors.Is(err, errAway) {
+		t.Errorf("nothing but failures is left: %+v, %v", n, err)
+	}
 }
 
-// overdue is a context whose time is over when it is cancelled, though what is done in it does not fail of it.
-type overdue struct{ context.Context }
+// overdue is a context whose time is over when it says so, though what is done in it does not fail of it.
+type overdue struct {
+	context.Context
 
-func (o overdue) Deadline() (time.Time, bool) {
-	if o.Err() != nil {
+	over bool
+}
+
+func (o *overdue) Deadline() (time.Time, bool) {
+	if o.over {
 		return time.Now(), true
 	}
 	return o.Context.Deadline()
@@ -440,8 +458,8 @@ func TestCancelledThoughItWasNeverStarted(t *testing.T) {
 		t.Errorf("there was no time to cancel it, %v are open, %v", w.find().Open, err)
 	}
 	w.toItsEnd()
-	if c := w.find(); len(c.Open) != 0 || c.View().Counts.Accepted != 0 {
-		t.Errorf("%v are open, %+v", c.Open, c.View().Counts)
+	if c := w.find(); len(c.Open)+len(c.Fresh) != 0 || c.View().Counts.Accepted != 0 {
+		t.Errorf("%v are open, %v fresh, %+v", c.Open, c.Fresh, c.View().Counts)
 	}
 }
 
@@ -540,8 +558,9 @@ func TestTurns(t *testing.T) {
 	if err != nil || n.Next != campaign.NextEnd || !slices.Equal(w.runs, []int{2}) {
 		t.Errorf("%+v, %v, %v", n, w.runs, err)
 	}
-	if n := w.turn(2); n.Next != campaign.NextWait || n.Turns != 1 || w.find().Run != 2 {
-		t.Errorf("%+v", n)
+	began := w.now
+	if n := w.turn(2); n.Next != campaign.NextWait || n.Turns != 1 || w.find().Run != 2 || !w.find().Turned.Equal(began) {
+		t.Errorf("%+v, at %v", n, w.find().Turned)
 	}
 }
 
@@ -734,6 +753,11 @@ func TestWhatCannotBeReadStaysAsItWas(t *testing.T) {
 	if before.Status != campaign.Parked {
 		t.Fatalf("%+v", before)
 	}
+	hurry, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if n, err := w.Turn(hurry, campaign.Turn{ID: id, Run: 1}); err != nil || n.Seconds == 1 || w.find().Status != campaign.Parked {
+		t.Errorf("with little time, in which nothing is to be cancelled: %+v, %v, %s", n, err, w.find().Status)
+	}
 	u.away = true
 	if _, err := w.Turn(t.Context(), campaign.Turn{ID: id, Run: 1}); !errors.Is(err, errAway) {
 		t.Fatal(err)
@@ -791,5 +815,288 @@ func TestACancelledCampaignLosesNobodyFromItsSlowCounts(t *testing.T) {
 	if after := w.find().View().Counts; after.Accepted != before.Accepted {
 		t.Errorf("%d accepted, %d delivered before; %d and %d after looks that failed", before.Accepted, before.Delivered, after.Accepted,
 			after.Delivered)
+	}
+}
+
+// While of one chunk of a cancelled campaign nothing can be read it is cancelled all the same, and what was cancelled of the others is
+// taken down: each is cancelled, and its outcome announced, once, and the counts tell of it.
+func TestOneUnreadableChunkOfACancelledCampaign(t *testing.T) {
+	t.Parallel()
+	w := newSending(t, 40, 1_000_000)
+	u := w.unread(0)
+	w.turn(1)
+	w.turn(1) // which counts the first chunk, and hands all others out
+	w.set(campaign.Cancelled)
+	u.away = true
+	tried := map[int]int{}
+	w.undo = func(number int) error {
+		tried[number]++
+		return nil
+	}
+	for range 10 {
+		if _, err := w.Turn(t.Context(), campaign.Turn{ID: id, Run: 1}); !errors.Is(err, errAway) {
+			t.Fatal(err)
+		}
+	}
+	if c := w.find(); tried[7] != 1 || c.Ended.Failed != 3900 || c.View().Counts.Accepted != 4000 || c.View().Counts.Pending != 100 {
+		t.Errorf("chunk 7 was cancelled at the first turn, and was so %d times; the campaign tells as %+v", tried[7], c.View().Counts)
+	}
+	if !w.cancelled[0] {
+		t.Error("what cannot be read goes out")
+	}
+	u.away = false
+	w.toItsEnd()
+	if c := w.find(); c.View().Counts != (campaign.Counts{Accepted: 4000, Counts: message.Counts{Failed: 4000}}) {
+		t.Errorf("in the end it has %+v", c.View().Counts)
+	}
+}
+
+// unreadAfterwards are chunks of which nothing can be read for a moment when they were cancelled.
+type unreadAfterwards struct {
+	*world
+
+	away bool
+}
+
+func (u *unreadAfterwards) Outcome(ctx context.Context, c campaign.Campaign, number int) (message.Outcome, bool, error) {
+	if u.away && u.cancelled[number] {
+		return message.Outcome{}, false, errAway
+	}
+	return u.world.Outcome(ctx, c, number)
+}
+
+// What was cancelled and cannot be read at once after that is not taken for what was never started, also hours later.
+func TestWhatCannotBeReadOnceItIsCancelledIsNotForgotten(t *testing.T) {
+	t.Parallel()
+	w := newSending(t, 3, 1_000_000)
+	u := &unreadAfterwards{world: w, away: true}
+	w.Messages = u
+	for range 3 {
+		w.turn(1)
+	}
+	w.set(campaign.Cancelled)
+	w.now = w.now.Add(time.Hour)
+	if _, err := w.Turn(t.Context(), campaign.Turn{ID: id, Run: 2}); !errors.Is(err, errAway) {
+		t.Errorf("got %v", err)
+	}
+	if c := w.find(); len(c.Open) != 3 || c.View().Counts.Accepted != 300 {
+		t.Errorf("%v are open, %+v", c.Open, c.View().Counts)
+	}
+	u.away = false
+	w.toItsEnd()
+	if c := w.find(); c.Ended.Accepted != 300 || c.Ended.Failed != 300 {
+		t.Errorf("in the end it has %+v", c.Ended)
+	}
+}
+
+// While a campaign is cancelled its counts never go down and never tell of more than there is, whatever cannot be read or cancelled for a
+// moment, and they are right in the end.
+func TestCountsOfACancelledCampaignNeverGoDown(t *testing.T) {
+	t.Parallel()
+	const chunks = 150
+	for seed := range uint64(10) {
+		w := newSending(t, chunks, 100_000)
+		for begin := w.now; w.now.Sub(begin) < 25*time.Minute; {
+			w.turn(1)
+		}
+		random := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // a test's
+		w.sent = map[int]bool{}
+		for number := range chunks {
+			w.sent[number] = random.IntN(3) == 0
+		}
+		w.lucky = func() bool { return random.IntN(4) > 0 }
+		w.set(campaign.Cancelled)
+		last := w.find().View().Counts
+		if len(w.started) != chunks || last.Accepted < 100*(chunks-10) || len(w.find().Slow) == 0 {
+			t.Fatalf("%d chunks, %+v", len(w.started), last)
+		}
+		settled := 0
+		for turn := range 300 {
+			if turn == 200 {
+				w.lucky = nil
+				w.settleAll()
+			} else if n := random.IntN(chunks); w.sent[n] {
+				w.settled[n] = true
+			}
+			n, _ := w.Turn(t.Context(), campaign.Turn{ID: id, Run: 2})
+			w.now = w.now.Add(time.Minute)
+			settled = 0
+			for number := range w.settled {
+				if !w.cancelled[number] {
+					settled++
+				}
+			}
+			c := w.find().View().Counts
+			if c.Accepted < last.Accepted || c.Delivered < last.Delivered || c.Failed < last.Failed || c.Unknown < last.Unknown ||
+				c.FellBack < last.FellBack || c.Accepted != c.Delivered+c.Failed+c.Unknown+c.Pending || c.Accepted > 100*chunks ||
+				c.Delivered > 90*settled || c.Unknown > 3*settled || c.FellBack > 5*settled ||
+				c.Failed > 100*len(w.cancelled)+7*settled || c.Pending < 0 {
+				t.Fatalf("seed %d, turn %d: %+v, then %+v", seed, turn, last, c)
+			}
+			if last = c; n.Next == campaign.NextReport {
+				break
+			}
+		}
+		if last.Accepted != 100*chunks || last.Pending != 0 || last.Delivered != 90*settled || len(w.find().Open)+len(w.find().Slow) > 0 {
+			t.Errorf("seed %d: in the end it has %+v", seed, last)
+		}
+	}
+}
+
+// What cannot be cancelled is tried at each turn, though it was handed out long ago and holds up no other.
+func TestOldChunksThatCannotBeCancelledAreTriedAtEachTurn(t *testing.T) {
+	t.Parallel()
+	w := newSending(t, 40, 1_000_000)
+	w.turn(1)
+	w.turn(1)
+	w.set(campaign.Cancelled)
+	w.now = w.now.Add(time.Hour)
+	w.undo = func(int) error { return errAway }
+	if _, err := w.Turn(t.Context(), campaign.Turn{ID: id, Run: 2}); !errors.Is(err, errAway) || !w.find().Turned.Before(w.now) {
+		t.Errorf("got %v, and something was done about it at %v", err, w.find().Turned)
+	}
+	w.undo = func(number int) error {
+		if number == 0 {
+			return errAway
+		}
+		return nil
+	}
+	if _, err := w.Turn(t.Context(), campaign.Turn{ID: id, Run: 2}); !errors.Is(err, errAway) || w.find().Turned.Before(w.now) {
+		t.Errorf("got %v, and something was done about it at %v", err, w.find().Turned)
+	}
+	if w.undo = nil; len(w.cancelled) != 39 {
+		t.Errorf("%d of 40 chunks are cancelled", len(w.cancelled))
+	}
+	if w.turn(2); len(w.cancelled) != 40 {
+		t.Errorf("%d of 40 chunks are cancelled", len(w.cancelled))
+	}
+}
+
+// known is what is known of two chunks by now, all of which was sent.
+type known struct {
+	*world
+
+	is     [2]campaign.Tally
+	away   bool // whether nothing can be read of the first one
+	settle bool
+}
+
+func (k *known) Outcome(_ context.Context, _ campaign.Campaign, number int) (message.Outcome, bool, error) {
+	if k.away && number == 0 {
+		return message.Outcome{}, false, errAway
+	}
+	is := k.is[number]
+	o := message.Outcome{Status: message.Sending, CreatedAt: k.now, Counts: is.Counts, Recipients: make([]message.Result, 100)}
+	o.Recipients[99].Channel = message.AlimTalk
+	for i := range is.By.AlimTalk + is.By.SMS {
+		o.Recipients[i] = message.Result{Status: message.Delivered, Channel: message.AlimTalk}
+		if i < is.By.SMS {
+			o.Recipients[i].Channel = message.SMS
+		}
+	}
+	if k.settle {
+		o.SettledAt = k.now
+	}
+	return o, true, nil
+}
+
+// tally counts a hundred recipients, those that were delivered by AlimTalk but for the last, who have fallen back.
+func tally(delivered, failed, unknown, fellBack int) campaign.Tally {
+	return campaign.Tally{
+		Accepted: 100, By: campaign.Channels{AlimTalk: delivered - fellBack, SMS: fellBack}, Counts: message.Counts{
+			Delivered: delivered, Failed: failed, Unknown: unknown, FellBack: fellBack, Pending: 100 - delivered - failed - unknown,
+		},
+	}
+}
+
+// Of a chunk that cannot be read that stays known which the others have not to themselves.
+func TestWhatStaysKnownOfAChunkThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		before  [2]campaign.Tally
+		earlier bool // before an earlier version has written it: nothing tells which of them were counted
+		now     campaign.Tally
+		want    message.Counts
+		by      campaign.Channels
+	}{
+		"the other knows more": {
+			before: [2]campaign.Tally{tally(60, 10, 5, 20), tally(60, 10, 5, 20)}, now: tally(80, 12, 8, 25),
+			want: message.Counts{Delivered: 120, Failed: 20, Unknown: 10, Pending: 50, FellBack: 40}, by: campaign.Channels{AlimTalk: 80, SMS: 40},
+		},
+		"the other knows more than both": {
+			before: [2]campaign.Tally{tally(10, 0, 0, 5), tally(60, 0, 0, 20)}, now: tally(100, 0, 0, 60),
+			want: message.Counts{Delivered: 105, Pending: 95, FellBack: 60}, by: campaign.Channels{AlimTalk: 45, SMS: 60},
+		},
+		"the other knows more by AlimTalk": {
+			before: [2]campaign.Tally{tally(10, 0, 0, 5), tally(60, 0, 0, 20)}, now: tally(100, 0, 0, 20),
+			want: message.Counts{Delivered: 105, Pending: 95, FellBack: 25}, by: campaign.Channels{AlimTalk: 80, SMS: 25},
+		},
+		"some were erased, who have no channel": {
+			before: [2]campaign.Tally{{Accepted: 100, Counts: message.Counts{Delivered: 50, Pending: 50}}, tally(60, 0, 0, 0)},
+			now:    tally(60, 0, 0, 0), want: message.Counts{Delivered: 110, Pending: 90}, by: campaign.Channels{AlimTalk: 60},
+		},
+		"the other is something else": {
+			before: [2]campaign.Tally{tally(100, 0, 0, 0), tally(0, 100, 0, 0)}, now: tally(0, 0, 100, 0),
+			want: message.Counts{Delivered: 100, Unknown: 100}, by: campaign.Channels{AlimTalk: 100},
+		},
+		"an earlier version": {
+			earlier: true, now: tally(50, 0, 0, 0),
+			want: message.Counts{Delivered: 50, Pending: 50}, by: campaign.Channels{AlimTalk: 50},
+		},
+	} {
+		w := newSending(t, 2, 1_000_000)
+		k := &known{world: w, is: c.before}
+		w.Messages = k
+		for range 3 {
+			w.turn(1)
+		}
+		if c.earlier {
+			if _, err := w.store.Change(t.Context(), id, func(c *campaign.Campaign) (bool, error) {
+				c.Seen, c.Fresh = campaign.Tally{}, nil
+				return true, nil
+			}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w.set(campaign.Cancelled)
+		k.is[1], k.away = c.now, true
+		for range 3 {
+			if _, err := w.Turn(t.Context(), campaign.Turn{ID: id, Run: 2}); !errors.Is(err, errAway) {
+				t.Fatal(err)
+			}
+			if got := w.find().View().Counts; got.Counts != c.want || got.By != c.by {
+				t.Errorf("%s: %+v", name, got)
+			}
+			k.settle = true
+		}
+		k.is[0], k.away = tally(100, 0, 0, 0), false
+		w.turn(2)
+		if c := w.find(); c.Seen != (campaign.Tally{}) || c.Ended.Delivered != 100+k.is[1].Delivered || c.Ended.By.SMS != k.is[1].By.SMS {
+			t.Errorf("%s: in the end %+v, and %+v of nothing", name, c.Ended, c.Seen)
+		}
+	}
+}
+
+// A chunk that shows late, as its start was lost, takes the place of no other in the counts.
+func TestAChunkThatShowsLate(t *testing.T) {
+	t.Parallel()
+	w := newSending(t, 2, 600)
+	u := w.unread(0)
+	w.turn(1)
+	w.set(campaign.Paused)
+	if _, err := w.store.Change(t.Context(), id, func(c *campaign.Campaign) (bool, error) {
+		c.Open, c.Next, c.Fresh = []int{0, 1}, 2, []int{0, 1}
+		return true, nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	delete(w.started, 1)
+	w.turn(1)
+	w.started[1] = w.now
+	w.set(campaign.Cancelled)
+	u.away = true
+	_, err := w.Turn(t.Context(), campaign.Turn{ID: id, Run: 2})
+	if n := w.find().View().Counts; !errors.Is(err, errAway) || n.Accepted != 200 {
+		t.Errorf("%+v, %v", n, err)
 	}
 }
