@@ -20,13 +20,17 @@ import (
 	"sms-api/internal/message"
 )
 
-// Chunks makes messages of the chunks of campaigns, by the very rules of the API. All fields are needed, but Guards only to cancel,
-// Limits for that and for plans, and Wallet only for plans.
+// Chunks makes messages of the chunks of campaigns, by the very rules of the API. All fields are needed, but Guards and Files only to
+// cancel, Limits for that and for plans, and Wallet only for plans.
 type Chunks struct {
 	Executions messages
 	// Guards keep a message from being sent that has not been started.
 	Guards interface {
 		Cancel(ctx context.Context, id string, expiry time.Time) error
+	}
+	// Files have the chunks.
+	Files interface {
+		Chunk(ctx context.Context, c campaign.Campaign, number int) (campaign.Chunk, error)
 	}
 	Rules Rules
 	// Limits are looked at for plans, and have given back what a cancelled message has taken. They are those of Rules.
@@ -202,8 +206,7 @@ func (x *Chunks) Cancel(ctx context.Context, c campaign.Campaign, number int) er
 	var late *execution.NotCancellableError
 	switch {
 	case errors.Is(err, execution.ErrNotFound):
-		// What its guard does not let be cancelled was sent, though its execution does not show yet: it does to the next try.
-		err = x.Guards.Cancel(ctx, id, c.ExpiresAt)
+		err = x.shut(ctx, c, number)
 	case errors.As(err, &late):
 		return nil
 	}
@@ -223,4 +226,23 @@ func (x *Chunks) cancel(ctx context.Context, id string) error {
 		return err
 	}
 	return x.Limits.Cancelled(ctx, id, m.Fingerprint)
+}
+
+// shut has a message never sent that does not show, and gives back what it has taken, as it has when its start was lost. It is called until
+// nobody can be starting it any more.
+func (x *Chunks) shut(ctx context.Context, c campaign.Campaign, number int) error {
+	id := chunkID(c.ID, number)
+	// What its guard does not let be cancelled was sent, though its execution does not show yet: it does to the next try.
+	if err := x.Guards.Cancel(ctx, id, c.ExpiresAt); err != nil {
+		return err
+	}
+	chunk, err := x.Files.Chunk(ctx, c, number)
+	if err != nil {
+		return err
+	}
+	r, err := c.Message(chunk.Recipients)
+	if err != nil {
+		return err
+	}
+	return x.Limits.Cancelled(ctx, id, r.Fingerprint())
 }

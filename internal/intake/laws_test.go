@@ -3,6 +3,7 @@ package intake_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -260,31 +261,104 @@ func TestTwoRequestsWithOneKeyAtOnceAreCounted(t *testing.T) {
 	}
 }
 
+// chunk is the only chunk of a campaign, and what its guard says and what befalls its file.
+type chunk struct {
+	campaign.Chunk
+
+	sent, away error
+}
+
+func (c *chunk) Cancel(context.Context, string, time.Time) error { return c.sent }
+
+// chunkOf makes chunks of campaigns, all of which have the same chunk.
+func (l *limited) chunkOf(t *testing.T, request string) (*intake.Chunks, *chunk) {
+	t.Helper()
+	r, err := message.Decode([]byte(request))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &chunk{Chunk: campaign.Chunk{Recipients: r.Recipients}}
+	return &intake.Chunks{
+		Executions: l.store, Guards: c, Files: chunkFile{c}, Rules: intake.Rules{Limits: l.Limits}, Limits: l.Limits, Templates: l.vendor,
+		Now: l.Now, Log: l.Log,
+	}, c
+}
+
+// chunkFile is where a chunk is read from.
+type chunkFile struct{ *chunk }
+
+func (c chunkFile) Chunk(context.Context, campaign.Campaign, int) (campaign.Chunk, error) {
+	return c.chunk.Chunk, c.away
+}
+
+// ofID is a campaign of an id.
+func ofID(id string) campaign.Campaign {
+	return campaign.Campaign{ID: id, Caller: "service", Request: []byte(`{"template":"TX_1234","bytes":1}`)}
+}
+
 // A chunk whose cancellation could not give back what it has taken is not done with: the next turn of its campaign gives it back.
 func TestACancelledChunkGivesBackInTheEnd(t *testing.T) {
 	t.Parallel()
 	l := newLimited(t, func(l *limits.Limits) { l.Trusted = limits.Rules{NumberHour: 1} })
-	chunks := intake.Chunks{
-		Executions: l.store, Rules: intake.Rules{Limits: l.Limits}, Limits: l.Limits, Templates: l.vendor, Now: l.Now, Log: l.Log,
-	}
-	c := campaign.Campaign{ID: "c", Caller: "service", Request: []byte(`{"template":"TX_1234","bytes":1}`)}
-	recipients, err := message.Decode([]byte(orders("5678")))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := chunks.Start(t.Context(), c, 0, campaign.Chunk{Recipients: recipients.Recipients}); err != nil {
+	chunks, chunk := l.chunkOf(t, orders("5678"))
+	if err := chunks.Start(t.Context(), ofID("c"), 0, chunk.Chunk); err != nil {
 		t.Fatal(err)
 	}
 	l.table.Fail(func(string) tabletest.Fault { return tabletest.Before })
-	if err := chunks.Cancel(t.Context(), c, 0); err == nil {
+	if err := chunks.Cancel(t.Context(), ofID("c"), 0); err == nil {
 		t.Error("a cancellation without the table is done with")
 	}
 	l.table.Fail(nil)
 	l.post(t, http.StatusTooManyRequests, service, orders("5678"))
-	if err := chunks.Cancel(t.Context(), c, 0); err != nil {
+	if err := chunks.Cancel(t.Context(), ofID("c"), 0); err != nil {
 		t.Error(err)
 	}
 	l.post(t, http.StatusAccepted, service, orders("5678"))
+}
+
+// A chunk whose start was lost has taken its part of the limits, and its campaign is cancelled before it is started again: nobody gets
+// it, so that nobody is refused in its favour either, as when the campaign is made anew with what was wrong put right. So it is with one
+// that was being started once more when it was cancelled first.
+func TestACancelledChunkThatNeverStartedGivesBack(t *testing.T) {
+	t.Parallel()
+	for name, set := range map[string]func(*limits.Limits){
+		"number":       func(l *limits.Limits) { l.Trusted = limits.Rules{NumberDay: 1} },
+		"same content": func(l *limits.Limits) { l.Same = 24 * time.Hour },
+	} {
+		l := newLimited(t, set)
+		chunks, chunk := l.chunkOf(t, orders("5678"))
+		anew := func() error { return chunks.Start(t.Context(), ofID("anew"), 0, chunk.Chunk) }
+		for range 2 {
+			chunks.Executions = lostStart{l.store}
+			if err := chunks.Start(t.Context(), ofID("c"), 0, chunk.Chunk); err == nil {
+				t.Fatal("it was to be lost")
+			}
+			chunks.Executions = l.store
+			for what, wrong := range map[string]*error{"its guard says that it was sent": &chunk.sent, "its file cannot be read": &chunk.away} {
+				*wrong = errors.New("away")
+				if err := chunks.Cancel(t.Context(), ofID("c"), 0); err == nil {
+					t.Errorf("%s: it is done with, though %s", name, what)
+				}
+				var refused *campaign.RefusedError
+				if err := anew(); !errors.As(err, &refused) {
+					t.Errorf("%s: it has given back, though %s: %v", name, what, err)
+				}
+				*wrong = nil
+			}
+			l.table.Fail(func(string) tabletest.Fault { return tabletest.Before })
+			if err := chunks.Cancel(t.Context(), ofID("c"), 0); err == nil {
+				t.Errorf("%s: it is done with, though it could not give back", name)
+			}
+			l.table.Fail(nil)
+			if err := chunks.Cancel(t.Context(), ofID("c"), 0); err != nil {
+				t.Error(err)
+			}
+			l.now = l.now.Add(time.Minute)
+		}
+		if err := anew(); err != nil {
+			t.Errorf("%s: the campaign that takes its place is parked: %v", name, err)
+		}
+	}
 }
 
 // Events over a limit are rejected on the bus, in the same words, and are no dead letters.

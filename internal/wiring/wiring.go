@@ -367,6 +367,9 @@ func (e *Environment) bucket() *bucket.Bucket {
 	return &bucket.Bucket{Config: e.AWS, Name: e.variable(deployment.CampaignBucket), Now: e.Now, Sleep: e.sleeper()}
 }
 
+// files makes the files of campaigns.
+func (e *Environment) files() *campaign.Files { return &campaign.Files{Objects: e.bucket()} }
+
 // runs makes what starts executions of their state machine.
 func (e *Environment) runs() func(ctx context.Context, id string, run int) error {
 	return (&campaign.Machine{Client: sfn.NewFromConfig(e.AWS), ARN: e.variable(deployment.CampaignMachineARN)}).Run
@@ -377,7 +380,8 @@ func (e *Environment) chunks(messages *execution.Executions) *intake.Chunks {
 	client, templates := e.Aligo()
 	counted := e.Limits(false)
 	return &intake.Chunks{
-		Executions: messages, Guards: e.Guards(), Templates: templates, Wallet: client, Limits: counted, Now: e.Now, Log: e.Log,
+		Executions: messages, Guards: e.Guards(), Files: e.files(), Templates: templates, Wallet: client, Limits: counted,
+		Now: e.Now, Log: e.Log,
 		Rules: intake.Rules{Ads: e.Ads(), Limits: counted, OptOuts: e.OptOuts(), CoverInfo: e.optOutsCoverInfo()},
 	}
 }
@@ -400,7 +404,7 @@ func (e *Environment) notBefore() func(at time.Time) time.Time {
 func (e *Environment) Planning() *campaign.Planning {
 	chunks := e.chunks(e.Executions())
 	return &campaign.Planning{
-		Store: e.campaigns(), Files: &campaign.Files{Objects: e.bucket()}, Door: chunks.Door, Suffices: chunks.Suffices, Bus: e.Bus(),
+		Store: e.campaigns(), Files: e.files(), Door: chunks.Door, Suffices: chunks.Suffices, Bus: e.Bus(),
 		Kept: e.filesKept(), Now: e.Now, Log: e.Log,
 	}
 }
@@ -410,7 +414,7 @@ func (e *Environment) Campaign() *campaign.Sender {
 	messages := e.Outcomes()
 	messages.Records = e.Records()
 	return &campaign.Sender{
-		Store: e.campaigns(), Messages: e.chunks(messages), Files: &campaign.Files{Objects: e.bucket()}, Runs: e.runs(), Now: e.Now, Log: e.Log,
+		Store: e.campaigns(), Messages: e.chunks(messages), Files: e.files(), Runs: e.runs(), Now: e.Now, Log: e.Log,
 		NotBefore: e.notBefore(),
 	}
 }
@@ -420,7 +424,7 @@ func (e *Environment) Reporting() *campaign.Reporting {
 	messages := e.Outcomes()
 	messages.Records = e.Records()
 	return &campaign.Reporting{
-		Store: e.campaigns(), Files: &campaign.Files{Objects: e.bucket()}, Messages: &intake.Chunks{Executions: messages}, Bus: e.Bus(),
+		Store: e.campaigns(), Files: e.files(), Messages: &intake.Chunks{Executions: messages}, Bus: e.Bus(),
 		Kept: e.filesKept(), Now: e.Now, Log: e.Log,
 	}
 }
