@@ -65,7 +65,10 @@ func stopTwice(w *world) {
 	w.stop(id)
 	time.Sleep(time.Minute)
 	w.isNow(id, "cancelled: failed Cancelled")
-	if n := len(w.settled[id]); n != 2 {
+	w.mu.Lock()
+	n := len(w.settled[id])
+	w.mu.Unlock()
+	if n != 2 {
 		w.t.Errorf("announced %d times, want once for each stop", n)
 	}
 	if r := w.sweep(); r.Failed != 0 {
