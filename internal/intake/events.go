@@ -276,7 +276,7 @@ func (e *Events) start(ctx context.Context, handed Handed, attributes []slog.Att
 	if err = asked.refusal(); err == nil {
 		s := submission{caller: e.caller(event), key: key, requestedAt: event.Time}
 		if r.IdempotencyKey == "" && handed.Route != "" {
-			s.key, err = e.keyOfRoute(ctx, d, handed, r, s)
+			s.key, s.first, err = e.keyOfRoute(ctx, handed, r, s.caller)
 		}
 		if err == nil {
 			m, replayed, err = d.submit(ctx, r, s)
@@ -304,22 +304,21 @@ func beside(event, what string) string { return event + " " + what }
 
 // keyOfRoute is the key of a message that a route makes of an event without a key of its own: the event's id with the message's
 // fingerprint. Which other routes there are has no part in it, so that they may come and go while the event waits or is replayed, and
-// routes that make the very same message send it once. What the key was first it stays: a route that makes another message of
-// the event by now is in conflict with its first.
-func (e *Events) keyOfRoute(ctx context.Context, d door, handed Handed, r message.Request, s submission) (string, error) {
-	key, err := e.newKey(ctx, handed, r.Fingerprint(), s.caller)
+// routes that make the very same message send it once. What the key was first it stays, which is for first to see to: a route that
+// makes another message of the event by now is in conflict with its first. The event waits for the table, without which nothing
+// is sent.
+func (e *Events) keyOfRoute(ctx context.Context, handed Handed, r message.Request, caller string) (
+	key string, first func(ctx context.Context, key string) (string, error), _ error,
+) {
+	key, err := e.newKey(ctx, handed, r.Fingerprint(), caller)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
-	id, err := messageID(s.caller, beside(handed.ID, handed.Route))
+	id, err := messageID(caller, beside(handed.ID, handed.Route))
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
-	if _, refusal := d.accept(ctx, r, s.acceptance(id, d.now())); refusal == nil {
-		// What cannot be sent is no first message. The event waits for the table, without which nothing is sent.
-		return e.Made.First(ctx, id, key)
-	}
-	return key, nil
+	return key, func(ctx context.Context, key string) (string, error) { return e.Made.First(ctx, id, key) }, nil
 }
 
 // newKey is the key of what a route has not made before. It is the event's id where the event, or a route with that key, asks for the same;

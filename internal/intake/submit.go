@@ -43,6 +43,8 @@ type submission struct {
 	caller string
 	// key is the idempotency key; without one each request is a message of its own.
 	key string
+	// first keeps the key of what can be sent, and returns the one that was kept first; nil if the key is what it is.
+	first func(ctx context.Context, key string) (string, error)
 	// id is the message's where it follows from something else, and campaign that of the campaign that it is a part of.
 	id, campaign string
 	// requestedAt is zero for a request that is made right now.
@@ -69,6 +71,15 @@ func (d *door) submit(ctx context.Context, r message.Request, s submission) (m m
 	m, refusal := d.accept(ctx, r, s.acceptance(id, d.now()))
 	var taken limits.Taken
 	if refusal == nil {
+		if s.first != nil {
+			if s.key, err = s.first(ctx, s.key); err != nil {
+				return message.Message{}, false, err
+			}
+			if id, err = messageID(s.caller, s.key); err != nil {
+				return message.Message{}, false, err
+			}
+			m.ID = id
+		}
 		if err := d.markOptedOut(ctx, &m, s.untrusted == nil); err != nil {
 			return message.Message{}, false, err
 		}
