@@ -111,8 +111,11 @@ func TestBrowserConsole(t *testing.T) {
 	b.See("one message to the number", used+` === "1"`)
 	b.Press("forget it", browsertest.Button("0으로 되돌리기"))
 	b.See("it is forgotten", used+` === "0"`)
-	if log := w.log.String(); !strings.Contains(log, "reset limits") || !strings.Contains(log, "opt out") || strings.Contains(log, "1234") {
-		t.Errorf("the log does not say what was done, or says for whom: %s", log)
+	for _, what := range []string{"reset limits", "opt out"} {
+		line := `msg="` + what + `" who=arn:aws:iam::000000000000:user/kim which="a number" result=done`
+		if log := w.log.String(); !strings.Contains(log, line) {
+			t.Errorf("the log does not say what was done, or says for whom: %s, want %s", log, line)
+		}
 	}
 	looks(t, b, "operations")
 

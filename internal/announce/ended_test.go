@@ -18,6 +18,7 @@ import (
 	"sms-api/internal/deadletter"
 	"sms-api/internal/execution"
 	"sms-api/internal/message"
+	"sms-api/internal/testkit"
 	"sms-api/internal/testkit/bustest"
 )
 
@@ -60,7 +61,7 @@ func TestEnded(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var log bytes.Buffer
-			h := announce.Ended{Executions: c.ended, Bus: announce.Bus{Client: &c.bus, Name: "b"}, Log: slog.New(slog.NewJSONHandler(&log, nil))}
+			h := announce.Ended{Executions: c.ended, Bus: announce.Bus{Client: &c.bus, Name: "b"}, Log: testkit.Log(&log)}
 			err := h.Handle(t.Context(), deadletter.Event{EventBridgeEvent: events.EventBridgeEvent{ID: "e-1", Detail: []byte(c.detail)}})
 			if got := fmt.Sprint(err); got != cmp.Or(c.err, "<nil>") {
 				t.Errorf("error %s, want %q", got, c.err)

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"slices"
 	"testing"
 	"time"
@@ -16,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"sms-api/internal/campaign"
+	"sms-api/internal/testkit"
 	"sms-api/internal/testkit/tabletest"
 )
 
@@ -50,7 +50,7 @@ func newWatched(t *testing.T, all ...campaign.Campaign) *watched {
 	w := &watched{t: t, table: tabletest.New(t), now: noon, fail: map[string]error{}}
 	store := &campaign.Store{Client: w.table.Client, Table: tabletest.Name, Kept: time.Hour}
 	w.Watch = &campaign.Watch{
-		Store: store, List: w.table.Client, Now: func() time.Time { return w.now }, Log: slog.New(slog.NewJSONHandler(&w.log, nil)),
+		Store: store, List: w.table.Client, Now: func() time.Time { return w.now }, Log: testkit.Log(&w.log),
 		NotBefore: func(at time.Time) time.Time { return at.Add(8 * time.Hour) }, Bus: w,
 		Runs: func(_ context.Context, id string, run int) error {
 			w.runs = append(w.runs, fmt.Sprintf("%s-%d", id, run))

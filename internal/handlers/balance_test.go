@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"log/slog"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -14,6 +13,7 @@ import (
 	"sms-api/internal/aligo"
 	"sms-api/internal/aligo/aligotest"
 	"sms-api/internal/handlers"
+	"sms-api/internal/testkit"
 )
 
 // balance is the balance function in front of a stand-in.
@@ -36,7 +36,7 @@ func newBalance(t *testing.T, options aligotest.Options) *balance {
 		APIKey: aligotest.APIKey, UserID: aligotest.UserID, SenderKey: aligotest.SenderKey, Sender: aligotest.Sender,
 	}}
 	b.Balance = &handlers.Balance{
-		Dispatch: &handlers.Dispatch{Now: now, Log: slog.New(slog.NewJSONHandler(&b.logs, nil)), EgressIPs: []string{"203.0.113.7"}},
+		Dispatch: &handlers.Dispatch{Now: now, Log: testkit.Log(&b.logs), EgressIPs: []string{"203.0.113.7"}},
 		Wallet:   client, Stack: "prod", Metrics: &b.metrics,
 	}
 	return b
@@ -136,7 +136,7 @@ func TestBalanceSaysThatNobodyAnswers(t *testing.T) {
 		defer cancel()
 		var logs bytes.Buffer
 		b := &handlers.Balance{
-			Dispatch: &handlers.Dispatch{Now: time.Now, Log: slog.New(slog.NewJSONHandler(&logs, nil))}, Wallet: silent{},
+			Dispatch: &handlers.Dispatch{Now: time.Now, Log: testkit.Log(&logs)}, Wallet: silent{},
 		}
 		r, err := b.Handle(function)
 		if err != nil || function.Err() != nil || r.Problem == "" || !strings.Contains(logs.String(), `"fault":"Transient"`) {

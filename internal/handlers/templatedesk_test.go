@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -34,7 +33,7 @@ func newOffice(t *testing.T) *office {
 	o := &office{t: t, Clock: testkit.NewClock(time.Date(2026, 11, 23, 1, 0, 0, 0, time.UTC)), table: tabletest.New(t)}
 	o.standin = aligotest.NewServer(t, func(s *aligotest.ServerOptions) { s.Now = o.Now })
 	o.TemplateDesk = &handlers.TemplateDesk{
-		Dispatch: &handlers.Dispatch{Now: o.Now, Log: slog.New(slog.NewJSONHandler(&o.logs, nil)), EgressIPs: []string{"203.0.113.7"}},
+		Dispatch: &handlers.Dispatch{Now: o.Now, Log: testkit.Log(&o.logs), EgressIPs: []string{"203.0.113.7"}},
 		Vendor:   o.standin.Client(),
 		Book:     &template.Book{Client: o.table.Client, Table: tabletest.Name, Now: o.Now},
 		Sleep: func(_ context.Context, d time.Duration) error {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"log/slog"
 	"maps"
 	"slices"
 	"strings"
@@ -21,6 +20,7 @@ import (
 	"sms-api/internal/intake"
 	"sms-api/internal/intake/contract/contracttest"
 	"sms-api/internal/message"
+	"sms-api/internal/testkit"
 	"sms-api/internal/testkit/bustest"
 )
 
@@ -42,7 +42,7 @@ func newDoor() *door {
 	d := &door{store: newStore(), vendor: newVendor(), bus: &bustest.Bus{}, log: &bytes.Buffer{}, now: now}
 	d.events = &intake.Events{
 		Executions: d.store, Made: &d.made, Account: "000000000000", Bus: announce.Bus{Client: d.bus, Name: "sms-api"}, Templates: d.vendor,
-		Now: func() time.Time { return d.now }, Log: slog.New(slog.NewJSONHandler(d.log, nil)), Rate: 10, Runs: 3,
+		Now: func() time.Time { return d.now }, Log: testkit.Log(d.log), Rate: 10, Runs: 3,
 		Sleep: func(_ context.Context, pause time.Duration) error {
 			d.slept += pause
 			return nil

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"log/slog"
 	"maps"
 	"mime"
 	"net/http"
@@ -28,6 +27,7 @@ import (
 	"sms-api/internal/limits"
 	"sms-api/internal/message"
 	"sms-api/internal/optout"
+	"sms-api/internal/testkit"
 	"sms-api/internal/testkit/tabletest"
 )
 
@@ -359,7 +359,7 @@ func (s *system) serve(api *intake.API) {
 	if api.Ads == (message.Ads{}) {
 		api.Ads = message.Ads{SenderName: "가나상점", Contact: "02-000-0000", Refusal: "무료수신거부 080-000-0000", Until: 20*60 + 50}
 	}
-	api.Now, api.Log = func() time.Time { return s.now }, slog.New(slog.NewJSONHandler(s.log, nil))
+	api.Now, api.Log = func() time.Time { return s.now }, testkit.Log(s.log)
 	table := tabletest.New(s.tb)
 	if api.Limits == nil {
 		// No rules: every request of these tests is made twice.

@@ -3,7 +3,6 @@ package limits_test
 import (
 	"errors"
 	"fmt"
-	"log/slog"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -32,7 +31,7 @@ func newWorld(tb testing.TB) *world {
 	w := &world{table: tabletest.New(tb), logs: &testkit.Buffer{}, clock: korea("2026-12-01 12:00:00")}
 	w.Limits = &limits.Limits{
 		Client: w.table.Client, Table: tabletest.Name, Numbers: tabletest.Keys{"secret"}, Now: func() time.Time { return w.clock },
-		Log: slog.New(slog.NewJSONHandler(w.logs, nil)), Untrusted: limits.Rules{NumberHour: 5, NumberDay: 10, CallerDay: 200},
+		Log: testkit.Log(w.logs), Untrusted: limits.Rules{NumberHour: 5, NumberDay: 10, CallerDay: 200},
 	}
 	return w
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -186,7 +185,7 @@ func newWorld(tb testing.TB) *world {
 	w.raw = tabletest.Client(&wire{tb: tb, table: table})
 	w.Store = &records.Store{
 		Client: tabletest.Client(w.wire), Table: tableName, Numbers: keyed{"secret"}, Kept: 90 * 24 * time.Hour,
-		Now: func() time.Time { return w.clock }, Log: slog.New(slog.NewJSONHandler(w.logs, nil)),
+		Now: func() time.Time { return w.clock }, Log: testkit.Log(w.logs),
 	}
 	tabletest.Create(tb, w.raw, tableName)
 	return w

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -86,7 +85,7 @@ func newWorld(tb testing.TB) *world {
 			}
 			return serve(r), nil
 		})),
-		Table: "table", Numbers: w, Kept: 90 * 24 * time.Hour, Now: w.Now, Log: slog.New(slog.NewJSONHandler(w.logs, nil)),
+		Table: "table", Numbers: w, Kept: 90 * 24 * time.Hour, Now: w.Now, Log: testkit.Log(w.logs),
 	}
 	raw := client(doer(func(r *http.Request) (*http.Response, error) { return serve(r), nil }))
 	tabletest.Create(tb, raw, "table")
@@ -183,7 +182,7 @@ func (w watch) Look(context.Context) (stuck int, err error) { return w.stuck, w.
 
 // sweeper is a Sweeper of this world.
 func (w *world) sweeper() *sweep.Sweeper {
-	log := slog.New(slog.NewJSONHandler(w.logs, nil))
+	log := testkit.Log(w.logs)
 	return &sweep.Sweeper{
 		Executions: w, Records: w.store, Campaigns: watch{w}, Bus: w, Now: w.Now, Log: log,
 		Counter: &tally.Recorder{Records: w.store, Stack: "dev", Metrics: w.metrics, Now: w.Now, Log: log},
