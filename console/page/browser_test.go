@@ -47,6 +47,16 @@ func form(b *browsertest.Tab) {
 		`document.querySelectorAll('[data-pointer="/template"] option').length === 4 && document.querySelector(".preview-box .text")`)
 }
 
+// schedule asks for a message in an hour, and opens it.
+func schedule(b *browsertest.Tab) {
+	b.Visit("/compose")
+	form(b)
+	b.Press("more options", browsertest.Button("Schedule and other options"))
+	b.Press("in an hour", browsertest.Button("in 1 h"))
+	b.Press("schedule", browsertest.Button("Schedule"))
+	b.Press("open the message", browsertest.Button("Open message"))
+}
+
 // ended is an expression for how the state was left that the graph shows.
 func ended(state string) string {
 	return fmt.Sprintf(`document.querySelector('.node[data-state=%q]')?.dataset.ended`, state)
@@ -140,12 +150,7 @@ func TestBrowserWalk(t *testing.T) {
 	b.Shot("fault")
 
 	// A message for later is cancelled.
-	b.Visit("/compose")
-	form(b)
-	b.Press("more options", browsertest.Button("Schedule and other options"))
-	b.Press("in an hour", browsertest.Button("in 1 h"))
-	b.Press("schedule", browsertest.Button("Schedule"))
-	b.Press("open the message", browsertest.Button("Open message"))
+	schedule(b)
 	b.See("it waits", `document.querySelector(".actions .status")?.dataset.status === "scheduled" && `+ended("Wait until send "+
 		"time")+` === "running"`)
 	b.Shot("scheduled")
@@ -733,12 +738,7 @@ func TestBrowserKeepsTheFocus(t *testing.T) {
 	b.See("sent", `document.querySelector(".result .accepted")`)
 	b.See("the focus is where that is said", `document.activeElement.matches(".result")`)
 
-	b.Visit("/compose")
-	form(b)
-	b.Press("more options", browsertest.Button("Schedule and other options"))
-	b.Press("in an hour", browsertest.Button("in 1 h"))
-	b.Press("schedule", browsertest.Button("Schedule"))
-	b.Press("open the message", browsertest.Button("Open message"))
+	schedule(b)
 	enter(browsertest.Button("Cancel message"))
 	b.See("cancelled", `document.querySelector(".actions .status").dataset.status === "cancelled" && !document.getElementById("cancel")`)
 	b.See("the focus stays in the content", `document.activeElement.id === "main"`)
