@@ -280,6 +280,9 @@ func (e *Executions) Cancel(ctx context.Context, id string) (message.Outcome, er
 			// The machine has announced it.
 			return o, nil
 		}
+		if err := e.cancelForGood(ctx, m); err != nil {
+			return message.Outcome{}, err // a redrive of what somebody has stopped would send it
+		}
 		return e.announced(ctx, d, m, o)
 	}
 	if !m.Guarded {
@@ -287,12 +290,8 @@ func (e *Executions) Cancel(ctx context.Context, id string) (message.Outcome, er
 			return message.Outcome{}, err
 		}
 	}
-	// From here on nothing of the message is sent, whatever the machine is doing.
-	switch err := e.Guards.Cancel(ctx, m.ID, m.ExpiresAt); {
-	case errors.Is(err, guard.ErrNotCancellable):
-		return message.Outcome{}, &NotCancellableError{Reason: "the message has been sent, or is being sent"}
-	case err != nil:
-		return message.Outcome{}, fmt.Errorf("cancel message %s: %w", id, err)
+	if err := e.cancelForGood(ctx, m); err != nil {
+		return message.Outcome{}, err
 	}
 	stop, err := e.Client.StopExecution(ctx, &sfn.StopExecutionInput{
 		ExecutionArn: d.ExecutionArn, Error: aws.String(message.CodeCancelled), Cause: aws.String("its caller cancelled the message"),
@@ -310,6 +309,18 @@ func (e *Executions) Cancel(ctx context.Context, id string) (message.Outcome, er
 		return message.Outcome{}, &NotCancellableError{Reason: fmt.Sprintf("the message is settled: %s", o.Status)}
 	}
 	return o, err
+}
+
+// cancelForGood has nothing of a message sent from here on, whatever the machine is doing, or somebody with it.
+func (e *Executions) cancelForGood(ctx context.Context, m message.Message) error {
+	err := e.Guards.Cancel(ctx, m.ID, m.ExpiresAt)
+	switch {
+	case errors.Is(err, guard.ErrNotCancellable):
+		return &NotCancellableError{Reason: "the message has been sent, or is being sent"}
+	case err != nil:
+		return fmt.Errorf("cancel message %s: %w", m.ID, err)
+	}
+	return nil
 }
 
 // announced announces an outcome and returns it. Its record tells of it at once, and not only when the announcement is heard.

@@ -263,7 +263,9 @@ func (b *bus) Put(_ context.Context, detailType string, detail any) error {
 type table struct {
 	guard.Guard
 
-	err error
+	// sentMeanwhile says that it is sent before it can be cancelled.
+	sentMeanwhile bool
+	err           error
 }
 
 func (t *table) Opened(context.Context, string) (guard.Guard, bool, error) {
@@ -271,6 +273,9 @@ func (t *table) Opened(context.Context, string) (guard.Guard, bool, error) {
 }
 
 func (t *table) Cancel(context.Context, string, time.Time) error {
+	if t.sentMeanwhile {
+		t.Sent = true
+	}
 	switch {
 	case t.err != nil:
 		return t.err
@@ -649,6 +654,9 @@ func TestCancel(t *testing.T) {
 		{name: "just started", run: begin(t, newMessage()), reason: "the message is being sent"},
 		{name: "delivered", run: delivered, reason: "the message is settled: delivered"},
 		{name: "cancelled already", run: waiting().end(types.ExecutionStatusAborted), at: 2 * time.Hour},
+		{name: "stopped already, and redriven since it was described", run: waiting().end(types.ExecutionStatusAborted), damage: func(f *fake) {
+			f.table.sentMeanwhile = true
+		}, reason: "the message has been sent, or is being sent"},
 		{name: "stopped in the middle", run: begin(t, newMessage()).entered(statemachine.StateWaitForReceipts,
 			accepted).end(types.ExecutionStatusAborted), reason: "the message is settled: partial"},
 		{
@@ -710,6 +718,8 @@ func TestCancel(t *testing.T) {
 			case err != nil || o.Status != message.MessageCancelled || c.run.status != types.ExecutionStatusAborted ||
 				o.Recipients[0].Code != message.CodeCancelled || o.Recipients[0].Channel != "":
 				t.Errorf("got %+v, %v; the execution is %s", o, err, c.run.status)
+			case !f.table.Cancelled:
+				t.Error("whoever redrives it sends it")
 			}
 		})
 	}

@@ -95,6 +95,18 @@ func (w *world) redrivenCancelled(before ...func()) (id string) {
 	return id
 }
 
+// cancelStopped has an operator stop a message, its caller cancel it before anybody has heard of that, and the operator redrive it.
+func cancelStopped(w *world) {
+	id := w.post(to(`"sendAt":"2000-01-02T00:00:00Z",`, "5678"))
+	time.Sleep(time.Hour)
+	w.faults.add("settle", slices.Repeat([]invocationFault{throttled}, 3)...)
+	w.stop(id)
+	w.cancels(id)
+	w.redrive(id)
+	time.Sleep(72 * time.Hour)
+	w.staysCancelled(id)
+}
+
 // staysCancelled checks that nothing was sent of a message, and that it was never announced as anything but cancelled.
 func (w *world) staysCancelled(id string) {
 	w.t.Helper()

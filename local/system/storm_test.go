@@ -224,10 +224,10 @@ func (s *storm) unjustified() []string {
 	for _, one := range s.sent {
 		outcomes := s.settled[one.id]
 		for i, r := range outcomes[len(outcomes)-1].Recipients {
-			if r.Status == message.Delivered {
+			if r.Status == message.Delivered && !one.cancelled {
 				continue
 			}
-			ok := true
+			ok := r.Status != message.Delivered
 			switch r.Code {
 			case fault.NameRejected:
 				ok = s.reviewed && !one.sms
@@ -410,6 +410,9 @@ func (s *storm) meddle(one *sent, what, when float64) {
 		s.mu.Lock()
 		one.stopped = true
 		s.mu.Unlock()
+		if when < 0.3 {
+			s.callOff(one) // perhaps before anybody has heard of the stop
+		}
 		time.Sleep(later)
 		if what > 0.10 {
 			// Redriven and stopped again, mostly in the state where it was.

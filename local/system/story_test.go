@@ -44,6 +44,7 @@ func stories() map[string]func(*world) {
 
 		// A promise was broken once: somebody got two messages, or none, or was told what is not so.
 		"a message whose execution is stopped, redriven and stopped again":                        stopTwice,
+		"a message is cancelled that was stopped, and redriven before anybody has heard of that":  cancelStopped,
 		"a cancelled message that an operator redrives is announced again, and not sent":          redriveCancelled,
 		"a cancelled message is redriven while the table is away for days, and stays cancelled":   redriveCancelledUnseen,
 		"a message is cancelled in the moment in which its send begins":                           cancelWhileItBegins,
