@@ -68,9 +68,15 @@ func (c *Campaign) lookAnew() {
 	}
 }
 
-// unlooked says that some of them are still to be looked at anew.
-func (c *Campaign) unlooked() bool {
-	return slices.ContainsFunc(c.Slow, func(b Slow) bool { return b.Looked == 0 })
+// unlooked is how many of them are still to be looked at anew.
+func (c *Campaign) unlooked() int {
+	n := 0
+	for _, b := range c.Slow {
+		if b.Looked == 0 {
+			n++
+		}
+	}
+	return n
 }
 
 // slow adds a chunk to them.

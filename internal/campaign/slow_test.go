@@ -287,20 +287,26 @@ func TestSlowChunksAfterACancellationThatFailed(t *testing.T) {
 	}
 }
 
+// newBlocks is a campaign in each of whose chunks phones are off: most of them are slow.
+func newBlocks(t *testing.T, chunks int) *world {
+	t.Helper()
+	w := newSending(t, chunks, 6000)
+	w.off = func(int) bool { return true }
+	for begin := w.now; w.now.Sub(begin) < 12*time.Hour; {
+		w.turn(1)
+	}
+	if c := w.find(); c.Next != chunks || len(c.Slow) < chunks/64-1 {
+		t.Fatalf("%d blocks of %d chunks", len(c.Slow), c.Next)
+	}
+	return w
+}
+
 // One chunk that cannot be cancelled, time and again, keeps none of the slow ones from its turn, also where each block of them has
 // one that was sent and whose receipt is days away.
 func TestOneFailingCancellationKeepsNoSlowBlockFromItsTurn(t *testing.T) {
 	t.Parallel()
 	const chunks = 600
-	w := newSending(t, chunks, 6000)
-	w.off = func(int) bool { return true }
-	begin := w.now
-	for w.now.Sub(begin) < 12*time.Hour {
-		w.turn(1)
-	}
-	if c := w.find(); c.Next != chunks || len(c.Slow) < 8 {
-		t.Fatalf("%d blocks of %d chunks", len(c.Slow), c.Next)
-	}
+	w := newBlocks(t, chunks)
 	w.sent = map[int]bool{}
 	for n := 0; n < chunks; n += 64 {
 		w.sent[n] = true
@@ -321,6 +327,61 @@ func TestOneFailingCancellationKeepsNoSlowBlockFromItsTurn(t *testing.T) {
 	}
 	if want := chunks - len(w.sent) - 1; len(w.cancelled) != want {
 		t.Errorf("%d chunks are cancelled after 200 turns and %v, want %d", len(w.cancelled), 200*5*time.Minute, want)
+	}
+}
+
+// A turn in which nothing was left to cancel has come further all the same: the others are looked at at once, and not after the pause that
+// the machine makes of an error. The error comes when none is left.
+func TestAnErrorWaitsUntilAllBlocksWereLookedAt(t *testing.T) {
+	t.Parallel()
+	const chunks = 600
+	w := newBlocks(t, chunks)
+	fails := w.find().Slow[0].First
+	w.sent = map[int]bool{}
+	for n := range chunks {
+		w.sent[n] = n != fails
+	}
+	w.undo = func(int) error { return errAway }
+	w.set(campaign.Cancelled)
+	blocks, turns := len(w.find().Slow), 1
+	for ; ; turns++ {
+		n, err := w.Turn(t.Context(), campaign.Turn{ID: id, Run: 2})
+		if err != nil {
+			break
+		}
+		if n.Next != campaign.NextWait || n.Seconds != 1 || turns > blocks {
+			t.Fatalf("turn %d: %+v", turns, n)
+		}
+	}
+	if want := (blocks + 3) / 4; blocks < 8 || turns != want {
+		t.Errorf("an error after %d turns, want %d for %d blocks", turns, want, blocks)
+	}
+}
+
+// Blocks of which a chunk cannot be cancelled take no turn from the others: the receipts of these are read.
+func TestBlocksThatFailLeaveTurnsForTheOthers(t *testing.T) {
+	t.Parallel()
+	const chunks = 600
+	w := newBlocks(t, chunks)
+	w.sent = map[int]bool{}
+	for n := range chunks {
+		w.sent[n] = n >= 4*64 || n%64 != 5
+	}
+	w.undo = func(int) error { return errAway }
+	w.set(campaign.Cancelled)
+	turns := func(n int, pause time.Duration) {
+		for range n {
+			_, _ = w.Turn(t.Context(), campaign.Turn{ID: id, Run: 2}) // always an error, of the four
+			w.now = w.now.Add(pause)
+		}
+	}
+	turns(20, 5*time.Minute)
+	for n := range chunks {
+		w.settled[n] = w.sent[n]
+	}
+	turns(200, 15*time.Minute)
+	if c := w.find(); c.Ended.Delivered != 90*(chunks-4) {
+		t.Errorf("the receipts of %d recipients are known, want %d", c.Ended.Delivered, 90*(chunks-4))
 	}
 }
 

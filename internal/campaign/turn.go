@@ -168,7 +168,7 @@ func (s *Sender) wait(c Campaign) time.Duration {
 }
 
 // look finds out what became of the chunks that are open, and whether one of them waits for an operator. left says that more of them are
-// to be looked at at once; what has failed meanwhile is an error when that is no longer so, or when nothing was cancelled in this turn.
+// to be looked at at once; what has failed meanwhile is an error when that is no longer so, or when this turn came no further.
 func (s *Sender) look(ctx context.Context, t Turn) (_ Campaign, left bool, _ error) {
 	c, err := s.Store.Change(ctx, t.ID, func(c *Campaign) (bool, error) {
 		if t.Run <= c.Run {
@@ -230,16 +230,16 @@ func (s *Sender) look(ctx context.Context, t Turn) (_ Campaign, left bool, _ err
 		}
 		found[number] = f
 	}
-	parked := false
+	parked, went := false, false
 	c, err = s.Store.Change(ctx, c.ID, func(now *Campaign) (bool, error) {
 		if now.Run != t.Run {
 			return false, nil
 		}
-		before := now.Status
-		if failed == nil || cancelled {
+		before, unlooked := now.Status, now.unlooked()
+		now.see(found, slow, refused, s.Now())
+		if went = cancelled || now.unlooked() < unlooked; went || failed == nil {
 			now.Turned = s.Now() // when nothing but failures is left the watch is to tell of it
 		}
-		now.see(found, slow, refused, s.Now())
 		parked = before != Parked && now.Status == Parked
 		return true, nil
 	})
@@ -249,8 +249,8 @@ func (s *Sender) look(ctx context.Context, t Turn) (_ Campaign, left bool, _ err
 	if parked {
 		s.tellParked(ctx, c)
 	}
-	left = left || c.unlooked()
-	if failed != nil && left && cancelled {
+	left = left || c.unlooked() > 0
+	if failed != nil && left && went {
 		// What is left is not to wait for as long as the machine does after many errors.
 		s.Log.LogAttrs(ctx, slog.LevelWarn, "a chunk of a campaign is not cancelled yet", slog.String("campaign", c.ID),
 			slog.String("error", failed.Error()))
