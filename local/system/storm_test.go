@@ -404,16 +404,21 @@ func (s *storm) meddle(one *sent, what, when float64) {
 		s.callOff(one)
 	case what < 0.12:
 		time.Sleep(later)
+		unheard := when < 0.3 // its caller calls it off before the function that announces it has run
+		if unheard {
+			s.faults.add("settle", slices.Repeat([]invocationFault{throttled}, 3)...)
+		}
 		if _, err := s.sfn.StopExecution(s.t.Context(), &sfn.StopExecutionInput{ExecutionArn: s.arn(one.id)}); err != nil {
 			s.t.Errorf("stop %s: %v", one.id, err)
 		}
 		s.mu.Lock()
 		one.stopped = true
 		s.mu.Unlock()
-		if when < 0.3 {
-			s.callOff(one) // perhaps before anybody has heard of the stop
+		if unheard {
+			s.callOff(one) // and the operator redrives it at once
+		} else {
+			time.Sleep(later)
 		}
-		time.Sleep(later)
 		if what > 0.10 {
 			// Redriven and stopped again, mostly in the state where it was.
 			_, _ = s.sfn.RedriveExecution(s.t.Context(), &sfn.RedriveExecutionInput{ExecutionArn: s.arn(one.id)})
