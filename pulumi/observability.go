@@ -279,7 +279,7 @@ func (o *observability) queries(ctx *pulumi.Context, args observabilityArgs) err
 		in         pulumi.StringArray
 	}{
 		{"parked", "filter fault = \"NotConfigured\" or fault = \"Unrecognised\"\n| stats count(*) as times, latest(error) as reason, " +
-			"latest(@timestamp) as last by message, cause\n| sort last desc", tasks},
+			"latest(vendor) as words, latest(@timestamp) as last by message, cause\n| sort last desc", tasks},
 		{"receipts", "filter ispresent(alert)\n| stats sum(recipients) as people, count(*) as messages by alert, bin(1h)", tasks},
 		{"by-cause", counted + byCause, counts},
 		// Yesterday in Korea, out of the last two days, over which it is to be run.
@@ -287,7 +287,7 @@ func (o *observability) queries(ctx *pulumi.Context, args observabilityArgs) err
 			"floor((now() * 1000 + 32400000) / 86400000) as today\n| filter day = today - 1" + byCause, counts},
 		{"faults", "filter ispresent(fault)\n| stats count(*) as times by fault, cause, bin(1h)", all},
 		{"one-message", "filter message = \"PUT-THE-ID-HERE\"\n| sort @timestamp asc\n| display @timestamp, @log, level, msg, fault, cause, " +
-			"error", all},
+			"error, vendor", all},
 		{"one-campaign", "filter campaign = \"PUT-THE-ID-HERE\" or stuck = \"PUT-THE-ID-HERE\"\n| sort @timestamp asc\n| display @timestamp, " +
 			"@log, level, msg, chunk, reason, error", all},
 		{"slow-calls", "filter type = \"platform.report\"\n| stats max(record.metrics.durationMs) as slowest, pct(record.metrics.durationMs, " +

@@ -109,8 +109,8 @@ func Alarms(w Watched) []Alarm {
 			Statistic: sum, Period: fiveMinutes, Periods: 1, Threshold: 1, Silence: isFine,
 		},
 		{
-			Name: "unrecognised", Description: "Aligo refuses calls in words that nobody has described: maintenance, or a new rule. The logs " +
-				"have its words. Messages wait, AlimTalk with a fallback no longer than fallback.after.",
+			Name: "unrecognised", Description: "Aligo refuses calls in words that nobody has described: maintenance, or a new rule. The log " +
+				"lines have its words, as vendor. Messages wait, AlimTalk with a fallback no longer than fallback.after.",
 			Namespace: lines, Metric: "unrecognised", Lines: `{ $.fault = "Unrecognised" }`, In: tasks,
 			Statistic: sum, Period: fiveMinutes, Periods: 1, Threshold: 1, Silence: isFine,
 		},

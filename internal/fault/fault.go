@@ -17,15 +17,22 @@ type Transient struct{ Reason string }
 // Ambiguous says that the vendor may have accepted the call: it must not be repeated before its history was read.
 type Ambiguous struct{ Reason string }
 
-// Rejected says that the vendor refused this message.
-type Rejected struct{ Reason string }
+// Rejected says that the vendor refused this message. Err is the vendor's error, which is for the log: Reason repeats nothing of it.
+type Rejected struct {
+	Reason string
+	Err    error
+}
 
 // NotConfigured says that an operator has to repair something before any message can go out.
 type NotConfigured struct{ Repair }
 
 // Unrecognised says that the vendor refused the message in words that nobody has described: it has surely not got it, but
-// nobody knows whether it will refuse it again.
-type Unrecognised struct{ Repair }
+// nobody knows whether it will refuse it again. Err is the vendor's error, with these words, which is for the log.
+type Unrecognised struct {
+	Repair
+
+	Err error
+}
 
 // Repair is what parks a message. The error's message is its JSON, which the state machine takes over as the progress's
 // "parked".
@@ -50,6 +57,13 @@ func (e *Rejected) Error() string  { return e.Reason }
 func (e *Invalid) Error() string   { return e.Reason }
 func (e *Expired) Error() string   { return e.Reason }
 func (e *Cancelled) Error() string { return e.Reason }
+
+// Unwrap returns the vendor's error.
+func (e *Rejected) Unwrap() error { return e.Err }
+
+// Unwrap returns the vendor's error.
+func (e *Unrecognised) Unwrap() error { return e.Err }
+
 func (e *Later) Error() string {
 	return `{"later":{"until":"` + e.Until.UTC().Format(time.RFC3339) + `"}}`
 }

@@ -58,12 +58,12 @@ func (d *Dispatch) fault(err error, reads bool) error {
 	case aligo.ClassNotConfigured:
 		return &fault.NotConfigured{Repair: fault.Repair{Cause: string(e.Cause), Reason: d.repair(e)}}
 	case aligo.ClassUnrecognised:
-		return &fault.Unrecognised{Repair: fault.Repair{
+		return &fault.Unrecognised{Err: e, Repair: fault.Repair{
 			Cause: string(aligo.CauseUnknown), Reason: "find out what Aligo refuses; the log has its words",
 		}}
 	case aligo.ClassRejected:
 		if !reads {
-			return &fault.Rejected{Reason: e.Public()}
+			return &fault.Rejected{Reason: e.Public(), Err: e}
 		}
 		// A read that is refused is no refusal of what was to be sent.
 	case aligo.ClassInvalid:
@@ -85,7 +85,7 @@ func (d *Dispatch) sendFault(in Input, err error) error {
 	if errors.As(f, &u) && fallsBack(in) {
 		if parked := in.Progress.Parked; parked != nil && parked.Cause == string(aligo.CauseUnknown) &&
 			!d.Now().Before(parked.Since.Add(time.Duration(in.Message.Fallback.After))) {
-			return &fault.Rejected{Reason: "Aligo refuses the AlimTalk in words that are not known"}
+			return &fault.Rejected{Reason: "Aligo refuses the AlimTalk in words that are not known", Err: u.Err}
 		}
 	}
 	return f
@@ -151,6 +151,10 @@ func (d *Dispatch) warn(ctx context.Context, what string, err error, attributes 
 	attributes = append(attributes, slog.String("fault", faultName(err)), slog.String("error", words(err)))
 	if r := repairOf(err); r != nil {
 		attributes = append(attributes, slog.String("cause", r.Cause))
+	}
+	var answer *aligo.Error
+	if errors.As(err, &answer) {
+		attributes = append(attributes, slog.String("vendor", answer.Error()))
 	}
 	d.Log.LogAttrs(ctx, slog.LevelWarn, what, attributes...)
 }

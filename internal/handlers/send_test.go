@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"sms-api/internal/guard"
 	"sms-api/internal/handlers"
 	"sms-api/internal/message"
+	"sms-api/internal/testkit"
 )
 
 // slow is an Aligo to which the way takes its time, after everything is ready.
@@ -113,6 +115,40 @@ func TestNothingLeavesAfterTheExpiry(t *testing.T) {
 		var e *fault.Expired
 		if errors.As(err, &e) != expired || (len(out.Batches) == 1) == expired || table.closed != expired {
 			t.Errorf("%v after the expiry: %v, closed %v, %+v", late, err, table.closed, out.Progress)
+		}
+	}
+}
+
+// refuses is Aligo that refuses.
+type refuses struct {
+	*slow
+
+	err error
+}
+
+func (r refuses) SendSMS(context.Context, aligo.SMS) (aligo.Accepted, error) {
+	return aligo.Accepted{}, r.err
+}
+
+// What Aligo has said of a refusal stands in the log, for whoever is called, and nowhere else.
+func TestTheLogHasTheWordsOfARefusal(t *testing.T) {
+	t.Parallel()
+	for class, cause := range map[aligo.Class]aligo.Cause{
+		aligo.ClassUnrecognised: aligo.CauseUnknown, aligo.ClassRejected: aligo.CauseParameter, aligo.ClassNotConfigured: aligo.CauseBalance,
+	} {
+		d := newDoubt(t, aligo.NotAccepted)
+		d.in.Progress = message.Progress{Queue: &message.Queue{Channel: message.SMS}}
+		var log testkit.Buffer
+		h := &handlers.Dispatch{
+			Aligo:  refuses{&slow{}, &aligo.Error{Class: class, Cause: cause, Endpoint: "/send/", Code: "-999", Message: "점검 중입니다"}},
+			Guards: &closing{}, Now: noon, Log: testkit.Log(&log),
+		}
+		_, err := h.SendSMS(t.Context(), d.in)
+		if err == nil || class != aligo.ClassNotConfigured && strings.Contains(err.Error(), "점검") {
+			t.Errorf("%s: %v", class, err)
+		}
+		if text := log.String(); strings.Count(text, "code -999: 점검 중입니다") != 1 {
+			t.Errorf("%s: the log says %s", class, text)
 		}
 	}
 }
