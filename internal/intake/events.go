@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -29,9 +30,10 @@ type Events struct {
 		// Recorded is Find for what has a record.
 		Recorded(ctx context.Context, id string) (m message.Message, ok bool, err error)
 	}
-	// Made keeps the first key of what is made of what an id stands for, and returns it.
+	// Made keeps the first text that it is handed over for an id, and returns what it has kept, which may be nothing.
 	Made interface {
-		First(ctx context.Context, id, key string) (first string, err error)
+		First(ctx context.Context, id, text string) (first string, err error)
+		FirstOf(ctx context.Context, id string) (first string, err error)
 	}
 	// Account is the account that the bus is in.
 	Account string
@@ -275,8 +277,11 @@ func (e *Events) start(ctx context.Context, handed Handed, attributes []slog.Att
 	var replayed bool
 	if err = asked.refusal(); err == nil {
 		s := submission{caller: e.caller(event), key: key, requestedAt: event.Time}
-		if r.IdempotencyKey == "" && handed.Route != "" {
-			s.key, s.first, err = e.keyOfRoute(ctx, handed, r, s.caller)
+		switch {
+		case r.IdempotencyKey == "" && handed.Route != "":
+			err = e.keyOfRoute(ctx, handed, r, &s)
+		case key == event.ID:
+			err = e.keyOfEvent(handed, r, &s)
 		}
 		if err == nil {
 			m, replayed, err = d.submit(ctx, r, s)
@@ -302,56 +307,87 @@ func (e *Events) start(ctx context.Context, handed Handed, attributes []slog.Att
 // beside is a key that belongs to an event. No key that somebody gives has a space in it.
 func beside(event, what string) string { return event + " " + what }
 
-// keyOfRoute is the key of a message that a route makes of an event without a key of its own: the event's id with the message's
+// keyOfRoute sets the key of a message that a route makes of an event without a key of its own: the event's id with the message's
 // fingerprint. Which other routes there are has no part in it, so that they may come and go while the event waits or is replayed, and
-// routes that make the very same message send it once. What the key was first it stays, which is for first to see to: a route that
-// makes another message of the event by now is in conflict with its first. The event waits for the table, without which nothing
-// is sent.
-func (e *Events) keyOfRoute(ctx context.Context, handed Handed, r message.Request, caller string) (
-	key string, first func(ctx context.Context, key string) (string, error), _ error,
-) {
-	key, err := e.newKey(ctx, handed, r.Fingerprint(), caller)
-	if err != nil {
-		return "", nil, err
+// routes that make the very same message send it once. What the key was first it stays: a route that makes another message of
+// the event by now is in conflict with its first. The event waits for the table, without which nothing is sent.
+func (e *Events) keyOfRoute(ctx context.Context, handed Handed, r message.Request, s *submission) error {
+	key, conflict, err := e.newKey(ctx, handed, r.Fingerprint(), s.caller)
+	if err != nil || conflict {
+		s.key = handed.ID
+		return err
 	}
-	id, err := messageID(caller, beside(handed.ID, handed.Route))
-	if err != nil {
-		return "", nil, err
+	id, err := messageID(s.caller, beside(handed.ID, handed.Route))
+	s.key, s.first = key, func(ctx context.Context, keep bool) (string, error) {
+		if keep {
+			return e.Made.First(ctx, id, key)
+		}
+		kept, err := e.Made.FirstOf(ctx, id)
+		return cmp.Or(kept, key), err
 	}
-	return key, func(ctx context.Context, key string) (string, error) { return e.Made.First(ctx, id, key) }, nil
+	return err
 }
 
+// keyOfEvent has it kept which message has an event's id as key, where routes without keys may take the event: newKey is to know that
+// no earlier version has sent it.
+func (e *Events) keyOfEvent(handed Handed, r message.Request, s *submission) error {
+	if !slices.ContainsFunc(slices.Collect(maps.Values(e.Routes)), func(t *route.Template) bool { return t.CouldTake(handed.Text) }) {
+		return nil
+	}
+	id, err := ofEvent(s.caller, handed.ID)
+	s.first = func(ctx context.Context, keep bool) (string, error) {
+		if !keep {
+			return handed.ID, nil
+		}
+		_, err := e.Made.First(ctx, id, r.Fingerprint())
+		return handed.ID, err
+	}
+	return err
+}
+
+// ofEvent is under which id keyOfEvent keeps. No route has an empty name.
+func ofEvent(caller, event string) (string, error) { return messageID(caller, beside(event, "")) }
+
 // newKey is the key of what a route has not made before. It is the event's id where the event, or a route with that key, asks for the same;
-// and where an earlier version, whose key that was, has sent it.
-func (e *Events) newKey(ctx context.Context, handed Handed, fingerprint, caller string) (string, error) {
+// and where an earlier version, whose key that was, has sent it. conflict says that an earlier version has sent what nothing makes any
+// more, perhaps for this route.
+func (e *Events) newKey(ctx context.Context, handed Handed, fingerprint, caller string) (key string, conflict bool, _ error) {
 	made := map[string]bool{fingerprint: true}
 	for _, other := range e.underID(handed) {
 		f := other.request.Fingerprint()
 		if made[f] = true; f == fingerprint && other.keyed {
-			return handed.ID, nil
+			return handed.ID, false, nil
 		}
 	}
 	id, err := messageID(caller, handed.ID)
 	if err != nil {
-		return "", err
+		return "", false, err
 	}
 	if handed.first {
 		// Step Functions need not be asked: an earlier version has handled it only if EventBridge has delivered it twice.
-		if m, ok, err := e.Executions.Recorded(ctx, id); err == nil && ok && m.Fingerprint == fingerprint {
-			return handed.ID, nil
+		m, ok, err := e.Executions.Recorded(ctx, id)
+		if ok && m.Fingerprint == fingerprint {
+			return handed.ID, false, err
 		}
-		return beside(handed.ID, fingerprint), nil
+		return beside(handed.ID, fingerprint), false, err
 	}
 	m, err := e.Executions.Find(ctx, id)
 	switch {
 	case errors.Is(err, execution.ErrNotFound):
 	case err != nil:
-		return "", err
-	case m.Fingerprint == fingerprint || !made[m.Fingerprint]:
-		// What nothing makes any more was made by a template that has been changed since, perhaps this one.
-		return handed.ID, nil
+		return "", false, err
+	case m.Fingerprint == fingerprint:
+		return handed.ID, false, nil
+	case !made[m.Fingerprint]:
+		// A template that has been changed since made it, of this route or another. It is another's if this version has sent it.
+		if id, err = ofEvent(caller, handed.ID); err != nil {
+			return "", false, err
+		}
+		if kept, err := e.Made.FirstOf(ctx, id); err != nil || kept != m.Fingerprint {
+			return "", true, err
+		}
 	}
-	return beside(handed.ID, fingerprint), nil
+	return beside(handed.ID, fingerprint), false, nil
 }
 
 // routed is a request that a route makes of an event; keyed says that the event's id is its key, as it is of what the event asks

@@ -71,6 +71,12 @@ func (m *made) First(_ context.Context, id, key string) (string, error) {
 	return m.first[id], nil
 }
 
+func (m *made) FirstOf(_ context.Context, id string) (string, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.first[id], m.err
+}
+
 func newStore() *store {
 	return &store{messages: map[string]message.Message{}, outcomes: map[string]message.Outcome{}}
 }

@@ -503,3 +503,29 @@ func TestADeadLetterCountsWhenItComesAgain(t *testing.T) {
 		t.Errorf("%v, %d messages, rejected %s; want a rejection, because the day is full", err, l.store.count(), l.bus.rejections(t))
 	}
 }
+
+// cancelledUntil is a guard that notes for how long messages are cancelled.
+type cancelledUntil struct{ times []time.Time }
+
+func (c *cancelledUntil) Cancel(_ context.Context, _ string, expiry time.Time) error {
+	c.times = append(c.times, expiry)
+	return nil
+}
+
+// A chunk that does not show is never sent from the first cancellation on, for as long as somebody could be starting it, also when its file
+// cannot be read.
+func TestACancelledChunkIsShutThoughItsFileIsAway(t *testing.T) {
+	t.Parallel()
+	l := newLimited(t, func(l *limits.Limits) { l.Trusted = limits.Rules{NumberHour: 1} })
+	chunks, chunk := l.chunkOf(t, orders("5678"))
+	g := &cancelledUntil{}
+	chunks.Guards, chunk.away = g, errors.New("away")
+	c := ofID("c")
+	c.SendAt, c.ExpiresAt = now.Add(time.Minute), now.Add(time.Hour)
+	if err := chunks.Cancel(t.Context(), c, 0); err == nil {
+		t.Error("it is done with")
+	}
+	if len(g.times) != 1 || !g.times[0].Equal(c.ExpiresAt) {
+		t.Errorf("cancelled until %v", g.times)
+	}
+}

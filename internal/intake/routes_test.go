@@ -928,6 +928,27 @@ func queued(t *testing.T, n int, event string) string {
 	return string(body)
 }
 
+// receive has the door receive an event out of the queue, for the n-th time; the error says that it is to come again.
+func receive(t *testing.T, d *door, n int, event string) error {
+	t.Helper()
+	out, err := d.lambda.Invoke(t.Context(), []byte(queued(t, n, event)))
+	if err == nil && strings.Contains(string(out), `"m"`) {
+		return errors.New("again")
+	}
+	return err
+}
+
+// routesTo are routes name:to[:key] of the same event.
+func routesTo(t *testing.T, all ...string) map[string]*route.Template {
+	t.Helper()
+	routes := map[string]*route.Template{}
+	for _, one := range all {
+		p := append(strings.SplitN(one, ":", 3), "")
+		routes[p[0]] = sameAs(t, p[0], p[1], "TX_1234", p[2])
+	}
+	return routes
+}
+
 // Step Functions is asked for ten descriptions a second, which is events:rate: an event of a route that waited in the queue and comes for
 // the first time asks it for none, however old it is. Any other may have been handled by a version that kept no records.
 func TestAnEventThatComesForTheFirstTimeDescribesNothing(t *testing.T) {
@@ -952,18 +973,12 @@ func TestAnEventThatComesForTheFirstTimeDescribesNothing(t *testing.T) {
 			t.Errorf("%s: %d executions were described to send to %v, want %d; %v", name, counted.n, d.to(), c.n, err)
 		}
 	}
-	d := newDoor()
-	d.events.Routes = several(t, "")
-	d.events.Executions = recordsAway{d.store}
-	if err := d.handle(t, queued(t, 1, byRoute("customer", paid))); err != nil || len(d.to()) != 1 {
-		t.Errorf("while there are no records to be read: sent to %v, %v", d.to(), err)
-	}
 }
 
-// recordsAway is what is known of messages while their records cannot be read.
-type recordsAway struct{ *store }
+// describesNothing is Step Functions that describes no execution, beside a table that cannot be read.
+type describesNothing struct{ *store }
 
-func (recordsAway) Recorded(context.Context, string) (message.Message, bool, error) {
+func (describesNothing) Recorded(context.Context, string) (message.Message, bool, error) {
 	return message.Message{}, false, errors.New("away")
 }
 
@@ -978,6 +993,10 @@ func TestARouteWithoutTheTable(t *testing.T) {
 	}
 	if err := d.handle(t, byRoute("customer", `{}`)); err != nil || len(d.rejections(t)) != 1 {
 		t.Errorf("rejected %s, %v", d.rejections(t), err)
+	}
+	// Of what no route can take nothing has to be kept.
+	if err := d.handle(t, event("e-2", orders("5678"))); err != nil || len(d.to()) != 1 {
+		t.Errorf("sent to %v, rejected %s, %v", d.to(), d.rejections(t), err)
 	}
 }
 
@@ -1031,6 +1050,7 @@ func TestAnEventFromBefore(t *testing.T) {
 		if err := d.handle(t, byRoute("customer", paid)); err != nil {
 			t.Fatal(err)
 		}
+		d.made.first = nil // it kept nothing of this kind
 		if d.events.Routes = several(t, c.greeting); !c.recorded {
 			d.events.Executions = withoutRecords{d.store}
 		}
@@ -1045,9 +1065,6 @@ func TestAnEventFromBefore(t *testing.T) {
 	}
 }
 
-// describesNothing is Step Functions that describes no execution.
-type describesNothing struct{ *store }
-
 func (describesNothing) Find(context.Context, string) (message.Message, error) {
 	return message.Message{}, errors.New("throttled")
 }
@@ -1055,10 +1072,15 @@ func (describesNothing) Find(context.Context, string) (message.Message, error) {
 // Whether an earlier version has sent something is not guessed: while it cannot be said the event waits.
 func TestAnEventThatMayHaveBeenHandledWaits(t *testing.T) {
 	t.Parallel()
-	d := newDoor()
-	d.events.Routes, d.events.Executions = several(t, ""), describesNothing{d.store}
-	if err := d.handle(t, byRoute("customer", paid)); err == nil || len(d.to())+len(d.rejections(t)) != 0 {
-		t.Errorf("sent to %v, rejected %s, %v", d.to(), d.rejections(t), err)
+	for name, deliver := range map[string]func(*door) error{
+		"as a dead letter":   func(d *door) error { return d.handle(t, byRoute("customer", paid)) },
+		"for the first time": func(d *door) error { return receive(t, d, 1, byRoute("customer", paid)) },
+	} {
+		d := newDoor()
+		d.events.Routes, d.events.Executions = several(t, ""), describesNothing{d.store}
+		if err := deliver(d); err == nil || len(d.to())+len(d.rejections(t)) != 0 {
+			t.Errorf("%s: sent to %v, rejected %s, %v", name, d.to(), d.rejections(t), err)
+		}
 	}
 }
 
@@ -1183,5 +1205,98 @@ func TestAChangedRouteBesideTheMessageOfAnEvent(t *testing.T) {
 	}
 	if got := d.to(); len(got) != 1 {
 		t.Errorf("sent to %v", got)
+	}
+}
+
+// A route whose turn comes late sends its own, though one that had the event's id as its key has gone or makes something else by now:
+// what stands under that id is no earlier version's.
+func TestARouteThatComesLateAfterOneWhoseKeyIsTheEventsID(t *testing.T) {
+	t.Parallel()
+	for name, after := range map[string][]string{
+		"removed":     {"customer:customer"},
+		"rekeyed":     {"customer:customer", "seller:seller:s-<$.detail.id>"},
+		"readdressed": {"customer:customer", "seller:shop:<$.id>"},
+	} {
+		d := newDoor()
+		d.events.Routes = routesTo(t, "customer:customer", "seller:seller:<$.id>")
+		if err := receive(t, d, 1, byRoute("seller", paid)); err != nil {
+			t.Fatal(err)
+		}
+		d.made.err = errors.New("throttled")
+		if err := receive(t, d, 1, byRoute("customer", paid)); err == nil {
+			t.Fatal("it was to wait")
+		}
+		d.made.err, d.events.Routes = nil, routesTo(t, after...)
+		if err := receive(t, d, 2, byRoute("customer", paid)); err != nil {
+			t.Fatal(err)
+		}
+		if got := d.to(); !slices.Equal(got, []string{"01012340000", "01012345678"}) || len(d.rejections(t)) != 0 {
+			t.Errorf("%s: sent to %v, rejected %s", name, got, d.rejections(t))
+		}
+	}
+}
+
+// A conflict with what an earlier version may have sent is none for ever: when the routes are as they were the event can be repeated.
+func TestAConflictWithAnEarlierVersionIsNotKept(t *testing.T) {
+	t.Parallel()
+	d := newDoor()
+	before := routesTo(t, "customer:customer", "seller:seller:<$.id>")
+	d.events.Routes = before
+	if err := receive(t, d, 1, byRoute("seller", paid)); err != nil {
+		t.Fatal(err)
+	}
+	d.made.first, d.events.Routes = nil, routesTo(t, "customer:customer") // an earlier version would have kept nothing
+	if err := receive(t, d, 2, byRoute("customer", paid)); err != nil || len(d.rejections(t)) != 1 {
+		t.Fatalf("rejected %s, %v", d.rejections(t), err)
+	}
+	d.events.Routes = before
+	if err := receive(t, d, 2, byRoute("customer", paid)); err != nil {
+		t.Fatal(err)
+	}
+	if got := d.to(); len(got) != 2 {
+		t.Errorf("sent to %v, rejected %s", got, d.rejections(t))
+	}
+}
+
+// What a route has sent is a replay also when it could not be accepted any more and a route of the same message has come meanwhile.
+func TestAReplayThatCannotBeAcceptedAnyMoreBesideANewRoute(t *testing.T) {
+	t.Parallel()
+	d := newDoor()
+	d.events.Routes = routesTo(t, "customer:customer")
+	if err := d.handle(t, byRoute("customer", paid)); err != nil {
+		t.Fatal(err)
+	}
+	d.events.Routes, d.vendor.templates = routesTo(t, "customer:customer", "too:customer:<$.id>"), nil
+	if err := d.handle(t, byRoute("customer", paid)); err != nil {
+		t.Fatal(err)
+	}
+	if len(d.acceptances(t)) != 2 {
+		t.Errorf("accepted %s, rejected %s", d.acceptances(t), d.rejections(t))
+	}
+	d.made.err = errors.New("away")
+	if err := d.handle(t, byRoute("customer", paid)); err == nil || len(d.rejections(t)) != 0 {
+		t.Errorf("while nobody knows: rejected %s, %v", d.rejections(t), err)
+	}
+}
+
+// A changed route that is in conflict with what it has sent gives back what it has taken of the limits.
+func TestAConflictOfAChangedRouteGivesBack(t *testing.T) {
+	t.Parallel()
+	l := newLimited(t, func(l *limits.Limits) { l.Trusted = limits.Rules{NumberHour: 1} })
+	d := l.bus
+	d.store, d.events.Routes = l.store, routesTo(t, "a:customer")
+	if err := d.handle(t, byRoute("a", paid)); err != nil {
+		t.Fatal(err)
+	}
+	d.events.Routes = routesTo(t, "a:seller")
+	l.now = l.now.Add(3 * time.Minute)
+	if err := d.handle(t, byRoute("a", paid)); err != nil || len(d.rejections(t)) != 1 {
+		t.Fatal(err, d.rejections(t))
+	}
+	if err := d.handle(t, strings.ReplaceAll(byRoute("a", paid), "e-1", "e-2")); err != nil {
+		t.Fatal(err)
+	}
+	if got := d.to(); len(got) != 2 {
+		t.Errorf("sent to %v, rejected %s", got, d.rejections(t))
 	}
 }

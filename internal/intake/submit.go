@@ -43,8 +43,9 @@ type submission struct {
 	caller string
 	// key is the idempotency key; without one each request is a message of its own.
 	key string
-	// first keeps the key of what can be sent, and returns the one that was kept first; nil if the key is what it is.
-	first func(ctx context.Context, key string) (string, error)
+	// first is the key that was kept first, if one was, else the key; of what can be sent it is told to keep it. nil if the key is
+	// what it is.
+	first func(ctx context.Context, keep bool) (key string, err error)
 	// id is the message's where it follows from something else, and campaign that of the campaign that it is a part of.
 	id, campaign string
 	// requestedAt is zero for a request that is made right now.
@@ -69,17 +70,17 @@ func (d *door) submit(ctx context.Context, r message.Request, s submission) (m m
 		}
 	}
 	m, refusal := d.accept(ctx, r, s.acceptance(id, d.now()))
+	if s.first != nil {
+		if s.key, err = s.first(ctx, refusal == nil); err != nil {
+			return message.Message{}, false, err
+		}
+		if id, err = messageID(s.caller, s.key); err != nil {
+			return message.Message{}, false, err
+		}
+		m.ID = id
+	}
 	var taken limits.Taken
 	if refusal == nil {
-		if s.first != nil {
-			if s.key, err = s.first(ctx, s.key); err != nil {
-				return message.Message{}, false, err
-			}
-			if id, err = messageID(s.caller, s.key); err != nil {
-				return message.Message{}, false, err
-			}
-			m.ID = id
-		}
 		if err := d.markOptedOut(ctx, &m, s.untrusted == nil); err != nil {
 			return message.Message{}, false, err
 		}

@@ -28,3 +28,16 @@ func (s *Store) First(ctx context.Context, id, text string) (first string, err e
 	}
 	return attr.TextOf(out.Attributes, attrFirst), nil
 }
+
+// FirstOf is what First has kept for an id, empty if that is nothing.
+func (s *Store) FirstOf(ctx context.Context, id string) (first string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	out, err := s.Client.GetItem(ctx, &dynamodb.GetItemInput{
+		TableName: &s.Table, Key: key("made#"+id, skFirst), ConsistentRead: aws.Bool(true),
+	})
+	if err != nil {
+		return "", fmt.Errorf("read what was made first: %w", err)
+	}
+	return attr.TextOf(out.Item, attrFirst), nil
+}

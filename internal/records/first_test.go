@@ -28,6 +28,11 @@ func TestFirst(t *testing.T) {
 			t.Errorf("by %q", did)
 		}
 	}
+	for id, want := range map[string]string{"a": "00ff", "c": ""} {
+		if got, err := w.FirstOf(t.Context(), id); err != nil || got != want || !slices.Equal(w.did(), []string{"GetItem"}) {
+			t.Errorf("of %s it was %q, %v", id, got, err)
+		}
+	}
 	items := w.items(t)
 	if len(items) != 2 {
 		t.Errorf("%d items", len(items))
@@ -38,6 +43,9 @@ func TestFirst(t *testing.T) {
 	}
 	w.before = func(context.Context, string) error { return errors.New("away") }
 	if got, err := w.First(t.Context(), "a", "00ff"); err == nil || got != "" || strings.Contains(err.Error(), "00ff") {
+		t.Errorf("%q, %v", got, err)
+	}
+	if got, err := w.FirstOf(t.Context(), "a"); err == nil || got != "" {
 		t.Errorf("%q, %v", got, err)
 	}
 }
