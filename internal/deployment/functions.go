@@ -184,7 +184,8 @@ func Functions() []Function {
 				campaignBucket())...),
 			Permissions: []Permission{
 				start, {Executions, []string{"states:DescribeExecution", "states:GetExecutionHistory", "states:StopExecution"}},
-				cancels, records, counts, heeds, announce, credentials, campaigns, goesOn, {CampaignPlans, []string{"s3:GetObject"}}, missing,
+				cancels, {Guards, []string{"dynamodb:UpdateItem"}}, records, counts, heeds, announce, credentials, campaigns, goesOn,
+				{CampaignPlans, []string{"s3:GetObject"}}, missing,
 			},
 		},
 		{

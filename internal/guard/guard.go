@@ -5,8 +5,9 @@
 // The table has the partition key pk and the sort key sk, both strings, no index, and the TTL attribute expires. No
 // decision relies on TTL: what is too old to count is told by comparing times. It holds three kinds of items.
 //
-//   - send#<message id>, guard: the latest attempt to send the message, or that the message is cancelled. It says what
-//     was sent, to whom and from which account, so that exactly this is looked for when nobody knows what became of it.
+//   - send#<message id>, guard: the latest attempt to send the message, or that the message is cancelled, or is if the attempt was
+//     not accepted. It says what was sent, to whom and from which account, so that exactly this is looked for when nobody knows
+//     what became of it.
 //   - open#<account>#<channel>#<shard>, <time>#<nonce>: one for each send whose end is not known yet, so that a look-up
 //     sees which other sends a row of the history may be.
 //   - mid#<account>#<channel>#<mid>, claim: whose a batch is.
@@ -126,10 +127,14 @@ func (g *Guards) open(ctx context.Context, s Send, o Opening) error {
 	if err := g.put(ctx, listingItem(s, o), ""); err != nil {
 		return err
 	}
+	wanted := "attribute_not_exists(#cancelled)"
+	if !o.Sent {
+		wanted += " AND attribute_not_exists(#unwanted)"
+	}
 	err := g.put(ctx, guardItem(s, o),
 		// The nonce is found by the SDK's repetition of a write that was made and whose answer was lost.
 		"attribute_not_exists(#pk) OR #nonce = :nonce AND #state = :open OR "+
-			"attribute_not_exists(#cancelled) AND (#sends < :sends OR #sends = :sends AND #state = :closed)",
+			wanted+" AND (#sends < :sends OR #sends = :sends AND #state = :closed)",
 		attr.Value(":nonce", attr.Text(s.nonce)),
 		attr.Value(":sends", attr.Number(int64(s.Sends))),
 		attr.Value(":open", attr.Text(stateOpen)),
@@ -265,6 +270,22 @@ func (g *Guards) Cancel(ctx context.Context, id string, expiry time.Time) error 
 		err = ErrNotCancellable
 	}
 	return fmt.Errorf("cancel message %s: %w", id, err)
+}
+
+// Unwant cancels a message of which a send is open if that was not accepted: nothing is opened any more before something was
+// accepted. It is for whoever Cancel has told ErrNotCancellable, and has no effect on a message that was sent. To repeat it is no
+// error.
+func (g *Guards) Unwant(ctx context.Context, id string) error {
+	const update, condition = "SET #unwanted = :now", "attribute_exists(#pk)"
+	names, values := attr.Placeholders(update+condition, attr.Value(":now", attr.Number(g.now().UnixMilli())))
+	_, err := g.Client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName: &g.Table, Key: guardKey(id), UpdateExpression: aws.String(update), ConditionExpression: aws.String(condition),
+		ExpressionAttributeNames: names, ExpressionAttributeValues: values,
+	})
+	if err != nil && !refused(err) {
+		return fmt.Errorf("cancel message %s: %w", id, err)
+	}
+	return nil
 }
 
 func (g *Guards) now() time.Time {

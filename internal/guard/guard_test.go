@@ -321,6 +321,70 @@ func TestCancel(t *testing.T) {
 	}
 }
 
+// Of what is not wanted any more nothing is opened again once the open send is closed, and that is a cancellation; of what was accepted the
+// rest goes on.
+func TestUnwant(t *testing.T) {
+	t.Parallel()
+	raise := func(sent bool) func(*world) error {
+		return func(w *world) error {
+			g, _, err := w.Opened(t.Context(), "a")
+			return errors.Join(err, w.Raise(t.Context(), g.Send, sent))
+		}
+	}
+	later := func(sent bool) guard.Opening {
+		o := opening("a", 1)
+		o.Sent = sent
+		return o
+	}
+	for about, c := range map[string]struct {
+		sent  bool // a call before it was accepted
+		after func(*world) error
+		next  guard.Opening
+		want  error
+	}{
+		"it is open still":                    {false, func(*world) error { return nil }, opening("a", 0), guard.ErrOpened},
+		"its doubt was resolved":              {false, raise(false), later(false), guard.ErrCancelled},
+		"it was accepted":                     {false, func(*world) error { return nil }, later(true), nil},
+		"it was accepted, which was put down": {false, raise(true), later(true), nil},
+		"a call before it was accepted":       {true, raise(true), later(true), nil},
+	} {
+		w := newWorld(t)
+		if err := w.openAnd(t, c.sent, nil); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			if err := w.Unwant(t.Context(), "a"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := w.Cancel(t.Context(), "a", expiry); !errors.Is(err, guard.ErrNotCancellable) {
+			t.Errorf("%s: cancelled while it is open: %v", about, err)
+		}
+		if err := c.after(w); err != nil {
+			t.Fatal(err)
+		}
+		g, _, err := w.Opened(t.Context(), "a")
+		if err != nil || g.Cancelled != errors.Is(c.want, guard.ErrCancelled) {
+			t.Errorf("%s: %+v, %v", about, g, err)
+		}
+		if _, err := w.Open(t.Context(), c.next); !errors.Is(err, c.want) {
+			t.Errorf("%s: the next opens: %v, want %v", about, err, c.want)
+		}
+	}
+	w := newWorld(t)
+	w.fail(func(*request) bool { return true })
+	if err := w.Unwant(t.Context(), "a"); err == nil {
+		t.Error("without the table it is done")
+	}
+	w = newWorld(t)
+	if err := w.Unwant(t.Context(), "a"); err != nil || len(w.listed(t)) != 0 {
+		t.Error(err)
+	}
+	if _, ok, err := w.Opened(t.Context(), "a"); ok || err != nil {
+		t.Errorf("of what was never opened there is a guard: %v", err)
+	}
+}
+
 func TestAnswered(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -32,6 +32,7 @@ const (
 	attrExpiry     = "expiry"    // the message's, in milliseconds since 1970
 	attrExpires    = "expires"   // when the item may go, in seconds since 1970, as TTL wants it
 	attrCancelled  = "cancelled" // milliseconds since 1970
+	attrUnwanted   = "unwanted"  // milliseconds since 1970
 	attrVia        = "via"
 )
 
@@ -122,10 +123,13 @@ func claimItem(s Send, mid, via string, at time.Time) map[string]types.Attribute
 // readGuard is the reverse of guardItem. An item that this package cannot have written is an error: what was sent, and
 // from where, must not be guessed.
 func readGuard(id string, item map[string]types.AttributeValue) (Guard, error) {
-	if _, ok := item[attrCancelled]; ok {
+	r := reader{item: item}
+	_, cancelled := item[attrCancelled]
+	_, unwanted := item[attrUnwanted]
+	_, sent := item[attrSent]
+	if cancelled || unwanted && !sent && r.text(attrState) == stateClosed {
 		return Guard{Send: Send{Message: id}, Cancelled: true}, nil
 	}
-	r := reader{item: item}
 	if _, ok := item[attrNonce]; !ok && r.text(attrState) == stateClosed {
 		// Raised before anything was opened.
 		return Guard{Send: Send{Message: id, Sends: int(r.number(attrSends))}}, r.err

@@ -45,7 +45,7 @@ func TestPermissions(t *testing.T) {
 		deployment.API:    cancels,
 		deployment.Settle: cancels,
 		deployment.Sweep:  cancels,
-		"campaign":        cancels,
+		"campaign":        func(w *world) { cancels(w); _ = w.Unwant(ctx, "a") },
 		"report":          func(w *world) { _, _, _ = w.Opened(ctx, "a") },
 	}
 	tabletest.HoldPermissions(t, deployment.Guards, func(function string) []string {

@@ -15,11 +15,12 @@ import (
 	"sms-api/internal/message"
 )
 
-// Two messages with the same text to the same number, one of which may be cancelled, are sent, looked up, redriven and
-// cancelled by invocations whose single requests interleave in any order. Requests are lost before or after they were
+// Two messages with the same text to the same number, one of which may be cancelled, or not wanted any more, are sent, looked up,
+// redriven and cancelled by invocations whose single requests interleave in any order. Requests are lost before or after they were
 // made, come late, or are throttled; invocations are made twice, and killed. The vendor accepts calls without answering.
-// Whatever happens: nothing is sent after it was cancelled, the phone never gets more messages than were asked for, and
-// a batch has one owner, who is the one with the answer if there is one. Left in peace, every message gets its batch.
+// Whatever happens: nothing is sent after it was cancelled, nor opened once more when it is not wanted, the phone never gets more
+// messages than were asked for, and a batch has one owner, who is the one with the answer if there is one. Left in peace, every
+// message gets its batch.
 func TestInterleavings(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(r *rapid.T) {
@@ -68,7 +69,9 @@ type script struct {
 	answered bool
 	// cancelled says that nothing is sent any more; confirmed, that Cancel has said so.
 	cancelled, confirmed bool
-	listensTo            *invocation
+	// unwanted says that nothing is opened any more.
+	unwanted  bool
+	listensTo *invocation
 }
 
 func (s *script) settled() bool { return s.cancelled || s.mid != "" }
@@ -192,7 +195,7 @@ func (p *play) step() {
 		}
 		can = append(can, func() { p.redrive(s) })
 		if s.id == "b" {
-			can = append(can, func() { p.cancel(s) })
+			can = append(can, func() { p.cancel(s) }, func() { p.unwant(s) })
 		}
 	}
 	can = append(can, func() { p.pass(time.Second) })
@@ -316,10 +319,12 @@ func (p *play) doubt(s *script) { s.doubted = p.w.clock }
 
 func (p *play) send(s *script, listen bool) {
 	// A redriven execution begins anew with what it knew, and its first send only says that it has to be looked up.
-	o := opening(s.id, s.attempt)
+	o, unwanted := opening(s.id, s.attempt), s.unwanted
 	p.start(s, "send", listen, func(ctx context.Context, run *invocation) func() {
 		opened, err := p.w.Open(ctx, o)
 		switch {
+		case err == nil && unwanted:
+			p.r.Fatalf("%s was opened when it was not to be sent again", s.id)
 		case run.killed, errors.Is(err, guard.ErrOpened):
 			return func() { p.doubt(s) }
 		case errors.Is(err, guard.ErrCancelled):
@@ -444,6 +449,19 @@ func (p *play) cancel(s *script) {
 		return func() {
 			if err == nil {
 				s.confirmed = true
+			}
+		}
+	})
+}
+
+// unwant asks for the message not to be sent again, as somebody else than the machine, when a send of it is open.
+func (p *play) unwant(s *script) {
+	by := &script{id: s.id}
+	p.start(by, "unwant", true, func(ctx context.Context, _ *invocation) func() {
+		err := p.w.Unwant(ctx, s.id)
+		return func() {
+			if g, ok, e := p.w.Opened(p.t.Context(), s.id); err == nil && e == nil && ok && !g.Sent {
+				s.unwanted = true
 			}
 		}
 	})

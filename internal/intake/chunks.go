@@ -24,9 +24,10 @@ import (
 // cancel, Limits for that and for plans, and Wallet only for plans.
 type Chunks struct {
 	Executions messages
-	// Guards keep a message from being sent that has not been started.
+	// Guards keep a message from being sent that has not been started, or once more.
 	Guards interface {
 		Cancel(ctx context.Context, id string, expiry time.Time) error
+		Unwant(ctx context.Context, id string) error
 	}
 	// Files have the chunks.
 	Files interface {
@@ -199,7 +200,8 @@ func (x *Chunks) Outcome(ctx context.Context, c campaign.Campaign, number int) (
 	return o, err == nil, err
 }
 
-// Cancel cancels a chunk's message if nothing of it was sent, and has it never sent if it was not started.
+// Cancel cancels a chunk's message if nothing of it was sent, and has it never sent if it was not started, nor again if Aligo has
+// not got what is being sent.
 func (x *Chunks) Cancel(ctx context.Context, c campaign.Campaign, number int) error {
 	id := chunkID(c.ID, number)
 	err := x.cancel(ctx, id)
@@ -208,7 +210,8 @@ func (x *Chunks) Cancel(ctx context.Context, c campaign.Campaign, number int) er
 	case errors.Is(err, execution.ErrNotFound):
 		err = x.shut(ctx, c, number)
 	case errors.As(err, &late):
-		return nil
+		// Of what is being sent it may turn out that Aligo has not got it: it is not sent once more.
+		err = x.Guards.Unwant(ctx, id)
 	}
 	if err != nil {
 		return fmt.Errorf("cancel chunk %d: %w", number, err)

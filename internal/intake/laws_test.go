@@ -270,6 +270,8 @@ type chunk struct {
 
 func (c *chunk) Cancel(context.Context, string, time.Time) error { return c.sent }
 
+func (c *chunk) Unwant(context.Context, string) error { return c.sent }
+
 // chunkOf makes chunks of campaigns, all of which have the same chunk.
 func (l *limited) chunkOf(t *testing.T, request string) (*intake.Chunks, *chunk) {
 	t.Helper()
@@ -505,7 +507,11 @@ func TestADeadLetterCountsWhenItComesAgain(t *testing.T) {
 }
 
 // cancelledUntil is a guard that notes for how long messages are cancelled.
-type cancelledUntil struct{ times []time.Time }
+type cancelledUntil struct {
+	chunk
+
+	times []time.Time
+}
 
 func (c *cancelledUntil) Cancel(_ context.Context, _ string, expiry time.Time) error {
 	c.times = append(c.times, expiry)

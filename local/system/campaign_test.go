@@ -585,6 +585,19 @@ func campaignStories() map[string]func(*testing.T) *world {
 			w.reaches(id, campaign.Cancelled)
 			return w.audit(id, file)
 		},
+		"a campaign that is cancelled while nobody knows whether a chunk was accepted": func(t *testing.T) *world {
+			t.Helper()
+			w, id, file := planned(t, 2, "")
+			w.fault(aligotest.Fault{Endpoint: send, Kind: aligotest.FaultResetBefore})
+			w.order(id, "start", http.StatusOK)
+			time.Sleep(30 * time.Second)
+			w.order(id, "cancel", http.StatusOK)
+			v := w.reaches(id, campaign.Cancelled)
+			if got := w.phones(); len(got) > 0 || v.Counts.Failed != 2 {
+				t.Errorf("phones have %v after the cancellation, %+v", got, v.Counts)
+			}
+			return w.audit(id, file)
+		},
 		"a campaign waits for its time, and is over when it has expired": func(t *testing.T) *world {
 			t.Helper()
 			w, id, file := planned(t, 1600, `"rate":100,"sendAt":"2000-01-02T00:00:00Z","expiresAt":"2000-01-02T00:07:00Z",`)
