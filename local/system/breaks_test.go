@@ -95,6 +95,14 @@ func (w *world) redrivenCancelled(before ...func()) (id string) {
 	return id
 }
 
+// standinForgets has the stand-in forget everything between two messages: the batch of the second is not the first one's.
+func standinForgets(w *world) {
+	for range 2 {
+		w.settlesAs(w.post(to("", "5678")), "delivered: delivered alimtalk 0")
+		w.Aligo.Reset()
+	}
+}
+
 // cancelStopped has an operator stop a message, its caller cancel it before anybody has heard of that, and the operator redrive it.
 func cancelStopped(w *world) {
 	id := w.post(to(`"sendAt":"2000-01-02T00:00:00Z",`, "5678"))

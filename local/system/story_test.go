@@ -37,6 +37,7 @@ func stories() map[string]func(*world) {
 		"a parked message says what to repair":                                     parkedStatus,
 		"a parked message says when it is tried next":                              parkedNext,
 		"a long outage of Aligo's network ends in delivery":                        unreachable,
+		"a stand-in that has forgotten everything does not stand in the way":       standinForgets,
 
 		// Who is outside AWS hears of it too.
 		"a webhook that is away for a while gets the outcome when it is back":         webhookHears,

@@ -164,11 +164,16 @@ type state struct {
 	authRequested map[string]bool
 	// resetOnce are the numbers with EndResetOnce that have had their reset.
 	resetOnce map[string]bool
-	// Ids count up from numbers like the vendor's.
-	nextMID, nextSMSMID, nextRow, nextMessage int64
-	nextTemplate                              int
+	ids
+
 	// unsent are phone messages that the subscribers have not been told of.
 	unsent []PhoneMessage
+}
+
+// ids count up from numbers like the vendor's, and go on when everything else is forgotten: no batch has the id of another one.
+type ids struct {
+	nextMID, nextSMSMID, nextRow, nextMessage int64
+	nextTemplate                              int
 }
 
 // New returns a stand-in.
@@ -187,6 +192,7 @@ func New(o Options) *Standin {
 		o.Senders = []string{Sender}
 	}
 	s := &Standin{options: o, subscribers: map[int]func(PhoneMessage){}}
+	s.ids = ids{nextMID: 1306113822, nextSMSMID: 583009869, nextRow: 3246554255, nextMessage: 1, nextTemplate: 1}
 	s.clear()
 	s.routes()
 	return s
@@ -196,15 +202,14 @@ func (s *Standin) clear() {
 	s.state = state{
 		registered: slices.Clone(s.options.RegisteredIPs), behaviour: s.options.Behaviour,
 		wallet: won(s.options.Balance), byMID: map[string]*batch{}, templates: approvedTemplates(), profiles: []profile{shop()},
-		authRequested: map[string]bool{}, resetOnce: map[string]bool{},
-		nextMID: 1306113822, nextSMSMID: 583009869, nextRow: 3246554255, nextMessage: 1, nextTemplate: 1,
+		authRequested: map[string]bool{}, resetOnce: map[string]bool{}, ids: s.ids,
 	}
 }
 
 // won turns won into the wallet's unit, tenths of a won.
 func won(w float64) int { return int(w*10 + 0.5) }
 
-// Reset forgets everything and fills the wallet again, like DELETE /_standin. Subscribers stay.
+// Reset forgets everything but which ids there were, and fills the wallet again, like DELETE /_standin. Subscribers stay.
 func (s *Standin) Reset() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
