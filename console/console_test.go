@@ -229,6 +229,10 @@ func TestArguments(t *testing.T) {
 		{[]string{"templates", "plan", "submit", "-stack", "prod"}, `unknown argument "submit"`},
 		{[]string{"opt-outs", "import", "-stack", "prod"}, "want console opt-outs import FILE"},
 		{[]string{"opt-outs", "import", "nowhere.csv", "-stack", "prod"}, "nowhere.csv"},
+		{[]string{"opt-outs", "import", "nowhere.csv", "-at", "9998-01-01T00:00:00+09:00", "-stack", "prod"}, "-at is in the future"},
+		{[]string{"opt-outs", "import", "nowhere.csv", "-at", "yesterday", "-stack", "prod"}, "-at must be an RFC 3339 time"},
+		{[]string{"opt-outs", "import", "nowhere.csv", "-via", strings.Repeat("v", 65), "-stack", "prod"}, "-via "},
+		{[]string{"opt-outs", "import", "nowhere.csv", "-rate", "0", "-stack", "prod"}, "-rate is 0"},
 	} {
 		if err := run(t.Context(), c.args, io.Discard, io.Discard); err == nil || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%q: %v, want %q", c.args, err, c.says)

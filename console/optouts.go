@@ -55,8 +55,8 @@ type asker interface {
 type importer struct {
 	listing
 	api asker
-	// said is zero for now, by the API's clock.
-	said  time.Time
+	// said is what the API is told of each number. Its time is zero for now, by the API's clock.
+	said  message.OptOut
 	sleep func(ctx context.Context, d time.Duration) error
 	out   io.Writer
 
@@ -81,6 +81,9 @@ func optOuts(ctx context.Context, args []string, out, log io.Writer) error {
 	}
 	l.file = words[1]
 	// What is wrong with it is said before anybody is asked for anything.
+	if _, err := l.checked(time.Now()); err != nil {
+		return err
+	}
 	if _, err := os.Stat(l.file); err != nil {
 		return err
 	}
@@ -89,6 +92,34 @@ func optOuts(ctx context.Context, args []string, out, log io.Writer) error {
 		return err
 	}
 	return importOptOuts(ctx, s.API, l, deadline.Sleep, out)
+}
+
+// body is what the API is told of each number.
+func (l *listing) body() []byte {
+	said := map[string]string{"via": l.via}
+	if l.at != "" {
+		said["at"] = l.at
+	}
+	// Strings: there is nothing that cannot be encoded.
+	body, _ := json.Marshal(said)
+	return body
+}
+
+// checked is what the API will read of that. What it would refuse of every number is refused here, before anything is read: a dry run
+// would not hear of it.
+func (l *listing) checked(now time.Time) (message.OptOut, error) {
+	const mostPace = 100
+	if l.rate < 1 || l.rate > mostPace {
+		return message.OptOut{}, fmt.Errorf("-rate is %d, want 1 to %d", l.rate, mostPace)
+	}
+	said, wrong, err := message.DecodeOptOut(l.body())
+	if err != nil {
+		return said, err
+	}
+	if wrong = append(wrong, said.Ahead(now)...); len(wrong) > 0 {
+		return said, fmt.Errorf("-%s %s", strings.TrimPrefix(wrong[0].Pointer, "/"), wrong[0].Detail)
+	}
+	return said, nil
 }
 
 // numbered is a number with its row.
@@ -100,18 +131,11 @@ type numbered struct {
 // importOptOuts reads the whole list, and puts each number into the stack's. Once more it goes on with what is not there. The error
 // says what was refused, or why it could not go on.
 func importOptOuts(ctx context.Context, api asker, l listing, sleep func(context.Context, time.Duration) error, out io.Writer) error {
-	i := importer{listing: l, api: api, sleep: sleep, out: out, now: time.Now, refused: map[string][]int{}}
-	if l.at != "" {
-		at, err := time.Parse(time.RFC3339, l.at)
-		if err != nil {
-			return fmt.Errorf("-at: %q is no time such as 2026-11-20T09:00:00+09:00", l.at)
-		}
-		i.said = at
+	said, err := l.checked(time.Now())
+	if err != nil {
+		return err
 	}
-	const mostPace = 100
-	if l.rate < 1 || l.rate > mostPace {
-		return fmt.Errorf("-rate is %d, want 1 to %d", l.rate, mostPace)
-	}
+	i := importer{listing: l, api: api, said: said, sleep: sleep, out: out, now: time.Now, refused: map[string][]int{}}
 	rows, again, format, all, err := i.read()
 	if err != nil {
 		return fmt.Errorf("%s: %w", l.file, err)
@@ -122,7 +146,10 @@ func importOptOuts(ctx context.Context, api asker, l listing, sleep func(context
 	for _, of := range i.refused {
 		wrong += len(of)
 	}
+	var never *refusedError
 	switch {
+	case errors.As(err, &never):
+		return fmt.Errorf("it could not go on: %w; the same command would be refused again", err)
 	case err != nil:
 		return fmt.Errorf("it could not go on: %w; the same command goes on where it was", err)
 	case wrong > 0:
@@ -249,20 +276,14 @@ func (i *importer) one(ctx context.Context, of numbered) error {
 	case err == nil && known.Status == optedOut:
 		i.count(&i.there)
 		return nil
-	case err == nil && !i.said.IsZero() && known.At.After(i.said):
+	case err == nil && !i.said.At.IsZero() && known.At.After(i.said.At):
 		i.count(&i.since)
 		return nil
 	case i.dry:
 		i.count(&i.added)
 		return nil
 	}
-	// Strings: there is nothing that cannot be encoded.
-	said := map[string]string{"via": i.via}
-	if !i.said.IsZero() {
-		said["at"] = i.said.Format(time.RFC3339Nano)
-	}
-	body, _ := json.Marshal(said)
-	if err := i.ask(ctx, page.Request{Method: http.MethodPut, Path: path, Body: body}, &known); err != nil {
+	if err := i.ask(ctx, page.Request{Method: http.MethodPut, Path: path, Body: i.body()}, &known); err != nil {
 		return i.failed(of, err)
 	}
 	if known.Status != optedOut {
@@ -279,14 +300,25 @@ func (i *importer) count(n *int) {
 	*n++
 }
 
+// refusedError says what the API would refuse again, however often it is told.
+type refusedError struct{ why string }
+
+func (r *refusedError) Error() string { return r.why }
+
 // failed takes down what the API refuses of a number; what it refuses of all of them is the end. An error may quote the address of
 // a request, and the number in it.
 func (i *importer) failed(of numbered, err error) error {
 	said := strings.ReplaceAll(err.Error(), string(of.to), of.to.Masked())
 	var problem *page.ProblemError
-	if errors.As(err, &problem) && problem.Type == page.ProblemType+"invalid-query" {
+	if !errors.As(err, &problem) {
+		return errors.New(said)
+	}
+	switch {
+	case problem.Type == page.ProblemType+"invalid-query":
 		i.refuse(of.row, said)
 		return nil
+	case problem.Status == http.StatusBadRequest || problem.Status == http.StatusUnprocessableEntity:
+		return &refusedError{said}
 	}
 	return errors.New(said)
 }

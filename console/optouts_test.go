@@ -179,6 +179,36 @@ func TestImportGivesUp(t *testing.T) {
 	}
 }
 
+// What the API refuses of every number ends it with what the API says is wrong, without the advice to run it again.
+func TestImportThatIsRefused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	_, err := w.imports(t, askerFunc(func(ctx context.Context, q page.Request, into any) error {
+		if q.Method == http.MethodPut {
+			q.Body = []byte(`{"at":"9998-01-01T00:00:00Z"}`)
+		}
+		return w.stack.API.Ask(ctx, q, into)
+	}), listing{file: listOf(t, "번호\n01012345678\n")})
+	if err == nil || !strings.Contains(err.Error(), "/at is in the future; the same command would be refused again") {
+		t.Error(err)
+	}
+}
+
+// A list may be of now by a clock that is a little ahead, and of no later: a dry run says so as well.
+func TestImportOfAListOfTomorrow(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	file := listOf(t, "번호\n01012345678\n")
+	for ahead, says := range map[time.Duration]string{5 * time.Minute: "", 11 * time.Minute: "-at is in the future"} {
+		for _, dry := range []bool{true, false} {
+			out, err := w.imports(t, w.stack.API, listing{file: file, at: time.Now().Add(ahead).Format(time.RFC3339), dry: dry})
+			if (err != nil) != (says != "") || err != nil && (err.Error() != says || out != "") {
+				t.Errorf("%v ahead, dry run %t: %v\n%s", ahead, dry, err, out)
+			}
+		}
+	}
+}
+
 // Nothing is written of a list that cannot be read to its end, or whose column is not known.
 func TestListsThatAreNone(t *testing.T) {
 	t.Parallel()

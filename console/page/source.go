@@ -3,6 +3,7 @@ package page
 import (
 	"context"
 	"net/http"
+	"strings"
 	"time"
 
 	"sms-api/internal/message"
@@ -69,7 +70,14 @@ type ProblemError struct {
 	RetryAfter time.Duration `json:"-"`
 }
 
-func (p *ProblemError) Error() string { return p.Title + ": " + p.Detail }
+// Error has what is wrong with each member, as the detail only counts them.
+func (p *ProblemError) Error() string {
+	said := p.Title + ": " + p.Detail
+	for _, e := range p.Errors {
+		said += "; " + strings.TrimSpace(e.Pointer+" "+e.Detail)
+	}
+	return said
+}
 
 // ProblemType is the prefix of every problem's type, the API's among them.
 const ProblemType = "urn:sms-api:problem:"

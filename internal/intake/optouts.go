@@ -29,18 +29,6 @@ type optOutList interface {
 	Page(ctx context.Context, limit int, cursor string) (entries []optout.Entry, next string, err error)
 }
 
-// mostAhead is how far the clock of whoever says so may be ahead. What is said to be much later would hold against
-// everything that is said until then.
-const mostAhead = 10 * time.Minute
-
-// ahead is what is wrong with something that was said at a time; nil if nothing is.
-func ahead(at, now time.Time) []message.ValidationError {
-	if at.After(now.Add(mostAhead)) {
-		return []message.ValidationError{{Pointer: "/at", Detail: "is in the future"}}
-	}
-	return nil
-}
-
 // optOutEvent says whether an event passes on what a recipient wants.
 func optOutEvent(detailType string) bool {
 	return detailType == statemachine.DetailTypeOptedOut || detailType == statemachine.DetailTypeOptedIn
@@ -56,7 +44,7 @@ func (e *Events) optOut(ctx context.Context, event events.EventBridgeEvent) erro
 	if said.At.IsZero() {
 		said.At = event.Time
 	}
-	if wrong = append(wrong, ahead(said.At, e.Now())...); len(wrong) > 0 {
+	if wrong = append(wrong, said.Ahead(e.Now())...); len(wrong) > 0 {
 		return errors.New(strings.TrimSpace(wrong[0].Pointer + " " + wrong[0].Detail))
 	}
 	if said.At.IsZero() {
@@ -166,7 +154,7 @@ func (a *API) putOptOut(w http.ResponseWriter, r *http.Request, caller Caller) e
 		if said, wrong, err = message.DecodeOptOut(body); errors.As(err, &syntax) {
 			return problemMalformed(syntax.Detail)
 		}
-		if wrong = append(wrong, ahead(said.At, a.Now())...); len(wrong) > 0 {
+		if wrong = append(wrong, said.Ahead(a.Now())...); len(wrong) > 0 {
 			return problemInvalid(wrong)
 		}
 	}

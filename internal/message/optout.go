@@ -15,6 +15,18 @@ type OptOut struct {
 // MaxVia is how many characters OptOut.Via may have.
 const MaxVia = 64
 
+// mostAhead is how far the clock of whoever says so may be ahead. What is said to be much later would hold against
+// everything that is said until then.
+const mostAhead = 10 * time.Minute
+
+// Ahead is what is wrong with when it was said; nil if nothing is.
+func (o OptOut) Ahead(now time.Time) []ValidationError {
+	if o.At.After(now.Add(mostAhead)) {
+		return []ValidationError{{Pointer: "/at", Detail: "is in the future"}}
+	}
+	return nil
+}
+
 // DecodeOptOut reads the body of PUT /v1/opt-outs/{number}. The error is a *SyntaxError; of what is JSON the second result has
 // everything that is wrong.
 func DecodeOptOut(body []byte) (OptOut, []ValidationError, error) { return decodeOptOut(body, false) }
