@@ -1,8 +1,6 @@
 package main
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -37,8 +35,15 @@ func readOrigins(file string) ([]string, error) {
 	var config struct {
 		Origins []string `yaml:"api:corsOrigins"`
 	}
-	err := readStack(file, "origins", &config)
-	return config.Origins, err
+	if err := readStack(file, "origins", &config); err != nil {
+		return nil, err
+	}
+	for _, origin := range config.Origins {
+		if err := deployment.CheckOrigin(origin); err != nil {
+			return nil, fmt.Errorf("%s: api:corsOrigins: %w", file, err)
+		}
+	}
+	return config.Origins, nil
 }
 
 // readPolicy takes the settings templates:CODE out of a stack's file. The default file may be missing. Callers have no roles of
@@ -55,15 +60,8 @@ func readPolicy(file string) (untrusted.Policy, error) {
 		if !ok {
 			continue
 		}
-		// The program that deploys reads them as JSON.
-		encoded, err := json.Marshal(value)
-		if err != nil {
-			return untrusted.Policy{}, fmt.Errorf("read %s of %s: %w", key, file, err)
-		}
 		var rules untrusted.Rules
-		decoder := json.NewDecoder(bytes.NewReader(encoded))
-		decoder.DisallowUnknownFields()
-		if err := decoder.Decode(&rules); err != nil {
+		if err := strictly(value, &rules); err != nil {
 			return untrusted.Policy{}, fmt.Errorf("read %s of %s: %w", key, file, err)
 		}
 		p.Templates[code] = rules

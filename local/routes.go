@@ -36,16 +36,25 @@ func readRoutes(file string) ([]route.Route, error) {
 	if err := readStack(file, "routes", &config); err != nil || config.Routes == nil {
 		return nil, err
 	}
-	// The program that deploys reads them as JSON.
-	encoded, err := json.Marshal(config.Routes)
-	if err != nil {
-		return nil, fmt.Errorf("read the routes of %s: %w", file, err)
-	}
-	var routes []route.Route
-	if err := json.Unmarshal(encoded, &routes); err != nil {
-		return nil, fmt.Errorf("read the routes of %s: %w", file, err)
+	routes := make([]route.Route, len(config.Routes))
+	for i, one := range config.Routes {
+		if err := strictly(one, &routes[i]); err != nil {
+			return nil, fmt.Errorf("%s: events:routes[%d], whose name is %q: %w", file, i, fmt.Sprint(one["name"]), err)
+		}
 	}
 	return routes, nil
+}
+
+// strictly makes a setting of what a stack's file has, as the program that deploys does: that reads it as JSON, and refuses members that
+// are not known, as one that is misspelt would silently do nothing.
+func strictly(read, setting any) error {
+	encoded, err := json.Marshal(read)
+	if err != nil {
+		return err
+	}
+	decoder := json.NewDecoder(bytes.NewReader(encoded))
+	decoder.DisallowUnknownFields()
+	return decoder.Decode(setting)
 }
 
 // readWebhooks takes the setting events:webhooks out of a stack's file. elsewhere are those that are not on this machine, which
@@ -58,14 +67,8 @@ func readWebhooks(file string, all bool) (called, elsewhere []webhook.Webhook, e
 	if err := readStack(file, what, &config); err != nil || config.Webhooks == nil {
 		return nil, nil, err
 	}
-	encoded, err := json.Marshal(config.Webhooks)
-	if err != nil {
-		return nil, nil, fmt.Errorf("read the %s of %s: %w", what, file, err)
-	}
-	decoder := json.NewDecoder(bytes.NewReader(encoded))
-	decoder.DisallowUnknownFields()
 	var found []webhook.Webhook
-	if err := decoder.Decode(&found); err != nil {
+	if err := strictly(config.Webhooks, &found); err != nil {
 		return nil, nil, fmt.Errorf("read the %s of %s: %w", what, file, err)
 	}
 	for _, w := range found {

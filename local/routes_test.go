@@ -95,3 +95,26 @@ var errBroken = errors.New("broken pipe")
 type broken struct{}
 
 func (broken) Read([]byte) (int, error) { return 0, errBroken }
+
+// What the program that deploys would refuse of a stack's file is refused here with its place, and not left out.
+func TestSettingsThatWouldNotBeDeployed(t *testing.T) {
+	t.Parallel()
+	const head = "config:\n  events:routes:\n    - { name: paid, pattern: {}, inputTemplate: {} }\n    - "
+	for says, settings := range map[string]string{
+		`: events:routes[1], whose name is "order-paid": json: unknown field "patern"`: head + "{ name: order-paid, patern: { source: [shop] } }",
+		`: events:routes[1], whose name is "order-paid": json: unknown field "extra"`:  head + "{ name: order-paid, pattern: {}, extra: 1 }",
+		`: api:corsOrigins: "*" is not an origin`:                                      `config: { "api:corsOrigins": ["*"] }`,
+		`: api:corsOrigins: "https://a.example/path" is not an origin`: `config: { "api:corsOrigins": ["https://b.example", ` +
+			`"https://a.example/path"] }`,
+	} {
+		file := filepath.Join(t.TempDir(), "Pulumi.wrong.yaml")
+		if err := os.WriteFile(file, []byte(settings), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, routes := readRoutes(file)
+		_, origins := readOrigins(file)
+		if err := errors.Join(routes, origins); err == nil || !strings.HasPrefix(err.Error(), file+says) {
+			t.Errorf("%v\nwant %s", err, says)
+		}
+	}
+}

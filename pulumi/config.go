@@ -532,10 +532,8 @@ func (r *reader) api() apiConfig {
 		r.fail("api:jwtAudience", "jwtIssuer and jwtAudience go together: a token made for another application must not be taken")
 	}
 	for _, origin := range a.corsOrigins {
-		u, err := url.Parse(origin)
-		local := err == nil && u.Scheme == "http" && u.Hostname() == "localhost"
-		if err != nil || u.Host == "" || origin != u.Scheme+"://"+u.Host || u.Scheme != "https" && !local {
-			r.fail("api:corsOrigins", "%q is not an origin such as https://shop.example.com", origin)
+		if err := deployment.CheckOrigin(origin); err != nil {
+			r.fail("api:corsOrigins", "%v", err)
 		}
 	}
 	if (a.domainName == "") != (a.certificateARN == "") {

@@ -1,6 +1,10 @@
 package deployment
 
-import "time"
+import (
+	"fmt"
+	"net/url"
+	"time"
+)
 
 // CORS is what pages of other origins may do with the HTTP API, from the origins that api:corsOrigins lists. API Gateway
 // answers for it, before any function is called.
@@ -21,4 +25,15 @@ func CrossOrigin() CORS {
 		Exposed: []string{"location", "etag", "retry-after", "idempotent-replayed"},
 		MaxAge:  10 * time.Minute,
 	}
+}
+
+// CheckOrigin returns what is wrong with one of the origins that api:corsOrigins lists. Anybody's pages are not among what it may say, nor
+// is an origin that can be changed on its way, but on the developer's own machine.
+func CheckOrigin(origin string) error {
+	u, err := url.Parse(origin)
+	local := err == nil && u.Scheme == "http" && u.Hostname() == "localhost"
+	if err != nil || u.Host == "" || origin != u.Scheme+"://"+u.Host || u.Scheme != "https" && !local {
+		return fmt.Errorf("%q is not an origin such as https://shop.example.com", origin)
+	}
+	return nil
 }
