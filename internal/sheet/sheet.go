@@ -79,7 +79,9 @@ func NewReader(file io.Reader, c message.Columns) (*Reader, error) {
 	}
 	r := &Reader{text: text, format: Format{Kind: CSV}}
 	text.grant()
-	buffered := bufio.NewReaderSize(&limited{of: text, allowed: text.budget}, readAhead)
+	// A quote that is not closed takes the blank line behind the last row as well, one in the wrong place does not.
+	behind := strings.NewReader("\n\n")
+	buffered := bufio.NewReaderSize(io.MultiReader(&limited{of: text, allowed: text.budget}, behind), readAhead)
 	first, err := firstByte(buffered)
 	switch {
 	case errors.Is(err, io.EOF):
@@ -284,7 +286,7 @@ func (t *table) record() ([]string, int, error) {
 	case errors.As(err, &wrong):
 		t.last = wrong.StartLine - t.inside
 		t.inside += wrong.Line - wrong.StartLine
-		if _, end := t.in.Peek(1); end != nil {
+		if _, end := t.in.Peek(1); errors.Is(end, io.EOF) {
 			return nil, 0, unreadable("row %d has a quote that is not closed", t.last)
 		}
 		return nil, t.last, errQuote

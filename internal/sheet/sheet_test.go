@@ -230,6 +230,26 @@ func TestNoTable(t *testing.T) {
 	}
 }
 
+// A quote in the wrong place is an error of its row alone, the last one as well.
+func TestQuoteInTheLastRow(t *testing.T) {
+	t.Parallel()
+	for _, row := range []string{`17" 모니터,01012345679`, `m("x"),01012345679`, `"나"씨,01012345679`, "\"나\n\"씨,01012345679"} {
+		for _, end := range []string{"", "\n", "\r\n", "\n\n", "\n다,01012345670"} {
+			rows, _, err := read(t, "name,to\n가,01012345678\n"+row+end, few)
+			if err != nil || len(rows) < 2 || rows[1] != "3 : has a quote in the wrong place" {
+				t.Errorf("%q: %q, %v", row+end, rows, err)
+			}
+		}
+	}
+	for _, row := range []string{`"나,01012345679`, `나,"01012345679`, `나,"`} {
+		for _, end := range []string{"", "\n", "\r\n", "\n\n", "\n다,01012345670"} {
+			if _, _, err := read(t, "name,to\n가,01012345678\n"+row+end, few); err == nil || err.Error() != "row 3 has a quote that is not closed" {
+				t.Errorf("%q: %v", row+end, err)
+			}
+		}
+	}
+}
+
 // A quote that is never closed does not swallow the file unseen.
 func TestOpenQuote(t *testing.T) {
 	t.Parallel()
