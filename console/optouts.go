@@ -207,7 +207,7 @@ func (i *importer) open(file io.ReadSeeker) (*sheet.Reader, error) {
 		switch {
 		case err == nil:
 			return list, nil
-		case !errors.As(err, &wrong) || wrong.Pointer == "":
+		case !errors.As(err, &wrong) || wrong.Wrong[0].Pointer == "":
 			return nil, err
 		case i.column != "":
 			return nil, fmt.Errorf("%q %w", name, err)

@@ -100,7 +100,7 @@ func (p *Planner) Plan(ctx context.Context, file io.Reader) (Plan, error) {
 	if errors.As(err, &unreadable) {
 		// Nothing of a file is sent that cannot be read to its end.
 		g.plan.Valid, g.plan.Messages, g.plan.Limits = 0, 0, nil
-		err = g.wrong(0, []message.ValidationError{{Pointer: unreadable.Pointer, Detail: unreadable.Detail}})
+		err = g.wrong(0, unreadable.Wrong)
 	}
 	if errors.Is(err, errRequest) {
 		g.plan.Valid, g.plan.Messages, g.plan.Limits = 0, 0, nil
@@ -123,6 +123,9 @@ var errRequest = errors.New("the message itself cannot be sent")
 
 func (g *planning) read(ctx context.Context, file io.Reader) error {
 	rows, err := sheet.NewReader(file, g.Columns)
+	if wrong := (*sheet.FormatError)(nil); errors.As(err, &wrong) {
+		g.plan.Format = wrong.Format
+	}
 	if err != nil {
 		return err
 	}
@@ -131,7 +134,7 @@ func (g *planning) read(ctx context.Context, file io.Reader) error {
 		g.plan.Format = rows.Format()
 		switch {
 		case errors.Is(err, io.EOF) && g.plan.Rows == 0:
-			return &sheet.FormatError{Detail: "the file has no row below its header"}
+			return &sheet.FormatError{Wrong: []message.ValidationError{{Detail: "the file has no row below its header"}}}
 		case errors.Is(err, io.EOF):
 			return g.finish(ctx)
 		case err != nil:

@@ -291,6 +291,17 @@ func TestNothingToSend(t *testing.T) {
 	}
 }
 
+// Of a file without its columns it is told what it is and all that is missing.
+func TestPlanOfOtherColumns(t *testing.T) {
+	t.Parallel()
+	got, err := plan(t, &door{}, text, "성명;연락처\n홍길동;01020000000\n")
+	const each = " is no column of the file, whose header has 2"
+	want := []string{"0 /columns/to" + each, "0 /columns/name" + each, "0 /columns/variables/주문번호" + each}
+	if err != nil || !slices.Equal(got.errors, want) || got.Format != (sheet.Format{Kind: "csv", Encoding: "utf-8", Delimiter: ";"}) {
+		t.Errorf("%+v, %q, %v", got.Format, got.errors, err)
+	}
+}
+
 // When others do not answer, all of it is worth another try.
 func TestPlanFails(t *testing.T) {
 	t.Parallel()

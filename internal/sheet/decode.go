@@ -27,6 +27,8 @@ type decoded struct {
 	// rest is what is read from once the encoding is known.
 	rest  io.Reader
 	found string
+	// mixed says that what was looked at is neither UTF-8 nor CP949 as a whole.
+	mixed bool
 	// read counts the bytes that were given out, and budget bounds them.
 	read, budgeted int64
 }
@@ -112,6 +114,9 @@ func (d *decoded) decide() error {
 	if err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
+	if end := bytes.LastIndexByte(ahead, '\n'); len(ahead) == readAhead && end >= 0 {
+		ahead = ahead[:end] // and no character that is cut off
+	}
 	asKorean := 0
 	if text, _, err := transform.Bytes(korean.EUCKR.NewDecoder(), ahead); err == nil {
 		asKorean = bytes.Count(text, []byte(string(utf8.RuneError)))
@@ -124,7 +129,7 @@ func (d *decoded) decide() error {
 		}
 		text = text[size:]
 	}
-	d.found, d.rest = UTF8, d.raw
+	d.found, d.rest, d.mixed = UTF8, d.raw, asUTF8 > 0 && asKorean > 0
 	if asUTF8 > asKorean {
 		d.found, d.rest = CP949, transform.NewReader(d.raw, korean.EUCKR.NewDecoder())
 	}

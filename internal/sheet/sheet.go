@@ -52,15 +52,23 @@ type Row struct {
 
 // FormatError says why a file cannot be read at all, or not further.
 type FormatError struct {
-	// Pointer leads to what is wrong in the request for a campaign, "/columns/to" for one; empty when it is the file.
-	Pointer string
-	Detail  string
+	// Wrong is all that is wrong, at least one thing. Pointers lead to it in the request for a campaign, "/columns/to" for one; they are
+	// empty when it is the file.
+	Wrong []message.ValidationError
+	// Format is what had been found out by NewReader.
+	Format Format
 }
 
-func (e *FormatError) Error() string { return e.Detail }
+func (e *FormatError) Error() string {
+	details := make([]string, len(e.Wrong))
+	for i, w := range e.Wrong {
+		details[i] = w.Detail
+	}
+	return strings.Join(details, "; ")
+}
 
 func unreadable(format string, args ...any) error {
-	return &FormatError{Detail: fmt.Sprintf(format, args...)}
+	return &FormatError{Wrong: []message.ValidationError{{Detail: fmt.Sprintf(format, args...)}}}
 }
 
 // Reader reads a file's rows.
@@ -95,11 +103,24 @@ func NewReader(file io.Reader, c message.Columns) (*Reader, error) {
 		r.next = (&lines{in: buffered, text: text}).next
 		return r, nil
 	}
-	t, err := newTable(buffered, text, c)
+	comma, err := delimiter(buffered)
 	if err != nil {
 		return nil, err
 	}
-	r.format.Delimiter, r.next = string(t.csv.Comma), t.next
+	r.format.Delimiter = string(comma)
+	t, err := newTable(buffered, text, comma, c)
+	var wrong *FormatError
+	switch {
+	case errors.As(err, &wrong):
+		// What comes next tells the encoding where the header is ASCII. Whatever keeps it from being read tells nothing.
+		text.grant()
+		_, _ = io.CopyN(io.Discard, buffered, readAhead)
+		wrong.Format = r.Format()
+		return nil, wrong
+	case err != nil:
+		return nil, err
+	}
+	r.next = t.next
 	return r, nil
 }
 
@@ -181,11 +202,7 @@ type table struct {
 	inside int
 }
 
-func newTable(in *bufio.Reader, text *decoded, c message.Columns) (*table, error) {
-	comma, err := delimiter(in)
-	if err != nil {
-		return nil, err
-	}
+func newTable(in *bufio.Reader, text *decoded, comma rune, c message.Columns) (*table, error) {
 	t := &table{csv: csv.NewReader(in), in: in, text: text}
 	t.csv.Comma, t.csv.FieldsPerRecord, t.csv.ReuseRecord = comma, -1, true
 	header, _, err := t.record()
@@ -203,16 +220,17 @@ func newTable(in *bufio.Reader, text *decoded, c message.Columns) (*table, error
 		name = headerName(name)
 		places[name] = append(places[name], i)
 	}
-	var wrong *FormatError
+	var wrong []message.ValidationError
 	find := func(name, pointer string) int {
 		at := places[headerName(name)]
 		switch {
 		case name == "" || len(at) == 1:
-		case wrong != nil:
 		case len(at) == 0:
-			wrong = &FormatError{pointer, fmt.Sprintf("is no column of the file, whose header has %d", t.width)}
+			wrong = append(wrong, message.ValidationError{
+				Pointer: pointer, Detail: fmt.Sprintf("is no column of the file, whose header has %d", t.width),
+			})
 		default:
-			wrong = &FormatError{pointer, fmt.Sprintf("is the name of %d columns of the file", len(at))}
+			wrong = append(wrong, message.ValidationError{Pointer: pointer, Detail: fmt.Sprintf("is the name of %d columns of the file", len(at))})
 		}
 		if len(at) != 1 || name == "" {
 			return -1
@@ -224,13 +242,19 @@ func newTable(in *bufio.Reader, text *decoded, c message.Columns) (*table, error
 		at := find(c.Variables[placeholder], message.Pointer("/columns/variables", placeholder))
 		t.names, t.variables = append(t.names, placeholder), append(t.variables, at)
 	}
-	switch {
-	case wrong != nil:
-		return nil, wrong
-	case t.to < 0:
-		return nil, &FormatError{"/columns/to", "is missing: the file is a CSV"}
+	if c.To == "" {
+		wrong = append(wrong, message.ValidationError{Pointer: "/columns/to", Detail: "is missing: the file is a CSV"})
 	}
-	return t, nil
+	if len(wrong) == 0 {
+		return t, nil
+	}
+	broken := slices.ContainsFunc(slices.Collect(maps.Keys(places)), func(s string) bool { return strings.ContainsRune(s, utf8.RuneError) })
+	if broken || text.mixed {
+		// It is why the names are not those of the columns.
+		wrong = slices.Insert(wrong, 0, message.ValidationError{Detail: fmt.Sprintf(
+			"the file has characters that are none in %s: it is in another encoding, or a part of it is", text.encoding())})
+	}
+	return nil, &FormatError{Wrong: wrong}
 }
 
 // headerName is a column's name in the form in which it is compared.

@@ -202,6 +202,15 @@ func TestWrongRows(t *testing.T) {
 	}
 }
 
+// told is all that is wrong.
+func told(e *sheet.FormatError) string {
+	all := make([]string, len(e.Wrong))
+	for i, w := range e.Wrong {
+		all[i] = strings.TrimSpace(w.Pointer + " " + w.Detail)
+	}
+	return strings.Join(all, "\n")
+}
+
 // What cannot be read at all says why.
 func TestNoTable(t *testing.T) {
 	t.Parallel()
@@ -217,16 +226,50 @@ func TestNoTable(t *testing.T) {
 		"name,number\n":             "/columns/to is no column of the file, whose header has 2",
 		"to,name,to\n":              "/columns/to is the name of 2 columns of the file",
 		"to\n":                      "/columns/name is no column of the file, whose header has 1",
+		"number\n": "/columns/to is no column of the file, whose header has 1\n" +
+			"/columns/name is no column of the file, whose header has 1",
 		strings.Repeat(" ", 70_000): "the file begins with 65536 blank characters",
 	} {
 		_, err := sheet.NewReader(strings.NewReader(file), few)
 		var wrong *sheet.FormatError
-		if !errors.As(err, &wrong) || strings.TrimSpace(wrong.Pointer+" "+wrong.Detail) != want {
+		if !errors.As(err, &wrong) || told(wrong) != want {
 			t.Errorf("%.20q: %v, want %s", file, err, want)
 		}
 	}
 	if rows, _, err := read(t, "to,name\n", few); len(rows) != 0 || err != nil {
 		t.Errorf("only a header: %q, %v", rows, err)
+	}
+}
+
+// Of a file without the columns it is said what it is, though its header be ASCII, and whether its encoding is why.
+func TestFormatOfWhatHasOtherColumns(t *testing.T) {
+	t.Parallel()
+	in949 := func(s string) string {
+		encoded, err := korean.EUCKR.NewEncoder().String(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return encoded
+	}
+	const none, names = "the file has characters that are none in ", "전화번호;고객명\n"
+	for file, want := range map[string]struct {
+		format sheet.Format
+		first  string
+	}{
+		"number;name\n01012345678;Kim\n":             {sheet.Format{Kind: "csv", Encoding: "utf-8", Delimiter: ";"}, "/columns/to "},
+		"number,name\n" + in949("01012345678,홍길동\n"): {sheet.Format{Kind: "csv", Encoding: "cp949", Delimiter: ","}, "/columns/to "},
+		in949(names):            {sheet.Format{Kind: "csv", Encoding: "cp949", Delimiter: ";"}, "/columns/to "},
+		"\ufeff" + in949(names): {sheet.Format{Kind: "csv", Encoding: "utf-8", Delimiter: ";"}, none + "utf-8: "},
+		names + strings.Repeat(in949("01012345678;홍길동\n"), 9): {sheet.Format{Kind: "csv", Encoding: "cp949", Delimiter: ";"}, none + "cp949: "},
+		// What is cut off where it is looked at is not broken.
+		in949(names) + strings.Repeat(in949("01012345678;홍길\n"), 9000): {
+			sheet.Format{Kind: "csv", Encoding: "cp949", Delimiter: ";"}, "/columns/to "},
+	} {
+		_, err := sheet.NewReader(strings.NewReader(file), few)
+		var wrong *sheet.FormatError
+		if !errors.As(err, &wrong) || wrong.Format != want.format || !strings.HasPrefix(told(wrong), want.first) {
+			t.Errorf("%.40q: %v, %+v", file, err, wrong)
+		}
 	}
 }
 
@@ -260,7 +303,7 @@ func TestOpenQuote(t *testing.T) {
 	file := "name,to\n가,01012345678\n\"나,01012345678\n" + strings.Repeat("다,01012345678\n", 20_000)
 	rows, _, err = read(t, file, few)
 	var wrong *sheet.FormatError
-	if len(rows) != 1 || !errors.As(err, &wrong) || !strings.HasPrefix(wrong.Detail, "after row 2 comes one of more than 64 KB") {
+	if len(rows) != 1 || !errors.As(err, &wrong) || !strings.HasPrefix(told(wrong), "after row 2 comes one of more than 64 KB") {
 		t.Errorf("%d rows, %v", len(rows), err)
 	}
 }

@@ -237,6 +237,7 @@ export const details = {
   "has a quote in the wrong place": "따옴표가 잘못되었습니다.",
   "has {} fields, and the header has {}": "칸이 {0}개인데 머리글은 {1}개입니다.",
   "has a character in field {}{} that is none in {}": "{0}번째 칸{1}에 {2}에 없는 글자가 있습니다.",
+  "the file has characters that are none in {}: it is in another encoding, or a part of it is": "파일에 {0}에 없는 글자가 있습니다. 파일 전체나 일부의 인코딩이 다릅니다.",
   "is no column of the file, whose header has {}": "파일에 없는 열입니다. 머리글에 열이 {0}개 있습니다.",
   "is the name of {} columns of the file": "파일에 같은 이름의 열이 {0}개 있습니다.",
 
