@@ -37,6 +37,7 @@ import (
 // world is a stack that the console looks at: the local system's AWS-compatible endpoint and its API.
 type world struct {
 	stack   *stack.Stack
+	find    func(context.Context) (*stack.Stack, error)
 	system  *system.System
 	standin *aligotest.Standin
 	api     string
@@ -44,6 +45,16 @@ type world struct {
 	log     *testkit.Buffer
 	// refused is an operation of AWS's that whoever looks has no right to.
 	refused atomic.Value
+}
+
+// found is the stack anew, as another process has it.
+func (w *world) found(t *testing.T) *stack.Stack {
+	t.Helper()
+	s, err := w.find(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
 }
 
 // cloudWatch answers as CloudWatch, which the local endpoint has not. What is refused is answered as AWS answers those who have no
@@ -109,11 +120,14 @@ func newWorld(t *testing.T) *world {
 		}),
 	}
 	w.system.AWS.HTTPAPI(system.StackName, w.api)
-	if w.stack, err = stack.Find(t.Context(), config, "local", "", ""); err != nil {
-		t.Fatal(err)
+	w.find = func(ctx context.Context) (*stack.Stack, error) {
+		s, err := stack.Find(ctx, config, "local", "", "")
+		if err == nil {
+			s.Now, s.Sleep, s.Who, s.Parameters = c.Now, c.Sleep, "arn:aws:iam::000000000000:user/kim", parameters.DefaultPrefix
+		}
+		return s, err
 	}
-	w.stack.Now, w.stack.Sleep, w.stack.Who = c.Now, c.Sleep, "arn:aws:iam::000000000000:user/kim"
-	w.stack.Parameters = parameters.DefaultPrefix
+	w.stack = w.found(t)
 	shown, err := newPage(w.stack, time.Second, slog.New(slog.NewTextHandler(w.log, nil)))
 	if err != nil {
 		t.Fatal(err)
@@ -283,7 +297,8 @@ func TestDeadLetters(t *testing.T) {
 	}
 	run := func(args ...string) (string, error) {
 		var out bytes.Buffer
-		err := deadLetters(t.Context(), w.stack, args, &out)
+		// Each command is a process of its own, which does not have in its hands what the one before has read.
+		err := deadLetters(t.Context(), w.found(t), args, &out)
 		return out.String(), err
 	}
 	out, err := run()
@@ -309,6 +324,12 @@ func TestDeadLetters(t *testing.T) {
 	}
 	if ready, hidden := w.system.AWS.QueueDepth(system.DeadLetters); ready+hidden != 0 {
 		t.Errorf("%d dead letters are left", ready+hidden)
+	}
+	if out, err = run(); err != nil || out != "0 dead letters\nThose that somebody has read in the last 10 seconds are hidden.\n" {
+		t.Errorf("%v\n%s", err, out)
+	}
+	if out, err = run("again", "all"); err != nil || out != "0 dead letters\n" {
+		t.Errorf("%v\n%s", err, out)
 	}
 	if _, err := run("drop", first); err == nil || !errors.Is(err, err) || !strings.Contains(err.Error(), "no such dead letter") {
 		t.Errorf("dropping it once more: %v", err)

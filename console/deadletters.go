@@ -14,6 +14,7 @@ import (
 // letters is what the command needs of a stack.
 type letters interface {
 	Letters(ctx context.Context) ([]stack.DeadLetter, error)
+	AwaitLetters(ctx context.Context, ids ...string) ([]stack.DeadLetter, error)
 	Again(ctx context.Context, l stack.DeadLetter) error
 	Drop(ctx context.Context, l stack.DeadLetter) error
 }
@@ -37,18 +38,25 @@ func deadLetters(ctx context.Context, s letters, args []string, out io.Writer) e
 	if err := checkOrders(args); err != nil {
 		return err
 	}
-	found, err := s.Letters(ctx)
-	if err != nil {
-		return err
-	}
 	if len(args) == 0 {
+		found, err := s.Letters(ctx)
+		if err != nil {
+			return err
+		}
 		for _, l := range found {
 			tell(out, l)
 		}
-		fmt.Fprintln(out, some(len(found)))
+		if fmt.Fprintln(out, some(len(found))); len(found) == 0 {
+			fmt.Fprintln(out, "Those that somebody has read in the last 10 seconds are hidden.")
+		}
 		return nil
 	}
-	if len(found) == 0 && slices.Contains(args[1:], "all") {
+	ids := slices.DeleteFunc(slices.Clone(args[1:]), func(id string) bool { return id == "all" })
+	found, err := s.AwaitLetters(ctx, ids...)
+	if err != nil {
+		return err
+	}
+	if len(found) == 0 && len(ids) < len(args[1:]) {
 		fmt.Fprintln(out, some(0))
 	}
 	do, said := s.Again, "handled"

@@ -112,6 +112,26 @@ func (s *Stack) Letters(ctx context.Context) ([]DeadLetter, error) {
 	return letters, nil
 }
 
+// AwaitLetters reads the dead letters as Letters does. Where one with these ids is not there, or none at all, it goes on reading for as
+// long as those are hidden that somebody has read a moment ago: they may come back one by one.
+func (s *Stack) AwaitLetters(ctx context.Context, ids ...string) ([]DeadLetter, error) {
+	begin := s.Now()
+	letters, err := s.Letters(ctx)
+	none := len(letters) == 0
+	for err == nil && s.Now().Sub(begin) <= letterHidden+letterPause {
+		missing := slices.ContainsFunc(ids, func(id string) bool {
+			return !slices.ContainsFunc(letters, func(l DeadLetter) bool { return l.ID == id })
+		})
+		if !missing && (len(ids) > 0 || !none) {
+			break
+		}
+		if err = s.Sleep(ctx, letterPause); err == nil {
+			letters, err = s.Letters(ctx)
+		}
+	}
+	return letters, err
+}
+
 // remembered are the letters that this stack has read, and that are hidden because of that.
 func (s *Stack) remembered() []DeadLetter {
 	s.mu.Lock()

@@ -136,3 +136,40 @@ func TestALetterIsDroppedHoweverLateThatIs(t *testing.T) {
 		})
 	}
 }
+
+// Letters that somebody else has read are waited for, until they would be there if they were.
+func TestHiddenLettersAreWaitedFor(t *testing.T) {
+	t.Parallel()
+	whole := [2]time.Duration{letterHidden, letterHidden + 2*letterPause}
+	for name, c := range map[string]struct {
+		ids    []string
+		hidden time.Duration
+		gone   bool
+		found  int
+		waits  [2]time.Duration
+	}{
+		"all, which are there":  {found: 1},
+		"all, which are hidden": {hidden: 8 * time.Second, found: 1, waits: whole},
+		"all of none":           {gone: true, waits: whole},
+		"one that is there":     {ids: []string{"m1"}, found: 1},
+		"one that is hidden": {
+			ids: []string{"m1"}, hidden: 8 * time.Second, found: 1, waits: [2]time.Duration{8 * time.Second, 9 * time.Second},
+		},
+		"one that was never there": {ids: []string{"m1", "m2"}, found: 1, waits: whole},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			begin := time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)
+			q := &queue{Clock: testkit.NewClock(begin), there: !c.gone}
+			server := httptest.NewServer(q)
+			defer server.Close()
+			s := prod(server)
+			s.Now, s.Sleep = q.Now, func(_ context.Context, d time.Duration) error { q.Add(d); return nil }
+			q.receive(c.hidden)
+			letters, err := s.AwaitLetters(t.Context(), c.ids...)
+			if waited := q.Now().Sub(begin); err != nil || len(letters) != c.found || waited < c.waits[0] || waited > c.waits[1] {
+				t.Errorf("%d letters after %v, %v", len(letters), waited, err)
+			}
+		})
+	}
+}
