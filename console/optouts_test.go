@@ -232,7 +232,10 @@ func TestListsThatAreNone(t *testing.T) {
 		!strings.Contains(out, "1 new") {
 		t.Errorf("%v\n%s", err, out)
 	}
-	for _, l := range []listing{{file: "nowhere.csv"}, {file: listOf(t, "번호\n"), at: "yesterday"}, {file: listOf(t, "번호\n"), rate: 101}} {
+	for _, l := range []listing{
+		{file: "nowhere.csv"}, {file: listOf(t, "번호\n"), at: "yesterday"}, {file: listOf(t, "번호\n"), rate: 101},
+		{file: listOf(t, "번호\n"), via: "010-1234-5678"},
+	} {
 		if _, err := w.imports(t, w.stack.API, l); err == nil {
 			t.Errorf("%+v is taken", l)
 		}

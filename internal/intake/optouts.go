@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -41,6 +42,15 @@ func (e *Events) optOut(ctx context.Context, event events.EventBridgeEvent) erro
 	if err != nil {
 		return err
 	}
+	// Where it was said is a note. That it cannot be kept is no reason for advertising until somebody has looked at a dead letter.
+	noted := slog.Attr{}
+	wrong = slices.DeleteFunc(wrong, func(w message.ValidationError) bool {
+		if w.Pointer != "/via" {
+			return false
+		}
+		noted, said.Via = slog.String("withoutVia", w.Detail), ""
+		return true
+	})
 	if said.At.IsZero() {
 		said.At = event.Time
 	}
@@ -59,7 +69,7 @@ func (e *Events) optOut(ctx context.Context, event events.EventBridgeEvent) erro
 		return err
 	}
 	e.Log.LogAttrs(ctx, slog.LevelInfo, "opt-out written", slog.String("event", event.ID), slog.String("source", event.Source),
-		slog.String("status", string(known.Status)))
+		slog.String("status", string(known.Status)), noted)
 	return nil
 }
 

@@ -26,6 +26,8 @@ func TestOptOutIsReadAsAMessageIs(t *testing.T) {
 		{name: "not UTF-8", method: "PUT", path: number, body: "{\"via\":\"\xff\"}", status: 400, says: "the body is not UTF-8"},
 		{name: "twice", method: "PUT", path: number, body: `{"via":"a","via":"b"}`, status: 422, says: `"/via","detail":"is there twice"`},
 		{name: "unknown", method: "PUT", path: number, body: `{"VIA":"a"}`, status: 422, says: "has a member that is not known"},
+		{name: "a number in via", method: "PUT", path: number, body: `{"via":"010-1234-5678 전화"}`, status: 422,
+			says: `"/via","detail":"has a number in it: the list of opt-outs keeps none"`},
 		{name: "no zone", method: "PUT", path: number, body: `{"at":"2026-11-30T09:00:00"}`, status: 422, says: "has no time zone"},
 		{name: "ahead", method: "PUT", path: number, body: `{"at":"2026-12-01T00:10:01Z"}`, status: 422, says: "is in the future"},
 		{name: "no number", method: "PUT", path: "/v1/opt-outs/010", status: 400, says: "it has 3 digits"},
@@ -67,6 +69,31 @@ func TestOptOutEvents(t *testing.T) {
 			t.Errorf("%s: %v, want %q; the log says %s", detail, err, says, d.log)
 		case strings.Contains(d.log.String(), "5678"):
 			t.Errorf("%s: the log says %s", detail, d.log)
+		}
+	}
+}
+
+// What says where somebody has opted out is a note: one that cannot be kept is left out, and who has opted out gets no advertising.
+func TestOptOutEventWithoutItsNote(t *testing.T) {
+	t.Parallel()
+	for via, kept := range map[string]string{
+		`"080"`:                                     "080",
+		`"010-1234-5678 전화"`:                        "",
+		`"a","via":"b"`:                             "",
+		`"` + strings.Repeat("a", 65) + `"`:         "",
+		`{"phone":"010-1234-5678","by":"somebody"}`: "",
+	} {
+		d := newDoor()
+		list := &optout.List{Client: tabletest.New(t).Client, Table: tabletest.Name, Numbers: tabletest.Keys{"k"}}
+		d.events.OptOuts = list
+		detail := `{"to":"010-1234-5678","via":` + via + `}`
+		err := d.handle(t, strings.Replace(event("e-1", detail), "MessageRequested", "RecipientOptedOut", 1))
+		e, ok, found := list.Find(t.Context(), "01012345678")
+		if err != nil || found != nil || !ok || e.Status != optout.Out || e.Via != kept {
+			t.Errorf("%s: %v; known is %+v %v %v", via, err, e, ok, found)
+		}
+		if strings.Contains(d.log.String(), "5678") || strings.Contains(d.log.String(), `"withoutVia"`) != (kept == "") {
+			t.Errorf("%s: the log says %s", via, d.log)
 		}
 	}
 }

@@ -7,12 +7,10 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"sms-api/internal/message"
@@ -116,7 +114,7 @@ func searched(u *url.URL, caller Caller) (q records.Query, reason string, err er
 		p.fail("reason", "is missing: whoever searches for a number says why, and the log keeps it")
 	case p.has("reason") && !p.has("to"):
 		p.fail("reason", "is for searches by number only")
-	case longNumber.MatchString(strings.Map(bare, reason)):
+	case message.HasNumber(reason):
 		p.fail("reason", "has a number in it: the log is to have none")
 	}
 	if s := message.MessageStatus(p.values["status"]); p.has("status") {
@@ -134,30 +132,6 @@ func searched(u *url.URL, caller Caller) (q records.Query, reason string, err er
 		return q, "", problemQuery(p.wrong)
 	}
 	return q, reason, nil
-}
-
-// longNumber is what may be a phone number, when nothing stands between its digits.
-var longNumber = regexp.MustCompile(`[0-9]{7}`)
-
-// bare leaves a text's digits and letters, and one kind of each.
-func bare(r rune) rune {
-	switch {
-	case unicode.IsDigit(r):
-		return digitOf(r)
-	case unicode.IsLetter(r):
-		return r
-	}
-	return -1
-}
-
-// digitOf is a decimal digit of any script in ASCII: those of each stand in tens, from zero on.
-func digitOf(r rune) rune {
-	for n := rune(0); n < 10; n++ {
-		if r < n || !unicode.IsDigit(r-n) {
-			return '0' + n - 1
-		}
-	}
-	return '9'
 }
 
 // parameters are those of a request's query.

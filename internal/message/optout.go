@@ -53,6 +53,11 @@ func decodeOptOut(body []byte, event bool) (OptOut, []ValidationError, error) {
 			if v != "" { // which says as little as none
 				o.Via = d.text(v, p, MaxVia, false)
 			}
+			// What is kept for good has numbers masked and hashed only.
+			if HasNumber(o.Via) {
+				d.add(p, "has a number in it: the list of opt-outs keeps none")
+				o.Via = ""
+			}
 		}},
 	}
 	if event {

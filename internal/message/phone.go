@@ -134,3 +134,30 @@ func parsePhone(s string) (Phone, string) {
 
 // Mobile says whether it is the number of a Korean mobile phone.
 func (p Phone) Mobile() bool { return mobile.MatchString(string(p)) }
+
+// longNumber is what may be a telephone number, when nothing stands between its digits.
+var longNumber = regexp.MustCompile(`[0-9]{7}`)
+
+// HasNumber says whether there may be a telephone number in a text that somebody keeps, however it is written.
+func HasNumber(s string) bool { return longNumber.MatchString(strings.Map(bare, s)) }
+
+// bare leaves a text's digits and letters, and one kind of each.
+func bare(r rune) rune {
+	switch {
+	case unicode.IsDigit(r):
+		return digitOf(r)
+	case unicode.IsLetter(r):
+		return r
+	}
+	return -1
+}
+
+// digitOf is a decimal digit of any script in ASCII: those of each stand in tens, from zero on.
+func digitOf(r rune) rune {
+	for n := rune(0); n < 10; n++ {
+		if r < n || !unicode.IsDigit(r-n) {
+			return '0' + n - 1
+		}
+	}
+	return '9'
+}

@@ -196,6 +196,7 @@ export const details = {
   "is not a number from 1 to {}": "1부터 {0}까지의 수여야 합니다.",
   "is for searches by number only": "번호로 찾을 때만 씁니다.",
   "has a number in it: the log is to have none": "번호가 들어 있습니다. 로그에 번호를 남기지 않습니다.",
+  "has a number in it: the list of opt-outs keeps none": "번호가 들어 있습니다. 수신거부 목록에 번호를 남기지 않습니다.",
   "{} needs the scope messages:text": "{0}에는 messages:text 권한이 필요합니다.",
   "sending SMS with a text of one's own": "직접 쓴 문자 발송",
   "a text of one's own": "직접 쓴 내용",
