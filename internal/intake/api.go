@@ -439,7 +439,7 @@ func (a *API) getWay(w http.ResponseWriter, r *http.Request, caller Caller) erro
 }
 
 func (a *API) deleteMessage(w http.ResponseWriter, r *http.Request, caller Caller) error {
-	m, _, err := a.find(r, caller)
+	m, known, err := a.find(r, caller)
 	if err != nil {
 		return err
 	}
@@ -462,7 +462,8 @@ func (a *API) deleteMessage(w http.ResponseWriter, r *http.Request, caller Calle
 	}
 	a.Log.LogAttrs(r.Context(), slog.LevelInfo, "message cancelled", slog.String("message", m.ID), slog.String("caller", caller.ID))
 	w.Header().Set("Cache-Control", "no-store")
-	a.writeJSON(w, r, http.StatusOK, "application/json", shown(o, caller))
+	// The execution knows nobody who was erased from the record.
+	a.writeJSON(w, r, http.StatusOK, "application/json", shown(o.Without(known.Erased), caller))
 	return nil
 }
 

@@ -132,6 +132,21 @@ func Reread(m Message, written Outcome) Outcome {
 	return o
 }
 
+// Without is an outcome without the results of the recipients in these places. What it counts stays.
+func (o Outcome) Without(places []int) Outcome {
+	if len(places) == 0 {
+		return o
+	}
+	kept := make([]Result, 0, len(o.Recipients))
+	for i, r := range o.Recipients {
+		if !slices.Contains(places, i) {
+			kept = append(kept, r)
+		}
+	}
+	o.Recipients = kept
+	return o
+}
+
 // Whole is an outcome that was written down with what Fit left out of it. What it counts stays, also of recipients that were
 // erased since.
 func (o Outcome) Whole() Outcome {

@@ -166,19 +166,7 @@ func erasuresOf(item map[string]types.AttributeValue) erasures {
 }
 
 // of is an outcome without the results of those who were erased.
-func (e erasures) of(o message.Outcome) message.Outcome {
-	if len(e) == 0 {
-		return o
-	}
-	kept := make([]message.Result, 0, len(o.Recipients))
-	for i, r := range o.Recipients {
-		if !slices.Contains(e, i) {
-			kept = append(kept, r)
-		}
-	}
-	o.Recipients = kept
-	return o
-}
+func (e erasures) of(o message.Outcome) message.Outcome { return o.Without(e) }
 
 func (e erasures) with(more erasures) erasures {
 	all := slices.Concat(e, more)

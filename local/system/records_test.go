@@ -291,3 +291,27 @@ func TestANumberIsFoundAndErased(t *testing.T) {
 		}
 	})
 }
+
+// Who was erased from a message that waits is in no answer about it, its cancellation's neither. What is announced of it tells of
+// everybody that it was for.
+func TestACancelledMessageTellsOfNobodyWhoWasErased(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		t.Helper()
+		w := newWorld(t)
+		id := w.post(`{"channel":"sms","text":"hello","sendAt":"2000-01-02T00:00:00Z","recipients":[{"to":"01010000001"},{"to":"01010005678"}]}`)
+		time.Sleep(time.Minute)
+		if status, answer := w.do(http.MethodDelete, "/v1/recipients/010-1000-0001", ""); status != http.StatusOK {
+			t.Fatalf("erase: %d %s", status, answer)
+		}
+		for _, often := range []string{"once", "twice"} {
+			status, cancelled := w.do(http.MethodDelete, "/v1/messages/"+id, "")
+			_, known := w.do(http.MethodGet, "/v1/messages/"+id, "")
+			if status != http.StatusOK || strings.Contains(string(cancelled), "0001") || string(cancelled) != string(known) {
+				t.Errorf("cancelled %s: %d %s and GET\n%s", often, status, cancelled, known)
+			}
+		}
+		if o := w.settle(id); len(o.Recipients) != 2 || o.Recipients[0].To != "010****0001" || o.Counts.Failed != 2 {
+			t.Errorf("announced: %+v", o)
+		}
+	})
+}
