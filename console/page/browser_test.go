@@ -195,6 +195,16 @@ func TestBrowserSaysItInKorean(t *testing.T) {
 			"aligo /send/: NotConfigured (ip): code -101: 인증오류입니다.": "등록할 주소: 203.0.113.7. " +
 			"알리고의 답(코드 -101): 인증오류입니다.",
 		"do not fit the template: the value of #{송장번호} holds a placeholder itself": "템플릿과 맞지 않습니다. #{송장번호}의 값에 치환자가 들어 있습니다.",
+		"the file is an Excel workbook or a ZIP archive; save it as CSV":           "파일을 읽을 수 없습니다: 엑셀 파일이나 ZIP 파일입니다. CSV로 저장해 주세요.",
+		"it is planned":                     "지금 상태: 시작 대기",
+		"the message is settled: delivered": "이미 끝난 메시지입니다(도착).",
+		"route order-shipped: forEach goes through $.detail.parcels, which the event does not have": "라우트 order-shipped: " +
+			"forEach $.detail.parcels: 이벤트에 없는 목록입니다.",
+		"route order-paid: <phone> is $.detail.phone, which is an object in the event, not a string or a number": "라우트 order-paid: " +
+			"<phone> = $.detail.phone: 이벤트에서 문자열이나 숫자가 아니라 객체입니다.",
+		"is missing (route order-paid)": "빠졌습니다. (라우트 order-paid)",
+		"is not a Korean telephone number: it has no digits (route order-paid: <$.a> is $.a, <@.b> is $.detail.who[0].b)": "한국 전화번호가 " +
+			"아닙니다. 숫자가 없습니다. (라우트 order-paid: <$.a> = $.a, <@.b> = $.detail.who[0].b)",
 		"words that nobody knows": "words that nobody knows",
 	} {
 		if got := browsertest.JS[string](b, fmt.Sprintf(`import("/inbox/assets/details.js").then((m) => m.said(%q))`, english)); got != want {

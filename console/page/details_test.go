@@ -14,28 +14,33 @@ import (
 )
 
 // place is a folder whose code writes sentences that come to the page: the details of problems, and reasons. Handed says from which
-// argument on what is handed to a function is one, and in sentences are functions that put them together.
+// argument on what is handed to a function is one, where that is not seen from what the function does with it, and in sentences are
+// functions that put them together.
 type place struct {
 	folder    string
 	handed    map[string]int
 	sentences []string
 }
 
+// nobody is from which argument on something is for nobody but whoever has written the code: that Aligo's client was called in vain.
+const nobody = 1 << 10
+
 func places() []place {
 	return []place{
-		{"../../internal/message", map[string]int{"add": 1, "about": 2, "wrong": 0, "visible": 3, "Fprintf": 1, "WriteString": 0}, []string{
+		{"../../internal/message", map[string]int{"wrong": 0, "visible": 3, "Fprintf": 1, "WriteString": 0}, []string{
 			"parsePhone", "misfit", "ParseRecipientPhone", "ParseTime", "parseTime", "UnencodableDetail", "runeClass", "script", "wayOut", "kind",
 			"missingDetail", "told", "lmsBytes", "members", "variables", "text", "fallback", "times", "channel",
 		}},
-		{"../../internal/intake", map[string]int{"add": 1, "fail": 1, "problem": 3, "refuse": 1, "problemMalformed": 0}, []string{
+		{"../../internal/intake", nil, []string{
 			"message", "values", "detailOf", "problemInvalid", "problemQuery", "vendorFailed",
 		}},
 		{"../../internal/untrusted", nil, []string{"Check"}},
-		{"../../internal/aligo", map[string]int{"append": 1}, []string{"Reason", "values", "check"}},
-		{"../../internal/sheet", map[string]int{"unreadable": 0}, []string{"lostBySpreadsheet", "read", "recipient"}},
+		{"../../internal/aligo", map[string]int{"append": 1, "add": nobody}, []string{"Reason", "values", "check"}},
+		{"../../internal/sheet", nil, []string{"lostBySpreadsheet", "read", "recipient"}},
 		{"../../internal/campaign", nil, nil},
 		{"../../internal/execution", nil, nil},
 		{"../../internal/handlers", nil, []string{"repair"}},
+		{"../../internal/route", nil, []string{"kind"}},
 	}
 }
 
@@ -119,9 +124,94 @@ func (p place) read(t *testing.T) (files []*ast.File, constants map[string]ast.E
 	return files, constants
 }
 
-// expressions are those in a function that may be sentences.
-func (p place) expressions(function *ast.FuncDecl) (all []ast.Expr) {
-	whole := slices.Contains(p.sentences, function.Name.Name)
+// passers adds to what is handed to functions what they pass on as one: whoever makes a problem of a detail is handed a sentence.
+func (p *place) passers(files []*ast.File) {
+	all := map[string]int{}
+	maps.Copy(all, p.handed)
+	p.handed = all
+	for before := -1; before != len(all); {
+		before = len(all)
+		for _, f := range files {
+			ast.Inspect(f, func(n ast.Node) bool {
+				switch n := n.(type) {
+				case *ast.FuncDecl:
+					p.passer(n.Name.Name, n.Type, n.Body)
+				case *ast.AssignStmt:
+					name, named := n.Lhs[0].(*ast.Ident)
+					if inner, ok := n.Rhs[0].(*ast.FuncLit); ok && named {
+						p.passer(name.Name, inner.Type, inner.Body)
+					}
+				}
+				return true
+			})
+		}
+	}
+}
+
+// passer adds a function, if it passes a text on.
+func (p *place) passer(name string, of *ast.FuncType, body *ast.BlockStmt) {
+	if _, known := p.handed[name]; known || body == nil {
+		return
+	}
+	var passed []string
+	for _, e := range p.expressions(body, false) {
+		passed = append(passed, names(e)...)
+	}
+	i := 0
+	for _, field := range of.Params.List {
+		kind, _ := field.Type.(*ast.Ident)
+		for _, parameter := range field.Names {
+			if kind != nil && kind.Name == "string" && slices.Contains(passed, parameter.Name) {
+				p.handed[name] = i
+				return
+			}
+			i++
+		}
+	}
+}
+
+// names are those that stand in a text for others.
+func names(e ast.Expr) (all []string) {
+	switch e := e.(type) {
+	case *ast.Ident:
+		all = append(all, e.Name)
+	case *ast.BinaryExpr:
+		all = append(names(e.X), names(e.Y)...)
+	case *ast.CallExpr:
+		if called(e) == "Sprintf" {
+			for _, arg := range e.Args {
+				all = append(all, names(arg)...)
+			}
+		}
+	}
+	return all
+}
+
+// rows are the texts of the tables that a function goes through, by the name that a row has there.
+func rows(function *ast.FuncDecl, tables map[string]ast.Expr) map[string][]ast.Expr {
+	all := map[string][]ast.Expr{}
+	ast.Inspect(function, func(n ast.Node) bool {
+		through, ok := n.(*ast.RangeStmt)
+		if !ok {
+			return true
+		}
+		row, isName := through.Value.(*ast.Ident)
+		table, named := through.X.(*ast.Ident)
+		if isName && named && tables[table.Name] != nil {
+			ast.Inspect(tables[table.Name], func(n ast.Node) bool {
+				if text, ok := n.(*ast.BasicLit); ok {
+					all[row.Name] = append(all[row.Name], text)
+				}
+				return true
+			})
+		}
+		return true
+	})
+	return all
+}
+
+// expressions are those in a function that may be sentences; whole says that any may be.
+func (p place) expressions(function ast.Node, whole bool) (all []ast.Expr) {
 	ast.Inspect(function, func(n ast.Node) bool {
 		switch n := n.(type) {
 		case *ast.CallExpr:
@@ -153,18 +243,28 @@ func (p place) expressions(function *ast.FuncDecl) (all []ast.Expr) {
 // details are all sentences of all places.
 func details(t *testing.T) []string {
 	t.Helper()
-	const names = 3 // of constants that stand for one another
+	const depth = 3 // of constants that stand for one another
 	all := map[string]bool{}
 	for _, p := range places() {
 		files, constants := p.read(t)
+		p.passers(files)
 		for _, f := range files {
 			for _, d := range f.Decls {
 				function, ok := d.(*ast.FuncDecl)
 				if !ok {
 					continue
 				}
-				for _, e := range p.expressions(function) {
-					if s := texts(e, constants, names); sentence(s) {
+				tables := rows(function, constants)
+				expressions := p.expressions(function, slices.Contains(p.sentences, function.Name.Name))
+				for _, e := range expressions {
+					if part, ok := e.(*ast.SelectorExpr); ok {
+						if row, ok := part.X.(*ast.Ident); ok {
+							expressions = append(expressions, tables[row.Name]...)
+						}
+					}
+				}
+				for _, e := range expressions {
+					if s := texts(e, constants, depth); sentence(s) {
 						all[s] = true
 					}
 				}
@@ -180,7 +280,7 @@ func TestDetailsAreSaidInKorean(t *testing.T) {
 	// These are put together of parts.
 	parts := []string{
 		"SMS cannot carry {}", "{} and {} more", "{}; without it, or with fallback.enabled false, the message can be sent",
-		"{}; the first {} are listed", "aligo {}: NotConfigured ({}): code {}: {}",
+		"{}; the first {} are listed", "aligo {}: NotConfigured ({}): code {}: {}", "{} (route {})", "{} (route {}: {})", "{} is ${}",
 	}
 	// These go to whoever sets the stack up.
 	others := []string{"API key", "user id", "sender key", "sender number"}

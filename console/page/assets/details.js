@@ -1,6 +1,6 @@
 // What the API says in English about what is wrong, in the page's language. A sentence that is not known is told as it came.
 import { details } from "./strings/details.js";
-import { language } from "./i18n.js";
+import { has, language, t } from "./i18n.js";
 
 const literal = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
 
@@ -27,6 +27,8 @@ function korean(text) {
     const match = pattern.exec(text);
     if (match) return words.replace(/\{(\d)[#*]?\}/g, (_, n) => korean(match[Number(n) + 1]));
   }
+  const status = [`campaign.status.${text}`, `status.${text}`].find(has);
+  if (status) return t(status);
   const parts = text.split(", ");
   return parts.length > 1 ? parts.map(korean).join(", ") : text;
 }
