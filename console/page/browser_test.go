@@ -264,6 +264,20 @@ func TestBrowserEvents(t *testing.T) {
 	b.Shot("events")
 }
 
+// The preview says when a message would go out, where that is not at once.
+func TestBrowserPreviewsTheTime(t *testing.T) {
+	t.Parallel()
+	_, b := composing(t, "en")
+	b.See("the preview", `document.querySelector(".preview-box").innerText.includes("list prices")`)
+	const at = `document.querySelector(".preview-box").innerText.includes("It goes out")`
+	if browsertest.JS[bool](b, at) {
+		t.Error("there is a time for what goes out at once")
+	}
+	b.Press("more", `[...document.querySelectorAll("summary")].find((x) => x.innerText === "Schedule and other options")`)
+	b.Press("in an hour", browsertest.Button("in 1 h"))
+	b.See("the time", at)
+}
+
 // TestBrowserResult: what has been read of a message is not shown in place of what was sent after it.
 func TestBrowserResult(t *testing.T) {
 	t.Parallel()

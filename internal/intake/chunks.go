@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -104,24 +103,17 @@ func (x chunkDoor) Check(ctx context.Context, r message.Request) (campaign.Check
 		return campaign.Checked{}, err
 	}
 	checked := campaign.Checked{Limited: limited, Size: len(input), OptedOut: m.OptedOut, Texts: make([]string, len(m.Recipients))}
-	var places []int
-	all := m.Recipients
-	m.Recipients = nil
-	for i, one := range all {
-		if !slices.Contains(checked.OptedOut, i) {
-			m.Recipients, places = append(m.Recipients, one), append(places, i)
-		}
-	}
 	p, cost, err := preview(m, renderer)
 	if err != nil {
 		return campaign.Checked{}, err
 	}
 	checked.PriceKRW, checked.PriceAtMostKRW = p.PriceKRW, p.PriceAtMostKRW
 	checked.Bills = campaign.Bills{AlimTalk: cost.alimTalk, SMS: cost.sms, LMS: cost.lms}
-	for n, i := range places {
-		if one := p.Recipients[n]; one.AlimTalk != nil {
+	for i, one := range p.Recipients {
+		switch {
+		case one.AlimTalk != nil:
 			checked.Texts[i] = one.AlimTalk.Text
-		} else {
+		case one.SMS != nil:
 			checked.Texts[i] = one.SMS.Text
 		}
 	}

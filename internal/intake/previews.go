@@ -7,6 +7,7 @@ import (
 	"math"
 	"net/http"
 	"slices"
+	"time"
 
 	"sms-api/internal/aligo"
 	"sms-api/internal/deployment/price"
@@ -16,8 +17,10 @@ import (
 // Preview is what a message would be: the body of the answer to POST /v1/previews. Prices are Aligo's list prices, in KRW
 // without tax.
 type Preview struct {
-	Channel    message.Channel    `json:"channel"`
-	Template   string             `json:"template,omitempty"`
+	Channel  message.Channel `json:"channel"`
+	Template string          `json:"template,omitempty"`
+	// SendAt is when it would go out: when the request says, or in the morning that advertising waits for. Zero is at once.
+	SendAt     time.Time          `json:"sendAt,omitzero"`
 	Recipients []PreviewRecipient `json:"recipients"`
 	// PriceKRW is the sum if everybody is reached at the first try, PriceAtMostKRW if nobody is and the dearest comes of it.
 	PriceKRW       float64    `json:"priceKRW"`
@@ -42,6 +45,9 @@ type PreviewRecipient struct {
 	// To is masked.
 	To string `json:"to"`
 	message.RecipientEcho
+	// Code is OptedOut for one who would get nothing, and empty for everybody else. Untrusted callers are not told: with previews,
+	// which count nowhere, they could find out about any number.
+	Code     string           `json:"code,omitempty"`
 	AlimTalk *PreviewAlimTalk `json:"alimtalk,omitempty"`
 	// SMS is the message itself, or what would follow an AlimTalk that is not delivered.
 	SMS *PreviewSMS `json:"sms,omitempty"`
@@ -102,6 +108,11 @@ func (a *API) postPreview(w http.ResponseWriter, r *http.Request, caller Caller)
 		}
 		renderer = d.check.renderer(t, m)
 	}
+	if caller.trusted() {
+		if err := d.markOptedOut(r.Context(), &m, true); err != nil {
+			return err
+		}
+	}
 	p, cost, err := preview(m, renderer)
 	if err != nil {
 		return err
@@ -133,9 +144,17 @@ func preview(m message.Message, renderer *aligo.Renderer) (Preview, bills, error
 		Channel: m.Channel, Template: m.Template, Recipients: make([]PreviewRecipient, len(m.Recipients)),
 		ListPrices: ListPrices{AlimTalkKRW: price.AlimTalkKRW, SMSKRW: price.SMSKRW, LMSKRW: price.LMSKRW, Seen: price.AligoSeen},
 	}
+	if m.SendAt.After(m.CreatedAt) {
+		p.SendAt = m.SendAt.UTC()
+	}
 	var cost bills
 	for i, r := range m.Recipients {
 		one := PreviewRecipient{To: r.To.Masked(), RecipientEcho: r.RecipientEcho}
+		if slices.Contains(m.OptedOut, i) {
+			one.Code = message.CodeOptedOut
+			p.Recipients[i] = one
+			continue
+		}
 		text, title := string(m.Text), string(m.Title)
 		if m.Channel == message.AlimTalk {
 			rendered, err := renderer.Render(r.Values())

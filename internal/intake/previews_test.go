@@ -1,6 +1,7 @@
 package intake_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"maps"
@@ -8,9 +9,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"sms-api/internal/aligo"
 	"sms-api/internal/intake"
+	"sms-api/internal/message"
+	"sms-api/internal/optout"
 )
 
 func TestPreviews(t *testing.T) {
@@ -49,6 +53,59 @@ func TestPreviews(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What nobody gets, or only in the morning, a preview says, with what that costs. Who has opted out is not for a frontend to find out
+// with questions that count nowhere.
+func TestPreviewsOfWhatIsNotSentNow(t *testing.T) {
+	t.Parallel()
+	s := newSystem(t)
+	s.serve(&intake.API{OptOutsCoverInfo: true})
+	s.do(t, http.MethodPut, "/v1/opt-outs/010-1234-5678", operator, "")
+	preview := func(caller, body string) (p intake.Preview) {
+		t.Helper()
+		answer := s.do(t, http.MethodPost, "/v1/previews", caller, body)
+		if err := json.Unmarshal(answer.body, &p); err != nil || answer.StatusCode != http.StatusOK {
+			t.Fatalf("%d %s", answer.StatusCode, answer.body)
+		}
+		return p
+	}
+	const ad = `"channel":"sms","purpose":"ad","text":"오늘만 할인","recipients":[{"to":"010-1234-5678","reference":"a"},{"to":"010-1234-5679"}]`
+	p := preview(service, `{"sendAt":"2026-12-01T21:30:00+09:00",`+ad+`}`)
+	if one := p.Recipients[0]; one.Code != message.CodeOptedOut || one.SMS != nil || one.To != "010****5678" || one.Reference != "a" {
+		t.Errorf("who has opted out: %+v", one)
+	}
+	if other := p.Recipients[1]; other.Code != "" || other.SMS == nil || p.PriceKRW != other.SMS.PriceKRW || p.PriceAtMostKRW != p.PriceKRW {
+		t.Errorf("the other one: %+v, at %v", other, p.PriceKRW)
+	}
+	if want := time.Date(2026, 12, 2, 8, 0, 0, 0, message.Korea()); !p.SendAt.Equal(want) {
+		t.Errorf("goes out at %v, want %v", p.SendAt, want)
+	}
+	if p := preview(service, `{"sendAt":"2026-12-01T21:30:00+09:00","nightConsent":true,`+ad+`}`); p.SendAt.Hour() != 12 {
+		t.Errorf("with a consent: %v", p.SendAt)
+	}
+	for _, at := range []string{"", `"sendAt":"2026-12-01T08:59:00+09:00",`} {
+		if p := preview(service, `{`+at+ad+`}`); !p.SendAt.IsZero() {
+			t.Errorf("by day: %v", p.SendAt)
+		}
+	}
+	if one := preview(service, order).Recipients[0]; one.Code != message.CodeOptedOut || one.AlimTalk != nil {
+		t.Errorf("information, where opt-outs cover it: %+v", one)
+	}
+	if p := preview(untrusted, order); p.Recipients[0].Code != "" || p.Recipients[0].AlimTalk == nil || p.PriceKRW == 0 {
+		t.Errorf("a frontend is told: %+v", p)
+	}
+	s.serve(&intake.API{OptOuts: unreadable{}})
+	if one := preview(service, `{`+ad+`}`).Recipients[0]; one.Code != "" || one.SMS == nil {
+		t.Errorf("while the list cannot be read: %+v", one)
+	}
+}
+
+// unreadable is a list of opt-outs that cannot be read.
+type unreadable struct{ *optout.List }
+
+func (unreadable) Among(context.Context, []message.Phone) (map[int]bool, error) {
+	return nil, errors.New("down")
 }
 
 // What cannot be sent cannot be previewed, and the reasons are the same.

@@ -2,7 +2,7 @@
 import { announce, h, put, show, unique } from "./dom.js";
 import { icon } from "./icons.js";
 import { t } from "./i18n.js";
-import { local, number, phone, rfc3339, won } from "./format.js";
+import { local, moment, number, phone, rfc3339, won } from "./format.js";
 import { call, get, Problem, query } from "./api.js";
 import { copyButton, failure, status, statusOf, testNumbers } from "./parts.js";
 import { bubble } from "./bubble.js";
@@ -233,8 +233,9 @@ export function compose({ query: q, refresh, signal }) {
   }
 
   function previewed(p) {
-    const { alimtalk, sms } = p.recipients[0];
+    const { alimtalk, sms, code } = p.recipients[0];
     const parts = [];
+    if (code) parts.push(h("p", { class: "failure" }, t(`code.${code}`)));
     if (alimtalk) {
       const buttons = (alimtalk.buttons ?? []).map((b) => ({ name: b.name, linkMo: b.urls?.[0], linkPc: b.urls?.[1] }));
       parts.push(bubble({ channel: "alimtalk", from: system?.channelName ?? "", text: alimtalk.text, emphasisTitle: alimtalk.title, buttons }));
@@ -244,6 +245,7 @@ export function compose({ query: q, refresh, signal }) {
       parts.push(bubble({ channel: "sms", from: system?.sender ?? "", text: sms.text, title: sms.title }),
         h("p", { class: "muted" }, t(sms.type === "LMS" ? "compose.bytes.lms" : "compose.bytes.sms", { n: number(sms.bytes) })));
     }
+    if (p.sendAt) parts.push(h("p", { class: "muted" }, t("compose.preview.at", { at: moment(p.sendAt) })));
     const prices = { price: won(p.priceKRW), most: won(p.priceAtMostKRW), seen: p.listPrices.seen };
     parts.push(h("p", { class: "muted" }, t(p.priceAtMostKRW > p.priceKRW ? "compose.price.most" : "compose.price", prices)));
     if (p.walletSuffices === false) parts.push(h("p", { class: "failure" }, t("compose.wallet.short")));

@@ -288,6 +288,7 @@ export const en = {
   "compose.schedule": "Schedule",
   "compose.put": "Put the event",
   "compose.preview": "Preview",
+  "compose.preview.at": "It goes out {at}.",
   "compose.preview.none": "Choose a template.",
   "compose.preview.sms": "The SMS that follows if it does not arrive",
   "compose.preview.wrong": "This cannot be sent yet:",

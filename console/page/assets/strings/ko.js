@@ -288,6 +288,7 @@ export const ko = {
   "compose.schedule": "예약하기",
   "compose.put": "이벤트 넣기",
   "compose.preview": "미리 보기",
+  "compose.preview.at": "{at}에 나갑니다.",
   "compose.preview.none": "템플릿을 고르면 보입니다.",
   "compose.preview.sms": "알림톡이 도착하지 않으면 보낼 문자",
   "compose.preview.wrong": "아직 보낼 수 없습니다.",
