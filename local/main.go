@@ -201,7 +201,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	traffic := &inbox.Traffic{}
 	var run func(deployment.Function, map[string]string) lambda.Handler
 	if f.process {
-		functions, err := build(ctx, routes, policy, awsURL, aligoURL, os.Stderr)
+		functions, err := build(ctx, routes, policy, awsURL, aligoURL, level, os.Stderr)
 		if err != nil {
 			return err
 		}

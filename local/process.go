@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -27,6 +28,7 @@ type processes struct {
 	ctx    context.Context
 	folder string
 	env    []string
+	level  slog.Level
 	out    io.Writer
 }
 
@@ -35,7 +37,7 @@ const environments = 10
 
 // build compiles the functions into a folder that close removes, and puts their files there.
 func build(
-	ctx context.Context, routes []route.Route, policy untrusted.Policy, awsURL, aligoURL string, out io.Writer,
+	ctx context.Context, routes []route.Route, policy untrusted.Policy, awsURL, aligoURL string, level slog.Level, out io.Writer,
 ) (*processes, error) {
 	root, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}").Output()
 	if err != nil {
@@ -45,7 +47,7 @@ func build(
 	if err != nil {
 		return nil, fmt.Errorf("-process: %w", err)
 	}
-	p := &processes{ctx: ctx, folder: folder, out: out, env: []string{
+	p := &processes{ctx: ctx, folder: folder, level: level, out: out, env: []string{
 		"AWS_REGION=" + awsapi.Region, "AWS_ACCESS_KEY_ID=local", "AWS_SECRET_ACCESS_KEY=local", "AWS_ENDPOINT_URL=" + awsURL,
 		deployment.AligoSMSURL + "=" + aligoURL, deployment.AligoKakaoURL + "=" + aligoURL,
 	}}
@@ -62,15 +64,20 @@ func build(
 	return p, nil
 }
 
-// run is the handler of a function: it hands each invocation to a process.
-func (p *processes) run(f deployment.Function, variables map[string]string) lambda.Handler {
+// environment is that of a function's processes. The last of two values counts: what is logged is this program's to say.
+func (p *processes) environment(variables map[string]string) []string {
 	env := slices.Clone(p.env)
 	for name, value := range variables {
 		env = append(env, name+"="+value)
 	}
+	return append(env, deployment.LogLevel+"="+p.level.String())
+}
+
+// run is the handler of a function: it hands each invocation to a process.
+func (p *processes) run(f deployment.Function, variables map[string]string) lambda.Handler {
 	return runtimeapi.NewPool(p.ctx, runtimeapi.Function{
-		Name: f.Name, ARN: awsapi.FunctionARN(f.Name), Path: filepath.Join(p.folder, f.Name), Env: env, Memory: f.Memory, Timeout: f.Timeout,
-		Log: p.out,
+		Name: f.Name, ARN: awsapi.FunctionARN(f.Name), Path: filepath.Join(p.folder, f.Name), Env: p.environment(variables),
+		Memory: f.Memory, Timeout: f.Timeout, Log: p.out,
 	}, environments)
 }
 
