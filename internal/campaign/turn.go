@@ -260,10 +260,10 @@ func (s *Sender) look(ctx context.Context, t Turn) (_ Campaign, left bool, _ err
 }
 
 // sent says that something of a message was sent: it can no longer be cancelled. What Aligo has refused was not, and what was cancelled
-// before its turn came.
+// before its turn came. Of what somebody has stopped nobody knows, but its guard: a redrive may send it.
 func sent(o message.Outcome) bool {
 	return slices.ContainsFunc(o.Recipients, func(r message.Result) bool {
-		return r.Channel != "" && r.Code != message.CodeRejected && r.Code != message.CodeCancelled
+		return r.Channel != "" && r.Code != message.CodeRejected && r.Code != message.CodeCancelled && r.Code != message.CodeStopped
 	})
 }
 

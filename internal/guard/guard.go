@@ -133,7 +133,8 @@ func (g *Guards) open(ctx context.Context, s Send, o Opening) error {
 	}
 	err := g.put(ctx, guardItem(s, o),
 		// The nonce is found by the SDK's repetition of a write that was made and whose answer was lost.
-		"attribute_not_exists(#pk) OR #nonce = :nonce AND #state = :open OR "+
+		// Where the message is not wanted any more since the first, the send stays as it is, for a look-up to find.
+		"attribute_not_exists(#pk) OR #nonce = :nonce AND #state = :open AND attribute_not_exists(#unwanted) OR "+
 			wanted+" AND (#sends < :sends OR #sends = :sends AND #state = :closed)",
 		attr.Value(":nonce", attr.Text(s.nonce)),
 		attr.Value(":sends", attr.Number(int64(s.Sends))),

@@ -385,6 +385,35 @@ func TestUnwant(t *testing.T) {
 	}
 }
 
+// The SDK's repetition of an opening whose answer was lost does not make a message wanted again.
+func TestUnwantBetweenTheWritesOfAnOpening(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	other := &guard.Guards{Client: w.raw, Table: tableName, Now: w.Now}
+	lost := false
+	w.around = func(r *request, next func() *http.Response) (*http.Response, error) {
+		if _, ok := r.fields.Item["nonce"]; !ok || lost {
+			return next(), nil
+		}
+		lost = true
+		_ = next().Body.Close()
+		if err := other.Unwant(t.Context(), "a"); err != nil {
+			t.Error(err)
+		}
+		return nil, errLost
+	}
+	if _, err := w.Open(t.Context(), opening("a", 0)); !errors.Is(err, guard.ErrOpened) {
+		t.Errorf("the opening: %v; it is to be looked up", err)
+	}
+	g, _, err := w.Opened(t.Context(), "a")
+	if err != nil || w.Raise(t.Context(), g.Send, g.Sent) != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Open(t.Context(), opening("a", 1)); !errors.Is(err, guard.ErrCancelled) {
+		t.Errorf("it opens once more: %v", err)
+	}
+}
+
 func TestAnswered(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

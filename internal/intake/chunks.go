@@ -15,6 +15,7 @@ import (
 	"sms-api/internal/aligo"
 	"sms-api/internal/campaign"
 	"sms-api/internal/execution"
+	"sms-api/internal/guard"
 	"sms-api/internal/limits"
 	"sms-api/internal/message"
 )
@@ -202,8 +203,11 @@ func (x *Chunks) Cancel(ctx context.Context, c campaign.Campaign, number int) er
 	case errors.Is(err, execution.ErrNotFound):
 		err = x.shut(ctx, c, number)
 	case errors.As(err, &late):
-		// Of what is being sent it may turn out that Aligo has not got it: it is not sent once more.
-		err = x.Guards.Unwant(ctx, id)
+		// What somebody has stopped is not sent by a redrive. Of what is being sent it may turn out that Aligo has not got it: it is not
+		// sent once more.
+		if err = x.Guards.Cancel(ctx, id, c.ExpiresAt); errors.Is(err, guard.ErrNotCancellable) {
+			err = x.Guards.Unwant(ctx, id)
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("cancel chunk %d: %w", number, err)

@@ -313,11 +313,19 @@ func beside(event, what string) string { return event + " " + what }
 // the event by now is in conflict with its first. The event waits for the table, without which nothing is sent.
 func (e *Events) keyOfRoute(ctx context.Context, handed Handed, r message.Request, s *submission) error {
 	key, conflict, err := e.newKey(ctx, handed, r.Fingerprint(), s.caller)
-	if err != nil || conflict {
-		s.key = handed.ID
+	if err != nil {
 		return err
 	}
 	id, err := messageID(s.caller, beside(handed.ID, handed.Route))
+	if err != nil {
+		return err
+	}
+	if conflict {
+		// What this route has sent itself is a replay all the same.
+		kept, err := e.Made.FirstOf(ctx, id)
+		s.key = cmp.Or(kept, handed.ID)
+		return err
+	}
 	s.key, s.first = key, func(ctx context.Context, keep bool) (string, error) {
 		if keep {
 			return e.Made.First(ctx, id, key)
@@ -325,13 +333,14 @@ func (e *Events) keyOfRoute(ctx context.Context, handed Handed, r message.Reques
 		kept, err := e.Made.FirstOf(ctx, id)
 		return cmp.Or(kept, key), err
 	}
-	return err
+	return nil
 }
 
 // keyOfEvent has it kept which message has an event's id as key, where routes without keys may take the event: newKey is to know that
 // no earlier version has sent it.
 func (e *Events) keyOfEvent(handed Handed, r message.Request, s *submission) error {
-	if !slices.ContainsFunc(slices.Collect(maps.Values(e.Routes)), func(t *route.Template) bool { return t.CouldTake(handed.Text) }) {
+	unkeyed := func(t *route.Template) bool { return !t.Keyed() && t.CouldTake(handed.Text) }
+	if !slices.ContainsFunc(slices.Collect(maps.Values(e.Routes)), unkeyed) {
 		return nil
 	}
 	id, err := ofEvent(s.caller, handed.ID)

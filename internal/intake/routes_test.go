@@ -994,8 +994,12 @@ func TestARouteWithoutTheTable(t *testing.T) {
 	if err := d.handle(t, byRoute("customer", `{}`)); err != nil || len(d.rejections(t)) != 1 {
 		t.Errorf("rejected %s, %v", d.rejections(t), err)
 	}
-	// Of what no route can take nothing has to be kept.
-	if err := d.handle(t, event("e-2", orders("5678"))); err != nil || len(d.to()) != 1 {
+	// Of what no route without a key can take nothing has to be kept.
+	d.events.Routes = routesTo(t, "seller:seller:<$.id>")
+	if err := d.handle(t, byRoute("seller", paid)); err != nil || len(d.to()) != 1 {
+		t.Errorf("sent to %v, rejected %s, %v", d.to(), d.rejections(t), err)
+	}
+	if err := d.handle(t, event("e-2", orders("5678"))); err != nil || len(d.to()) != 2 {
 		t.Errorf("sent to %v, rejected %s, %v", d.to(), d.rejections(t), err)
 	}
 }
@@ -1298,5 +1302,25 @@ func TestAConflictOfAChangedRouteGivesBack(t *testing.T) {
 	}
 	if got := d.to(); len(got) != 2 {
 		t.Errorf("sent to %v, rejected %s", got, d.rejections(t))
+	}
+}
+
+// What a route has sent is a replay, whatever of an earlier version's stands under the event's id that nothing makes any more.
+func TestAReplayBesideAnEarlierVersionsMessage(t *testing.T) {
+	t.Parallel()
+	d := newDoor()
+	d.events.Routes = routesTo(t, "customer:customer", "seller:seller:<$.id>")
+	if err := d.handle(t, byRoute("seller", paid)); err != nil {
+		t.Fatal(err)
+	}
+	d.made.first = nil // an earlier version would have kept nothing
+	for range 2 {
+		if err := d.handle(t, byRoute("customer", paid)); err != nil {
+			t.Fatal(err)
+		}
+		d.events.Routes = routesTo(t, "customer:customer")
+	}
+	if len(d.to()) != 2 || len(d.acceptances(t)) != 3 || len(d.rejections(t)) != 0 {
+		t.Errorf("sent to %v, accepted %s, rejected %s", d.to(), d.acceptances(t), d.rejections(t))
 	}
 }

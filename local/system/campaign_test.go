@@ -356,6 +356,33 @@ func (w *world) audit(id, file string) *world {
 	return w
 }
 
+// stoppedChunk has an operator stop a chunk after something has happened, the campaign cancelled, and the chunk redriven: it is not sent.
+func stoppedChunk(happens func(*world)) func(*testing.T) *world {
+	return func(t *testing.T) *world {
+		t.Helper()
+		w, id, file := planned(t, 2, "")
+		happens(w)
+		w.order(id, "start", http.StatusOK)
+		time.Sleep(30 * time.Second)
+		list, err := w.sfn.ListExecutions(t.Context(), &sfn.ListExecutionsInput{StateMachineArn: &w.StateMachineARN})
+		if err != nil || len(list.Executions) != 1 {
+			t.Fatalf("%+v, %v", list, err)
+		}
+		chunk := aws.ToString(list.Executions[0].Name)
+		w.stop(chunk)
+		time.Sleep(5 * time.Second)
+		w.order(id, "cancel", http.StatusOK)
+		w.reaches(id, campaign.Cancelled)
+		time.Sleep(time.Minute)
+		w.redrive(chunk)
+		time.Sleep(24 * time.Hour)
+		if got := w.phones(); len(got) > 0 {
+			t.Errorf("phones have %v after the cancellation", got)
+		}
+		return w.audit(id, file)
+	}
+}
+
 // refusedFile has a file planned that has nothing to send, and says why.
 func refusedFile(file, want string) func(*testing.T) *world {
 	return func(t *testing.T) *world {
@@ -598,6 +625,15 @@ func campaignStories() map[string]func(*testing.T) *world {
 			}
 			return w.audit(id, file)
 		},
+		"a campaign is cancelled, and then somebody redrives a chunk that was stopped in doubt": stoppedChunk(func(w *world) {
+			w.fault(aligotest.Fault{Endpoint: send, Kind: aligotest.FaultResetBefore})
+		}),
+		"a campaign is cancelled, and then somebody redrives a chunk that was stopped before its send began": stoppedChunk(func(w *world) {
+			w.faults.add("alimtalk", func(ctx context.Context, next func(context.Context) ([]byte, error)) ([]byte, error) {
+				time.Sleep(time.Minute)
+				return crashedBefore(ctx, next)
+			})
+		}),
 		"a campaign waits for its time, and is over when it has expired": func(t *testing.T) *world {
 			t.Helper()
 			w, id, file := planned(t, 1600, `"rate":100,"sendAt":"2000-01-02T00:00:00Z","expiresAt":"2000-01-02T00:07:00Z",`)
