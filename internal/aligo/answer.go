@@ -136,11 +136,6 @@ func judge(ep endpoint, f *form, status int, contentType string, body []byte, an
 	return nil
 }
 
-// digits finds what could be a phone number in the vendor's words.
-func digits() *regexp.Regexp {
-	return regexp.MustCompile(`\+?\d[\d\-. ]{5,}\d`)
-}
-
 // clip shortens a text to n characters.
 func clip(s string, n int) string {
 	if utf8.RuneCountInString(s) <= n {

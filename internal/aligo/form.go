@@ -11,7 +11,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 )
 
 // form is the body of a call. Its fields keep their order, so that what goes over the wire is the same each time.
@@ -125,26 +124,6 @@ func appendEscaped(b []byte, s string) []byte {
 		}
 	}
 	return b
-}
-
-// mask takes out of the vendor's words what the call had been given, and whatever looks like a phone number.
-func (f *form) mask(text string) string {
-	const hidden = "****"
-	values := slices.Clone(f.masked)
-	for _, field := range f.fields {
-		if field.private {
-			values = append(values, field.value)
-		}
-	}
-	// The longest first: a name may be part of a text.
-	slices.SortFunc(values, func(a, b string) int { return len(b) - len(a) })
-	for _, value := range values {
-		// A value of one character would mask half of the vendor's own words.
-		if utf8.RuneCountInString(value) > 1 {
-			text = strings.ReplaceAll(text, value, hidden)
-		}
-	}
-	return clip(strings.TrimSpace(digits().ReplaceAllString(text, hidden)), 300)
 }
 
 // Image is a picture of an MMS or of a template.
