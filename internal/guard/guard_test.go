@@ -364,7 +364,7 @@ func TestUnwant(t *testing.T) {
 			t.Fatal(err)
 		}
 		g, _, err := w.Opened(t.Context(), "a")
-		if err != nil || g.Cancelled != errors.Is(c.want, guard.ErrCancelled) {
+		if err != nil || g.Cancelled != errors.Is(c.want, guard.ErrCancelled) || g.Unwanted != (g.Open && !g.Sent) {
 			t.Errorf("%s: %+v, %v", about, g, err)
 		}
 		if _, err := w.Open(t.Context(), c.next); !errors.Is(err, c.want) {

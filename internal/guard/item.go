@@ -139,8 +139,9 @@ func readGuard(id string, item map[string]types.AttributeValue) (Guard, error) {
 			Message: id, Sends: int(r.number(attrSends)), Account: Account(r.text(attrAccount)), Channel: message.Channel(r.text(attrChannel)),
 			At: r.time(attrAt), Expiry: r.time(attrExpiry), nonce: r.text(attrNonce),
 		},
-		Digests: r.digests(),
-		Key:     r.key(),
+		Digests:  r.digests(),
+		Key:      r.key(),
+		Unwanted: unwanted && !sent,
 	}
 	switch state := r.text(attrState); state {
 	case stateOpen:

@@ -28,6 +28,8 @@ type Guard struct {
 	Sent bool
 	// Cancelled says that the message is never sent.
 	Cancelled bool
+	// Unwanted says that it will be if the attempt was not accepted.
+	Unwanted bool
 	// Recipients are the indices of those whom the call was for, and Digests what each of them was to get, made with Key.
 	Recipients []int
 	Digests    []Digest

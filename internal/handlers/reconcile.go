@@ -120,6 +120,9 @@ func (d *Dispatch) lookUp(ctx context.Context, m message.Message, p message.Prog
 		p.Sends, p.Doubt = g.Sends, nil
 		return p, nil
 	case ok && g.Open && g.Sends == p.Sends:
+		if g.Unwanted {
+			m.Fallback.OnUnknown = message.LeaveUnknown // of what is not wanted any more nothing else is sent in doubt
+		}
 		return d.ask(ctx, m, p, g)
 	case !m.Guarded:
 		return d.askByText(ctx, m, p)

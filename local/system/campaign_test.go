@@ -625,6 +625,23 @@ func campaignStories() map[string]func(*testing.T) *world {
 			}
 			return w.audit(id, file)
 		},
+		"a campaign is cancelled while a chunk is in doubt, and nobody ever knows": func(t *testing.T) *world {
+			t.Helper()
+			w := newWorld(t)
+			file := many(2)
+			id := w.create(campaignBody(len(file), `"fallback":{"onUnknown":"sms"},`), file)
+			w.reaches(id, campaign.Planned)
+			w.fault(aligotest.Fault{Endpoint: send, Kind: aligotest.FaultResetBefore})
+			w.fault(aligotest.Fault{Endpoint: history, Kind: aligotest.FaultHTTP500, Times: -1})
+			w.order(id, "start", http.StatusOK)
+			time.Sleep(30 * time.Second)
+			w.order(id, "cancel", http.StatusOK)
+			v := w.reaches(id, campaign.Cancelled)
+			if got := w.phones(); len(got) > 0 || v.Counts.Unknown != 2 {
+				t.Errorf("phones have %v after the cancellation, %+v", got, v.Counts)
+			}
+			return w.audit(id, file)
+		},
 		"a campaign is cancelled, and then somebody redrives a chunk that was stopped in doubt": stoppedChunk(func(w *world) {
 			w.fault(aligotest.Fault{Endpoint: send, Kind: aligotest.FaultResetBefore})
 		}),
