@@ -336,26 +336,24 @@ func (e *Events) keyOfRoute(ctx context.Context, handed Handed, r message.Reques
 	return nil
 }
 
-// keyOfEvent has it kept which message has an event's id as key, where routes without keys may take the event: newKey is to know that
+// keyOfEvent has it kept that a message has an event's id as key, where routes without keys may take the event: newKey is to know that
 // no earlier version has sent it.
 func (e *Events) keyOfEvent(handed Handed, r message.Request, s *submission) error {
 	unkeyed := func(t *route.Template) bool { return !t.Keyed() && t.CouldTake(handed.Text) }
 	if !slices.ContainsFunc(slices.Collect(maps.Values(e.Routes)), unkeyed) {
 		return nil
 	}
-	id, err := ofEvent(s.caller, handed.ID)
+	// No route has a fingerprint for its name.
+	id, err := messageID(s.caller, beside(handed.ID, r.Fingerprint()))
 	s.first = func(ctx context.Context, keep bool) (string, error) {
 		if !keep {
 			return handed.ID, nil
 		}
-		_, err := e.Made.First(ctx, id, r.Fingerprint())
+		_, err := e.Made.First(ctx, id, handed.ID)
 		return handed.ID, err
 	}
 	return err
 }
-
-// ofEvent is under which id keyOfEvent keeps. No route has an empty name.
-func ofEvent(caller, event string) (string, error) { return messageID(caller, beside(event, "")) }
 
 // newKey is the key of what a route has not made before. It is the event's id where the event, or a route with that key, asks for the same;
 // and where an earlier version, whose key that was, has sent it. conflict says that an earlier version has sent what nothing makes any
@@ -389,10 +387,10 @@ func (e *Events) newKey(ctx context.Context, handed Handed, fingerprint, caller 
 		return handed.ID, false, nil
 	case !made[m.Fingerprint]:
 		// A template that has been changed since made it, of this route or another. It is another's if this version has sent it.
-		if id, err = ofEvent(caller, handed.ID); err != nil {
+		if id, err = messageID(caller, beside(handed.ID, m.Fingerprint)); err != nil {
 			return "", false, err
 		}
-		if kept, err := e.Made.FirstOf(ctx, id); err != nil || kept != m.Fingerprint {
+		if kept, err := e.Made.FirstOf(ctx, id); err != nil || kept == "" {
 			return "", true, err
 		}
 	}

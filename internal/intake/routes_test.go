@@ -1222,7 +1222,13 @@ func TestARouteThatComesLateAfterOneWhoseKeyIsTheEventsID(t *testing.T) {
 		"readdressed": {"customer:customer", "seller:shop:<$.id>"},
 	} {
 		d := newDoor()
-		d.events.Routes = routesTo(t, "customer:customer", "seller:seller:<$.id>")
+		// What the keyed route made before that was not started.
+		d.events.Routes = routesTo(t, "customer:customer", "seller:shop:<$.id>")
+		d.store.err = errors.New("throttled")
+		if err := receive(t, d, 1, byRoute("seller", paid)); err == nil {
+			t.Fatal("it was to wait")
+		}
+		d.store.err, d.events.Routes = nil, routesTo(t, "customer:customer", "seller:seller:<$.id>")
 		if err := receive(t, d, 1, byRoute("seller", paid)); err != nil {
 			t.Fatal(err)
 		}

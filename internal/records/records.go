@@ -14,8 +14,8 @@
 //     the message leaves the status; one that stays is left out by whoever reads it.
 //   - to#<key>#<number>: messages to a number, which is a keyed hash, and the recipient's index. Under the sort key erased
 //     it says until when messages to the number were erased.
-//   - made#<id of an event and a route>, first: the key of the message that the route made of the event first; of an event alone: the
-//     fingerprint of the message whose key is the event's id.
+//   - made#<id of an event and a route>, first: the key of the message that the route made of the event first; of an event and a
+//     fingerprint: that such a message has the event's id as key.
 //   - check#<shard>: messages that are to be looked at, by the time from which on: those whose numbers could not be indexed, and
 //     those that a sweep has found under way or not as their records say.
 //   - sweep: how far the last sweep has come, and until when somebody is at it.
