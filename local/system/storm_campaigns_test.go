@@ -214,7 +214,9 @@ func (s *storm) submit(d *drive) {
 		if d.ad {
 			s.laws.mu.Lock()
 			for _, row := range d.rows {
-				s.laws.ads = append(s.laws.ads, row.number)
+				if !row.wrong {
+					s.laws.ads = append(s.laws.ads, row.number)
+				}
 			}
 			s.laws.mu.Unlock()
 		}
