@@ -320,14 +320,9 @@ func (e *Events) keyOfRoute(ctx context.Context, handed Handed, r message.Reques
 	if err != nil {
 		return err
 	}
-	if conflict {
-		// What this route has sent itself is a replay all the same.
-		kept, err := e.Made.FirstOf(ctx, id)
-		s.key = cmp.Or(kept, handed.ID)
-		return err
-	}
 	s.key, s.first = key, func(ctx context.Context, keep bool) (string, error) {
-		if keep {
+		// What is in conflict with an earlier version's is no first key. What this route has sent itself is a replay all the same.
+		if keep && !conflict {
 			return e.Made.First(ctx, id, key)
 		}
 		kept, err := e.Made.FirstOf(ctx, id)
@@ -391,7 +386,7 @@ func (e *Events) newKey(ctx context.Context, handed Handed, fingerprint, caller 
 			return "", false, err
 		}
 		if kept, err := e.Made.FirstOf(ctx, id); err != nil || kept == "" {
-			return "", true, err
+			return handed.ID, true, err
 		}
 	}
 	return beside(handed.ID, fingerprint), false, nil

@@ -356,6 +356,24 @@ func (w *world) audit(id, file string) *world {
 	return w
 }
 
+// doubtfulChunk has a campaign cancelled while a chunk is in doubt that Aligo has not got: it is not sent once more, and all of it is
+// failed or unknown. more are further members of the request.
+func doubtfulChunk(more, all string, faults ...aligotest.Fault) func(*testing.T) *world {
+	return func(t *testing.T) *world {
+		t.Helper()
+		w, id, file := planned(t, 2, more)
+		w.fault(append(faults, aligotest.Fault{Endpoint: send, Kind: aligotest.FaultResetBefore})...)
+		w.order(id, "start", http.StatusOK)
+		time.Sleep(30 * time.Second)
+		w.order(id, "cancel", http.StatusOK)
+		v := w.reaches(id, campaign.Cancelled)
+		if got, n := w.phones(), map[string]int{"failed": v.Counts.Failed, "unknown": v.Counts.Unknown}[all]; len(got) > 0 || n != 2 {
+			t.Errorf("phones have %v after the cancellation, %+v, want all %s", got, v.Counts, all)
+		}
+		return w.audit(id, file)
+	}
+}
+
 // stoppedChunk has an operator stop a chunk after something has happened, the campaign cancelled, and the chunk redriven: it is not sent.
 func stoppedChunk(happens func(*world)) func(*testing.T) *world {
 	return func(t *testing.T) *world {
@@ -612,36 +630,9 @@ func campaignStories() map[string]func(*testing.T) *world {
 			w.reaches(id, campaign.Cancelled)
 			return w.audit(id, file)
 		},
-		"a campaign that is cancelled while nobody knows whether a chunk was accepted": func(t *testing.T) *world {
-			t.Helper()
-			w, id, file := planned(t, 2, "")
-			w.fault(aligotest.Fault{Endpoint: send, Kind: aligotest.FaultResetBefore})
-			w.order(id, "start", http.StatusOK)
-			time.Sleep(30 * time.Second)
-			w.order(id, "cancel", http.StatusOK)
-			v := w.reaches(id, campaign.Cancelled)
-			if got := w.phones(); len(got) > 0 || v.Counts.Failed != 2 {
-				t.Errorf("phones have %v after the cancellation, %+v", got, v.Counts)
-			}
-			return w.audit(id, file)
-		},
-		"a campaign is cancelled while a chunk is in doubt, and nobody ever knows": func(t *testing.T) *world {
-			t.Helper()
-			w := newWorld(t)
-			file := many(2)
-			id := w.create(campaignBody(len(file), `"fallback":{"onUnknown":"sms"},`), file)
-			w.reaches(id, campaign.Planned)
-			w.fault(aligotest.Fault{Endpoint: send, Kind: aligotest.FaultResetBefore})
-			w.fault(aligotest.Fault{Endpoint: history, Kind: aligotest.FaultHTTP500, Times: -1})
-			w.order(id, "start", http.StatusOK)
-			time.Sleep(30 * time.Second)
-			w.order(id, "cancel", http.StatusOK)
-			v := w.reaches(id, campaign.Cancelled)
-			if got := w.phones(); len(got) > 0 || v.Counts.Unknown != 2 {
-				t.Errorf("phones have %v after the cancellation, %+v", got, v.Counts)
-			}
-			return w.audit(id, file)
-		},
+		"a campaign that is cancelled while nobody knows whether a chunk was accepted": doubtfulChunk("", "failed"),
+		"a campaign is cancelled while a chunk is in doubt, and nobody ever knows": doubtfulChunk(`"fallback":{"onUnknown":"sms"},`, "unknown",
+			aligotest.Fault{Endpoint: history, Kind: aligotest.FaultHTTP500, Times: -1}),
 		"a campaign is cancelled, and then somebody redrives a chunk that was stopped in doubt": stoppedChunk(func(w *world) {
 			w.fault(aligotest.Fault{Endpoint: send, Kind: aligotest.FaultResetBefore})
 		}),
