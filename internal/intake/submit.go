@@ -54,13 +54,6 @@ type submission struct {
 	untrusted *message.Untrusted
 }
 
-// acceptance is what a message with this id is accepted with.
-func (s submission) acceptance(id string, now time.Time) message.Acceptance {
-	return message.Acceptance{
-		ID: id, Caller: s.caller, Campaign: s.campaign, Now: now, RequestedAt: s.requestedAt, Untrusted: s.untrusted,
-	}
-}
-
 // submit accepts a request and starts its execution. An error that is a *problemError is the caller's; any other is ours.
 func (d *door) submit(ctx context.Context, r message.Request, s submission) (m message.Message, replayed bool, err error) {
 	id := s.id
@@ -69,7 +62,9 @@ func (d *door) submit(ctx context.Context, r message.Request, s submission) (m m
 			return message.Message{}, false, err
 		}
 	}
-	m, refusal := d.accept(ctx, r, s.acceptance(id, d.now()))
+	m, refusal := d.accept(ctx, r, message.Acceptance{
+		ID: id, Caller: s.caller, Campaign: s.campaign, Now: d.now(), RequestedAt: s.requestedAt, Untrusted: s.untrusted,
+	})
 	if s.first != nil {
 		if s.key, err = s.first(ctx, refusal == nil); err != nil {
 			return message.Message{}, false, err
