@@ -2,8 +2,8 @@ package aligo
 
 import (
 	"html"
+	"iter"
 	"regexp"
-	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -19,28 +19,64 @@ const (
 )
 
 // mask takes out of the vendor's words what the call had been given, also where they repeat a part of it or write it in another way, and
-// whatever looks like a phone number.
+// whatever looks like a phone number. It looks for everything before it takes anything out: what one leaves is not what another is
+// found in.
 func (f *form) mask(text string) string {
-	text = digits().ReplaceAllString(plain(clip(text, mostWords)), masked)
-	var values []string
-	for _, value := range f.masked {
-		values = append(values, plain(value))
-	}
-	for _, field := range f.fields {
-		if field.private {
-			values = append(values, plain(field.value))
+	text = plain(clip(text, mostWords))
+	hidden := make([]bool, len(text))
+	hide := func(from, to int) {
+		for i := range hidden[from:to] {
+			hidden[from+i] = true
 		}
 	}
-	text = maskParts(text, values)
-	// The longest first: a name may be part of another one.
-	slices.SortFunc(values, func(a, b string) int { return len(b) - len(a) })
-	for _, value := range values {
-		// A value of one character would mask half of the vendor's own words.
-		if utf8.RuneCountInString(value) > 1 {
-			text = strings.ReplaceAll(text, value, masked)
+	for _, at := range digits().FindAllStringIndex(text, -1) {
+		hide(at[0], at[1])
+	}
+	places := map[string][]int{}
+	for i, part := range parts(text) {
+		places[part] = append(places[part], i)
+	}
+	for value := range f.given() {
+		for _, part := range parts(value) {
+			for _, i := range places[part] {
+				hide(i, i+len(part))
+			}
+			delete(places, part) // all of them are hidden
+		}
+		if utf8.RuneCountInString(value) >= partLength || utf8.RuneCountInString(value) < 2 {
+			continue // a value of one character would hide half of the vendor's own words
+		}
+		for i := 0; strings.Contains(text[i:], value); i += len(value) {
+			i += strings.Index(text[i:], value)
+			hide(i, i+len(value))
 		}
 	}
-	return clip(strings.TrimSpace(text), mostShown)
+	var b strings.Builder
+	for i, r := range text {
+		switch {
+		case !hidden[i]:
+			b.WriteRune(r)
+		case i == 0 || !hidden[i-1]:
+			b.WriteString(masked)
+		}
+	}
+	return clip(strings.TrimSpace(b.String()), mostShown)
+}
+
+// given are the values that a call was given and nobody is to read.
+func (f *form) given() iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for _, value := range f.masked {
+			if !yield(plain(value)) {
+				return
+			}
+		}
+		for _, field := range f.fields {
+			if field.private && !yield(plain(field.value)) {
+				return
+			}
+		}
+	}
 }
 
 // plain is a text in the form in which words are compared: without HTML's escapes, with one form of each character, and one blank for
@@ -49,41 +85,22 @@ func plain(s string) string {
 	return strings.Join(strings.Fields(norm.NFKC.String(html.UnescapeString(s))), " ")
 }
 
-// maskParts masks what a text has in common with one of the values, where that is at least partLength characters.
-func maskParts(text string, values []string) string {
-	runes := []rune(text)
-	places := map[[partLength]rune][]int{}
-	for i := range max(0, len(runes)-partLength+1) {
-		part := [partLength]rune(runes[i : i+partLength])
-		places[part] = append(places[part], i)
-	}
-	shared := make([]bool, len(runes))
-	for _, value := range values {
-		var part [partLength]rune
+// parts are all the partLength characters in a row that a text has, by where they begin.
+func parts(s string) iter.Seq2[int, string] {
+	return func(yield func(int, string) bool) {
+		var begins [partLength]int
 		n := 0
-		for _, r := range value {
-			copy(part[:], part[1:])
-			part[partLength-1] = r
-			if n++; n < partLength {
-				continue
+		for i := range s {
+			if n >= partLength && !yield(begins[n%partLength], s[begins[n%partLength]:i]) {
+				return
 			}
-			for _, i := range places[part] {
-				for j := range partLength {
-					shared[i+j] = true
-				}
-			}
+			begins[n%partLength] = i
+			n++
+		}
+		if n >= partLength {
+			yield(begins[n%partLength], s[begins[n%partLength]:])
 		}
 	}
-	var b strings.Builder
-	for i, r := range runes {
-		switch {
-		case !shared[i]:
-			b.WriteRune(r)
-		case i == 0 || !shared[i-1]:
-			b.WriteString(masked)
-		}
-	}
-	return b.String()
 }
 
 // digits finds what could be a phone number in the vendor's words, whatever stands between its digits.

@@ -331,11 +331,11 @@ func (e *Events) keyOfRoute(ctx context.Context, handed Handed, r message.Reques
 	return nil
 }
 
-// keyOfEvent has it kept that a message has an event's id as key, where routes without keys may take the event: newKey is to know that
-// no earlier version has sent it.
+// keyOfEvent has it kept that a message has an event's id as key, where routes take the event: newKey is to know that no earlier version
+// has sent it, also when a route without a key has come meanwhile.
 func (e *Events) keyOfEvent(handed Handed, r message.Request, s *submission) error {
-	unkeyed := func(t *route.Template) bool { return !t.Keyed() && t.CouldTake(handed.Text) }
-	if !slices.ContainsFunc(slices.Collect(maps.Values(e.Routes)), unkeyed) {
+	takes := func(t *route.Template) bool { return t.CouldTake(handed.Text) }
+	if !slices.ContainsFunc(slices.Collect(maps.Values(e.Routes)), takes) {
 		return nil
 	}
 	// No route has a fingerprint for its name.
