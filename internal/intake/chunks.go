@@ -205,7 +205,10 @@ func (x *Chunks) Cancel(ctx context.Context, c campaign.Campaign, number int) er
 	case errors.As(err, &late):
 		// What somebody has stopped is not sent by a redrive. Of what is being sent it may turn out that Aligo has not got it: it is not
 		// sent once more.
-		if err = x.Guards.Cancel(ctx, id, c.ExpiresAt); errors.Is(err, guard.ErrNotCancellable) {
+		switch err = x.Guards.Cancel(ctx, id, c.ExpiresAt); {
+		case err == nil:
+			err = x.giveBack(ctx, id)
+		case errors.Is(err, guard.ErrNotCancellable):
 			err = x.Guards.Unwant(ctx, id)
 		}
 	}
@@ -215,11 +218,16 @@ func (x *Chunks) Cancel(ctx context.Context, c campaign.Campaign, number int) er
 	return nil
 }
 
-// cancel cancels a message that was started, and gives back what it has taken.
+// cancel cancels a message that was started.
 func (x *Chunks) cancel(ctx context.Context, id string) error {
 	if _, err := x.Executions.Cancel(ctx, id); err != nil {
 		return err
 	}
+	return x.giveBack(ctx, id)
+}
+
+// giveBack gives back what a message has taken that was started and is never sent.
+func (x *Chunks) giveBack(ctx context.Context, id string) error {
 	m, err := x.Executions.Find(ctx, id)
 	if err != nil {
 		return err

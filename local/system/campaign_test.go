@@ -375,10 +375,14 @@ func doubtfulChunk(more, all string, faults ...aligotest.Fault) func(*testing.T)
 }
 
 // stoppedChunk has an operator stop a chunk after something has happened, the campaign cancelled, and the chunk redriven: it is not sent.
-func stoppedChunk(happens func(*world)) func(*testing.T) *world {
+// keeps is how much of the limits the cancellation leaves it, for what Aligo may have accepted.
+func stoppedChunk(keeps int, happens func(*world)) func(*testing.T) *world {
 	return func(t *testing.T) *world {
 		t.Helper()
-		w, id, file := planned(t, 2, "")
+		w := newWorld(t, func(o *Options, _ *aligotest.Options) { o.Settings = map[string]string{deployment.DailyRecipients: "3"} })
+		file := many(2)
+		id := w.create(campaignBody(len(file), ""), file)
+		w.reaches(id, campaign.Planned)
 		happens(w)
 		w.order(id, "start", http.StatusOK)
 		time.Sleep(30 * time.Second)
@@ -391,6 +395,9 @@ func stoppedChunk(happens func(*world)) func(*testing.T) *world {
 		time.Sleep(5 * time.Second)
 		w.order(id, "cancel", http.StatusOK)
 		w.reaches(id, campaign.Cancelled)
+		if _, answer := w.do(http.MethodGet, "/v1/limits", ""); !strings.Contains(string(answer), fmt.Sprintf(`"used":%d`, keeps)) {
+			t.Errorf("want %d left, it has given back all but %s", keeps, answer)
+		}
 		time.Sleep(time.Minute)
 		w.redrive(chunk)
 		time.Sleep(24 * time.Hour)
@@ -633,10 +640,10 @@ func campaignStories() map[string]func(*testing.T) *world {
 		"a campaign that is cancelled while nobody knows whether a chunk was accepted": doubtfulChunk("", "failed"),
 		"a campaign is cancelled while a chunk is in doubt, and nobody ever knows": doubtfulChunk(`"fallback":{"onUnknown":"sms"},`, "unknown",
 			aligotest.Fault{Endpoint: history, Kind: aligotest.FaultHTTP500, Times: -1}),
-		"a campaign is cancelled, and then somebody redrives a chunk that was stopped in doubt": stoppedChunk(func(w *world) {
+		"a campaign is cancelled, and then somebody redrives a chunk that was stopped in doubt": stoppedChunk(2, func(w *world) {
 			w.fault(aligotest.Fault{Endpoint: send, Kind: aligotest.FaultResetBefore})
 		}),
-		"a campaign is cancelled, and then somebody redrives a chunk that was stopped before its send began": stoppedChunk(func(w *world) {
+		"a campaign is cancelled, and then somebody redrives a chunk that was stopped before its send began": stoppedChunk(0, func(w *world) {
 			w.faults.add("alimtalk", func(ctx context.Context, next func(context.Context) ([]byte, error)) ([]byte, error) {
 				time.Sleep(time.Minute)
 				return crashedBefore(ctx, next)
