@@ -998,6 +998,9 @@ func TestARouteWithoutTheTable(t *testing.T) {
 	if err := d.handle(t, byRoute("seller", paid)); err == nil || len(d.to()) != 0 {
 		t.Errorf("sent to %v, rejected %s, %v", d.to(), d.rejections(t), err)
 	}
+	if err := d.handle(t, byRoute("seller", strings.Replace(paid, "010-1234-0000", "0", 1))); err != nil || len(d.rejections(t)) != 2 {
+		t.Errorf("rejected %s, %v", d.rejections(t), err)
+	}
 	// Of what no route can take nothing has to be kept.
 	if err := d.handle(t, event("e-2", orders("5678"))); err != nil || len(d.to()) != 1 {
 		t.Errorf("sent to %v, rejected %s, %v", d.to(), d.rejections(t), err)
