@@ -379,7 +379,9 @@ func doubtfulChunk(more, all string, faults ...aligotest.Fault) func(*testing.T)
 func stoppedChunk(keeps int, happens func(*world)) func(*testing.T) *world {
 	return func(t *testing.T) *world {
 		t.Helper()
-		w := newWorld(t, func(o *Options, _ *aligotest.Options) { o.Settings = map[string]string{deployment.DailyRecipients: "3"} })
+		w := newWorld(t, func(o *Options, _ *aligotest.Options) {
+			o.Settings = map[string]string{deployment.DailyRecipients: "3"}
+		})
 		file := many(2)
 		id := w.create(campaignBody(len(file), ""), file)
 		w.reaches(id, campaign.Planned)
