@@ -202,18 +202,14 @@ func TestFlags(t *testing.T) {
 func TestLedger(t *testing.T) {
 	t.Parallel()
 	const number, other = "01012345678", "01098765432"
-	type (
-		outcome = message.Outcome
-		result  = message.Result
-		phone   = aligotest.PhoneMessage
-	)
-	delivered := result{To: "010****5678", Status: message.Delivered, Channel: message.AlimTalk}
+	type phone = aligotest.PhoneMessage
+	delivered := claim{To: "010****5678", Status: message.Delivered, Channel: message.AlimTalk}
 	alimTalk, sms := phone{To: number, Channel: "alimtalk", Type: "AT"}, phone{To: number, Channel: "sms", Type: "SMS"}
-	settled := func(r result) []outcome {
-		return []outcome{{Echo: message.Echo{Reference: "m"}, Recipients: []result{r}}}
+	settled := func(c claim) []outcome {
+		return []outcome{{Reference: "m", Recipients: []claim{c}}}
 	}
-	claim := func(status message.Status, channel message.Channel) result {
-		return result{To: "010****5678", Status: status, Channel: channel}
+	claims := func(status message.Status, channel message.Channel) claim {
+		return claim{To: "010****5678", Status: status, Channel: channel}
 	}
 	for name, c := range map[string]struct {
 		faults  bool
@@ -229,26 +225,26 @@ func TestLedger(t *testing.T) {
 			want: "more than one message"},
 		"the AlimTalk twice": {rang: []phone{alimTalk, alimTalk}, settled: settled(delivered),
 			want: "the phone got 2 AlimTalk and 0 SMS"},
-		"failed, but the phone rang": {faults: true, rang: []phone{sms}, settled: settled(claim(message.Failed, message.SMS)),
+		"failed, but the phone rang": {faults: true, rang: []phone{sms}, settled: settled(claims(message.Failed, message.SMS)),
 			want: "not failed as claimed"},
-		"failed for no reason": {settled: settled(claim(message.Failed, message.AlimTalk)), want: "should have been delivered"},
-		"by SMS for no reason": {rang: []phone{sms}, settled: settled(claim(message.Delivered, message.SMS)),
+		"failed for no reason": {settled: settled(claims(message.Failed, message.AlimTalk)), want: "should have been delivered"},
+		"by SMS for no reason": {rang: []phone{sms}, settled: settled(claims(message.Delivered, message.SMS)),
 			want: "should have been delivered"},
-		"failed as claimed": {faults: true, settled: settled(claim(message.Failed, message.SMS))},
-		"by SMS as claimed": {faults: true, rang: []phone{sms}, settled: settled(claim(message.Delivered, message.SMS))},
+		"failed as claimed": {faults: true, settled: settled(claims(message.Failed, message.SMS))},
+		"by SMS as claimed": {faults: true, rang: []phone{sms}, settled: settled(claims(message.Delivered, message.SMS))},
 		"unknown may be either": {faults: true, rang: []phone{alimTalk},
-			settled: settled(claim(message.Unknown, message.AlimTalk))},
-		"still pending": {faults: true, settled: settled(claim(message.Pending, message.AlimTalk)), want: "not settled"},
+			settled: settled(claims(message.Unknown, message.AlimTalk))},
+		"still pending": {faults: true, settled: settled(claims(message.Pending, message.AlimTalk)), want: "not settled"},
 		"somebody else's result": {rang: []phone{alimTalk},
-			settled: settled(result{To: "010****5432", Status: message.Delivered, Channel: message.AlimTalk}), want: "somebody else's"},
+			settled: settled(claim{To: "010****5432", Status: message.Delivered, Channel: message.AlimTalk}), want: "somebody else's"},
 		"settled twice": {rang: []phone{alimTalk}, settled: append(settled(delivered), settled(delivered)...),
 			want: `"m" settled when it was not under way`},
-		"nobody in the outcome": {rang: []phone{alimTalk}, settled: []outcome{{Echo: message.Echo{Reference: "m"}}},
+		"nobody in the outcome": {rang: []phone{alimTalk}, settled: []outcome{{Reference: "m"}},
 			want: "the outcome has 0 recipients, the message 1"},
 		"a phone that nobody wrote to": {rang: []phone{alimTalk, {To: other, Channel: "sms", Type: "LMS"}}, settled: settled(delivered),
 			want: "…5432 got an LMS when nothing was under way to it"},
 		"never settled": {rang: []phone{alimTalk}, want: "1 messages did not settle"},
-		"somebody else's message has settled": {rang: []phone{alimTalk}, settled: []outcome{{Echo: message.Echo{Reference: "n"}}},
+		"somebody else's message has settled": {rang: []phone{alimTalk}, settled: []outcome{{Reference: "n"}},
 			want: `"n" settled when it was not under way`},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -83,8 +83,24 @@ func (l *ledger) ring(m aligotest.PhoneMessage) {
 	}
 }
 
+// outcome is what of a message's outcome is held against what happened, and claim what of a result: reading the rest would be more
+// work than all that is measured.
+type (
+	outcome struct {
+		Reference  string  `json:"reference"`
+		Recipients []claim `json:"recipients"`
+	}
+	claim struct {
+		To      string          `json:"to"`
+		Status  message.Status  `json:"status"`
+		Channel message.Channel `json:"channel"`
+		Code    string          `json:"code"`
+		Reason  string          `json:"reason"`
+	}
+)
+
 // ended holds an outcome against what the phones received.
-func (l *ledger) ended(o message.Outcome) {
+func (l *ledger) ended(o outcome) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	f := l.flights[o.Reference]
@@ -105,7 +121,7 @@ func (l *ledger) ended(o message.Outcome) {
 	close(f.settled)
 }
 
-func (l *ledger) check(i int, r recipient, claim message.Result) {
+func (l *ledger) check(i int, r recipient, claim claim) {
 	l.statuses[claim.Status]++
 	complain := func(what string) {
 		l.complain("%s recipient %d (…%s): %s %s %s %q: %s; the phone got %d AlimTalk and %d SMS", r.flight.reference, i,

@@ -29,7 +29,6 @@ import (
 	"sms-api/internal/awsenv"
 	"sms-api/internal/deployment"
 	"sms-api/internal/intake"
-	"sms-api/internal/message"
 	"sms-api/local/system"
 )
 
@@ -195,7 +194,7 @@ func (b *bench) listen() error {
 	}
 	err := bus.PutTargets("settled", eventbus.Target{ID: "bench", Deliver: func(_ context.Context, event json.RawMessage) error {
 		var e struct {
-			Detail message.Outcome `json:"detail"`
+			Detail outcome `json:"detail"`
 		}
 		// The load must not be what is measured: this takes a third of encoding/json's time.
 		if err := jsonv2.Unmarshal(event, &e); err != nil {

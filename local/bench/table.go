@@ -20,7 +20,7 @@ func (b *bench) table(ctx context.Context, _, _ string, next func(context.Contex
 // tableCode is in the names of functions that run because of the table, whoever calls them: what keeps it, and its client.
 var tableCode = []string{
 	"sms-api/internal/records.", "sms-api/internal/guard.", "sms-api/internal/limits.", "sms-api/internal/ddb.",
-	"aws-sdk-go-v2/service/dynamodb",
+	"aws-sdk-go-v2/service/dynamodb", "sms-api/internal/handlers.digests",
 }
 
 // worksFor labels the goroutines of a profile for whose work no function on the stack stands: those of a connection, at both of

@@ -237,12 +237,12 @@ func readForm(w http.ResponseWriter, r *http.Request) (url.Values, int) {
 	case "multipart/form-data":
 	case "application/x-www-form-urlencoded":
 		// Request.ParseForm keeps a copy of all fields, of which there are 2,000 for 500 recipients.
-		var body strings.Builder
-		if _, err := io.Copy(&body, r.Body); err != nil {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
 			return url.Values{}, 0
 		}
 		arrived()
-		form, err := url.ParseQuery(body.String())
+		form, err := url.ParseQuery(string(body))
 		if err != nil {
 			return url.Values{}, 0
 		}
