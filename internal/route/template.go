@@ -32,12 +32,6 @@ func (r Route) Template() (*Template, error) {
 	return t, errors.Join(errs...)
 }
 
-// Keyed says whether the template gives its messages an idempotency key.
-func (t *Template) Keyed() bool {
-	all, _ := t.root.(object)
-	return slices.ContainsFunc(all, func(m member) bool { return m.name == "idempotencyKey" })
-}
-
 // node is a part of a template: fixed, text, object or list.
 type node any
 

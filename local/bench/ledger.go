@@ -83,8 +83,8 @@ func (l *ledger) ring(m aligotest.PhoneMessage) {
 	}
 }
 
-// outcome is what of a message's outcome is held against what happened, and claim what of a result: reading the rest would be more
-// work than all that is measured.
+// outcome is what of a message's outcome is held against what happened, and claim what of a result. message.Result reads each of its
+// kind twice, for the sake of what earlier versions wrote, and the load must not be what is measured.
 type (
 	outcome struct {
 		Reference  string  `json:"reference"`
