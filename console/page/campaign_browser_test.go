@@ -173,9 +173,11 @@ func TestBrowserCampaignView(t *testing.T) {
 			limits: [{ limit: "number-day", max: 5, recipients: 3, rows: [4, 6] }, { limit: "stack-day", max: 2000, recipients: 1 }], errors: [
 				...Array.from({ length: 13 }, (_, i) => ({ row: i + 2, pointer: "/to", detail: "is the same number as in row " + (i + 1) })),
 				{ row: 2, pointer: "/to", detail: "is the same number as in row 9" },
-				{ row: 20, pointer: "/variables/a~1b", detail: "is missing" }] };
+				{ row: 20, pointer: "/variables/a~1b", detail: "is missing" },
+				...["/columns/name", "/columns/variables/c"].map((pointer) => ({ row: 0, pointer, detail: "is no column of the file, whose header has 3" }))] };
 		let c = { id: "c1", status: "sending", channel: "alimtalk", template: "TX_1234", reference: "notice", rate: 600,
-			createdAt: "2026-12-01T00:00:00Z", startedAt: "2026-12-01T00:01:00Z", counts, plan };
+			createdAt: "2026-12-01T00:00:00Z", startedAt: "2026-12-01T00:01:00Z", waitsUntil: "2026-12-01T23:00:00Z",
+			endsAt: "2026-12-03T02:00:00Z", counts, plan };
 		const asked = [];
 		const answers = {
 			"GET /inbox/campaigns/c1": () => [200, c],
@@ -244,7 +246,8 @@ func TestBrowserCampaignView(t *testing.T) {
 	for name, want := range map[string]string{
 		"title": "notice", "all": "Cancel", "left": "Pause,Cancel", "parkedOrders": "Pause,Cancel", "planned": "Start,Cancel",
 		"rows": "Number: The number of a row before it, which is the one that is sent to.: 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13 and 1 more; " +
-			"a/b: is missing: 20",
+			"a/b: is missing: 20; Name: is no column of the file, whose header has 3: the whole file; " +
+			"c: is no column of the file, whose header has 3: the whole file",
 		"first": "false", "messages": "true", "asks": "true", "said": "notice: waits for repair", "disabled": "true",
 		"over": "false",
 	} {
@@ -256,7 +259,7 @@ func TestBrowserCampaignView(t *testing.T) {
 		"plan": {"tab", "14", "does not pay", "3 recipients wait for room under a limit (A number, a day: 5). Rows 4, 6…",
 			"1 recipients wait for room under a limit (All together, a day: 2,000)."},
 		"wallet":   {"Nobody knows"},
-		"progress": {"1 · 25%", "2 · 50%", "0 · 0%"},
+		"progress": {"1 · 25%", "2 · 50%", "0 · 0%", "all of them at about", "Advertising goes out by day: the next at"},
 		"parked":   {"balance too low", "Top up"},
 		"refused":  {"not where this can be done"},
 	} {

@@ -179,15 +179,41 @@ func (c Campaign) Message(recipients []message.Recipient) (message.Request, erro
 }
 
 // Begin starts a campaign that is planned, or due at its time: its first chunk is, that is. Where nothing else was asked for it expires
-// a day after all of it could have been handed out.
-func (c *Campaign) Begin(now time.Time) {
+// a day after all of it could have been handed out. notBefore is that of a Sender.
+func (c *Campaign) Begin(now time.Time, notBefore func(at time.Time) time.Time) {
 	c.Status, c.StartedAt, c.Due, c.Turned, c.Wanted = Sending, now.UTC().Truncate(time.Second), now, now, max(c.Run, c.Wanted)+1
 	if c.SendAt.After(now) {
 		c.Due = c.SendAt
 	}
 	if c.ExpiresAt.IsZero() {
-		c.ExpiresAt = c.Due.Add(min(lifetime+time.Duration(c.Plan.Seconds)*time.Second, longestLife)).UTC().Truncate(time.Second)
+		last, most := c.handsOut(c.Plan.Valid, notBefore).Add(lifetime), c.opens(c.Due, notBefore).Add(longestLife)
+		if last.After(most) {
+			last = most
+		}
+		c.ExpiresAt = last.UTC().Truncate(time.Second)
 	}
+}
+
+// opens is when something may be handed out that is due at a time.
+func (c Campaign) opens(at time.Time, notBefore func(at time.Time) time.Time) time.Time {
+	if c.Daytime {
+		return notBefore(at)
+	}
+	return at
+}
+
+// handsOut is when so many more recipients have been handed out if nothing comes in between but nights. It is a time after the longest
+// life where that is not enough for them.
+func (c Campaign) handsOut(n int, notBefore func(at time.Time) time.Time) time.Time {
+	at, left := c.opens(c.Due, notBefore), pace(n, c.Rate)
+	if !c.Daytime {
+		return at.Add(left)
+	}
+	for most := at.Add(longestLife); left > 0 && !at.After(most); {
+		one := min(left, time.Minute) // of which each may be the last of its day
+		at, left = notBefore(at).Add(one), left-one
+	}
+	return at
 }
 
 // Cancel has nothing more of a campaign sent. What is open is looked at at once.
@@ -296,8 +322,7 @@ type View struct {
 	SendAt    time.Time       `json:"sendAt,omitzero"`
 	ExpiresAt time.Time       `json:"expiresAt,omitzero"`
 	StartedAt time.Time       `json:"startedAt,omitzero"`
-	// EndsAt is when the last chunk is handed out if nothing comes in between.
-	EndsAt    time.Time `json:"endsAt,omitzero"`
+	Forecast
 	SettledAt time.Time `json:"settledAt,omitzero"`
 	Rate      int       `json:"rate"`
 	// Parked says why a parked campaign waits.
@@ -323,7 +348,7 @@ func (c Campaign) Announced() View {
 	return v
 }
 
-// View tells of a campaign, without links.
+// View tells of a campaign, without links and without its Forecast.
 func (c Campaign) View() View {
 	v := View{
 		ID: c.ID, Status: c.Status, Reference: c.Reference, CreatedAt: c.CreatedAt, SendAt: c.SendAt, ExpiresAt: c.ExpiresAt,
@@ -338,8 +363,25 @@ func (c Campaign) View() View {
 	}
 	t := c.handedOut()
 	v.Counts = Counts{Rows: c.Plan.Rows, Accepted: t.Accepted, Counts: t.Counts, By: t.By}
-	if c.Status == Sending && c.Next < c.Plan.Messages {
-		v.EndsAt = c.Due.Add(pace(max(0, c.Plan.Valid-v.Counts.Accepted), c.Rate)).UTC().Truncate(time.Second)
-	}
 	return v
+}
+
+// Forecast is how a campaign goes on if nothing comes in between.
+type Forecast struct {
+	// WaitsUntil is the morning that advertising waits for.
+	WaitsUntil time.Time `json:"waitsUntil,omitzero"`
+	// EndsAt is when the last chunk is handed out, nights in between included.
+	EndsAt time.Time `json:"endsAt,omitzero"`
+}
+
+// Forecast tells how a campaign goes on that is being sent, and nothing of any other. notBefore is that of a Sender.
+func (c Campaign) Forecast(notBefore func(at time.Time) time.Time) Forecast {
+	if c.Plan == nil || c.Status != Sending || c.Next >= c.Plan.Messages {
+		return Forecast{}
+	}
+	f := Forecast{EndsAt: c.handsOut(max(0, c.Plan.Valid-c.handedOut().Accepted), notBefore).UTC().Truncate(time.Second)}
+	if opens := c.opens(c.Due, notBefore); opens.After(c.Due) {
+		f.WaitsUntil = opens.UTC()
+	}
+	return f
 }

@@ -26,7 +26,9 @@ type Planning struct {
 	// Door is what checks the messages of a campaign, Suffices asks for the wallet.
 	Door     func(c Campaign) Door
 	Suffices func(ctx context.Context, b Bills) *bool
-	Bus      bus
+	// NotBefore is that of a Sender.
+	NotBefore func(at time.Time) time.Time
+	Bus       bus
 	// Kept is how long a plan waits for somebody who starts it.
 	Kept time.Duration
 	Now  func() time.Time
@@ -71,7 +73,9 @@ func (p *Planning) Handle(ctx context.Context, u Upload) (Next, error) {
 		}
 	}
 	if !c.PlanTold && c.Status != Cancelled {
-		if err := p.Bus.Put(ctx, statemachine.DetailTypeCampaignPlan, c.Announced()); err != nil {
+		told := c.Announced()
+		told.Forecast = c.Forecast(p.NotBefore)
+		if err := p.Bus.Put(ctx, statemachine.DetailTypeCampaignPlan, told); err != nil {
 			return n, fmt.Errorf("plan campaign %s: %w", u.ID, err)
 		}
 		if c, err = p.Store.Change(ctx, c.ID, func(c *Campaign) (bool, error) {
@@ -136,7 +140,7 @@ func (p *Planning) plan(ctx context.Context, c Campaign) (Campaign, error) {
 		case plan.Valid == 0:
 			c.Status = Invalid
 		case c.Auto && plan.Refused+plan.Duplicates == 0:
-			c.Begin(now)
+			c.Begin(now, p.NotBefore)
 			c.Wanted = 0 // this execution goes on
 		default:
 			c.Status = Planned

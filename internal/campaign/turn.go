@@ -133,10 +133,7 @@ func (s *Sender) opens(c Campaign) time.Time {
 	if c.Due.After(at) {
 		at = c.Due
 	}
-	if c.Daytime {
-		return s.NotBefore(at)
-	}
-	return at
+	return c.opens(at, s.NotBefore)
 }
 
 // due says that a chunk may be handed out now.

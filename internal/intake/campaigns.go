@@ -35,7 +35,9 @@ type Campaigns struct {
 	}
 	// Runs starts an execution of the state machine of campaigns. To start it once more does nothing.
 	Runs func(ctx context.Context, id string, run int) error
-	Bus  interface {
+	// NotBefore is that of a campaign.Sender.
+	NotBefore func(at time.Time) time.Time
+	Bus       interface {
 		Put(ctx context.Context, detailType string, detail any) error
 	}
 }
@@ -226,7 +228,7 @@ func (a *API) listCampaigns(w http.ResponseWriter, r *http.Request, caller Calle
 	list := CampaignList{Campaigns: make([]campaign.View, len(page)), Cursor: next}
 	for i, c := range page {
 		v := c.View()
-		v.Plan = nil
+		v.Plan, v.Forecast = nil, c.Forecast(a.Campaigns.NotBefore)
 		list.Campaigns[i] = v
 	}
 	w.Header().Set("Cache-Control", "no-store")
@@ -244,6 +246,7 @@ func (a *API) getCampaign(w http.ResponseWriter, r *http.Request, caller Caller)
 
 func (a *API) showCampaign(w http.ResponseWriter, r *http.Request, c campaign.Campaign) error {
 	v := c.View()
+	v.Forecast = c.Forecast(a.Campaigns.NotBefore)
 	if c.Plan != nil && len(c.Plan.Errors) > 0 && !c.Deleted {
 		link, err := a.Campaigns.Links.Download(r.Context(), campaign.ErrorsKey(c), c.FileName("errors"), linkValid)
 		if err != nil {
@@ -346,7 +349,7 @@ func (a *API) startCampaign(w http.ResponseWriter, r *http.Request, caller Calle
 	return a.changeCampaign(w, r, caller, "campaign started", func(c *campaign.Campaign) (bool, *problemError) {
 		switch c.Status {
 		case campaign.Planned:
-			c.Begin(a.Now())
+			c.Begin(a.Now(), a.Campaigns.NotBefore)
 			return true, nil
 		case campaign.Sending, campaign.Parked:
 			return false, nil

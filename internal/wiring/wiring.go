@@ -345,7 +345,9 @@ func (e *Environment) API(identify func(*http.Request) (intake.Caller, error)) *
 		UntrustedMaxSchedule: time.Duration(e.number(deployment.UntrustedMaxSchedule)) * time.Hour, Policy: e.Policy(),
 		Ads: e.Ads(), Limits: e.Limits(true), OptOuts: e.OptOuts(), OptOutsCoverInfo: e.optOutsCoverInfo(),
 		Templates: templates, Wallet: client, Now: e.Now, Log: e.Log,
-		Campaigns: intake.Campaigns{Store: e.campaigns(), Index: e.campaignIndex(), Links: e.bucket(), Runs: e.runs(), Bus: e.Bus()},
+		Campaigns: intake.Campaigns{
+			Store: e.campaigns(), Index: e.campaignIndex(), Links: e.bucket(), Runs: e.runs(), NotBefore: e.notBefore(), Bus: e.Bus(),
+		},
 	}
 }
 
@@ -404,7 +406,7 @@ func (e *Environment) notBefore() func(at time.Time) time.Time {
 func (e *Environment) Planning() *campaign.Planning {
 	chunks := e.chunks(e.Executions())
 	return &campaign.Planning{
-		Store: e.campaigns(), Files: e.files(), Door: chunks.Door, Suffices: chunks.Suffices, Bus: e.Bus(),
+		Store: e.campaigns(), Files: e.files(), Door: chunks.Door, Suffices: chunks.Suffices, NotBefore: e.notBefore(), Bus: e.Bus(),
 		Kept: e.filesKept(), Now: e.Now, Log: e.Log,
 	}
 }

@@ -58,11 +58,11 @@ export function campaign({ parameters: [id], refresh, signal }) {
 
   // sections are what is shown, each with the data that it is drawn from.
   function sections(c, sent, waits) {
-    const { plan, counts, report, endsAt, parked, ...head } = c;
+    const { plan, counts, report, endsAt, waitsUntil, parked, ...head } = c;
     // What changes all the time is not in the data of what is pressed.
     const all = [{ name: "head", data: { ...head, plan: plan && { valid: plan.valid, priceKRW: plan.priceKRW, priceAtMostKRW: plan.priceAtMostKRW }, left: (plan?.valid ?? 0) > counts.accepted } }];
     if (c.status === "awaiting-file" || c.status === "planning" || parked) all.push({ name: "hint", data: { status: c.status, parked, cause: waits?.parked?.cause, message: waits?.id } });
-    if (c.startedAt && plan) all.push({ name: "progress", data: { status: c.status, counts, valid: plan.valid, endsAt, report } });
+    if (c.startedAt && plan) all.push({ name: "progress", data: { counts, valid: plan.valid, endsAt, waitsUntil, report } });
     if (plan) all.push({ name: "plan", data: { plan, status: c.status } });
     if (plan && (plan.errors.length || plan.refused)) all.push({ name: "refused", data: plan });
     if (plan?.examples.length) all.push({ name: "examples", data: { examples: plan.examples, channel: c.channel } });
@@ -112,7 +112,7 @@ export function campaign({ parameters: [id], refresh, signal }) {
         parked ? h("p", {}, t("campaign.parked.text")) : null));
   }
 
-  function progress({ status: name, counts, valid, endsAt, report }) {
+  function progress({ counts, valid, endsAt, waitsUntil, report }) {
     const done = valid ? counts.accepted / valid : 0;
     const filled = h("span", {});
     filled.style.width = `${done * 100}%`;
@@ -121,7 +121,8 @@ export function campaign({ parameters: [id], refresh, signal }) {
       h("div", { class: "box-head" }, h("h2", { id: "progress-title" }, t("campaign.progress")),
         report ? h("a", { class: "button", href: report.url, download: true }, icon("docs"), t("campaign.report")) : null),
       h("div", { class: "track tall", role: "progressbar", "aria-labelledby": "progress-title", "aria-valuemin": "0", "aria-valuemax": String(valid), "aria-valuenow": String(counts.accepted) }, filled),
-      h("p", {}, t("campaign.progress.accepted", { n: number(counts.accepted), of: number(valid) }), endsAt && name === "sending" ? ` · ${t("campaign.progress.ends", { at: clock(endsAt) })}` : ""),
+      h("p", {}, t("campaign.progress.accepted", { n: number(counts.accepted), of: number(valid) }), endsAt ? ` · ${t("campaign.progress.ends", { at: clock(endsAt) })}` : ""),
+      waitsUntil ? h("p", { class: "muted" }, t("campaign.progress.waits", { at: clock(waitsUntil) })) : null,
       h("ul", { class: "bars" }, results.map((result) => bar(status(result), counts[result], counts.accepted))),
       h("h3", {}, t("campaign.progress.by")),
       h("ul", { class: "bars" }, ["alimtalk", "sms"].map((c) => bar(channel(c), counts.by[c], counts.accepted))),
@@ -156,7 +157,7 @@ export function campaign({ parameters: [id], refresh, signal }) {
     const groups = new Map();
     for (const e of plan.errors) {
       const [word] = refusals.find(([, pattern]) => pattern.test(e.detail)) ?? [];
-      const key = `${e.row ? e.pointer : ""} ${word ?? e.detail}`;
+      const key = `${e.pointer} ${word ?? e.detail}`;
       const group = groups.get(key) ?? { word, pointer: e.pointer, detail: e.detail, rows: [] };
       groups.set(key, group);
       if (e.row && !group.rows.includes(e.row)) group.rows.push(e.row);

@@ -606,6 +606,7 @@ export const en = {
   "campaign.progress": "Progress",
   "campaign.progress.accepted": "{n} of {of} recipients handed out",
   "campaign.progress.ends": "all of them at about {at}",
+  "campaign.progress.waits": "Advertising goes out by day: the next at {at}",
   "campaign.progress.by": "Reached through",
   "campaign.progress.fellBack": "{n} fell back to SMS",
   "campaign.report": "Download the report",

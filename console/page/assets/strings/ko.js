@@ -606,6 +606,7 @@ export const ko = {
   "campaign.progress": "진행",
   "campaign.progress.accepted": "{of}명 가운데 {n}명분을 내보냈습니다",
   "campaign.progress.ends": "{at}쯤 모두 내보냅니다",
+  "campaign.progress.waits": "광고는 낮에만 나갑니다. 다음 발송은 {at}입니다",
   "campaign.progress.by": "받은 채널",
   "campaign.progress.fellBack": "문자로 대체 {n}명",
   "campaign.report": "결과 파일 받기",
