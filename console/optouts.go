@@ -41,9 +41,11 @@ func (l *listing) flags(set *flag.FlagSet) {
 // defaultPace is how many numbers a second are asked for and written: with two requests each half of what a stack's API takes.
 const defaultPace = 5
 
-// columnNames are what columns of numbers are called.
-func columnNames() []string {
-	return []string{"전화번호", "휴대폰", "휴대전화", "핸드폰", "연락처", "수신번호", "phone", "mobile", "tel", "to", "number", "번호"}
+// columnNames are what columns of telephone numbers are called, and what they may be called where none is called so: many a list numbers
+// its rows.
+func columnNames() (sure, perhaps []string) {
+	return []string{"전화번호", "휴대폰", "휴대폰번호", "휴대전화", "휴대전화번호", "핸드폰", "연락처", "수신번호", "phone", "mobile", "tel", "to"},
+		[]string{"number", "번호"}
 }
 
 // asker is what is needed of a stack's API.
@@ -173,6 +175,8 @@ func (i *importer) read() (rows, again int, format sheet.Format, all []numbered,
 	for {
 		row, err := list.Read()
 		switch {
+		case errors.Is(err, io.EOF) && rows == 0:
+			return rows, again, format, nil, errors.New("the file has no row below its header")
 		case errors.Is(err, io.EOF):
 			return rows, again, list.Format(), all, nil
 		case err != nil:
@@ -193,29 +197,39 @@ func (i *importer) read() (rows, again int, format sheet.Format, all []numbered,
 
 // open finds the column of the numbers.
 func (i *importer) open(file io.ReadSeeker) (*sheet.Reader, error) {
-	names := columnNames()
-	if i.column != "" {
-		names = []string{i.column}
+	list, err := sheet.NewReader(file, message.Columns{To: i.column})
+	wrong := (*sheet.FormatError)(nil)
+	switch {
+	case err == nil || !errors.As(err, &wrong) || wrong.Wrong[0].Pointer == "":
+		return list, err
+	case i.column != "":
+		return nil, fmt.Errorf("%q %w", i.column, err)
 	}
-	var last error
-	for _, name := range names {
-		if _, err := file.Seek(0, io.SeekStart); err != nil {
-			return nil, err
-		}
-		list, err := sheet.NewReader(file, message.Columns{To: name})
-		var wrong *sheet.FormatError
+	column, err := columnOf(wrong.Header)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := file.Seek(0, io.SeekStart); err != nil {
+		return nil, err
+	}
+	return sheet.NewReader(file, message.Columns{To: column})
+}
+
+// columnOf is the only one of a list's columns that is called as one of telephone numbers. Of two nobody knows which one is meant: a
+// number that is not put in would go on getting advertising.
+func columnOf(header []string) (string, error) {
+	sure, perhaps := columnNames()
+	for _, names := range [][]string{sure, perhaps} {
+		found := slices.DeleteFunc(slices.Clone(header), func(s string) bool { return !slices.Contains(names, s) })
 		switch {
-		case err == nil:
-			return list, nil
-		case !errors.As(err, &wrong) || wrong.Wrong[0].Pointer == "":
-			return nil, err
-		case i.column != "":
-			return nil, fmt.Errorf("%q %w", name, err)
+		case len(found) > 1:
+			return "", fmt.Errorf("it has the columns %s: say with -column which column has the numbers", strings.Join(found, ", "))
+		case len(found) == 1:
+			return found[0], nil
 		}
-		last = err
 	}
-	return nil, fmt.Errorf("of %s each %w: say with -column which column has the numbers; the first row must be their names",
-		strings.Join(names, ", "), last)
+	return "", fmt.Errorf("none of its %d columns is called %s: say with -column which column has the numbers; the first row must be their "+
+		"names", len(header), strings.Join(append(sure, perhaps...), ", "))
 }
 
 func (i *importer) refuse(row int, why string) {

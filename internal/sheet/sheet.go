@@ -57,6 +57,8 @@ type FormatError struct {
 	Wrong []message.ValidationError
 	// Format is what had been found out by NewReader.
 	Format Format
+	// Header has the names of the columns when it is them that do not fit.
+	Header []string
 }
 
 func (e *FormatError) Error() string {
@@ -215,10 +217,10 @@ func newTable(in *bufio.Reader, text *decoded, comma rune, c message.Columns) (*
 		return nil, err
 	}
 	t.width = len(header)
-	places := map[string][]int{}
+	places, names := map[string][]int{}, make([]string, len(header))
 	for i, name := range header {
-		name = headerName(name)
-		places[name] = append(places[name], i)
+		names[i] = headerName(name)
+		places[names[i]] = append(places[names[i]], i)
 	}
 	var wrong []message.ValidationError
 	find := func(name, pointer string) int {
@@ -254,7 +256,7 @@ func newTable(in *bufio.Reader, text *decoded, comma rune, c message.Columns) (*
 		wrong = slices.Insert(wrong, 0, message.ValidationError{Detail: fmt.Sprintf(
 			"the file has characters that are none in %s: it is in another encoding, or a part of it is", text.encoding())})
 	}
-	return nil, &FormatError{Wrong: wrong}
+	return nil, &FormatError{Wrong: wrong, Header: names}
 }
 
 // headerName is a column's name in the form in which it is compared.
