@@ -7,6 +7,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/csv"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -177,10 +178,24 @@ func (l *lines) next() (Row, error) {
 		if line = bytes.TrimSpace(line); len(line) == 0 {
 			continue
 		}
+		if breaksOff(l.in) && !json.Valid(line) {
+			return Row{}, brokenOff(l.number)
+		}
 		row := Row{Number: l.number}
 		row.Recipient, row.Wrong = message.DecodeRecipient(line)
 		return row, nil
 	}
+}
+
+// breaksOff says that what was read last is the file's last line, and does not end: of the two line breaks behind the file one is left.
+func breaksOff(in *bufio.Reader) bool {
+	left, _ := in.Peek(2)
+	return len(left) < 2
+}
+
+// brokenOff tells of a last row that is not whole. Nobody knows how many rows should come after it.
+func brokenOff(row int) error {
+	return unreadable("row %d is not whole, and its line does not end: the file breaks off there", row)
 }
 
 // tooLong tells of what comes after the last row that could be read.
@@ -340,6 +355,9 @@ func (t *table) next() (Row, error) {
 			continue // as spreadsheets leave them behind the last
 		}
 		row := Row{Number: number}
+		if len(record) < t.width && breaksOff(t.in) {
+			return Row{}, brokenOff(number)
+		}
 		if len(record) != t.width {
 			row.Wrong = []message.ValidationError{{Detail: fmt.Sprintf("has %d fields, and the header has %d", len(record), t.width)}}
 			return row, nil

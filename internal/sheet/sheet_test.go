@@ -378,3 +378,34 @@ func BenchmarkSheet(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N*rows), "µs/row")
 }
+
+// A file that breaks off in a row is not read as if the rest of it had never been; one that breaks off between two rows, or in its last
+// field, looks whole. A last row that ends is no end of a broken file, whatever is wrong with it.
+func TestBrokenOff(t *testing.T) {
+	t.Parallel()
+	object := `{"to":"01012345678","name":"가"}`
+	for at := range len(object) + 1 {
+		rows, _, err := read(t, object+"\n"+object[:at], few)
+		whole := at == 0 || at == len(object)
+		if whole && (err != nil || len(rows) > 2) ||
+			!whole && (err == nil || err.Error() != "row 2 is not whole, and its line does not end: the file breaks off there") {
+			t.Errorf("%q: %q, %v", object[:at], rows, err)
+		}
+		if rows, _, err := read(t, object+"\n"+object[:at]+"\n", few); err != nil || at > 0 && len(rows) != 2 {
+			t.Errorf("%q and a line break: %q, %v", object[:at], rows, err)
+		}
+	}
+	row := "나,회원,01012345679"
+	for at := range len(row) + 1 {
+		rows, _, err := read(t, "name,kind,to\n가,회원,01012345678\n"+row[:at], few)
+		if seen := at == 0 || strings.Count(row[:at], ",") == 2; seen == (err != nil) {
+			t.Errorf("%q: %q, %v", row[:at], rows, err)
+		}
+		if rows, _, err := read(t, "name,kind,to\n가,회원,01012345678\n"+row[:at]+"\r\n", few); err != nil || at > 0 && len(rows) != 2 {
+			t.Errorf("%q and a line break: %q, %v", row[:at], rows, err)
+		}
+	}
+	if rows, _, err := read(t, "name,kind,to\n"+row+",more", few); err != nil || len(rows) != 1 {
+		t.Errorf("a last row with more than there are columns is not broken: %q, %v", rows, err)
+	}
+}
