@@ -39,9 +39,9 @@ export function compose({ query: q, refresh, signal }) {
     control.value = value;
     return control;
   };
-  const choice = (name, options, value, changed) => h("div", { class: "choices", role: "radiogroup", "aria-label": t(`compose.${name}`) }, options.map((v) => {
+  const choice = (name, options, value) => h("div", { class: "choices", role: "radiogroup", "aria-label": t(`compose.${name}`) }, options.map((v) => {
     const id = unique("choice");
-    return h("span", {}, h("input", { type: "radio", id, name, value: v, checked: v === value, onchange: changed }), h("label", { for: id }, t(`compose.${name}.${v}`)));
+    return h("span", {}, h("input", { type: "radio", id, name, value: v, checked: v === value }), h("label", { for: id }, t(`compose.${name}.${v}`)));
   }));
   const picked = (name) => form.elements[name].value;
 
@@ -70,10 +70,10 @@ export function compose({ query: q, refresh, signal }) {
   const outcome = h("div", { class: "result", tabindex: "-1" });
   const send = h("button", { type: "submit", class: "primary", disabled: true });
 
-  const form = h("form", { class: "compose", novalidate: true, onsubmit: submit, oninput: () => draw() },
+  const form = h("form", { class: "compose", novalidate: true, onsubmit: submit, oninput: () => shape() },
     h("div", { class: "part two" },
-      h("fieldset", {}, h("legend", {}, t("compose.as")), choice("as", ["api", "event"], "api", () => draw())),
-      h("fieldset", {}, h("legend", {}, t("compose.channel")), choice("channel", ["alimtalk", "sms"], "alimtalk", () => shape()))),
+      h("fieldset", {}, h("legend", {}, t("compose.as")), choice("as", ["api", "event"], "api")),
+      h("fieldset", {}, h("legend", {}, t("compose.channel")), choice("channel", ["alimtalk", "sms"], "alimtalk"))),
     eventPart, alimTalkPart, smsPart,
     h("fieldset", { class: "part" }, h("legend", {}, t("compose.recipients")), list,
       h("button", { type: "button", class: "quiet", onclick: () => { addRecipient(""); draw(); } }, icon("plus"), t("compose.recipient.add"))),
@@ -106,8 +106,6 @@ export function compose({ query: q, refresh, signal }) {
       field(t("compose.title"), fallbackTitle, { pointer: "/fallback/title" }),
       field(t("compose.fallback.after"), fallbackAfter, { hint: t("compose.fallback.after.hint"), pointer: "/fallback/after" }),
       field(t("compose.unknown"), onUnknown, { pointer: "/fallback/onUnknown" })));
-  template.addEventListener("change", () => shape());
-  smsText.addEventListener("input", () => shape());
   addRecipient(q.get("to") ?? "01012345678");
   shape();
 
@@ -159,8 +157,11 @@ export function compose({ query: q, refresh, signal }) {
     fallbackPart.hidden = sms;
     const names = wanted();
     recipients.forEach((r, i) => {
+      // Fields that stay are left alone: somebody may be writing in one.
+      const has = `${i} ${names.join("\n")}`;
+      if (r.has === has) return;
+      r.has = has;
       r.to.dataset.pointer = `/recipients/${i}/to`;
-      r.remove.hidden = recipients.length === 1;
       for (const name of names) {
         if (name !== nameVariable && !r.variables.has(name)) r.variables.set(name, text({ value: samples[name] ?? name }));
       }
@@ -169,6 +170,7 @@ export function compose({ query: q, refresh, signal }) {
       for (const name of names) if (name !== nameVariable) shown.push(field(`#{${name}}`, r.variables.get(name), { pointer: `/recipients/${i}/variables/${name}` }));
       put(r.fields, shown);
     });
+    recipients[0].remove.hidden = recipients.length === 1;
     draw();
   }
 
