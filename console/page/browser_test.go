@@ -211,6 +211,13 @@ func TestBrowserSaysItInKorean(t *testing.T) {
 			t.Errorf("%s\nis said as %s\nwant       %s", english, got, want)
 		}
 	}
+	// Where something comes from stands behind it, whatever is said: also behind a value at its end.
+	if got := browsertest.JS[[]string](b, `Promise.all([import("/inbox/assets/details.js"), import("/inbox/assets/strings/details.js")]).then(([m, all]) =>
+		Object.keys(all.details).map((english) => english.replaceAll("{}", "7")).filter((x) => !x.includes(" (route ") &&
+			(m.said(x + " (route r)") !== m.said(x) + " (라우트 r)" || m.said(x + " (route r: <a> is $.b)") !== m.said(x) + " (라우트 r: <a> = $.b)")))`,
+	); len(got) > 0 {
+		t.Errorf("%d are said with the route inside, such as %q", len(got), got[0])
+	}
 	w.call(t, http.MethodPost, "/inbox/standin/faults", `{"fault":"no-balance","times":-1}`)
 	id := w.send(t, order("01012345678", ""))
 	b.Visit("/messages/" + id)
@@ -855,6 +862,15 @@ func TestBrowserDetails(t *testing.T) {
 	form(b)
 	b.See("what would follow, and what it costs", `document.querySelectorAll(".preview-box .sms").length === 1 && `+
 		`/원.*최대.*원/.test(document.querySelector(".preview-box").innerText)`)
+	// Whoever writes a placeholder gets its field at once, and keeps the one that is written in.
+	b.Write("문자 내용", "#{쿠폰}을 드립니다")
+	b.See("a field for it", browsertest.Control("#{쿠폰}"))
+	if !browsertest.JS[bool](b, `(() => { const x = `+browsertest.Control("#{쿠폰}")+`; x.focus(); x.value = "우산";
+		x.dispatchEvent(new Event("input", { bubbles: true })); return document.activeElement === x; })()`) {
+		t.Error("the field is another one after a letter")
+	}
+	b.See("it is in the request", `document.querySelector("pre.line").textContent.includes("우산")`)
+	b.Write("문자 내용", "")
 	b.Press("as SMS", `document.querySelector('label[for="' + document.querySelector("input[name=channel][value=sms]").id + '"]')`)
 	b.Write("내용", "도착했습니다 🎉")
 	b.See("that it cannot be sent", `document.querySelector(".preview-box").innerText.includes("8번째 글자(이모지)") && `+

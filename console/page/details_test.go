@@ -35,9 +35,9 @@ func places() []place {
 			"message", "values", "detailOf", "problemInvalid", "problemQuery", "vendorFailed",
 		}},
 		{"../../internal/untrusted", nil, []string{"Check"}},
-		{"../../internal/aligo", map[string]int{"append": 1, "add": nobody}, []string{"Reason", "values", "check"}},
+		{"../../internal/aligo", map[string]int{"append": 1, "add": nobody}, []string{"Reason", "values", "check", "fillUntrusted"}},
 		{"../../internal/sheet", nil, []string{"lostBySpreadsheet", "read", "recipient"}},
-		{"../../internal/campaign", nil, nil},
+		{"../../internal/campaign", nil, []string{"see"}},
 		{"../../internal/execution", nil, nil},
 		{"../../internal/handlers", nil, []string{"repair"}},
 		{"../../internal/route", nil, []string{"kind"}},
@@ -281,6 +281,7 @@ func TestDetailsAreSaidInKorean(t *testing.T) {
 	parts := []string{
 		"SMS cannot carry {}", "{} and {} more", "{}; without it, or with fallback.enabled false, the message can be sent",
 		"{}; the first {} are listed", "aligo {}: NotConfigured ({}): code {}: {}", "{} (route {})", "{} (route {}: {})", "{} is ${}",
+		"must be \"{}\" or \"{}\"", "this needs the scope {} or {}",
 	}
 	// These go to whoever sets the stack up.
 	others := []string{"API key", "user id", "sender key", "sender number"}

@@ -283,6 +283,8 @@ func (a *API) getReport(w http.ResponseWriter, r *http.Request, caller Caller) e
 		return err
 	case c.Deleted:
 		return problemCampaignStatus("its files have been deleted")
+	case !c.Reported && c.Over():
+		return problemCampaignStatus("it was over before anything was handed out, so that there is no report")
 	case !c.Reported:
 		return problemCampaignStatus("there is no report before it has settled")
 	}

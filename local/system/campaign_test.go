@@ -624,6 +624,10 @@ func campaignStories() map[string]func(*testing.T) *world {
 			if v := w.campaign(c.ID); v.Status != campaign.Cancelled || v.SettledAt.IsZero() || len(w.phones()) > 0 {
 				t.Errorf("%+v, phones have %v", v, w.phones())
 			}
+			if status, answer := w.do(http.MethodGet, "/v1/campaigns/"+c.ID+"/report", ""); status != http.StatusConflict ||
+				!strings.Contains(string(answer), "there is no report") {
+				t.Errorf("its report: %d %s", status, answer)
+			}
 			return w.audit(id, file)
 		},
 		"a campaign that is cancelled while a chunk is about to be sent": func(t *testing.T) *world {

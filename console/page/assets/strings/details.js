@@ -97,6 +97,7 @@ export const details = {
   "must be an object, and is {}": "객체여야 하는데 {0}입니다.",
   "must be true or false": "true나 false여야 합니다.",
   "must be \"{}\"": "\"{0}\" 가운데 하나여야 합니다.",
+  "must be \"{}\" or \"{}\"": "\"{0}\" 또는 \"{1}\"이어야 합니다.",
   "must be a whole number from {} to {}": "{0}부터 {1}까지의 정수여야 합니다.",
   "must be 1 to 255 visible ASCII characters": "공백 없는 ASCII 1~255자여야 합니다.",
   "must be a template code: 1 to 64 visible ASCII characters": "템플릿 코드여야 합니다. 공백 없는 ASCII 1~64자입니다.",
@@ -170,6 +171,8 @@ export const details = {
   "is more than one line": "두 줄이 넘습니다.",
   "is written in the other direction": "반대 방향으로 쓰인 글자가 있습니다.",
   "has an address in it": "주소가 들어 있습니다.",
+  "a value that is . or .. leads out of an address of the template": ". 또는 .. 값은 템플릿에 있는 주소의 바깥으로 이어집니다.",
+  "the values make an address together, or with what stands beside them": "값들이 서로 이어지거나 옆의 글자와 이어져 주소가 됩니다.",
   "does not match the pattern that the stack has for it": "스택이 정한 형식과 다릅니다.",
   "is for channel sms only: an AlimTalk is made from its template; see fallback.{} for the SMS that may follow it": "문자에만 쓸 수 있습니다. 알림톡은 템플릿으로 만들어지며, 대체 문자는 fallback.{0}에 적습니다.",
   "is for channel alimtalk only": "알림톡에만 쓸 수 있습니다.",
@@ -204,6 +207,7 @@ export const details = {
   "sending SMS with a text of one's own": "직접 쓴 문자 발송",
   "a text of one's own": "직접 쓴 내용",
   "a title of one's own": "직접 쓴 제목",
+  "this needs the scope {} or {}": "{0} 또는 {1} 권한이 필요합니다.",
   "this needs the scope {}": "{0} 권한이 필요합니다.",
   "the request carries no identity": "요청에 신원이 없습니다.",
   "no resource has this path": "이 경로에는 아무것도 없습니다.",
@@ -262,6 +266,8 @@ export const details = {
   "it is paused: it is resumed, not started": "일시 중지한 캠페인입니다. 시작하지 말고 이어서 보내세요.",
   "everything has been handed out": "모두 내보냈습니다.",
   "there is no report before it has settled": "캠페인이 끝나야 보고서가 나옵니다.",
+  "it was over before anything was handed out, so that there is no report": "아무것도 내보내지 않고 끝난 캠페인이라 보고서가 없습니다.",
+  "a message of it is parked": "조치를 기다리는 메시지가 있습니다.",
   "its files have been deleted": "파일이 지워졌습니다.",
 
   // what routes make of events
