@@ -179,6 +179,23 @@ func TestARefusalSaysNothingOfOtherCallers(t *testing.T) {
 	}
 }
 
+// A misspelt parameter does not make a question about one caller one about everybody.
+func TestParametersOfLimits(t *testing.T) {
+	t.Parallel()
+	l := newLimited(t, func(*limits.Limits) {})
+	for query, says := range map[string]string{
+		"callers=service": "a parameter is not known; there are caller, to", "caller=a&caller=b": "is there 2 times",
+		"to=01012345678&caller=a": "do not go together", "to=12": "it begins as none does",
+	} {
+		for _, method := range []string{http.MethodGet, http.MethodDelete} {
+			if got := l.ask(t, method, "/v1/limits?"+query, "operator messages:admin", ""); got.StatusCode != http.StatusBadRequest ||
+				!strings.Contains(string(got.body), says) {
+				t.Errorf("%s ?%s: %d %s", method, query, got.StatusCode, got.body)
+			}
+		}
+	}
+}
+
 // What is refused, cancelled or a replay takes nothing.
 func TestWhatCostsNoCount(t *testing.T) {
 	t.Parallel()

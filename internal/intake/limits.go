@@ -30,9 +30,12 @@ type LimitUse struct {
 
 // about is what a request of limits is about: a caller, a number, or with neither everybody.
 func about(r *http.Request) (caller string, to message.Phone, err error) {
-	q := r.URL.Query()
-	caller = q.Get("caller")
-	if text := q.Get("to"); text != "" {
+	p := parameters{values: map[string]string{}}
+	if p.read(r.URL, "caller", "to"); len(p.wrong) > 0 {
+		return "", "", problemQuery(p.wrong) // a misspelt one would make it about everybody
+	}
+	caller = p.values["caller"]
+	if text := p.values["to"]; text != "" {
 		var wrong string
 		if to, wrong = message.ParseRecipientPhone(text); wrong != "" {
 			return "", "", problemParameter("to", wrong)

@@ -126,6 +126,10 @@ func (a *API) listOptOuts(w http.ResponseWriter, r *http.Request, _ Caller) erro
 
 // numberOf is the number in the path.
 func numberOf(r *http.Request) (message.Phone, error) {
+	p := parameters{values: map[string]string{}}
+	if p.read(r.URL); len(p.wrong) > 0 {
+		return "", problemQuery(p.wrong)
+	}
 	to, wrong := message.ParseRecipientPhone(r.PathValue("number"))
 	if wrong != "" {
 		return "", problemParameter("number", wrong)

@@ -161,6 +161,8 @@ func (p *parameters) read(u *url.URL, known ...string) {
 		}
 	}
 	switch all := strings.Join(known, ", "); {
+	case unknown > 0 && all == "":
+		p.wrong = append(p.wrong, message.ValidationError{Detail: "there are no parameters"})
 	case unknown == 1:
 		p.wrong = append(p.wrong, message.ValidationError{Detail: "a parameter is not known; there are " + all})
 	case unknown > 1:

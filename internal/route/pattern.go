@@ -1,6 +1,7 @@
 package route
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,7 +23,7 @@ func checkPattern(given json.RawMessage) error {
 	if utf8.RuneCount(given) > maxPattern {
 		return fmt.Errorf("pattern: it is longer than %d characters", maxPattern)
 	}
-	if err := checkLeaves(pattern); err != nil {
+	if err := cmp.Or(checkLeaves(pattern), checkFields(pattern)); err != nil {
 		return fmt.Errorf("pattern: %w", err)
 	}
 	if slices.ContainsFunc(alternatives(pattern), alternative.matchesOwn) {
@@ -49,6 +50,32 @@ func checkLeaves(pattern map[string]any) error {
 			}
 		default:
 			return errors.New(key + ": what is compared stands in a list, such as [\"OrderPaid\"]")
+		}
+	}
+	return nil
+}
+
+// eventFields are what an event has at its top; replay-name only one that an archive replays.
+//
+// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-events-structure.html
+func eventFields() []string {
+	return []string{"source", "detail-type", "detail", "account", "region", "resources", "time", "id", "version", "replay-name"}
+}
+
+// checkFields finds a condition on what no event has: EventBridge takes it, and its rule never matches.
+func checkFields(pattern map[string]any) error {
+	for _, key := range slices.Sorted(maps.Keys(pattern)) {
+		choices, several := pattern[key].([]any)
+		switch {
+		case key == "$or" && several:
+			for _, choice := range choices {
+				of, _ := choice.(map[string]any)
+				if err := checkFields(of); err != nil {
+					return err
+				}
+			}
+		case !slices.Contains(eventFields(), key):
+			return fmt.Errorf("no event has %q at its top: there are %s", key, strings.Join(eventFields(), ", "))
 		}
 	}
 	return nil

@@ -209,6 +209,8 @@ func TestPatternsThatCouldMatchTheSystemsOwnEventsAreRefused(t *testing.T) {
 		`{"source":[{"numeric":[">",1]},{"cidr":"10.0.0.0/8"},null,1,true]}`:       false,
 		`{"source":[{"exists":false}]}`:                                            false,
 		`{"$or":[{"source":["a"]},{"source":["b"]}]}`:                              false,
+		`{"source":["a"],"detail":{"$or":[{"typ":["b"]},{"c":["d"]}]}}`:            false,
+		`{"source":["a"],"replay-name":[{"exists":false}]}`:                        false,
 		`{"source":["a"],"$or":[{"detail":{"x":[1]}},{"detail":{"x":[2]}}]}`:       false,
 		`{"source":["sms-api"]}`:                                                   true,
 		`{"source":["com.example.shop","sms-api"]}`:                                true,
@@ -360,6 +362,12 @@ func TestCheck(t *testing.T) {
 		`inputTemplate is not a JSON object with <names> in it: EOF`:         made(``, paths),
 		`something follows the object`:                                       made(testkit.JSON(t, `{} {}`), paths),
 		`inputTemplate: it is longer than 8192 characters`:                   made(`{"text":"`+strings.Repeat("가", 8192)+`"}`, paths),
+		`pattern: no event has "detail-typ" at its top: there are source, detail-type, `: {
+			Name: "a", Pattern: json.RawMessage(`{"source":["com.example.shop"],"detail-typ":["OrderPaid"]}`), InputTemplate: json.RawMessage(least),
+		},
+		`pattern: no event has "Source" at its top`: {
+			Name: "a", Pattern: json.RawMessage(`{"$or":[{"source":["a"]},{"Source":["b"]}]}`), InputTemplate: json.RawMessage(least),
+		},
 		`pattern: it is longer than 4096 characters`: {
 			Name: "a", Pattern: json.RawMessage(`{"source":["` + strings.Repeat("가", 4096-len(`{"source":[""]}`)+1) + `"]}`),
 		},

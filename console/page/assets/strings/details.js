@@ -192,6 +192,7 @@ export const details = {
   "{}; the first {} are listed": "{0} 앞의 {1}군데만 보입니다.",
   "; the first {} are listed": " 앞의 {0}군데만 보입니다.",
   "the query is not well-formed": "쿼리의 형식이 잘못되었습니다.",
+  "there are no parameters": "매개변수를 받지 않습니다.",
   "a parameter is not known; there are {}": "알 수 없는 매개변수가 있습니다. 쓸 수 있는 것: {0}",
   "{} parameters are not known; there are {}": "알 수 없는 매개변수가 {0}개 있습니다. 쓸 수 있는 것: {1}",
   "is not a cursor of this search": "이 검색의 커서가 아닙니다.",
