@@ -87,6 +87,8 @@ type planning struct {
 	// bytes is the size of fit's recipients, and frame that of the message around them.
 	bytes, frame int
 	bills        Bills
+	// held are what is wrong with rows as long as others before them are candidates.
+	held []RowError
 	// chunks are how many recipients each has.
 	chunks []int
 }
@@ -99,14 +101,16 @@ func (p *Planner) Plan(ctx context.Context, file io.Reader) (Plan, error) {
 	var unreadable *sheet.FormatError
 	if errors.As(err, &unreadable) {
 		// Nothing of a file is sent that cannot be read to its end.
-		g.plan.Valid, g.plan.Messages, g.plan.Limits = 0, 0, nil
-		err = g.wrong(0, unreadable.Wrong)
+		g.wrong(0, unreadable.Wrong)
+		err = errRequest
 	}
 	if errors.Is(err, errRequest) {
 		g.plan.Valid, g.plan.Messages, g.plan.Limits = 0, 0, nil
 		err = nil
 	}
-	slices.SortStableFunc(g.plan.Errors, func(a, b RowError) int { return cmp.Compare(a.Row, b.Row) })
+	if err == nil {
+		err = g.tell()
+	}
 	g.plan.PriceKRW, g.plan.PriceAtMostKRW = tenths(g.plan.PriceKRW), tenths(g.plan.PriceAtMostKRW)
 	g.plan.Seconds = int(pace(g.plan.Valid, p.Rate).Seconds())
 	if err == nil && g.plan.Valid > 0 && p.Suffices != nil {
@@ -147,11 +151,27 @@ func (g *planning) read(ctx context.Context, file io.Reader) error {
 	}
 }
 
-// add takes a row, and checks as many as a message may have recipients at a time.
+// mostHeld is for how many things that are wrong candidates are waited for at most.
+const mostHeld = 10_000
+
+// add takes a row, and tells what is wrong with those up to it once that is known of all of them.
 func (g *planning) add(ctx context.Context, row sheet.Row) error {
+	err := g.sort(ctx, row)
+	if err == nil && len(g.held) > mostHeld {
+		err = g.check(ctx)
+	}
+	if err == nil && g.candidates.size() == 0 {
+		err = g.tell()
+	}
+	return err
+}
+
+// sort takes a row, and checks as many as a message may have recipients at a time.
+func (g *planning) sort(ctx context.Context, row sheet.Row) error {
 	if len(row.Wrong) > 0 {
 		g.plan.Refused++
-		return g.wrong(row.Number, row.Wrong)
+		g.wrong(row.Number, row.Wrong)
+		return nil
 	}
 	digits, err := strconv.ParseUint(string(row.Recipient.To), 10, 64)
 	if err != nil {
@@ -165,7 +185,8 @@ func (g *planning) add(ctx context.Context, row sheet.Row) error {
 	}
 	if first, twice := g.first[digits]; twice {
 		g.plan.Duplicates++
-		return g.wrong(row.Number, []message.ValidationError{{Pointer: "/to", Detail: fmt.Sprintf("is the same number as in row %d", first)}})
+		g.wrong(row.Number, []message.ValidationError{{Pointer: "/to", Detail: fmt.Sprintf("is the same number as in row %d", first)}})
+		return nil
 	}
 	g.first[digits] = uint32(row.Number) //nolint:gosec // a file has at most 200 MB
 	g.candidates.Rows = append(g.candidates.Rows, row.Number)
@@ -191,9 +212,7 @@ func (g *planning) check(ctx context.Context) error {
 	}
 	refused, whole := byRecipient(checked.Wrong, c.size())
 	if len(whole) > 0 {
-		if err := g.wrong(0, whole); err != nil {
-			return err
-		}
+		g.wrong(0, whole)
 		return errRequest
 	}
 	if len(refused) > 0 {
@@ -211,9 +230,7 @@ func (g *planning) check(ctx context.Context) error {
 	for i := range c.Recipients {
 		if slices.Contains(checked.OptedOut, i) {
 			g.plan.OptedOut++
-			if err := g.wrong(c.Rows[i], []message.ValidationError{{Pointer: "/to", Detail: "has opted out"}}); err != nil {
-				return err
-			}
+			g.wrong(c.Rows[i], []message.ValidationError{{Pointer: "/to", Detail: "has opted out"}})
 			continue
 		}
 		if len(g.plan.Examples) < examples && i < len(checked.Texts) {
@@ -234,9 +251,7 @@ func (g *planning) recheck(ctx context.Context, c Chunk, refused map[int][]messa
 			if digits, err := strconv.ParseUint(string(c.Recipients[i].To), 10, 64); err == nil {
 				delete(g.first, digits)
 			}
-			if err := g.wrong(c.Rows[i], wrong); err != nil {
-				return err
-			}
+			g.wrong(c.Rows[i], wrong)
 			continue
 		}
 		g.candidates.Rows = append(g.candidates.Rows, c.Rows[i])
@@ -356,16 +371,28 @@ func size(recipients []message.Recipient) int {
 	return n
 }
 
-// wrong writes down what is wrong with a row.
-func (g *planning) wrong(row int, problems []message.ValidationError) error {
+// wrong notes what is wrong with a row.
+func (g *planning) wrong(row int, problems []message.ValidationError) {
 	for _, p := range problems {
-		e := RowError{Row: row, Pointer: p.Pointer, Detail: p.Detail}
-		if len(g.plan.Errors) < MaxErrors {
-			g.plan.Errors = append(g.plan.Errors, e)
-		}
+		g.held = append(g.held, RowError{Row: row, Pointer: p.Pointer, Detail: p.Detail})
+	}
+}
+
+// tell writes down what is wrong, by row. What the whole file is refused for is told whatever was wrong before.
+func (g *planning) tell() error {
+	if len(g.held) == 0 {
+		return nil
+	}
+	byRow := func(a, b RowError) int { return cmp.Compare(a.Row, b.Row) }
+	slices.SortStableFunc(g.held, byRow)
+	for _, e := range g.held {
 		if err := g.Refuse(e); err != nil {
 			return err
 		}
 	}
+	g.plan.Errors = append(g.plan.Errors, g.held...)
+	slices.SortStableFunc(g.plan.Errors, byRow)
+	g.plan.Errors = g.plan.Errors[:min(len(g.plan.Errors), MaxErrors)]
+	g.held = nil
 	return nil
 }

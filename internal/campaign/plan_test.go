@@ -174,10 +174,10 @@ func TestPlan(t *testing.T) {
 	want := []string{
 		"1202 /to is not a Korean telephone number: it has 10 digits, and a mobile number that begins with 010 has 11",
 		"1203 /to is the same number as in row 2",
+		"1204 /to has opted out",
 		"1205 /variables have no value for placeholder 2 of /text",
 		"1206 /variables have no value for #{고객명} of /text",
 		"1207 /variables placeholder 2 of /text: SMS cannot carry an emoji",
-		"1204 /to has opted out",
 	}
 	for i, w := range want {
 		if len(got.errors) != len(want) || !strings.HasPrefix(got.errors[i], w) {
@@ -230,16 +230,58 @@ func TestWhatAPlanComesTo(t *testing.T) {
 	}
 }
 
-// What is wrong is told by row, although the door refuses a row later than the file does.
+// What is wrong is written down by row, although the door refuses a row later than the file does: also where more is wrong with the file
+// than what is waited for.
 func TestErrorsAreToldByRow(t *testing.T) {
 	t.Parallel()
-	got, err := plan(t, &door{}, text, "이름,전화번호,주문\n김영희,01012349999,A\n홍길동,010-2000,A\n이철수,01022229999,A\n")
-	var rows []int
-	for _, e := range got.Errors {
-		rows = append(rows, e.Row)
+	wrong := []string{
+		"이철수,0102222%04d,A\n", "김영희,010-%04d-9999,A\n" /* has opted out */, "홍길동,02-2,A%04d\n", ",010-3333-%04d,A\n", "이철수,010-7777-7777,%04d\n",
 	}
-	if err != nil || !slices.Equal(rows, []int{2, 3, 4}) {
-		t.Errorf("rows %v, %v", rows, err)
+	for name, of := range map[string]func(row int) string{
+		"one of each, again and again": func(row int) string { return wrong[row%len(wrong)] },
+		"hardly one that is right": func(row int) string {
+			if row%6000 == 1 {
+				return wrong[0]
+			}
+			return wrong[2]
+		},
+	} {
+		var file strings.Builder
+		file.WriteString("이름,전화번호,주문\n")
+		const rows = 25_000
+		for row := range rows {
+			fmt.Fprintf(&file, of(row), row%10_000)
+		}
+		got, err := plan(t, &door{}, text, file.String())
+		last := 0
+		for _, e := range got.errors {
+			var row int
+			if _, err := fmt.Sscanf(e, "%d ", &row); err != nil || row < last {
+				t.Fatalf("%s: %q after row %d", name, e, last)
+			}
+			last = row
+		}
+		if err != nil || len(got.errors) != rows-got.Valid || got.Refused+got.Duplicates+got.OptedOut != rows-got.Valid {
+			t.Errorf("%s: %d errors, %+v, %v", name, len(got.errors), got.Plan, err)
+		}
+		if len(got.Errors) != campaign.MaxErrors || fmt.Sprint(got.Errors[99].Row) != strings.Fields(got.errors[99])[0] {
+			t.Errorf("%s: the last that is told is %+v, want that of %q", name, got.Errors[len(got.Errors)-1], got.errors[99])
+		}
+	}
+}
+
+// Why nothing of a file is sent is told, however much was wrong with it before.
+func TestWhyAFileIsRefused(t *testing.T) {
+	t.Parallel()
+	file := "이름,전화번호,주문\n" + strings.Repeat("홍길동,02-2,A\n", 200)
+	for end, why := range map[string]string{
+		"홍길동,01012345678": "row 202 is not whole, and its line does not end: the file breaks off there",
+		"홍,\"0101234":     "row 202 has a quote that is not closed",
+	} {
+		got, err := plan(t, &door{}, text, file+end)
+		if err != nil || len(got.Errors) != campaign.MaxErrors || got.Errors[0] != (campaign.RowError{Detail: why}) || got.Valid != 0 {
+			t.Errorf("%q: %d errors, %+v, %v", end, len(got.Errors), got.Errors[:1], err)
+		}
 	}
 }
 
