@@ -155,7 +155,7 @@ func importOptOuts(ctx context.Context, api asker, l listing, sleep func(context
 	case err != nil:
 		return fmt.Errorf("it could not go on: %w; the same command goes on where it was", err)
 	case wrong > 0:
-		return fmt.Errorf("%d rows were refused", wrong)
+		return fmt.Errorf("refused: %d of %d rows", wrong, rows)
 	}
 	return nil
 }

@@ -51,7 +51,7 @@ func TestImportOfOptOuts(t *testing.T) {
 	}
 	file := listOf(t, text)
 	dry, err := w.imports(t, w.stack.API, listing{file: file, via: "080", dry: true})
-	if err == nil || err.Error() != "4 rows were refused" || !strings.Contains(dry, "2 would be new, 0 already there") {
+	if err == nil || err.Error() != "refused: 4 of 7 rows" || !strings.Contains(dry, "2 would be new, 0 already there") {
 		t.Errorf("%v\n%s", err, dry)
 	}
 	first, err := w.imports(t, w.stack.API, listing{file: file, via: "080"})

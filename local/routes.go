@@ -103,6 +103,9 @@ func tryRoute(args []string, in io.Reader, now time.Time, out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if len(routes) == 0 {
+		return fmt.Errorf("%s has no routes", *stack)
+	}
 	at := slices.IndexFunc(routes, func(r route.Route) bool { return r.Name == *name })
 	if at < 0 {
 		var names []string

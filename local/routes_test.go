@@ -44,10 +44,15 @@ func TestRouteCommandPrintsTheMessage(t *testing.T) {
 func TestRouteCommandSaysWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	const stack = "../" + defaultStack
+	without := filepath.Join(t.TempDir(), "Pulumi.without.yaml")
+	if err := os.WriteFile(without, []byte("config: {}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for says, c := range map[string]struct {
 		args  []string
 		event string
 	}{
+		without + " has no routes": {[]string{"-name", "order-paid", "-stack", without}, ``},
 		"/recipients/0/to route order-paid: <$.detail.customer.phone> is $.detail.customer.phone, which the event does not have": {
 			[]string{"-name", "order-paid", "-stack", stack}, ordered(`{"order":{"id":17},"customer":{"name":"김"}}`),
 		},

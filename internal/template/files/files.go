@@ -3,6 +3,7 @@ package files
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -211,6 +212,9 @@ func (r *reader) emphasis(key string, n *yaml.Node) {
 	r.mapping(n, key, map[string]member{
 		"title": r.text("Title", &r.t.Title), "subtitle": r.text("Subtitle", &r.t.Subtitle), "image": r.open(openImage, r.text("Image", &image)),
 	})
+	for _, part := range []string{"Title", "Subtitle"} {
+		r.lines[part] = cmp.Or(r.lines[part], n.Line) // where one of them is missing
+	}
 	pulled := slices.Contains(r.t.Unknown, openImage)
 	switch text := r.t.Title != "" || r.t.Subtitle != ""; {
 	case text && (image != "" || pulled):

@@ -119,7 +119,7 @@ func TestWhatIsWrong(t *testing.T) {
 		"name: 가\ntext: '#{}님'\n":                                                        {"x.yaml:2: text has a #{"},
 		"name: 가\ntext: " + strings.Repeat("가", 1001) + "\n":                             {"x.yaml:2: text"},
 		"name: 가\ntext: 나\nemphasis: {}\n":                                               {"x.yaml:3: emphasis has neither"},
-		"name: 가\ntext: 나\nemphasis:\n  title: 다\n":                                      {"emphasis.subtitle is missing"},
+		"name: 가\ntext: 나\nemphasis:\n  title: 다\n":                                      {"x.yaml:4: emphasis.subtitle is missing"},
 		"name: 가\ntext: 나\nemphasis: {title: 다, subtitle: 라, image: null}\n":             {"x.yaml:3: emphasis has a title and an image"},
 		"name: 가\ntext: 나\nemphasis:\n  image: none.png\n":                               {"x.yaml:4: the image cannot be read"},
 		"name: 가\ntext: 나\nbuttons: x\n":                                                 {"x.yaml:3: buttons is no list"},
