@@ -194,6 +194,16 @@ func (c *Campaign) Begin(now time.Time, notBefore func(at time.Time) time.Time) 
 	}
 }
 
+// TooSlow says that a campaign which begins now, and whose request says nothing of an end, would expire before all of it has been handed
+// out.
+func (c Campaign) TooSlow(now time.Time, notBefore func(at time.Time) time.Time) bool {
+	if !c.ExpiresAt.IsZero() {
+		return false
+	}
+	c.Begin(now, notBefore)
+	return c.handsOut(c.Plan.Valid, notBefore).After(c.ExpiresAt)
+}
+
 // opens is when something may be handed out that is due at a time.
 func (c Campaign) opens(at time.Time, notBefore func(at time.Time) time.Time) time.Time {
 	if c.Daytime {

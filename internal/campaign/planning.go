@@ -139,7 +139,7 @@ func (p *Planning) plan(ctx context.Context, c Campaign) (Campaign, error) {
 		case c.Status == Cancelled:
 		case plan.Valid == 0:
 			c.Status = Invalid
-		case c.Auto && plan.Refused+plan.Duplicates == 0:
+		case c.Auto && plan.Refused+plan.Duplicates == 0 && !c.TooSlow(now, p.NotBefore):
 			c.Begin(now, p.NotBefore)
 			c.Wanted = 0 // this execution goes on
 		default:

@@ -244,6 +244,21 @@ func TestPlannedAndStarted(t *testing.T) {
 			t.Errorf("%s: %+v, %+v", name, next, c)
 		}
 	}
+	// Seven days are not enough for the last of these, of whom one has opted out.
+	var many strings.Builder
+	many.WriteString("이름,전화번호\n")
+	for i := range 7*24*60 + 2 {
+		fmt.Fprintf(&many, "홍길동,010%08d\n", 20_000_000+i)
+	}
+	slow := func(c *campaign.Campaign) { c.Auto, c.Rate = true, 1 }
+	if next, c := newDesk(t, many.String(), slow).plans("first"); next.Next != campaign.NextKeep || c.Status != campaign.Planned ||
+		!c.ExpiresAt.IsZero() {
+		t.Errorf("what takes too long: %+v, %+v", next, c)
+	}
+	slow = func(c *campaign.Campaign) { c.Auto, c.Rate, c.ExpiresAt = true, 1, noon.Add(time.Hour) }
+	if next, c := newDesk(t, many.String(), slow).plans("first"); next.Next != campaign.NextWait || c.Status != campaign.Sending {
+		t.Errorf("what is to end before: %+v, %+v", next, c)
+	}
 	d = newDesk(t, "이름,전화번호\n홍길동,010\n", auto)
 	if next, c := d.plans("first"); next.Next != campaign.NextKeep || c.Status != campaign.Invalid || len(d.told) != 1 {
 		t.Errorf("%+v, %+v", next, c)

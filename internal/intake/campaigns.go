@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -344,7 +345,13 @@ func (a *API) startCampaign(w http.ResponseWriter, r *http.Request, caller Calle
 		if err != nil {
 			return err
 		}
-		if problems := a.campaignProblems(r.Context(), request.Request); len(problems) > 0 {
+		problems := a.campaignProblems(r.Context(), request.Request)
+		if c.TooSlow(a.Now(), a.Campaigns.NotBefore) {
+			problems = append(problems, message.ValidationError{Pointer: "/rate", Detail: fmt.Sprintf(
+				"is too slow: at %d recipients a minute not all of them are handed out within the seven days that a campaign has; make it again with "+
+					"a higher one", c.Rate)})
+		}
+		if len(problems) > 0 {
 			return problemInvalid(problems)
 		}
 	}

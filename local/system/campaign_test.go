@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
@@ -524,6 +525,24 @@ func campaignStories() map[string]func(*testing.T) *world {
 			w.order(id, "start", http.StatusOK)
 			w.reaches(id, campaign.Settled)
 			return w.audit(id, file)
+		},
+		"what takes longer than a campaign may is not started": func(t *testing.T) *world {
+			t.Helper()
+			w, id, _ := planned(t, 3, `"rate":100,`)
+			store := campaign.Store{Client: dynamodb.NewFromConfig(w.config), Table: GuardTable}
+			if _, err := store.Change(t.Context(), id, func(c *campaign.Campaign) (bool, error) {
+				c.Plan.Valid = 7*24*60*100 + 1 // a file of so many takes too long for a test
+				return true, nil
+			}); err != nil {
+				t.Fatal(err)
+			}
+			if answer := w.order(id, "start", http.StatusUnprocessableEntity); !strings.Contains(string(answer), `"/rate"`) {
+				t.Errorf("%s", answer)
+			}
+			if v := w.campaign(id); v.Status != campaign.Planned || len(w.phones()) > 0 {
+				t.Errorf("it is %s, and phones have %v", v.Status, w.phones())
+			}
+			return w
 		},
 		"a template that is withdrawn in the middle parks the campaign": func(t *testing.T) *world {
 			t.Helper()

@@ -263,6 +263,7 @@ export const details = {
 
   // campaigns that are where something cannot be done
   "it is {}": "지금 상태: {0}",
+  "is too slow: at {} recipients a minute not all of them are handed out within the seven days that a campaign has; make it again with a higher one": "분당 {0}명으로는 캠페인 기한인 7일 안에 모두 내보낼 수 없습니다. 속도를 높여 캠페인을 다시 만들어 주세요.",
   "it is not planned yet": "파일을 아직 다 검사하지 않았습니다.",
   "it is paused: it is resumed, not started": "일시 중지한 캠페인입니다. 시작하지 말고 이어서 보내세요.",
   "everything has been handed out": "모두 내보냈습니다.",
