@@ -212,7 +212,8 @@ func TestBrowserSaysItInKorean(t *testing.T) {
 		}
 	}
 	// Where something comes from stands behind it, whatever is said: also behind a value at its end.
-	if got := browsertest.JS[[]string](b, `Promise.all([import("/inbox/assets/details.js"), import("/inbox/assets/strings/details.js")]).then(([m, all]) =>
+	if got := browsertest.JS[[]string](b, `Promise.all(["details", "strings/details"].map((x) =>
+		import("/inbox/assets/" + x + ".js"))).then(([m, all]) =>
 		Object.keys(all.details).map((english) => english.replaceAll("{}", "7")).filter((x) => !x.includes(" (route ") &&
 			(m.said(x + " (route r)") !== m.said(x) + " (라우트 r)" || m.said(x + " (route r: <a> is $.b)") !== m.said(x) + " (라우트 r: <a> = $.b)")))`,
 	); len(got) > 0 {

@@ -174,7 +174,8 @@ func TestBrowserCampaignView(t *testing.T) {
 				...Array.from({ length: 13 }, (_, i) => ({ row: i + 2, pointer: "/to", detail: "is the same number as in row " + (i + 1) })),
 				{ row: 2, pointer: "/to", detail: "is the same number as in row 9" },
 				{ row: 20, pointer: "/variables/a~1b", detail: "is missing" },
-				...["/columns/name", "/columns/variables/c"].map((pointer) => ({ row: 0, pointer, detail: "is no column of the file, whose header has 3" }))] };
+				...["/columns/name", "/columns/variables/c"].map((pointer) => (
+					{ row: 0, pointer, detail: "is no column of the file, whose header has 3" }))] };
 		let c = { id: "c1", status: "sending", channel: "alimtalk", template: "TX_1234", reference: "notice", rate: 600,
 			createdAt: "2026-12-01T00:00:00Z", startedAt: "2026-12-01T00:01:00Z", waitsUntil: "2026-12-01T23:00:00Z",
 			endsAt: "2026-12-03T02:00:00Z", counts, plan };
