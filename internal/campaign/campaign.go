@@ -186,7 +186,7 @@ func (c *Campaign) Begin(now time.Time, notBefore func(at time.Time) time.Time) 
 		c.Due = c.SendAt
 	}
 	if c.ExpiresAt.IsZero() {
-		last, most := c.handsOut(c.Plan.Valid, notBefore).Add(lifetime), c.opens(c.Due, notBefore).Add(longestLife)
+		last, most := c.handsOut(c.Due, c.Plan.Valid, notBefore).Add(lifetime), c.opens(c.Due, notBefore).Add(longestLife)
 		if last.After(most) {
 			last = most
 		}
@@ -201,7 +201,7 @@ func (c Campaign) TooSlow(now time.Time, notBefore func(at time.Time) time.Time)
 		return false
 	}
 	c.Begin(now, notBefore)
-	return c.handsOut(c.Plan.Valid, notBefore).After(c.ExpiresAt)
+	return c.handsOut(c.Due, c.Plan.Valid, notBefore).After(c.ExpiresAt)
 }
 
 // opens is when something may be handed out that is due at a time.
@@ -212,10 +212,10 @@ func (c Campaign) opens(at time.Time, notBefore func(at time.Time) time.Time) ti
 	return at
 }
 
-// handsOut is when so many more recipients have been handed out if nothing comes in between but nights. It is a time after the longest
-// life where that is not enough for them.
-func (c Campaign) handsOut(n int, notBefore func(at time.Time) time.Time) time.Time {
-	at, left := c.opens(c.Due, notBefore), pace(n, c.Rate)
+// handsOut is when so many more recipients have been handed out from a time on, if nothing comes in between but nights. It is a time after
+// the longest life where that is not enough for them.
+func (c Campaign) handsOut(from time.Time, n int, notBefore func(at time.Time) time.Time) time.Time {
+	at, left := c.opens(from, notBefore), pace(n, c.Rate)
 	if !c.Daytime {
 		return at.Add(left)
 	}
@@ -380,18 +380,24 @@ func (c Campaign) View() View {
 type Forecast struct {
 	// WaitsUntil is the morning that advertising waits for.
 	WaitsUntil time.Time `json:"waitsUntil,omitzero"`
-	// EndsAt is when the last chunk is handed out, nights in between included.
+	// EndsAt is when the last chunk is handed out, nights in between included. It is zero where it expires before.
 	EndsAt time.Time `json:"endsAt,omitzero"`
 }
 
 // Forecast tells how a campaign goes on that is being sent, and nothing of any other. notBefore is that of a Sender.
-func (c Campaign) Forecast(notBefore func(at time.Time) time.Time) Forecast {
+func (c Campaign) Forecast(now time.Time, notBefore func(at time.Time) time.Time) Forecast {
 	if c.Plan == nil || c.Status != Sending || c.Next >= c.Plan.Messages {
 		return Forecast{}
 	}
-	f := Forecast{EndsAt: c.handsOut(max(0, c.Plan.Valid-c.handedOut().Accepted), notBefore).UTC().Truncate(time.Second)}
-	if opens := c.opens(c.Due, notBefore); opens.After(c.Due) {
+	if c.Due.After(now) {
+		now = c.Due // it was handed more out than its rate gives until now, or waits for its time
+	}
+	var f Forecast
+	if opens := c.opens(now, notBefore); opens.After(now) {
 		f.WaitsUntil = opens.UTC()
+	}
+	if ends := c.handsOut(now, max(0, c.Plan.Valid-c.handedOut().Accepted), notBefore); ends.Before(c.ExpiresAt) {
+		f.EndsAt = ends.UTC().Truncate(time.Second)
 	}
 	return f
 }

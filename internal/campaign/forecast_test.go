@@ -31,14 +31,14 @@ func TestAdvertisingByDayHasItsHours(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	told := w.find().Forecast(byDay)
+	told := w.find().Forecast(w.now, byDay)
 	if morning := time.Date(2026, 12, 2, 8, 0, 0, 0, message.Korea()); !told.WaitsUntil.Equal(morning) {
 		t.Errorf("at ten in the evening it waits until %v, want %v", told.WaitsUntil, morning)
 	}
 	by := false
 	for n := w.turn(2); n.Next == campaign.NextWait; n = w.turn(2) {
 		w.settleAll()
-		if f := w.find().Forecast(byDay); w.now.In(message.Korea()).Hour() == 12 && len(w.started) < chunks {
+		if f := w.find().Forecast(w.now, byDay); w.now.In(message.Korea()).Hour() == 12 && len(w.started) < chunks {
 			if by = true; !f.WaitsUntil.IsZero() || f.EndsAt.Sub(told.EndsAt).Abs() > time.Hour {
 				t.Fatalf("at noon it waits until %v, and ends at %v; at first it was %v", f.WaitsUntil, f.EndsAt, told.EndsAt)
 			}
@@ -62,6 +62,50 @@ func TestAdvertisingByDayHasItsHours(t *testing.T) {
 	}
 	if left := w.find().ExpiresAt.Sub(last); left < 24*time.Hour || left > 26*time.Hour {
 		t.Errorf("%v are left after the last", left)
+	}
+}
+
+// What is told is of the time at which somebody asks: a chunk takes seconds, and the last before the night was due before it; and after a
+// pause nothing was due for days.
+func TestForecastByNight(t *testing.T) {
+	t.Parallel()
+	for second := range 10 {
+		w := newSending(t, 10_000, 1000)
+		w.NotBefore, w.half = byDay, true
+		w.now = time.Date(2026, 12, 1, 20, 48, second, 0, message.Korea())
+		if _, err := w.store.Change(t.Context(), id, func(c *campaign.Campaign) (bool, error) {
+			c.Daytime, c.ExpiresAt = true, time.Time{}
+			c.Begin(w.now, byDay)
+			return true, nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		morning := time.Date(2026, 12, 2, 8, 0, 0, 0, message.Korea())
+		for w.now.Before(morning) {
+			w.settleAll()
+			at := w.now
+			w.turn(2)
+			f := w.find().Forecast(at, byDay)
+			if night := byDay(at).After(at); night && !f.WaitsUntil.Equal(morning) || f.EndsAt.Before(morning) {
+				t.Fatalf("at %v it waits until %v and ends at %v", at.In(message.Korea()), f.WaitsUntil, f.EndsAt)
+			}
+		}
+	}
+	c := campaign.Campaign{
+		Status: campaign.Sending, Rate: 100, Plan: &campaign.Plan{Messages: 3, Valid: 600}, Due: noon, Next: 1, ExpiresAt: noon.Add(96 * time.Hour),
+	}
+	if f, want := c.Forecast(noon.Add(72*time.Hour), byDay), noon.Add(72*time.Hour+6*time.Minute); !f.EndsAt.Equal(want) {
+		t.Errorf("three days later it ends at %v, want %v", f.EndsAt, want)
+	}
+	c.Due = noon.Add(80 * time.Hour) // as when it waits for its time
+	if f, want := c.Forecast(noon.Add(72*time.Hour), byDay), noon.Add(80*time.Hour+6*time.Minute); !f.EndsAt.Equal(want) {
+		t.Errorf("eight hours before its time it ends at %v, want %v", f.EndsAt, want)
+	}
+	// Nothing is told of an end that it does not see.
+	c.Due = noon
+	c.ExpiresAt = noon.Add(6 * time.Minute)
+	if f := c.Forecast(noon, byDay); !f.EndsAt.IsZero() {
+		t.Errorf("it expires at %v, and ends at %v", c.ExpiresAt, f.EndsAt)
 	}
 }
 
@@ -106,11 +150,25 @@ func TestExpiry(t *testing.T) {
 	})
 }
 
+// Seven days count from the morning on for what begins at night.
+func TestTheLongestLife(t *testing.T) {
+	t.Parallel()
+	evening, morning := time.Date(2026, 12, 1, 22, 0, 0, 0, message.Korea()), time.Date(2026, 12, 2, 8, 0, 0, 0, message.Korea())
+	c := campaign.Campaign{Daytime: true, Rate: 100, Plan: &campaign.Plan{Valid: 3_000_000, Messages: 6000}}
+	if !c.TooSlow(evening, byDay) {
+		t.Error("there is time for all of it")
+	}
+	if c.Begin(evening, byDay); !c.ExpiresAt.Equal(morning.Add(7 * 24 * time.Hour)) {
+		t.Errorf("it expires at %v", c.ExpiresAt)
+	}
+}
+
 // Of a campaign that is not being sent, or has nothing left to hand out, nothing is foretold.
 func TestNothingIsForetold(t *testing.T) {
 	t.Parallel()
-	sending := campaign.Campaign{Status: campaign.Sending, Rate: 100, Plan: &campaign.Plan{Messages: 3, Valid: 300}, Due: noon, Next: 1}
-	if f := sending.Forecast(byDay); f.EndsAt.IsZero() || !f.WaitsUntil.IsZero() {
+	sending := campaign.Campaign{Status: campaign.Sending, Rate: 100, Plan: &campaign.Plan{Messages: 3, Valid: 300}, Due: noon, Next: 1,
+		ExpiresAt: noon.Add(time.Hour)}
+	if f := sending.Forecast(noon, byDay); f.EndsAt.IsZero() || !f.WaitsUntil.IsZero() {
 		t.Errorf("of one at noon there is %+v", f)
 	}
 	for name, change := range map[string]func(*campaign.Campaign){
@@ -120,8 +178,8 @@ func TestNothingIsForetold(t *testing.T) {
 		"not planned": func(c *campaign.Campaign) { c.Plan = nil },
 	} {
 		c := sending
-		if change(&c); c.Forecast(byDay) != (campaign.Forecast{}) {
-			t.Errorf("%s: %+v", name, c.Forecast(byDay))
+		if change(&c); c.Forecast(noon, byDay) != (campaign.Forecast{}) {
+			t.Errorf("%s: %+v", name, c.Forecast(noon, byDay))
 		}
 	}
 }

@@ -74,7 +74,7 @@ func (p *Planning) Handle(ctx context.Context, u Upload) (Next, error) {
 	}
 	if !c.PlanTold && c.Status != Cancelled {
 		told := c.Announced()
-		told.Forecast = c.Forecast(p.NotBefore)
+		told.Forecast = c.Forecast(p.Now(), p.NotBefore)
 		if err := p.Bus.Put(ctx, statemachine.DetailTypeCampaignPlan, told); err != nil {
 			return n, fmt.Errorf("plan campaign %s: %w", u.ID, err)
 		}

@@ -229,7 +229,7 @@ func (a *API) listCampaigns(w http.ResponseWriter, r *http.Request, caller Calle
 	list := CampaignList{Campaigns: make([]campaign.View, len(page)), Cursor: next}
 	for i, c := range page {
 		v := c.View()
-		v.Plan, v.Forecast = nil, c.Forecast(a.Campaigns.NotBefore)
+		v.Plan, v.Forecast = nil, c.Forecast(a.Now(), a.Campaigns.NotBefore)
 		list.Campaigns[i] = v
 	}
 	w.Header().Set("Cache-Control", "no-store")
@@ -247,7 +247,7 @@ func (a *API) getCampaign(w http.ResponseWriter, r *http.Request, caller Caller)
 
 func (a *API) showCampaign(w http.ResponseWriter, r *http.Request, c campaign.Campaign) error {
 	v := c.View()
-	v.Forecast = c.Forecast(a.Campaigns.NotBefore)
+	v.Forecast = c.Forecast(a.Now(), a.Campaigns.NotBefore)
 	if c.Plan != nil && len(c.Plan.Errors) > 0 && !c.Deleted {
 		link, err := a.Campaigns.Links.Download(r.Context(), campaign.ErrorsKey(c), c.FileName("errors"), linkValid)
 		if err != nil {

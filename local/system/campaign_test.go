@@ -388,7 +388,7 @@ func stoppedChunk(keeps int, happens func(*world)) func(*testing.T) *world {
 		w.reaches(id, campaign.Planned)
 		happens(w)
 		w.order(id, "start", http.StatusOK)
-		time.Sleep(30 * time.Second)
+		time.Sleep(20 * time.Second) // the campaign has its next turn after half a minute
 		list, err := w.sfn.ListExecutions(t.Context(), &sfn.ListExecutionsInput{StateMachineArn: &w.StateMachineARN})
 		if err != nil || len(list.Executions) != 1 {
 			t.Fatalf("%+v, %v", list, err)
@@ -695,12 +695,49 @@ func campaignStories() map[string]func(*testing.T) *world {
 			for n := range 1200 {
 				file += fmt.Sprintf("010-%04d-5678\r\n", 2000+n)
 			}
+			var announced []campaign.View
+			w.hear(func(_ string, v campaign.View) { announced = append(announced, v) })
+			body := func(start string) string {
+				return fmt.Sprintf(`{"channel":"sms","purpose":"ad","text":"오늘만 반값","columns":{"to":"번호"},"rate":250,"start":%q,"bytes":%d}`,
+					start, len(file))
+			}
+			w.until(0, 20, 47, 0)
+			manual := w.create(body("manual"), file)
+			w.reaches(manual, campaign.Planned)
 			w.until(0, 20, 49, 0)
-			id := w.create(fmt.Sprintf(`{"channel":"sms","purpose":"ad","text":"오늘만 반값","columns":{"to":"번호"},"rate":250,"start":"auto","bytes":%d}`,
-				len(file)), file)
-			w.reaches(id, campaign.Settled)
+			w.order(manual, "start", http.StatusOK)
+			auto := w.create(body("auto"), file)
+			clock := func(at time.Time) string { return at.In(message.Korea()).Format("2 15:04") }
+			tells := func(about string, v campaign.View, waits, ends string) {
+				t.Helper()
+				if got := fmt.Sprintf("waits until %s, ends at %s, expires at %s", clock(v.WaitsUntil), clock(v.EndsAt), clock(v.ExpiresAt)); got !=
+					"waits until "+waits+", ends at "+ends+", expires at 3 08:03" {
+					t.Errorf("%s %s", about, got)
+				}
+			}
+			w.until(0, 23, 0, 0)
+			for _, id := range []string{manual, auto} {
+				tells("by night it", w.campaign(id), "2 08:00", "2 08:02")
+			}
+			_, answer := w.do(http.MethodGet, "/v1/campaigns", "")
+			var list intake.CampaignList
+			if err := json.Unmarshal(answer, &list); err != nil || len(list.Campaigns) != 2 {
+				t.Fatalf("%v %s", err, answer)
+			}
+			tells("in the list it", list.Campaigns[1], "2 08:00", "2 08:02")
+			w.reaches(manual, campaign.Settled)
+			w.reaches(auto, campaign.Settled)
+			for _, v := range announced {
+				if v.Status == campaign.Sending {
+					// A chunk takes two minutes, and there was one left.
+					tells("when it was planned it", v, clock(time.Time{}), "2 08:03")
+				}
+			}
+			if len(announced) != 4 {
+				t.Errorf("%d announcements, want a plan and an end of each", len(announced))
+			}
 			got := slices.Compact(w.received())
-			if len(got) != 3 || !slices.IsSorted(got) || got[0] < "08:00:00" || got[2] > "20:50:30" {
+			if !slices.IsSorted(got) || got[0] < "08:00:00" || got[len(got)-1] > "20:50:30" {
 				t.Errorf("phones had received something at %q", got)
 			}
 			return w
