@@ -105,8 +105,8 @@ func (p *Planner) Plan(ctx context.Context, file io.Reader) (Plan, error) {
 		err = errRequest
 	}
 	if errors.Is(err, errRequest) {
-		g.plan.Valid, g.plan.Messages, g.plan.Limits = 0, 0, nil
-		err = nil
+		g.plan.Valid, g.plan.Messages, g.plan.Limits, g.plan.Examples = 0, 0, nil, []Example{}
+		g.plan.PriceKRW, g.plan.PriceAtMostKRW, err = 0, 0, nil
 	}
 	if err == nil {
 		err = g.tell()

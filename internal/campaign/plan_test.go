@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"runtime"
 	"slices"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"sms-api/internal/campaign"
@@ -270,15 +272,37 @@ func TestErrorsAreToldByRow(t *testing.T) {
 	}
 }
 
+// A file that cannot be read to its end just now is read once more, and one whose errors cannot be written down is planned once more.
+func TestPlansThatFail(t *testing.T) {
+	t.Parallel()
+	file := people(6000) // more than what is looked at before it is read
+	file.WriteString("합계,6000\n")
+	p := campaign.Planner{
+		Door: &door{}, Request: request(t, text), Columns: message.Columns{To: "전화번호", Name: "이름", Variables: map[string]string{"주문번호": "주문"}},
+		Rate: 5000, Put: func(context.Context, int, campaign.Chunk) error { return nil }, Refuse: func(campaign.RowError) error { return nil },
+	}
+	if _, err := p.Plan(t.Context(), io.MultiReader(strings.NewReader(file.String()), iotest.ErrReader(errAway))); !errors.Is(err, errAway) {
+		t.Errorf("a connection that is lost behind a row: %v", err)
+	}
+	for _, end := range []string{"", "나,\"0101234"} {
+		p.Refuse = func(campaign.RowError) error { return errAway }
+		if _, err := p.Plan(t.Context(), strings.NewReader(file.String()+end)); !errors.Is(err, errAway) {
+			t.Errorf("what is wrong cannot be written down: %v", err)
+		}
+	}
+}
+
 // Why nothing of a file is sent is told, however much was wrong with it before.
 func TestWhyAFileIsRefused(t *testing.T) {
 	t.Parallel()
-	file := "이름,전화번호,주문\n" + strings.Repeat("홍길동,02-2,A\n", 200)
 	for end, why := range map[string]string{
-		"홍길동,01012345678": "row 202 is not whole, and its line does not end: the file breaks off there",
-		"홍,\"0101234":     "row 202 has a quote that is not closed",
+		"홍길동,01012345678": "row 802 is not whole, and its line does not end: the file breaks off there",
+		"홍,\"0101234":     "row 802 has a quote that is not closed",
 	} {
-		got, err := plan(t, &door{}, text, file+end)
+		got, err := plan(t, &door{}, text, people(600).String()+strings.Repeat("홍길동,02-2,A\n", 200)+end)
+		if len(got.Examples) > 0 || got.PriceKRW != 0 || got.PriceAtMostKRW != 0 || got.Messages != 0 {
+			t.Errorf("%q: what nobody gets comes to %+v", end, got.Plan)
+		}
 		if err != nil || len(got.Errors) != campaign.MaxErrors || got.Errors[0] != (campaign.RowError{Detail: why}) || got.Valid != 0 {
 			t.Errorf("%q: %d errors, %+v, %v", end, len(got.Errors), got.Errors[:1], err)
 		}

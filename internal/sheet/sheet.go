@@ -15,6 +15,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
@@ -175,7 +176,7 @@ func (l *lines) next() (Row, error) {
 			return Row{}, io.EOF
 		}
 		l.number++
-		if line = bytes.TrimSpace(line); len(line) == 0 {
+		if line = bytes.TrimSpace(line); blank(string(line)) {
 			continue
 		}
 		if breaksOff(l.in) && !json.Valid(line) {
@@ -187,10 +188,18 @@ func (l *lines) next() (Row, error) {
 	}
 }
 
+// blank says that there is nothing in a row: as spreadsheets leave them behind the last, and some programs end a file.
+func blank(s string) bool {
+	return strings.TrimFunc(s, func(r rune) bool { return unicode.IsSpace(r) || r == byteOrderMark || r == endOfFile }) == ""
+}
+
+// A byte order mark is where two files were put together, and Ctrl-Z the end of one in DOS.
+const byteOrderMark, endOfFile = '\ufeff', '\x1a'
+
 // breaksOff says that what was read last is the file's last line, and does not end: of the two line breaks behind the file one is left.
 func breaksOff(in *bufio.Reader) bool {
-	left, _ := in.Peek(2)
-	return len(left) < 2
+	_, err := in.Peek(2)
+	return errors.Is(err, io.EOF)
 }
 
 // brokenOff tells of a last row that is not whole. Nobody knows how many rows should come after it.
@@ -351,8 +360,8 @@ func (t *table) next() (Row, error) {
 		case err != nil:
 			return Row{}, err
 		}
-		if strings.Trim(strings.Join(record, ""), " \t") == "" {
-			continue // as spreadsheets leave them behind the last
+		if blank(strings.Join(record, "")) {
+			continue
 		}
 		row := Row{Number: number}
 		if len(record) < t.width && breaksOff(t.in) {

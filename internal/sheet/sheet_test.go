@@ -405,6 +405,13 @@ func TestBrokenOff(t *testing.T) {
 			t.Errorf("%q and a line break: %q, %v", row[:at], rows, err)
 		}
 	}
+	for _, last := range []string{"\x1a", "\u00a0", "\ufeff", "\u3000\x1a"} {
+		for _, file := range []string{object + "\n", "name,kind,to\n가,회원,01012345678\n"} {
+			if rows, _, err := read(t, file+last, few); err != nil || len(rows) != 1 {
+				t.Errorf("what stands behind the last row, %q, is one: %q, %v", last, rows, err)
+			}
+		}
+	}
 	if rows, _, err := read(t, "name,kind,to\n"+row+",more", few); err != nil || len(rows) != 1 {
 		t.Errorf("a last row with more than there are columns is not broken: %q, %v", rows, err)
 	}
