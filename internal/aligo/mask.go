@@ -46,9 +46,13 @@ func (f *form) mask(text string) string {
 		if utf8.RuneCountInString(value) >= partLength || utf8.RuneCountInString(value) < 2 {
 			continue // a value of one character would hide half of the vendor's own words
 		}
-		for i := 0; strings.Contains(text[i:], value); i += len(value) {
-			i += strings.Index(text[i:], value)
-			hide(i, i+len(value))
+		for from := 0; ; from++ { // one may begin inside of another
+			i := strings.Index(text[from:], value)
+			if i < 0 {
+				break
+			}
+			from += i
+			hide(from, from+len(value))
 		}
 	}
 	var b strings.Builder

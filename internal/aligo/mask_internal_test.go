@@ -17,7 +17,7 @@ func TestMask(t *testing.T) {
 	alimTalk.hide("message_1", text)
 	sms.hide("rec_1", "01012345678")
 	sms.hide("msg_1", text)
-	dated := &form{masked: []string{"김영희", "남궁에스더", "김수한무거북"}}
+	dated := &form{masked: []string{"김영희", "남궁에스더", "김수한무거북", "이랑이"}}
 	dated.hide("rec_1", "01012345678")
 	const reservation = "홍길동님 2026-11-28 12:00 예약 [48 29]"
 	dated.hide("msg_1", reservation)
@@ -46,6 +46,8 @@ func TestMask(t *testing.T) {
 		"내용 오류(예약 [4자리)":                     {dated, "내용 오류(예약 [4자리)"},
 		"내용 오류(예약 [48자리)":                    {dated, "내용 오류(****자리)"},
 		"이름 남궁에스더 오류":                        {dated, "이름 **** 오류"},
+		"이름 이랑이랑이 오류":                        {dated, "이름 **** 오류"},
+		strings.Repeat("가", 298) + "홍길동":     {alimTalk, strings.Repeat("가", 298) + "**…"},
 		"이름 김수한무거북 오류":                       {dated, "이름 **** 오류"},
 		"이름 김영희 오류":                          {dated, "이름 **** 오류"},
 		"잔액 9876543원":                        {alimTalk, "잔액 ****원"},
