@@ -42,11 +42,16 @@ func (l *listing) flags(set *flag.FlagSet) {
 const defaultPace = 5
 
 // columnNames are what columns of telephone numbers are called, and what they may be called where none is called so: many a list numbers
-// its rows.
+// its rows. They are compared without capitals and what stands between words.
 func columnNames() (sure, perhaps []string) {
-	return []string{"전화번호", "휴대폰", "휴대폰번호", "휴대전화", "휴대전화번호", "핸드폰", "연락처", "수신번호", "phone", "mobile", "tel", "to"},
-		[]string{"number", "번호"}
+	return []string{
+		"전화번호", "휴대폰", "휴대폰번호", "휴대전화", "휴대전화번호", "핸드폰", "핸드폰번호", "연락처", "수신번호", "phone", "phonenumber", "mobile",
+		"mobilenumber", "cellphone", "tel", "to",
+	}, []string{"number", "번호"}
 }
+
+// between is what may stand between the words of a column's name.
+var between = strings.NewReplacer(" ", "", "_", "", "-", "", ".", "")
 
 // asker is what is needed of a stack's API.
 type asker interface {
@@ -220,7 +225,9 @@ func (i *importer) open(file io.ReadSeeker) (*sheet.Reader, error) {
 func columnOf(header []string) (string, error) {
 	sure, perhaps := columnNames()
 	for _, names := range [][]string{sure, perhaps} {
-		found := slices.DeleteFunc(slices.Clone(header), func(s string) bool { return !slices.Contains(names, s) })
+		found := slices.DeleteFunc(slices.Clone(header), func(s string) bool {
+			return !slices.Contains(names, strings.ToLower(between.Replace(s)))
+		})
 		switch {
 		case len(found) > 1:
 			return "", fmt.Errorf("it has the columns %s: say with -column which column has the numbers", strings.Join(found, ", "))

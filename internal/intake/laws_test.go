@@ -186,6 +186,7 @@ func TestParametersOfLimits(t *testing.T) {
 	for query, says := range map[string]string{
 		"callers=service": "a parameter is not known; there are caller, to", "caller=a&caller=b": "is there 2 times",
 		"to=01012345678&caller=a": "do not go together", "to=12": "it begins as none does",
+		"caller=": "is blank", "to=": "is blank",
 	} {
 		for _, method := range []string{http.MethodGet, http.MethodDelete} {
 			if got := l.ask(t, method, "/v1/limits?"+query, "operator messages:admin", ""); got.StatusCode != http.StatusBadRequest ||

@@ -31,8 +31,14 @@ type LimitUse struct {
 // about is what a request of limits is about: a caller, a number, or with neither everybody.
 func about(r *http.Request) (caller string, to message.Phone, err error) {
 	p := parameters{values: map[string]string{}}
-	if p.read(r.URL, "caller", "to"); len(p.wrong) > 0 {
-		return "", "", problemQuery(p.wrong) // a misspelt one would make it about everybody
+	p.read(r.URL, "caller", "to")
+	for _, name := range []string{"caller", "to"} {
+		if p.has(name) && p.values[name] == "" {
+			p.fail(name, "is blank")
+		}
+	}
+	if len(p.wrong) > 0 {
+		return "", "", problemQuery(p.wrong) // it is not about everybody then
 	}
 	caller = p.values["caller"]
 	if text := p.values["to"]; text != "" {
