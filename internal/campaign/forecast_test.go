@@ -92,7 +92,8 @@ func TestForecastByNight(t *testing.T) {
 		}
 	}
 	c := campaign.Campaign{
-		Status: campaign.Sending, Rate: 100, Plan: &campaign.Plan{Messages: 3, Valid: 600}, Due: noon, Next: 1, ExpiresAt: noon.Add(96 * time.Hour),
+		Status: campaign.Sending, Rate: 100, Plan: &campaign.Plan{Messages: 3, Valid: 600}, Due: noon, Next: 1,
+		ExpiresAt: noon.Add(96 * time.Hour),
 	}
 	if f, want := c.Forecast(noon.Add(72*time.Hour), byDay), noon.Add(72*time.Hour+6*time.Minute); !f.EndsAt.Equal(want) {
 		t.Errorf("three days later it ends at %v, want %v", f.EndsAt, want)
