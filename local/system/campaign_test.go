@@ -727,6 +727,8 @@ func campaignStories() map[string]func(*testing.T) *world {
 			tells("in the list it", list.Campaigns[1], "2 08:00", "2 08:02")
 			w.reaches(manual, campaign.Settled)
 			w.reaches(auto, campaign.Settled)
+			w.mu.Lock()
+			defer w.mu.Unlock()
 			for _, v := range announced {
 				if v.Status == campaign.Sending {
 					// A chunk takes two minutes, and there was one left.
