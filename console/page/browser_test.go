@@ -202,7 +202,8 @@ func TestBrowserSaysItInKorean(t *testing.T) {
 			"forEach $.detail.parcels: 이벤트에 없는 목록입니다.",
 		"route order-paid: <phone> is $.detail.phone, which is an object in the event, not a string or a number": "라우트 order-paid: " +
 			"<phone> = $.detail.phone: 이벤트에서 문자열이나 숫자가 아니라 객체입니다.",
-		"is missing (route order-paid)": "빠졌습니다. (라우트 order-paid)",
+		"has a character in field 1 that is none in utf-8": "1번째 칸에 utf-8에 없는 글자가 있습니다.",
+		"is missing (route order-paid)":                    "빠졌습니다. (라우트 order-paid)",
 		"is not a Korean telephone number: it has no digits (route order-paid: <$.a> is $.a, <@.b> is $.detail.who[0].b)": "한국 전화번호가 " +
 			"아닙니다. 숫자가 없습니다. (라우트 order-paid: <$.a> = $.a, <@.b> = $.detail.who[0].b)",
 		"words that nobody knows": "words that nobody knows",

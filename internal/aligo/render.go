@@ -146,13 +146,13 @@ func NewRenderer(t Template) *Renderer {
 // Variables are those of the template.
 func (f *Renderer) Variables() []string { return f.variables }
 
-// Render fills in the template, which must be approved, and proves that the result fits it and keeps to Kakao's limits.
+// Render fills in the template, which must be approved, stopped or not, and proves that the result fits it and keeps to Kakao's limits.
 // Values that the template does not ask for are ignored. The error is a *RenderError.
 func (f *Renderer) Render(variables map[string]string) (Rendered, error) {
 	t := f.template
 	problem := &RenderError{Template: t.Code}
-	if !t.Approved() {
-		problem.Problems = append(problem.Problems, "it is not approved, or stopped")
+	if t.InspStatus != InspApproved {
+		problem.Problems = append(problem.Problems, "it is not approved")
 	}
 	for _, name := range f.variables {
 		value, ok := variables[name]

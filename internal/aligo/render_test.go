@@ -70,11 +70,11 @@ func TestRender(t *testing.T) {
 		},
 		"a template under review": {
 			aligo.Template{Code: "TX_1", Content: "본문", InspStatus: aligo.InspRequested}, nil, aligo.Rendered{},
-			"template TX_1: it is not approved, or stopped",
+			"template TX_1: it is not approved",
 		},
 		"a stopped template": {
-			aligo.Template{Code: "TX_1", Content: "본문", InspStatus: aligo.InspApproved, Status: aligo.StatusStopped}, nil, aligo.Rendered{},
-			"template TX_1: it is not approved, or stopped",
+			aligo.Template{Code: "TX_1", Content: "본문", InspStatus: aligo.InspApproved, Status: aligo.StatusStopped}, nil,
+			aligo.Rendered{Text: "본문"}, "",
 		},
 		"a link with a space": {
 			template("본문", web("https://masil.example/#{번호}")), vars{"번호": "1 2"}, aligo.Rendered{},

@@ -44,17 +44,41 @@ type TemplateCache struct {
 // which is one too, when it cannot be sent, or an *Error when the list cannot be read or has no template at all: then nothing is
 // known about this one. While the vendor cannot be reached, an old list serves on.
 func (t *TemplateCache) Template(ctx context.Context, code string) (Template, error) {
-	found, ok, err := t.lookUp(ctx, code, orDefault(t.TTL, DefaultTemplateTTL), true)
-	if err != nil {
+	found, err := t.find(ctx, code, Template.Approved)
+	switch {
+	case err != nil:
 		return Template{}, err
+	case found.InspStatus != InspApproved:
+		return Template{}, fmt.Errorf("%w: %q is in review state %s", ErrNoTemplate, code, found.InspStatus)
+	case !found.Approved():
+		return Template{}, fmt.Errorf("%w: %q is stopped", ErrNoTemplate, code)
+	case len(found.Unsendable) > 0:
+		return Template{}, &UnsendableError{Code: code, Parts: found.Unsendable}
 	}
-	if !ok || !found.Approved() {
-		// It may have been approved since. Only a list that says so itself can tell that there is none.
-		if found, ok, err = t.lookUp(ctx, code, orDefault(t.Retry, DefaultTemplateRetry), false); err != nil {
-			return Template{}, err
-		}
+	return found, nil
+}
+
+// Reviewed returns a template that was approved by its code, also one that was stopped since, or cannot be sent: it still has its text. The
+// error is ErrNoTemplate when there is none, or an *Error as Template's.
+func (t *TemplateCache) Reviewed(ctx context.Context, code string) (Template, error) {
+	reviewed := func(found Template) bool { return found.InspStatus == InspApproved }
+	found, err := t.find(ctx, code, reviewed)
+	if err == nil && !reviewed(found) {
+		err = fmt.Errorf("%w: %q is in review state %s", ErrNoTemplate, code, found.InspStatus)
+	}
+	return found, err
+}
+
+// find looks for a template, once more if there is none that will do: it may be there, or will do, since. Only a list that says so itself
+// can tell that it is not.
+func (t *TemplateCache) find(ctx context.Context, code string, willDo func(Template) bool) (Template, error) {
+	found, ok, err := t.lookUp(ctx, code, orDefault(t.TTL, DefaultTemplateTTL), true)
+	if err == nil && (!ok || !willDo(found)) {
+		found, ok, err = t.lookUp(ctx, code, orDefault(t.Retry, DefaultTemplateRetry), false)
 	}
 	switch {
+	case err != nil:
+		return Template{}, err
 	case !ok && t.empty():
 		// Aligo answers so for a sender key that is not the account's. Nothing follows from it for one template.
 		return Template{}, &Error{
@@ -63,12 +87,6 @@ func (t *TemplateCache) Template(ctx context.Context, code string) (Template, er
 		}
 	case !ok:
 		return Template{}, fmt.Errorf("%w: %q", ErrNoTemplate, code)
-	case found.InspStatus != InspApproved:
-		return Template{}, fmt.Errorf("%w: %q is in review state %s", ErrNoTemplate, code, found.InspStatus)
-	case !found.Approved():
-		return Template{}, fmt.Errorf("%w: %q is stopped", ErrNoTemplate, code)
-	case len(found.Unsendable) > 0:
-		return Template{}, &UnsendableError{Code: code, Parts: found.Unsendable}
 	}
 	return found, nil
 }

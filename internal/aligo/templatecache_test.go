@@ -48,6 +48,21 @@ func TestTemplateCache(t *testing.T) {
 		setFault(t, w, aligotest.Fault{Kind: kind, Times: -1})
 	}
 	for name, scenario := range map[string]func(*testing.T, *world, *aligo.TemplateCache){
+		"one that is stopped has its text": func(t *testing.T, w *world, c *aligo.TemplateCache) {
+			t.Helper()
+			approve(t, w, "TX_1234", "", "S")
+			approve(t, w, "TX_2345", "REQ", "")
+			none(t, c, "TX_1234")
+			if got, err := c.Reviewed(t.Context(), "TX_1234"); err != nil || got.Code != "TX_1234" || got.Content == "" {
+				t.Errorf("got %q, %v", got.Code, err)
+			}
+			for _, code := range []string{"TX_2345", "TX_0"} {
+				if _, err := c.Reviewed(t.Context(), code); !errors.Is(err, aligo.ErrNoTemplate) {
+					t.Errorf("template %s, in review or not there: %v", code, err)
+				}
+			}
+			wantCalls(t, w, 1)
+		},
 		"a list serves until it expires": func(t *testing.T, w *world, c *aligo.TemplateCache) {
 			t.Helper()
 			ok(t, c, "TX_1234")

@@ -33,6 +33,11 @@ func (d *Dispatch) alimTalkDrafts(ctx context.Context, m message.Message, who []
 	if err != nil {
 		return nil, err
 	}
+	return d.rendered(m, who, t), nil
+}
+
+// rendered fills a template in for the recipients.
+func (d *Dispatch) rendered(m message.Message, who []int, t aligo.Template) []draft {
 	renderer, drafts := aligo.NewRenderer(t), make([]draft, len(who))
 	if m.Untrusted {
 		// The template may not have been at hand at the door.
@@ -42,7 +47,7 @@ func (d *Dispatch) alimTalkDrafts(ctx context.Context, m message.Message, who []
 		drafts[n].recipient = i
 		drafts[n].alimTalk, drafts[n].err = renderer.Render(m.Recipients[i].Values())
 	}
-	return drafts, nil
+	return drafts
 }
 
 // style is how the text of an SMS is written and measured.
@@ -73,10 +78,12 @@ func (d *Dispatch) smsDrafts(ctx context.Context, m message.Message, who []int, 
 	}
 	var drafts []draft
 	if text == "" {
-		var err error
-		if drafts, err = d.alimTalkDrafts(ctx, m, who); err != nil {
+		// Whoever gets no AlimTalk because the template was stopped since the message was accepted gets its text all the same.
+		t, err := d.Templates.Reviewed(ctx, m.Template)
+		if err != nil {
 			return nil, err
 		}
+		drafts = d.rendered(m, who, t)
 		for n := range drafts {
 			drafts[n].sms = aligo.FallbackText(drafts[n].alimTalk)
 		}

@@ -64,6 +64,7 @@ type vendor interface {
 // templates is what the handlers call of *aligo.TemplateCache.
 type templates interface {
 	Template(ctx context.Context, code string) (aligo.Template, error)
+	Reviewed(ctx context.Context, code string) (aligo.Template, error)
 }
 
 // book is what the handlers call of *records.Store.

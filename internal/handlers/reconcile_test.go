@@ -391,6 +391,10 @@ func (noTemplates) Template(context.Context, string) (aligo.Template, error) {
 	return aligo.Template{}, aligo.ErrNoTemplate
 }
 
+func (noTemplates) Reviewed(context.Context, string) (aligo.Template, error) {
+	return aligo.Template{}, aligo.ErrNoTemplate
+}
+
 // Who is queued and was not in the call that is given up, because the template did not fit or of an opt-out, stays queued: else
 // nobody ever settles it.
 func TestGivingUpACallForgetsNobodyWhoWasNotInIt(t *testing.T) {

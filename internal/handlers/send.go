@@ -125,7 +125,7 @@ func (d *Dispatch) templateFault(err error) error {
 	}
 	if errors.Is(err, aligo.ErrNoTemplate) {
 		// Without the code: it was not looked at when the message was accepted.
-		return &fault.Rejected{Reason: aligo.ErrNoTemplate.Error()}
+		return &fault.Rejected{Reason: "the template is not approved, or was stopped"}
 	}
 	return d.fault(err, true)
 }

@@ -19,6 +19,8 @@ type approved struct{ template aligo.Template }
 
 func (a approved) Template(context.Context, string) (aligo.Template, error) { return a.template, nil }
 
+func (a approved) Reviewed(context.Context, string) (aligo.Template, error) { return a.template, nil }
+
 // The template may not have been at hand when the message was accepted: what its caller may not say does not leave. Messages
 // that do not say whether their caller is trusted are from before, and leave as they were accepted.
 func TestNothingLeavesThatAnUntrustedCallerMayNotSay(t *testing.T) {

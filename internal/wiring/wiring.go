@@ -148,6 +148,9 @@ func (e *Environment) variable(name string) string {
 // templateTTL is how long a list of templates is used. Aligo takes days to approve a template, so minutes are early.
 const templateTTL = 10 * time.Minute
 
+// chunkTemplateTTL is how long one is used for the chunks of campaigns, of which thousands go out within minutes of a template's stop.
+const chunkTemplateTTL = 30 * time.Second
+
 // Aligo makes the vendor's client with credentials from SSM, and the cache of its templates.
 func (e *Environment) Aligo() (*aligo.Client, *aligo.TemplateCache) {
 	client := &aligo.Client{
@@ -380,6 +383,7 @@ func (e *Environment) runs() func(ctx context.Context, id string, run int) error
 // chunks makes messages of the chunks of campaigns.
 func (e *Environment) chunks(messages *execution.Executions) *intake.Chunks {
 	client, templates := e.Aligo()
+	templates.TTL = chunkTemplateTTL
 	counted := e.Limits(false)
 	return &intake.Chunks{
 		Executions: messages, Guards: e.Guards(), Files: e.files(), Templates: templates, Wallet: client, Limits: counted,

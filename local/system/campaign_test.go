@@ -526,6 +526,21 @@ func campaignStories() map[string]func(*testing.T) *world {
 			w.reaches(id, campaign.Settled)
 			return w.audit(id, file)
 		},
+		"a template that is stopped while chunks go out quickly parks the campaign": func(t *testing.T) *world {
+			t.Helper()
+			w, id, file := planned(t, 2000, `"rate":1000,"fallback":{"enabled":false},`)
+			w.order(id, "start", http.StatusOK)
+			time.Sleep(40 * time.Second)
+			w.template("", "S")
+			if v := w.reaches(id, campaign.Parked); v.Counts.Accepted != 1000 {
+				t.Errorf("it is parked when %+v", v.Counts)
+			}
+			w.template("", "A")
+			if v := w.reaches(id, campaign.Settled); v.Counts.Delivered != 2000 {
+				t.Errorf("after the repair there are %+v", v.Counts)
+			}
+			return w.audit(id, file)
+		},
 		"what takes longer than a campaign may is not started": func(t *testing.T) *world {
 			t.Helper()
 			w, id, _ := planned(t, 3, `"rate":100,`)

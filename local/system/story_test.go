@@ -66,6 +66,7 @@ func stories() map[string]func(*world) {
 		"a table that does not answer holds nobody up: the API says that it cannot":               stalledTable,
 
 		// Aligo does what nobody has promised it would not.
+		"a template that is stopped after a message was accepted is no reason for no SMS":     stoppedTemplate,
 		"what was sent is looked for, not what the template says today":                       changedTemplate,
 		"a call in doubt is looked up in the account that made it, or waits for it":           switchedAccount,
 		"receipts are read from the account that sent, or wait for it":                        receiptsElsewhere,

@@ -71,6 +71,19 @@ func changedTemplate(w *world) {
 	w.onPhones("01010005678 alimtalk")
 }
 
+func stoppedTemplate(w *world) {
+	at := fmt.Sprintf(`"sendAt":%q,`, time.Now().Add(time.Hour).Format(time.RFC3339))
+	id := w.post(to(at, "5678"))
+	alone := w.post(to(at+`"fallback":{"enabled":false},`, "5677"))
+	if err := w.Aligo.SetTemplateState(aligotest.TemplateState{Code: "TX_1234", Status: "S"}); err != nil {
+		w.t.Fatal(err)
+	}
+	time.Sleep(2 * time.Hour)
+	w.isNow(id, "delivered: delivered sms delivered")
+	w.isNow(alone, "failed: failed alimtalk Rejected")
+	w.onPhones("01010005678 sms")
+}
+
 // useAccount puts another account's credentials into the parameter store.
 func (w *world) useAccount(userID, apiKey string) {
 	w.t.Helper()
