@@ -565,7 +565,7 @@ func TestReasonsTellUntrustedCallersWhatTheCodeMeans(t *testing.T) {
 	id := s.do(t, http.MethodPost, "/v1/messages", untrusted, order).id(t)
 	for code, want := range map[string]string{
 		message.CodeExpired:  "The message expired before it could be sent to the recipient.",
-		message.CodeRejected: "Aligo refused the call.", "Z": "",
+		message.CodeRejected: "Aligo refused the call, or the template is not approved any more.", "Z": "",
 	} {
 		o := outcomes()[message.MessageExpired]
 		o.ID, o.Recipients = id, []message.Result{{

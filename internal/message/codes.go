@@ -86,7 +86,7 @@ func Codes() []Code {
 		{CodeStopped, own, "", false, "An operator or the time limit ended the execution early: failed if nothing was sent, else unknown."},
 		{CodeInvalid, own, Failed, false, "The values do not fit the template, or the text cannot be an SMS."},
 		{CodeOptedOut, own, Failed, false, "The recipient has opted out of such messages."},
-		{CodeRejected, own, Failed, true, "Aligo refused the call."},
+		{CodeRejected, own, Failed, true, "Aligo refused the call, or the template is not approved any more."},
 		{CodeNotAccepted, own, Failed, true, "Aligo accepted the call, but left the recipient out of it."},
 		{CodeAmbiguous, own, Unknown, false, "The answer to the call was lost, and Aligo could not tell whether it had accepted it."},
 		{CodeNoReceipt, own, Unknown, false, "Aligo accepted the call, and no receipt came in time."},
