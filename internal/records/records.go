@@ -29,6 +29,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -167,7 +168,7 @@ const checkAgain = time.Hour
 // outcomes counts each once although events repeat; an outcome that a redrive has changed is another one. An error is worth
 // another try. What a message said that goes on, because it was redriven since, is passed over.
 func (s *Store) Settled(ctx context.Context, o message.Outcome) (first bool, err error) {
-	err = s.retried(ctx, o.ID, func(known erasures) error {
+	_, err = s.retried(ctx, o.ID, func(known erasures) error {
 		err := s.announced(ctx, o, known)
 		first = err == nil
 		return err
@@ -284,31 +285,40 @@ func (e extras) flags() (set string, values []attr.Named) {
 	return set, values
 }
 
-// write writes a record unless what stands there is newer.
+// write writes a record unless what stands there is newer. Where the message stands by now is written even then.
 func (s *Store) write(ctx context.Context, m message.Message, o message.Outcome, v Version, more extras) error {
-	return s.retried(ctx, m.ID, func(known erasures) error { return s.put(ctx, m, o, v, more, known) })
+	older, err := s.retried(ctx, m.ID, func(known erasures) error { return s.put(ctx, m, o, v, more, known) })
+	set, values := more.flags()
+	if err != nil || !older || set == "" {
+		return err
+	}
+	_, err = s.Client.UpdateItem(ctx, s.update(m.ID, "SET "+strings.TrimPrefix(set, ", "), "attribute_exists(#pk)", values...))
+	if refused(err) {
+		return nil // it has gone meanwhile
+	}
+	return err
 }
 
 // retried makes a write, and once more when the record turns out to have lost other recipients than the write knows of: it
-// must not bring them back. A write that is refused because what stands there is newer is none that failed.
-func (s *Store) retried(ctx context.Context, id string, write func(known erasures) error) error {
+// must not bring them back. older says that it was refused because what stands there is newer, which is no failure.
+func (s *Store) retried(ctx context.Context, id string, write func(known erasures) error) (older bool, _ error) {
 	var known erasures
 	for range 3 {
 		err := write(known)
 		if !refused(err) {
-			return err
+			return false, err
 		}
 		item, err := s.get(ctx, id)
 		if err != nil {
-			return err
+			return false, err
 		}
 		now := erasuresOf(item)
 		if now.equal(known) {
-			return nil
+			return true, nil
 		}
 		known = now
 	}
-	return errors.New("recipients of the record are being erased")
+	return false, errors.New("recipients of the record are being erased")
 }
 
 func (s *Store) put(ctx context.Context, m message.Message, o message.Outcome, v Version, more extras, known erasures) error {

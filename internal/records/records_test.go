@@ -18,6 +18,32 @@ import (
 	"sms-api/internal/testkit/tabletest"
 )
 
+// A message whose first task was quicker than whoever accepted it lacks nothing: a sweep would have to make it good.
+func TestTheFirstTaskIsQuicker(t *testing.T) {
+	t.Parallel()
+	w, ctx := newWorld(t), t.Context()
+	m := sms(id, "01012345678")
+	o := settled(m, began.Add(6*time.Second))
+	w.went(m, progress(m, 1), 0)
+	w.Went(ctx, m, o, records.Version{Seq: 2}, false)
+	w.did()
+	w.Accepted(ctx, m)
+	if did := w.did(); !slices.Equal(did, []string{"BatchWriteItem", "UpdateItem", "GetItem", "UpdateItem"}) {
+		t.Errorf("accepted by %q", did)
+	}
+	if r := w.find(t, id); testkit.JSON(t, r.Outcome) != testkit.JSON(t, o) || !r.Listed || !r.Indexed || !r.Settled() {
+		t.Errorf("%+v", r)
+	}
+	// And so does one whose numbers were indexed by a task that told of it late.
+	late := sms("late", "01012345678")
+	w.Accepted(ctx, late)
+	w.Went(ctx, late, settled(late, began.Add(6*time.Second)), records.Version{Seq: 2}, false)
+	w.went(late, progress(late, 1), 0)
+	if r := w.find(t, "late"); !r.Listed || !r.Indexed || !r.Settled() {
+		t.Errorf("%+v", r)
+	}
+}
+
 // A message's way, and what it costs.
 func TestWay(t *testing.T) {
 	t.Parallel()
