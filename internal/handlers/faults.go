@@ -112,6 +112,10 @@ func (d *Dispatch) park(in Input, err error) {
 	if r.Cause == string(aligo.CauseUnknown) && fallsBack(in) && left > 0 {
 		r.Wait = min(r.Wait, seconds(left))
 	}
+	if p := in.Progress; p.Queue != nil && p.Doubt == nil && in.Message.ExpiresAt.After(now) {
+		// What is to be sent is not sent any more then, and its caller hears of it.
+		r.Wait = min(r.Wait, seconds(in.Message.ExpiresAt.Sub(now)))
+	}
 	// The state machine begins to wait a moment from now, when it has caught the error.
 	r.Next = clock.Add(time.Duration(r.Wait)*time.Second + time.Second - 1).Truncate(time.Second)
 }

@@ -373,10 +373,13 @@ func stopAfterDoubt(w *world) {
 
 func expiredParked(w *world) {
 	w.fault(aligotest.Fault{Endpoint: send, Kind: aligotest.FaultUnregisteredIP, Times: -1})
-	id := w.post(to(`"expiresAt":"2000-01-01T01:00:00Z",`, "5678"))
+	id := w.post(to(`"expiresAt":"2000-01-01T01:05:00Z",`, "5678"))
 	o := w.settle(id)
 	if reason := o.Recipients[0].Reason; strings.Contains(reason, "203.0.113.7") || strings.Contains(reason, "repair") || reason == "" {
 		w.t.Errorf("the reason says %q", reason)
+	}
+	if late := o.SettledAt.Sub(o.ExpiresAt); late < 0 || late > 10*time.Second {
+		w.t.Errorf("it is told %v after it has expired", late)
 	}
 	w.check(id, o)
 }
