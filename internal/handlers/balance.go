@@ -9,7 +9,6 @@ import (
 
 	"sms-api/internal/aligo"
 	"sms-api/internal/deadline"
-	"sms-api/internal/fault"
 )
 
 // wallet is what Balance calls of *aligo.Client.
@@ -32,11 +31,11 @@ type Balance struct {
 
 // Report is the answer of the balance function.
 type Report struct {
-	// Reachable says that Aligo answered at all.
+	// Reachable says that Aligo's servers answered at all.
 	Reachable bool `json:"reachable"`
-	// Registered says that Aligo accepts the address that the call came from.
+	// Registered says that Aligo accepts the address that the call came from; false also while nobody knows.
 	Registered bool `json:"registered"`
-	// Credentials says that Aligo accepts them; false also while it does not accept the address.
+	// Credentials says that Aligo accepts user id and API key; false also while it does not accept the address, and while nobody knows.
 	Credentials bool `json:"credentials"`
 	// Problem says what to do, with the address to register if that is it; empty when all is well.
 	Problem string `json:"problem,omitempty"`
@@ -68,14 +67,15 @@ func (b *Balance) Handle(ctx context.Context) (Report, error) {
 
 // trouble reports an error of the vendor and logs it the way alarms count.
 func (b *Balance) trouble(ctx context.Context, err error) Report {
+	var r Report
+	if e := (*aligo.Error)(nil); errors.As(err, &e) {
+		r.Reachable = e.Status != 0
+		r.Registered = e.Class == aligo.ClassNotConfigured && e.Cause != aligo.CauseIP
+		r.Credentials = r.Registered && e.Cause != aligo.CauseCredentials
+	}
 	err = b.fault(err, true)
 	b.warn(ctx, "read the balance", err)
-	r := Report{Problem: words(err)}
-	var n *fault.NotConfigured
-	if errors.As(err, &n) {
-		r.Reachable = true
-		r.Registered = n.Cause != string(aligo.CauseIP)
-	}
+	r.Problem = words(err)
 	return r
 }
 

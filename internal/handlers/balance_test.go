@@ -92,6 +92,33 @@ func TestBalanceSaysWhatIsWrongWithTheWayOut(t *testing.T) {
 			},
 			want: handlers.Report{Reachable: true, Registered: true}, says: "right Aligo credentials", log: `"cause":"credentials"`,
 		},
+		"the wallet is empty": {
+			arrange: func(t *testing.T, b *balance) {
+				t.Helper()
+				if err := b.standin.SetFault(aligotest.Fault{Kind: aligotest.FaultNoBalance}); err != nil {
+					t.Fatal(err)
+				}
+			},
+			want: handlers.Report{Reachable: true, Registered: true, Credentials: true}, says: "", log: `"cause":"balance"`,
+		},
+		"it is refused in unknown words": {
+			arrange: func(t *testing.T, b *balance) {
+				t.Helper()
+				if err := b.standin.SetFault(aligotest.Fault{Kind: aligotest.FaultUnknownRefusal}); err != nil {
+					t.Fatal(err)
+				}
+			},
+			want: handlers.Report{Reachable: true}, says: "find out what Aligo refuses", log: `"cause":"unknown"`,
+		},
+		"the servers are in trouble": {
+			arrange: func(t *testing.T, b *balance) {
+				t.Helper()
+				if err := b.standin.SetFault(aligotest.Fault{Kind: aligotest.FaultHTTP500}); err != nil {
+					t.Fatal(err)
+				}
+			},
+			want: handlers.Report{Reachable: true}, says: "status 500", log: `"fault":"Transient"`,
+		},
 		"nobody answers": {
 			arrange: func(_ *testing.T, b *balance) { b.server.Close() },
 			want:    handlers.Report{}, says: "connection refused", log: `"fault":"Transient"`,

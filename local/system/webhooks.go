@@ -14,7 +14,7 @@ import (
 // What is the same for all webhooks on this machine.
 const (
 	// WebhookLetters is the queue of what webhooks did not take.
-	WebhookLetters = "sms-api-webhook-dead-letters"
+	WebhookLetters = "sms-api-local-webhook-dead-letters"
 	// WebhookSecret is what their header says.
 	WebhookSecret = "local"
 	// parameterRoot is the path below which their secrets are.
