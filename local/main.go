@@ -124,7 +124,7 @@ func parse(args []string, out io.Writer) (flags, error) {
 	set.BoolVar(&f.anywhere, "anywhere", false,
 		"allow addresses that other machines may reach, such as 0.0.0.0:8080 in a container: nothing here asks who calls")
 	set.BoolVar(&f.webhooks, "webhooks", false, "call the stack file's webhooks that are not on this machine, too")
-	set.BoolVar(&f.verbose, "v", false, "log what every function does")
+	set.BoolVar(&f.verbose, "v", false, "log what every function does, and not only what goes wrong")
 	if err := set.Parse(args); err != nil {
 		return f, err
 	}
@@ -155,7 +155,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	level := slog.LevelError
+	level := slog.LevelWarn
 	if f.verbose {
 		level = slog.LevelInfo
 	}
