@@ -274,6 +274,10 @@ func newTable(in *bufio.Reader, text *decoded, comma rune, c message.Columns) (*
 	if len(wrong) == 0 {
 		return t, nil
 	}
+	if slices.ContainsFunc(header, func(name string) bool { return strings.Contains(name, "\r") }) {
+		// All of the file is one line then.
+		return nil, unreadable("the lines of the file end as those of an old Macintosh; save it as CSV, or as CSV UTF-8")
+	}
 	broken := slices.ContainsFunc(slices.Collect(maps.Keys(places)), func(s string) bool { return strings.ContainsRune(s, utf8.RuneError) })
 	if broken || text.mixed {
 		// It is why the names are not those of the columns.

@@ -225,6 +225,7 @@ func TestNoTable(t *testing.T) {
 		`[{"to":"01012345678"}]`:    "the file is one JSON array; it must have an object a line, without brackets and commas around them",
 		"name,number\n":             "/columns/to is no column of the file, whose header has 2",
 		"to,name,to\n":              "/columns/to is the name of 2 columns of the file",
+		"to,name\r01012345678,가\r":  "the lines of the file end as those of an old Macintosh; save it as CSV, or as CSV UTF-8",
 		"to\n":                      "/columns/name is no column of the file, whose header has 1",
 		"number\n": "/columns/to is no column of the file, whose header has 1\n" +
 			"/columns/name is no column of the file, whose header has 1",

@@ -254,6 +254,7 @@ export const details = {
   "the header has a quote in the wrong place": "머리글의 따옴표가 잘못되었습니다.",
   "after row {} comes one of more than {} KB; is a quote opened there and not closed?": "{0}행 다음 행이 {1}KB를 넘습니다. 닫지 않은 따옴표가 있는지 확인해 주세요.",
   "row {} is not whole, and its line does not end: the file breaks off there": "{0}행이 온전하지 않고 줄이 끝나지 않습니다. 파일이 거기서 끊겼습니다.",
+  "the lines of the file end as those of an old Macintosh; save it as CSV, or as CSV UTF-8": "줄 끝이 예전 매킨토시 방식입니다. CSV 또는 CSV UTF-8로 다시 저장해 주세요.",
   "row {} has a quote that is not closed": "{0}행의 따옴표가 닫히지 않았습니다.",
   "has a quote in the wrong place": "따옴표가 잘못되었습니다.",
   "has {} fields, and the header has {}": "칸이 {0}개인데 머리글은 {1}개입니다.",
