@@ -141,7 +141,7 @@ export const en = {
   "code.Stopped": "An operator or the time limit ended the execution early: failed if nothing was sent, else unknown.",
   "code.Invalid": "The values do not fit the template, or the text cannot be an SMS.",
   "code.OptedOut": "The recipient has opted out of such messages.",
-  "code.Rejected": "Aligo refused the call.",
+  "code.Rejected": "Aligo refused the call, or the template is not approved any more.",
   "code.NotAccepted": "Aligo accepted the call, but left the recipient out of it.",
   "code.Ambiguous": "The answer to the call was lost, and Aligo could not tell whether it had accepted it.",
   "code.NoReceipt": "Aligo accepted the call, and no receipt came in time.",
