@@ -66,7 +66,7 @@ func TestBrowserTellsEveryOutcome(t *testing.T) {
 		{"the answer was lost", tried(none, sms, message.Unknown, "Ambiguous", "", now),
 			"문자: 호출의 응답을 잃었고, 알리고도 접수했는지 알려 주지 못했습니다"},
 		{"the call was refused", tried(none, sms, message.Failed, "Rejected", "Aligo accepted none of the recipients", now),
-			"문자: 알리고가 호출을 거절했습니다"},
+			"문자: 알리고가 호출을 거절했거나 템플릿이 더는 승인된 상태가 아닙니다"},
 		{"a result that Aligo has added since", tried(none, kakao, message.Unknown, "Z", "새로운 결과", now), "알림톡: 새로운 결과"},
 		{"the same without words", tried(none, kakao, message.Unknown, "Z", "", now), "알림톡: 알 수 없음"},
 		{"expired", ended(message.Failed, "Expired"), "보내기 전에 메시지의 발송 기한이 지났습니다"},
