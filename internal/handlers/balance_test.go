@@ -68,6 +68,14 @@ func TestBalanceIsReportedAndPublished(t *testing.T) {
 
 func TestBalanceSaysWhatIsWrongWithTheWayOut(t *testing.T) {
 	t.Parallel()
+	fails := func(kind aligotest.FaultKind) func(*testing.T, *balance) {
+		return func(t *testing.T, b *balance) {
+			t.Helper()
+			if err := b.standin.SetFault(aligotest.Fault{Kind: kind}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
 	for name, c := range map[string]struct {
 		arrange func(*testing.T, *balance)
 		want    handlers.Report
@@ -75,49 +83,24 @@ func TestBalanceSaysWhatIsWrongWithTheWayOut(t *testing.T) {
 		log     string
 	}{
 		"the address is not registered": {
-			arrange: func(t *testing.T, b *balance) {
-				t.Helper()
-				if err := b.standin.SetFault(aligotest.Fault{Kind: aligotest.FaultUnregisteredIP}); err != nil {
-					t.Fatal(err)
-				}
-			},
-			want: handlers.Report{Reachable: true}, says: "register 203.0.113.7 with Aligo", log: `"cause":"ip"`,
+			arrange: fails(aligotest.FaultUnregisteredIP),
+			want:    handlers.Report{Reachable: true}, says: "register 203.0.113.7 with Aligo", log: `"cause":"ip"`,
 		},
 		"the credentials are wrong": {
-			arrange: func(t *testing.T, b *balance) {
-				t.Helper()
-				if err := b.standin.SetFault(aligotest.Fault{Kind: aligotest.FaultBadCredentials}); err != nil {
-					t.Fatal(err)
-				}
-			},
-			want: handlers.Report{Reachable: true, Registered: true}, says: "right Aligo credentials", log: `"cause":"credentials"`,
+			arrange: fails(aligotest.FaultBadCredentials),
+			want:    handlers.Report{Reachable: true, Registered: true}, says: "right Aligo credentials", log: `"cause":"credentials"`,
 		},
 		"the wallet is empty": {
-			arrange: func(t *testing.T, b *balance) {
-				t.Helper()
-				if err := b.standin.SetFault(aligotest.Fault{Kind: aligotest.FaultNoBalance}); err != nil {
-					t.Fatal(err)
-				}
-			},
-			want: handlers.Report{Reachable: true, Registered: true, Credentials: true}, says: "", log: `"cause":"balance"`,
+			arrange: fails(aligotest.FaultNoBalance),
+			want:    handlers.Report{Reachable: true, Registered: true, Credentials: true}, says: "", log: `"cause":"balance"`,
 		},
 		"it is refused in unknown words": {
-			arrange: func(t *testing.T, b *balance) {
-				t.Helper()
-				if err := b.standin.SetFault(aligotest.Fault{Kind: aligotest.FaultUnknownRefusal}); err != nil {
-					t.Fatal(err)
-				}
-			},
-			want: handlers.Report{Reachable: true}, says: "find out what Aligo refuses", log: `"cause":"unknown"`,
+			arrange: fails(aligotest.FaultUnknownRefusal),
+			want:    handlers.Report{Reachable: true}, says: "find out what Aligo refuses", log: `"cause":"unknown"`,
 		},
 		"the servers are in trouble": {
-			arrange: func(t *testing.T, b *balance) {
-				t.Helper()
-				if err := b.standin.SetFault(aligotest.Fault{Kind: aligotest.FaultHTTP500}); err != nil {
-					t.Fatal(err)
-				}
-			},
-			want: handlers.Report{Reachable: true}, says: "status 500", log: `"fault":"Transient"`,
+			arrange: fails(aligotest.FaultHTTP500),
+			want:    handlers.Report{Reachable: true}, says: "status 500", log: `"fault":"Transient"`,
 		},
 		"nobody answers": {
 			arrange: func(_ *testing.T, b *balance) { b.server.Close() },
