@@ -48,8 +48,6 @@ func (t *TemplateCache) Template(ctx context.Context, code string) (Template, er
 	switch {
 	case err != nil:
 		return Template{}, err
-	case found.InspStatus != InspApproved:
-		return Template{}, fmt.Errorf("%w: %q is in review state %s", ErrNoTemplate, code, found.InspStatus)
 	case !found.Approved():
 		return Template{}, fmt.Errorf("%w: %q is stopped", ErrNoTemplate, code)
 	case len(found.Unsendable) > 0:
@@ -61,16 +59,11 @@ func (t *TemplateCache) Template(ctx context.Context, code string) (Template, er
 // Reviewed returns a template that was approved by its code, also one that was stopped since, or cannot be sent: it still has its text. The
 // error is ErrNoTemplate when there is none, or an *Error as Template's.
 func (t *TemplateCache) Reviewed(ctx context.Context, code string) (Template, error) {
-	reviewed := func(found Template) bool { return found.InspStatus == InspApproved }
-	found, err := t.find(ctx, code, reviewed)
-	if err == nil && !reviewed(found) {
-		err = fmt.Errorf("%w: %q is in review state %s", ErrNoTemplate, code, found.InspStatus)
-	}
-	return found, err
+	return t.find(ctx, code, func(found Template) bool { return found.InspStatus == InspApproved })
 }
 
-// find looks for a template, once more if there is none that will do: it may be there, or will do, since. Only a list that says so itself
-// can tell that it is not.
+// find looks for a template that has passed its review, once more if there is none that will do: it may be there, or will do, since. Only a
+// list that says so itself can tell that it is not.
 func (t *TemplateCache) find(ctx context.Context, code string, willDo func(Template) bool) (Template, error) {
 	found, ok, err := t.lookUp(ctx, code, orDefault(t.TTL, DefaultTemplateTTL), true)
 	if err == nil && (!ok || !willDo(found)) {
@@ -87,6 +80,8 @@ func (t *TemplateCache) find(ctx context.Context, code string, willDo func(Templ
 		}
 	case !ok:
 		return Template{}, fmt.Errorf("%w: %q", ErrNoTemplate, code)
+	case found.InspStatus != InspApproved:
+		return Template{}, fmt.Errorf("%w: %q is in review state %s", ErrNoTemplate, code, found.InspStatus)
 	}
 	return found, nil
 }
